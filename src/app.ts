@@ -1,0 +1,127 @@
+/** The composition root: makes the parts, connects them, starts and closes them in order. */
+import { dirname, resolve } from 'node:path';
+import { GoromdbError, messageOf } from './errors.ts';
+import { Loader, type LoaderOptions } from './loader/loader.ts';
+import { defaultTableBytesMax } from './loader/memory.ts';
+import { type Logger, silentLogger } from './log.ts';
+import { type Address, formatAddress } from './server/address.ts';
+import { checkAddress } from './server/listener.ts';
+import { THREADS_MAX, Threads } from './server/threads.ts';
+import { startWatcher } from './watcher/watcher.ts';
+
+export interface GoromdbOptions {
+  readonly address: Address;
+  /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
+  readonly file: string;
+  /** Format of the file: `json`, `lmdb`, or the URL of a module whose default is a `Scanner`. */
+  readonly storage: string;
+  /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
+  readonly protocol?: string;
+  /** `simple`, or the URL of a module whose default export makes a `Handler` of a `Storage`. */
+  readonly handler?: string;
+  readonly gzipped?: boolean;
+  readonly bucket?: string | undefined;
+  /** Folder of the slots. Default: the folder of `file`. */
+  readonly basedir?: string;
+  /** Serving threads, 1 to 64. Default 1. */
+  readonly threads?: number;
+  /** Bytes that a data set may take in memory. Default: 0.4 of what the machine or cgroup has. */
+  readonly memoryBytes?: number | undefined;
+  /** Look at the drop folder this often in place of waiting for events; 0: wait for events. */
+  readonly pollIntervalMs?: number;
+  /** Look at the drop folder this often beside the events. */
+  readonly rescanMs?: number;
+  readonly logger?: Logger;
+  /** For progress: see `LoaderOptions`. */
+  readonly onLoad?: LoaderOptions['onLoad'];
+}
+
+/** A running server with all around it. */
+export interface Goromdb {
+  /** Where it listens; with port 0, the port that the system chose. */
+  readonly address: Address;
+  /** Rejects when the server cannot go on; otherwise resolves when it is closed. */
+  readonly done: Promise<void>;
+  /** Looks at the drop folder now, and again at files that were refused before. */
+  look(): void;
+  /** Stops accepting, answers what was asked, closes. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the whole server: puts the newest generation in the slots into service, listens, and
+ * waits for files to be dropped.
+ *
+ * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_UNUSABLE, OPTION_INVALID.
+ */
+export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
+  const { logger = silentLogger } = options;
+  const file = resolve(options.file);
+  const threads = createThreads(options);
+  const loader = createLoader(options, threads.server);
+  try {
+    await loader.prepare();
+    // Before the work of loading: an address in use should be told at once.
+    await checkAddress(options.address);
+    const hasData = await loader.recover({ file, sumFile: `${file}.md5` });
+    const address = await threads.server.listen(options.address);
+    const state = hasData ? '' : '; there is no data yet, so every key is a miss';
+    logger.info(`listens on ${formatAddress(address)}${state}`);
+    const watcher = startWatcher({
+      file,
+      onDrop: (drop, signal) => loader.load(drop, signal),
+      logger,
+      polling: (options.pollIntervalMs ?? 0) > 0,
+      ...(options.pollIntervalMs ? { pollMs: options.pollIntervalMs } : {}),
+      ...(options.rescanMs ? { rescanMs: options.rescanMs } : {}),
+    });
+    const close = async (): Promise<void> => {
+      await watcher.close();
+      await threads.server.close();
+      threads.resolve();
+    };
+    return { address, done: threads.done, look: () => watcher.look(), close };
+  } catch (error) {
+    await threads.server.close();
+    throw error;
+  }
+}
+
+function createThreads(options: GoromdbOptions): {
+  readonly server: Threads;
+  readonly done: Promise<void>;
+  readonly resolve: () => void;
+} {
+  const { threads = 1, protocol = 'memcached', handler = 'simple' } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
+    const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  const done = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // Whoever does not ask for `done` must not be ended by its rejection.
+  done.catch(() => {});
+  const onDeath = (cause: Error): void => {
+    const message = `a serving thread has failed: ${messageOf(cause)}`;
+    settle!.reject(new GoromdbError('SERVER_FAILED', message, { cause }));
+  };
+  const server = new Threads({ threads, protocol, handler, onDeath });
+  return { server, done, resolve: settle!.resolve };
+}
+
+function createLoader(options: GoromdbOptions, threads: Threads): Loader {
+  const { file, storage, logger = silentLogger, onLoad } = options;
+  return new Loader({
+    baseDir: resolve(options.basedir ?? dirname(file)),
+    scanner: storage,
+    gzipped: options.gzipped ?? false,
+    bucket: options.bucket,
+    shared: threads.needsSharedMemory,
+    bytesMax: options.memoryBytes ?? defaultTableBytesMax(),
+    swap: (table, info) => threads.swap(table, info),
+    logger,
+    onLoad,
+  });
+}

@@ -1,0 +1,53 @@
+import process from 'node:process';
+import { type Goromdb, type GoromdbOptions, startGoromdb } from '../app.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { createLineLogger } from '../log.ts';
+import { showProgress } from './progress.ts';
+
+/** Ends the process although a client or a disk keeps it waiting. */
+const EXIT_TIMEOUT_MS = 2_000;
+
+/**
+ * Runs a server until a signal ends it: SIGINT and SIGTERM close it, SIGHUP makes it look at the
+ * drop folder. The process ends with 0, or with 1 and one line that says what was wrong.
+ *
+ * @param onStarted Called when it listens.
+ */
+export async function serve(
+  options: Omit<GoromdbOptions, 'logger' | 'onLoad'>,
+  onStarted: (goromdb: Goromdb) => void = () => {},
+): Promise<void> {
+  const stderr = process.stderr;
+  // Whoever read the log may go away; the server stays.
+  stderr.on('error', () => {});
+  process.stdout.on('error', () => {});
+  const logger = createLineLogger((line) => stderr.write(line));
+  let goromdb: Goromdb | undefined;
+  let isEnding = false;
+  const end = (): void => {
+    if (isEnding) return;
+    isEnding = true;
+    setTimeout(() => process.exit(0), EXIT_TIMEOUT_MS).unref();
+    // Before it listens there is nothing to answer.
+    if (goromdb === undefined) process.exit(0);
+    void goromdb.close();
+  };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+  process.on('SIGHUP', () => goromdb?.look());
+  try {
+    goromdb = await startGoromdb({ ...options, logger, onLoad: showProgress(stderr) });
+    onStarted(goromdb);
+    await goromdb.done;
+    process.exit(0);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** One line for what a person can mend; the stack only for a fault of ours. */
+function fail(error: unknown): never {
+  const isOurs = !(error instanceof GoromdbError) && error instanceof Error;
+  process.stderr.write(`goromdb: ${isOurs ? error.stack : messageOf(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,48 @@
+/** Stable codes of every error that this package throws or logs. Messages may change, codes do not. */
+export type ErrorCode =
+  | 'ADDRESS_INVALID'
+  | 'ADDRESS_UNAVAILABLE'
+  | 'FOLDER_UNUSABLE'
+  | 'OPTION_INVALID'
+  | 'FILE_UNREADABLE'
+  | 'FILE_CHANGED'
+  | 'SUM_MISMATCH'
+  | 'SUM_INVALID'
+  | 'FORMAT_UNKNOWN'
+  | 'FORMAT_UNSUPPORTED'
+  | 'DATA_CORRUPT'
+  | 'LIMIT_EXCEEDED'
+  | 'LOADER_FAILED'
+  | 'SERVER_FAILED';
+
+/** The codes that prove a file bad: loading it again cannot help, so it is set aside. */
+const BAD_FILE: ReadonlySet<ErrorCode> = new Set([
+  'FORMAT_UNKNOWN',
+  'FORMAT_UNSUPPORTED',
+  'DATA_CORRUPT',
+  'LIMIT_EXCEEDED',
+]);
+
+/**
+ * An error that a person can act on: the message says what was expected, what was found and what
+ * happens now; `code` is for programs; `cause` keeps the error underneath.
+ */
+export class GoromdbError extends Error {
+  override readonly name = 'GoromdbError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Whether an error says that the file itself is bad, as against a disk, a permission or a race. */
+export function provesFileBad(error: unknown): error is GoromdbError {
+  return error instanceof GoromdbError && BAD_FILE.has(error.code);
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

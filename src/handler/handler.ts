@@ -1,0 +1,19 @@
+import type { DataSetInfo, Entry, Storage } from '../storage/storage.ts';
+
+/**
+ * The data as it is at one moment. A command takes one view and answers from that alone, so that
+ * no reply mixes two generations, and lets go of it when the reply is built.
+ */
+export interface View {
+  get(key: Buffer, start: number, end: number): Entry | undefined;
+  readonly info: DataSetInfo;
+  release(): void;
+}
+
+/** Turns a key into a record. Implement it to change how keys map to data sets. */
+export interface Handler {
+  readonly name: string;
+  view(): View;
+  /** Puts another storage into service. The old one is closed when its last view is released. */
+  swap(next: Storage): void;
+}

@@ -1,0 +1,33 @@
+/** goromdb as a library. The command line is built on the same parts. */
+export { type Goromdb, type GoromdbOptions, startGoromdb } from './app.ts';
+export { type ErrorCode, GoromdbError } from './errors.ts';
+export type { Handler, View } from './handler/handler.ts';
+export { createSimpleHandler } from './handler/simple.ts';
+export { createLineLogger, type Logger, silentLogger } from './log.ts';
+export { COUNTER_NAMES, type CounterName, type Counters } from './protocol/counters.ts';
+export { memcachedProtocol } from './protocol/memcached/memcached.ts';
+export type {
+  Protocol,
+  ServerFacts,
+  Session,
+  SessionContext,
+  SessionState,
+} from './protocol/protocol.ts';
+export { Reply } from './protocol/reply.ts';
+export { type Address, formatAddress, parseAddress } from './server/address.ts';
+export { type CreateServerOptions, createServer } from './server/create-server.ts';
+export type { Server } from './server/server.ts';
+export { jsonScanner } from './storage/scanners/json.ts';
+export { lmdbScanner } from './storage/scanners/lmdb.ts';
+export {
+  KEY_BYTES_MAX,
+  type RecordSink,
+  type ScanInput,
+  type Scanner,
+  type ScanOptions,
+  VALUE_BYTES_MAX,
+} from './storage/scanners/scanner.ts';
+export type { DataSetInfo, Entry, Storage } from './storage/storage.ts';
+export { openTable, type TableParts } from './storage/table.ts';
+export { TableBuilder, type TableBuilderOptions } from './storage/table-builder.ts';
+export { VERSION } from './version.ts';

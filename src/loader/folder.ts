@@ -1,0 +1,79 @@
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Bytes that one step of a copy reads. */
+const COPY_BYTES = 4 * 1024 * 1024;
+
+/** Makes names that were made, moved or removed in a folder survive a power loss. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Makes a file's content survive a power loss. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, constants.O_RDONLY);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a small file so that after a crash there is the old one or the new one, never a part. */
+export async function writeAtomically(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const file = await open(temporary, 'w');
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Removes a file, if it is there. */
+export async function remove(path: string): Promise<void> {
+  await rm(path, { force: true });
+}
+
+/**
+ * Whether a file can be moved to a folder by renaming it: it lies on the same file system, and no
+ * other name leads to its content, by which the content could change later.
+ */
+export async function canRename(path: string, folder: string): Promise<boolean> {
+  const [source, target] = await Promise.all([lstat(path), stat(folder)]);
+  return source.dev === target.dev && source.isFile() && source.nlink === 1;
+}
+
+/** Copies a file and makes the copy survive a power loss. */
+export async function copyDurably(source: string, target: string): Promise<void> {
+  const from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const to = await open(target, 'w');
+    try {
+      await copyAll(from, to);
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+async function copyAll(from: FileHandle, to: FileHandle): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
+  for (;;) {
+    const { bytesRead } = await from.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) return;
+    await to.writeFile(buffer.subarray(0, bytesRead));
+  }
+}

@@ -1,0 +1,183 @@
+import { rename } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import type { TableParts } from '../storage/table.ts';
+import type { Drop, Verdict } from '../watcher/watcher.ts';
+import { ProgressMemory, type Stage } from './progress.ts';
+import { servingLine } from './report.ts';
+import { runWorker } from './run-worker.ts';
+import {
+  type FilledSlot,
+  install,
+  otherSlot,
+  prepareSlots,
+  readSlots,
+  removeSumOf,
+  type SlotName,
+  type SlotRecord,
+  slotPath,
+  writeRecord,
+} from './slots.ts';
+import type { LoadResult } from './worker.ts';
+
+export interface LoaderOptions {
+  /** Folder of the two slots. */
+  readonly baseDir: string;
+  /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
+  readonly scanner: string;
+  readonly gzipped: boolean;
+  readonly bucket: string | undefined;
+  /** Make tables in memory that several threads can read. */
+  readonly shared: boolean;
+  /** Bytes that a table may take. */
+  readonly bytesMax: number;
+  /** Puts a table into service; resolves when no thread serves the old one. */
+  readonly swap: (table: TableParts, info: DataSetInfo) => Promise<void>;
+  readonly logger: Logger;
+  /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
+  readonly onLoad?:
+    | ((load: { path: string; progress: ProgressMemory } | undefined) => void)
+    | undefined;
+}
+
+type Table = Extract<LoadResult, { kind: 'table' }>;
+export type Seconds = Partial<Record<Stage, number>>;
+
+/** Takes files into service: verify, scan, index, move into the idle slot, switch. */
+export class Loader {
+  readonly #options: LoaderOptions;
+  #servingSlot: SlotName | undefined;
+  #generation = 0;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the slots' folders. @throws GoromdbError FOLDER_UNUSABLE. */
+  prepare(): Promise<void> {
+    return prepareSlots(this.#options.baseDir);
+  }
+
+  /**
+   * Puts the newest complete generation in the slots into service again, as at a start.
+   *
+   * @param drop Where new files come: a sum file that a crash left there is removed.
+   * @returns Whether there was one.
+   */
+  async recover(drop: { readonly file: string; readonly sumFile: string }): Promise<boolean> {
+    const slots = await readSlots(this.#options.baseDir);
+    this.#generation = Math.max(0, ...slots.map((slot) => slot.record?.generation ?? 0));
+    for (const slot of slots) {
+      try {
+        await this.#recoverSlot(slot);
+        await removeSumOf(drop.sumFile, slot.md5, basename(drop.file)).catch(() => {});
+        return true;
+      } catch (error) {
+        const generation =
+          slot.record === undefined ? '' : ` (generation ${slot.record.generation})`;
+        const message = `slot ${slot.name}${generation} is not used: ${messageOf(error)}`;
+        this.#options.logger.warn(message);
+      }
+    }
+    return false;
+  }
+
+  /** Loads what the watcher found. Whatever is wrong with it, what was served is served on. */
+  async load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
+    try {
+      const result = await this.#run(drop.file, drop.md5, signal);
+      if (result.kind !== 'table') return result;
+      await this.#serve(drop, result);
+      return { kind: 'taken' };
+    } catch (error) {
+      if (error instanceof GoromdbError && error.code === 'FILE_CHANGED')
+        return { kind: 'changed' };
+      if (!provesFileBad(error)) throw error;
+      await this.#reject(drop, error);
+      return { kind: 'rejected' };
+    }
+  }
+
+  async #recoverSlot(slot: FilledSlot): Promise<void> {
+    const result = await this.#run(slot.path, slot.md5);
+    if (result.kind === 'mismatch') {
+      const sums = `the slot's sum file says ${slot.md5}, the file has ${result.found}`;
+      throw new GoromdbError('SUM_MISMATCH', `${slot.path} is damaged: ${sums}`);
+    }
+    if (result.kind === 'changed') {
+      throw new GoromdbError('FILE_CHANGED', `${slot.path} is being written by another program`);
+    }
+    const record = slot.record ?? this.#record(slot.path, slot.md5, result);
+    if (slot.record === undefined) await writeRecord(this.#options.baseDir, slot.name, record);
+    await this.#switch(slot.name, record, result, { ...result.seconds });
+  }
+
+  async #run(path: string, md5: string, signal?: AbortSignal): Promise<LoadResult> {
+    const { scanner, gzipped, bucket, shared, bytesMax, onLoad } = this.#options;
+    const progress = new ProgressMemory();
+    onLoad?.({ path, progress });
+    try {
+      const { memory } = progress;
+      const request = { path, md5, scanner, gzipped, bucket, shared, bytesMax, progress: memory };
+      return await runWorker(request, signal);
+    } finally {
+      onLoad?.(undefined);
+    }
+  }
+
+  async #serve(drop: Drop, result: Table): Promise<void> {
+    const { baseDir } = this.#options;
+    const slot = otherSlot(this.#servingSlot);
+    const record = this.#record(drop.file, drop.md5, result);
+    const startMs = performance.now();
+    await install(baseDir, slot, { ...drop, identity: result.identity, record });
+    const move = (performance.now() - startMs) / 1000;
+    await this.#switch(slot, record, result, { ...result.seconds, move });
+  }
+
+  #record(source: string, md5: string, { table, format, identity }: Table): SlotRecord {
+    return {
+      generation: this.#generation + 1,
+      md5,
+      bytes: Number(identity.size),
+      keys: table.keys,
+      format,
+      source,
+      installedAt: new Date().toISOString(),
+    };
+  }
+
+  async #switch(
+    slot: SlotName,
+    record: SlotRecord,
+    { table, format }: Table,
+    seconds: Seconds,
+  ): Promise<void> {
+    const { generation, md5 } = record;
+    const { keys, bytes } = table;
+    const startMs = performance.now();
+    await this.#options.swap(table, { generation, keys, bytes, md5, format, loadedAt: Date.now() });
+    this.#servingSlot = slot;
+    this.#generation = Math.max(this.#generation, generation);
+    const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
+    this.#options.logger.info(servingLine(slot, record, all));
+  }
+
+  async #reject(drop: Drop, error: GoromdbError): Promise<void> {
+    const { logger } = this.#options;
+    const now =
+      this.#servingSlot === undefined
+        ? 'no data is served yet'
+        : `generation ${this.#generation} from ${slotPath(this.#options.baseDir, this.#servingSlot)} serves on`;
+    const why = `rejected ${drop.file}: ${error.message} (${error.code})`;
+    try {
+      await rename(drop.file, `${drop.file}.rejected`);
+      await rename(drop.sumFile, `${drop.file}.rejected.md5`);
+      logger.error(`${why}; set aside as ${drop.file}.rejected; ${now}`);
+    } catch (cause) {
+      logger.error(`${why}; it could not be set aside (${messageOf(cause)}); ${now}`);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
+
+/**
+ * Bytes of one read. With 1 MiB a worker leaves the serving threads alone; larger reads were not
+ * faster (605 MB/s against 623 MB/s with 4 MiB).
+ */
+const READ_BYTES = 1024 * 1024;
+
+/**
+ * The MD5 sum of an open file, from its beginning to its end.
+ *
+ * @param onProgress Told how many bytes are done, after each read.
+ * @returns 32 lower-case hexadecimal digits.
+ */
+export function md5Of(fd: number, onProgress: (bytes: number) => void): string {
+  const hash = createHash('md5');
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (let position = 0; ; ) {
+    const length = readSync(fd, buffer, 0, buffer.length, position);
+    if (length === 0) return hash.digest('hex');
+    hash.update(length === buffer.length ? buffer : buffer.subarray(0, length));
+    position += length;
+    onProgress(position);
+  }
+}

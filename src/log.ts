@@ -1,0 +1,30 @@
+/** Where the program tells what happens. Passed in everywhere; there is no global logger. */
+export interface Logger {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/**
+ * A logger that writes one line a message: `2026-01-31T03:00:00.000Z info message`.
+ *
+ * @param write Receives each line with its newline, for example `(line) => process.stderr.write(line)`.
+ * @param now Clock in milliseconds since 1970.
+ */
+export function createLineLogger(
+  write: (line: string) => void,
+  now: () => number = Date.now,
+): Logger {
+  const log = (level: string, message: string): void => {
+    // One message is one line, whatever a file name or a hostile file put into it.
+    write(`${new Date(now()).toISOString()} ${level} ${message.replace(/\r?\n|\r/g, ' ')}\n`);
+  };
+  return {
+    info: (message) => log('info', message),
+    warn: (message) => log('warn', message),
+    error: (message) => log('error', message),
+  };
+}
+
+/** A logger that says nothing. */
+export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };

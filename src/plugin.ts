@@ -1,0 +1,25 @@
+import { GoromdbError } from './errors.ts';
+
+/**
+ * Finds one of the program's replaceable parts: a built-in one by its name, or a user's own by the
+ * URL of a module (`file:…`) whose default export it is. Parts run in worker threads, where only a
+ * name or a URL can reach, not an object.
+ *
+ * @throws GoromdbError OPTION_INVALID when there is no such part.
+ */
+export async function loadPlugin<T>(
+  what: string,
+  spec: string,
+  builtIns: Readonly<Record<string, T>>,
+): Promise<T> {
+  if (Object.hasOwn(builtIns, spec)) return builtIns[spec];
+  if (spec.startsWith('file:')) {
+    const module: { readonly default?: T } = await import(spec);
+    if (module.default !== undefined) return module.default;
+  }
+  const names = Object.keys(builtIns).join(', ');
+  throw new GoromdbError(
+    'OPTION_INVALID',
+    `${what} "${spec}" is not known: expected ${names}, or the file: URL of a module that exports one as default`,
+  );
+}

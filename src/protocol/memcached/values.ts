@@ -1,0 +1,39 @@
+import type { Entry } from '../../storage/storage.ts';
+import type { Reply } from '../reply.ts';
+
+const VALUE = Buffer.from('VALUE ');
+
+/**
+ * Appends one hit as `get` and `gets` send it (memcached's protocol.txt, "Retrieval command"):
+ * `VALUE <key> <flags> <bytes>[ <cas>]\r\n<value>\r\n`.
+ *
+ * @param key Memory that holds the key that was asked for in [keyStart, keyEnd).
+ */
+export function appendValue(
+  reply: Reply,
+  entry: Entry,
+  key: Buffer,
+  keyStart: number,
+  keyEnd: number,
+  withCas: boolean,
+): void {
+  const { buffer, wireStart, valueStart, valueEnd } = entry;
+  reply.copy(VALUE, 0, VALUE.length);
+  if (wireStart >= 0 && !withCas) {
+    // The record's text is the reply: one copy, or none for a large value.
+    reply.lend(buffer, wireStart, valueEnd + 2);
+    return;
+  }
+  reply.copy(key, keyStart, keyEnd);
+  reply.text(' ');
+  reply.decimal(entry.flags);
+  reply.text(' ');
+  reply.decimal(valueEnd - valueStart);
+  if (withCas) {
+    reply.text(' ');
+    reply.decimal(entry.cas);
+  }
+  reply.text('\r\n');
+  reply.lend(buffer, valueStart, valueEnd);
+  reply.text('\r\n');
+}

@@ -1,0 +1,118 @@
+import { copyBytes, digitsOf, writeDecimal } from '../storage/record.ts';
+
+/** Bytes of a slab: the memory that replies are built in. */
+const SLAB_BYTES = 64 * 1024;
+
+/** A reply this long is written out before more is added to it. */
+export const REPLY_FULL_BYTES = 48 * 1024;
+
+/** From this length on, a value is not copied: the socket is given the storage's own memory. */
+export const LEND_BYTES_MIN = 16 * 1024;
+
+/**
+ * What is to be sent to one client: built by a session, sent by the server, then used for the next
+ * client. Small pieces are copied into a slab, large values are lent.
+ */
+export class Reply {
+  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  /** Where the part of the slab begins that is not yet among the parts. */
+  #start = 0;
+  #end = 0;
+  #parts: Buffer[] = [];
+  #partsBytes = 0;
+
+  /** Bytes that wait to be sent. */
+  get length(): number {
+    return this.#partsBytes + this.#end - this.#start;
+  }
+
+  /** Whether the session should stop until this has been sent. */
+  get isFull(): boolean {
+    return this.length >= REPLY_FULL_BYTES;
+  }
+
+  /** Appends text of Latin-1 characters. */
+  text(text: string): void {
+    this.#reserve(text.length);
+    this.#end += this.#slab.write(text, this.#end, 'latin1');
+  }
+
+  /** Appends source[start, end) by copy. */
+  copy(source: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.#end = copyBytes(this.#slab, this.#end, source, start, end);
+  }
+
+  /** Appends a non-negative integer in decimal. */
+  decimal(value: number): void {
+    this.#reserve(digitsOf(value));
+    this.#end = writeDecimal(this.#slab, this.#end, value);
+  }
+
+  /** Appends source[start, end), which must not change until it is sent. */
+  lend(source: Buffer, start: number, end: number): void {
+    if (end - start < LEND_BYTES_MIN) {
+      this.copy(source, start, end);
+      return;
+    }
+    this.#seal();
+    this.#parts.push(source.subarray(start, end));
+    this.#partsBytes += end - start;
+  }
+
+  /** Takes back all that was appended after the reply was `length` bytes long. */
+  truncate(length: number): void {
+    if (length >= this.#partsBytes) {
+      this.#end = this.#start + length - this.#partsBytes;
+      return;
+    }
+    this.#end = this.#start;
+    while (this.#partsBytes > length) {
+      const last = this.#parts.pop()!;
+      this.#partsBytes -= last.length;
+      if (this.#partsBytes < length) {
+        this.#parts.push(last.subarray(0, length - this.#partsBytes));
+        this.#partsBytes = length;
+      }
+    }
+  }
+
+  /**
+   * The pieces to send, in order. Follow it with `reset` when all of it is out, or with `detach`
+   * when the socket still reads from it.
+   */
+  take(): readonly Buffer[] {
+    this.#seal();
+    return this.#parts;
+  }
+
+  /** Makes the reply empty; its memory is used again. */
+  reset(): void {
+    if (this.#parts.length > 0) this.#parts = [];
+    this.#partsBytes = 0;
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  /** Makes the reply empty on other memory: the socket still reads from what `take` gave. */
+  detach(): void {
+    this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    this.reset();
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#end + bytes <= this.#slab.length) return;
+    // The sealed part keeps the old slab alive until it is sent.
+    this.#seal();
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  #seal(): void {
+    if (this.#end === this.#start) return;
+    this.#parts.push(this.#slab.subarray(this.#start, this.#end));
+    this.#partsBytes += this.#end - this.#start;
+    this.#start = this.#end;
+  }
+}

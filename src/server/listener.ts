@@ -1,0 +1,81 @@
+import { rmSync, statSync } from 'node:fs';
+import net from 'node:net';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { type Address, formatAddress } from './address.ts';
+
+/** Connections that the kernel may hold for us to accept (memcached's default). */
+const BACKLOG = 1024;
+
+/** What a serving thread listens on: an address, or a socket that another thread listens on. */
+export type ListenTarget =
+  | { readonly address: Address; readonly reusePort: boolean }
+  | { readonly fd: number };
+
+/** Makes a server listen and tells on which address it does. */
+export async function listen(
+  server: net.Server,
+  target: ListenTarget,
+): Promise<Address | undefined> {
+  if ('address' in target && target.address.kind === 'unix') {
+    await removeStaleSocket(target.address.path);
+  }
+  await new Promise<void>((resolve, reject) => {
+    const fail = (cause: Error): void => reject(listenError(target, cause));
+    server.once('error', fail);
+    server.listen(listenOptions(target), () => {
+      server.removeListener('error', fail);
+      resolve();
+    });
+  });
+  if (!('address' in target)) return undefined;
+  if (target.address.kind === 'unix') return target.address;
+  const bound = server.address() as net.AddressInfo;
+  return { ...target.address, port: bound.port };
+}
+
+/**
+ * Fails when an address cannot be listened on, before any other work begins. A port of 0 can
+ * always be had.
+ */
+export async function checkAddress(address: Address): Promise<void> {
+  const server = net.createServer();
+  await listen(server, { address, reusePort: false });
+  await new Promise((resolve) => server.close(resolve));
+}
+
+function listenOptions(target: ListenTarget): net.ListenOptions {
+  if ('fd' in target) return { fd: target.fd, backlog: BACKLOG } as net.ListenOptions;
+  const { address, reusePort } = target;
+  if (address.kind === 'unix') return { path: address.path, backlog: BACKLOG };
+  const host = address.host === undefined ? {} : { host: address.host };
+  const reuse = reusePort ? { reusePort } : {};
+  return { ...host, ...reuse, port: address.port, backlog: BACKLOG };
+}
+
+function listenError(target: ListenTarget, cause: NodeJS.ErrnoException): GoromdbError {
+  const where = 'address' in target ? formatAddress(target.address) : `descriptor ${target.fd}`;
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'another program listens there; stop it, or choose another address with -addr',
+    EACCES: 'no permission; choose a port above 1023, or a folder you may write to',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'no such host name',
+    ENOENT: 'no such folder',
+  };
+  const reason = reasons[cause.code ?? ''] ?? messageOf(cause);
+  return new GoromdbError('ADDRESS_UNAVAILABLE', `cannot listen on ${where}: ${reason}`, { cause });
+}
+
+/** A socket file that a killed process left behind refuses connections; one in use does not. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || !stat.isSocket()) return;
+  const isStale = await new Promise<boolean>((resolve) => {
+    const probe = net.connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
+  if (isStale) rmSync(path, { force: true });
+}

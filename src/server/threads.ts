@@ -1,0 +1,107 @@
+import process from 'node:process';
+import { Worker } from 'node:worker_threads';
+import { GoromdbError } from '../errors.ts';
+import { createCounterMemory } from '../protocol/counters.ts';
+import { WorkerClient } from '../rpc.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import { type TableParts, transferableMemory } from '../storage/table.ts';
+import { PROTOCOL_VERSION } from '../version.ts';
+import type { Address } from './address.ts';
+import { CONNECTIONS_MAX } from './create-server.ts';
+import type { Server } from './server.ts';
+import type { ThreadData, ThreadReply, ThreadRequest } from './thread.ts';
+
+/** Serving threads of one process at most. */
+export const THREADS_MAX = 64;
+
+export interface ThreadsOptions {
+  readonly threads: number;
+  /** Built-in name, or the URL of a module whose default export is a `Protocol`. */
+  readonly protocol: string;
+  /** Built-in name, or the URL of a module whose default export makes a `Handler` of a `Storage`. */
+  readonly handler: string;
+  /** Told when a thread ends by itself, which only a fault of ours can make it do. */
+  readonly onDeath: (error: Error) => void;
+}
+
+type Client = WorkerClient<ThreadRequest, ThreadReply>;
+
+/** Serves from several threads on one address. */
+export class Threads implements Server {
+  readonly #clients: readonly Client[];
+  #isClosing = false;
+
+  constructor(options: ThreadsOptions) {
+    const counterMemory = createCounterMemory(options.threads);
+    const facts = {
+      version: PROTOCOL_VERSION,
+      threads: options.threads,
+      startedAt: Date.now(),
+      connectionsMax: CONNECTIONS_MAX,
+    };
+    this.#clients = Array.from({ length: options.threads }, (_, thread) => {
+      const { protocol, handler } = options;
+      const data: ThreadData = { thread, protocol, handler, counterMemory, facts };
+      const worker = new Worker(new URL('./thread.js', import.meta.url), {
+        workerData: data,
+        name: `serve ${thread}`,
+      });
+      this.#watch(worker, options.onDeath);
+      return new WorkerClient(worker);
+    });
+  }
+
+  /** Whether tables must be in memory that several threads can read. */
+  get needsSharedMemory(): boolean {
+    return this.#clients.length > 1;
+  }
+
+  async listen(address: Address): Promise<Address> {
+    const [first, ...others] = this.#clients;
+    const reusePort = others.length > 0 && address.kind === 'tcp' && hasReusePort();
+    const { address: bound, fd } = await first.request({
+      kind: 'listen',
+      target: { address, reusePort },
+    });
+    // Without reusePort all threads accept on the first one's descriptor.
+    const target = reusePort ? { address: bound!, reusePort } : { fd: fd! };
+    await Promise.all(others.map((client) => client.request({ kind: 'listen', target })));
+    return bound!;
+  }
+
+  /** Puts a table into service in all threads. When this resolves, none serves the old one. */
+  async swap(table: TableParts, info: DataSetInfo): Promise<void> {
+    const transfer = transferableMemory(table);
+    await Promise.all(
+      this.#clients.map((client) => client.request({ kind: 'swap', table, info }, transfer)),
+    );
+  }
+
+  async close(graceMs?: number): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    await Promise.allSettled(
+      this.#clients.map((client) => client.request({ kind: 'close', graceMs })),
+    );
+    await Promise.all(this.#clients.map((client) => client.worker.terminate()));
+  }
+
+  #watch(worker: Worker, onDeath: (error: Error) => void): void {
+    let fault: Error | undefined;
+    worker.on('error', (error: Error) => {
+      fault = error;
+    });
+    worker.on('exit', (code) => {
+      if (this.#isClosing) return;
+      const message = `a serving thread has ended with code ${code}`;
+      onDeath(fault ?? new GoromdbError('SERVER_FAILED', message));
+    });
+  }
+}
+
+/** `reusePort` came with Node 22.12 and 23.1; before, the option is ignored without a word. */
+function hasReusePort(): boolean {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const isNew = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+  return isNew && process.platform === 'linux';
+}

@@ -1,0 +1,323 @@
+import type { LmdbDatabase } from './lmdb-header.ts';
+import {
+  type LmdbPages,
+  PAGE_BRANCH,
+  PAGE_LEAF,
+  PAGE_LEAF2,
+  PAGE_SUB,
+  type PageLink,
+} from './lmdb-pages.ts';
+
+/** mdb.c: node flags in leaves. */
+export const NODE_BIG = 0x01;
+export const NODE_DATABASE = 0x02;
+export const NODE_DUPLICATES = 0x04;
+
+/** lmdb.h: the database holds several values for a key. */
+export const DUPSORT = 0x04;
+
+/** mdb.c: NODESIZE, the header of a node. */
+const NODE_BYTES = 8;
+/** mdb.c: CURSOR_STACK. */
+const DEPTH_MAX = 32;
+/** mdb.c: branch pages hold at least two keys, the first of them unused. */
+const BRANCH_ENTRIES_MIN = 2;
+
+/** Takes the nodes of the leaves of a tree, in order. */
+export interface NodeVisitor {
+  /**
+   * @param leaf Memory that holds the key in [keyStart, valueStart) and what the node stores from
+   * valueStart on: the value, or for NODE_BIG the reference to its pages. Lent for the call only.
+   * @param valueBytes Size of the value.
+   * @param flags NODE_* flags.
+   * @returns how many entries the node counts for in its database record.
+   */
+  visit(
+    leaf: Buffer,
+    keyStart: number,
+    valueStart: number,
+    valueBytes: number,
+    flags: number,
+    page: number,
+  ): number;
+}
+
+/** What a walk has to know about a tree besides its record. */
+export interface TreeRules {
+  /** Keys ascend as bytes do; false for databases with an order of their own. */
+  readonly ordered: boolean;
+  /** The tree holds the duplicates of a key: values as keys, which may be empty. */
+  readonly duplicates: boolean;
+}
+
+/**
+ * Walks one tree after the other, page by page from the root, and proves each page and node before
+ * it hands it out: depth, bounds, alignment, sizes, order of keys, number of entries. Pages are
+ * copied out of the file one per level, so a visitor may read other pages meanwhile.
+ */
+export class LmdbTree {
+  readonly #pages: LmdbPages;
+  /** One page per level. */
+  readonly #buffers: Buffer[] = [];
+  /** The key that the next one must not be below: the last one, or a separator of a branch. */
+  readonly #floor: Buffer;
+  #floorBytes = -1;
+  /** Whether the next key may equal #floor. */
+  #floorAllowed = false;
+  #db: LmdbDatabase | undefined;
+  #visitor: NodeVisitor | undefined;
+  #rules: TreeRules = { ordered: false, duplicates: false };
+
+  constructor(pages: LmdbPages) {
+    this.#pages = pages;
+    this.#floor = Buffer.alloc(pages.pageBytes);
+  }
+
+  /**
+   * Visits all nodes of a tree.
+   *
+   * @param from Where its record stands, for messages.
+   * @returns the number of entries, proven by the record.
+   */
+  walk(db: LmdbDatabase, from: PageLink, rules: TreeRules, visitor: NodeVisitor): number {
+    const isSound = db.root === undefined ? db.depth === 0 : db.depth >= 1 && db.depth <= DEPTH_MAX;
+    if (!isSound) {
+      const range = db.root === undefined ? 'depth 0' : `a depth from 1 to ${DEPTH_MAX}`;
+      throw this.#pages.corrupt(from.page, from.at, range, [db.depth]);
+    }
+    this.#begin(db, rules, visitor);
+    const entries = db.root === undefined ? 0 : this.#page(db.root, from, 1);
+    // LMDB loses an empty duplicate when a second one comes (mdb_cursor_put, put_sub), but has
+    // counted it: with duplicates the record may say more than there is.
+    const isCounted = (db.flags & DUPSORT) !== 0 ? entries <= db.entries : entries === db.entries;
+    if (!isCounted) {
+      throw this.#pages.corrupt(from.page, from.at, `${db.entries} entries as recorded`, [entries]);
+    }
+    return entries;
+  }
+
+  /** Visits the nodes of a page inside a node, at bytes[start, start + size). Returns as `walk`. */
+  walkSubPage(
+    bytes: Buffer,
+    start: number,
+    size: number,
+    page: number,
+    rules: TreeRules,
+    visitor: NodeVisitor,
+  ): number {
+    const { headerBytes, padAt } = this.#pages.layout;
+    const kind = size < headerBytes ? 0 : this.#pages.kindAt(bytes, start);
+    if ((kind & ~PAGE_LEAF2) !== (PAGE_LEAF | PAGE_SUB)) {
+      throw this.#pages.corrupt(page, start, 'a page of duplicates', [
+        `${size} bytes, flags ${kind}`,
+      ]);
+    }
+    const isLeaf2 = (kind & PAGE_LEAF2) !== 0;
+    const pad = isLeaf2 ? bytes.readUInt16LE(start + padAt) : 0;
+    this.#begin({ pad, flags: 0, depth: 1, entries: 0, root: page }, rules, visitor);
+    return isLeaf2
+      ? this.#fixedLeaf(bytes, start, size, page)
+      : this.#leaf(bytes, start, size, page);
+  }
+
+  #begin(db: LmdbDatabase, rules: TreeRules, visitor: NodeVisitor): void {
+    this.#db = db;
+    this.#rules = rules;
+    this.#visitor = visitor;
+    this.#floorBytes = -1;
+  }
+
+  #page(number: number, from: PageLink, level: number): number {
+    this.#buffers[level] ??= Buffer.alloc(this.#pages.pageBytes);
+    const bytes = this.#buffers[level];
+    const kind = this.#pages.fetch(number, from, bytes);
+    const isBottom = level === this.#db!.depth;
+    if (!isBottom && kind === PAGE_BRANCH) return this.#branch(bytes, number, level);
+    if (isBottom && kind === PAGE_LEAF) return this.#leaf(bytes, 0, bytes.length, number);
+    if (isBottom && kind === (PAGE_LEAF | PAGE_LEAF2) && this.#rules.duplicates) {
+      return this.#fixedLeaf(bytes, 0, bytes.length, number);
+    }
+    const expected = isBottom ? 'leaf' : 'branch';
+    throw this.#pages.corrupt(
+      number,
+      this.#pages.layout.flagsAt,
+      `a ${expected} page on level ${level} of ${this.#db!.depth}`,
+      [`flags ${kind}`],
+    );
+  }
+
+  #branch(bytes: Buffer, number: number, level: number): number {
+    const { headerBytes, base, upperAt } = this.#pages.layout;
+    const count = this.#pages.countEntries(bytes, 0, bytes.length, number);
+    if (count < BRANCH_ENTRIES_MIN) {
+      throw this.#pages.corrupt(number, headerBytes, `${BRANCH_ENTRIES_MIN} or more keys`, [count]);
+    }
+    const upper = readU16(bytes, upperAt) + base;
+    let room = bytes.length - upper;
+    let entries = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = headerBytes + 2 * i;
+      const node = this.#nodeAt(bytes, 0, slot, upper, bytes.length, number);
+      const keyStart = node + NODE_BYTES;
+      const keyEnd = keyStart + readU16(bytes, node + 6);
+      if (keyEnd > bytes.length) throw this.#overrun(number, node, keyEnd, bytes.length);
+      room -= (keyEnd - node + 1) & ~1;
+      if (room < 0) throw this.#overlap(number, slot, room);
+      // The key of the first entry is not used, it may be left from before.
+      if (i > 0) this.#separator(bytes, keyStart, keyEnd, number);
+      const child =
+        readU16(bytes, node) +
+        readU16(bytes, node + 2) * 0x1_0000 +
+        readU16(bytes, node + 4) * 0x1_0000_0000;
+      entries += this.#page(child, { page: number, at: node }, level + 1);
+    }
+    return entries;
+  }
+
+  #leaf(bytes: Buffer, start: number, size: number, number: number): number {
+    const { headerBytes, base, upperAt, bigValueBytes } = this.#pages.layout;
+    const { ordered, duplicates } = this.#rules;
+    const visitor = this.#visitor!;
+    const keyBytesMin = duplicates ? 0 : 1;
+    const count = this.#pages.countEntries(bytes, start, size, number);
+    const end = start + size;
+    const upper = start + readU16(bytes, start + upperAt) + base;
+    let room = end - upper;
+    let entries = 0;
+    let lastStart = 0;
+    let lastEnd = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = start + headerBytes + 2 * i;
+      const node = this.#nodeAt(bytes, start, slot, upper, end, number);
+      const valueBytes = readU16(bytes, node) + readU16(bytes, node + 2) * 0x1_0000;
+      const flags = readU16(bytes, node + 4);
+      const keyStart = node + NODE_BYTES;
+      const keyEnd = keyStart + readU16(bytes, node + 6);
+      const nodeEnd = keyEnd + ((flags & NODE_BIG) !== 0 ? bigValueBytes : valueBytes);
+      if (nodeEnd > end) throw this.#overrun(number, node, nodeEnd, end);
+      if (keyEnd - keyStart < keyBytesMin) {
+        throw this.#pages.corrupt(number, node + 6, 'a key of 1 byte or more', [0]);
+      }
+      // mdb_node_add rounds nodes up to even sizes. With their sum bounded, nodes that overlap cannot
+      // multiply the bytes of a page.
+      room -= (nodeEnd - node + 1) & ~1;
+      if (room < 0) throw this.#overlap(number, slot, room);
+      if (ordered) {
+        if (i === 0) this.#checkFloor(bytes, keyStart, keyEnd, number);
+        else if (compareBytes(bytes, lastStart, lastEnd, bytes, keyStart, keyEnd) >= 0) {
+          throw this.#disorder(number, keyStart);
+        }
+      }
+      entries += visitor.visit(bytes, keyStart, keyEnd, valueBytes, flags, number);
+      lastStart = keyStart;
+      lastEnd = keyEnd;
+    }
+    if (this.#db!.depth > 1) this.#setFloor(bytes, lastStart, lastEnd, false);
+    return entries;
+  }
+
+  /** A leaf of keys of one size, one after the other, without pointers. */
+  #fixedLeaf(bytes: Buffer, start: number, size: number, number: number): number {
+    const { headerBytes, padAt } = this.#pages.layout;
+    const count = this.#pages.countEntries(bytes, start, size, number);
+    const keyBytes = readU16(bytes, start + padAt);
+    const isSound = keyBytes > 0 && keyBytes === this.#db!.pad;
+    if (!isSound || headerBytes + count * keyBytes > size) {
+      throw this.#pages.corrupt(number, start + padAt, `${count} keys in ${size} bytes`, [
+        `keys of ${keyBytes} bytes, ${this.#db!.pad} by the record`,
+      ]);
+    }
+    for (let i = 0; i < count; i++) {
+      const keyStart = start + headerBytes + i * keyBytes;
+      const keyEnd = keyStart + keyBytes;
+      if (this.#rules.ordered) {
+        if (i === 0) this.#checkFloor(bytes, keyStart, keyEnd, number);
+        else if (compareBytes(bytes, keyStart - keyBytes, keyStart, bytes, keyStart, keyEnd) >= 0) {
+          throw this.#disorder(number, keyStart);
+        }
+      }
+      this.#visitor!.visit(bytes, keyStart, keyEnd, 0, 0, number);
+    }
+    const lastEnd = start + headerBytes + count * keyBytes;
+    if (this.#db!.depth > 1) this.#setFloor(bytes, lastEnd - keyBytes, lastEnd, false);
+    return count;
+  }
+
+  #nodeAt(
+    bytes: Buffer,
+    start: number,
+    slot: number,
+    upper: number,
+    end: number,
+    number: number,
+  ): number {
+    const node = start + readU16(bytes, slot) + this.#pages.layout.base;
+    // mdb_node_add: nodes lie at even offsets, from `upper` on.
+    if (node >= upper && node + NODE_BYTES <= end && ((node - start) & 1) === 0) return node;
+    throw this.#pages.corrupt(
+      number,
+      slot,
+      `a node at an even offset in [${upper}, ${end - NODE_BYTES}]`,
+      [node],
+    );
+  }
+
+  /** A key of a branch: above all keys on its left, not above any on its right. */
+  #separator(bytes: Buffer, start: number, end: number, number: number): void {
+    if (!this.#rules.ordered) return;
+    this.#checkFloor(bytes, start, end, number);
+    this.#setFloor(bytes, start, end, true);
+  }
+
+  #checkFloor(bytes: Buffer, start: number, end: number, number: number): void {
+    if (this.#floorBytes < 0) return;
+    const order = compareBytes(this.#floor, 0, this.#floorBytes, bytes, start, end);
+    if (order > 0 || (order === 0 && !this.#floorAllowed)) throw this.#disorder(number, start);
+  }
+
+  #setFloor(bytes: Buffer, start: number, end: number, allowed: boolean): void {
+    bytes.copy(this.#floor, 0, start, end);
+    this.#floorBytes = end - start;
+    this.#floorAllowed = allowed;
+  }
+
+  #overrun(number: number, node: number, nodeEnd: number, end: number): Error {
+    return this.#pages.corrupt(number, node, `a node that ends by ${end}`, [nodeEnd]);
+  }
+
+  #overlap(number: number, slot: number, room: number): Error {
+    return this.#pages.corrupt(number, slot, 'nodes that fit beside each other', [
+      `${-room} bytes too many`,
+    ]);
+  }
+
+  #disorder(number: number, at: number): Error {
+    return this.#pages.corrupt(number, at, 'keys in ascending order', ['one out of order']);
+  }
+}
+
+function readU16(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8);
+}
+
+/**
+ * Orders as mdb_cmp_memn: by bytes, then by length. A loop, as keys differ after a few bytes and a
+ * call of Buffer.compare costs more than that.
+ */
+function compareBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  const aBytes = aEnd - aStart;
+  const bBytes = bEnd - bStart;
+  const shared = Math.min(aBytes, bBytes);
+  for (let i = 0; i < shared; i++) {
+    const difference = a[aStart + i] - b[bStart + i];
+    if (difference !== 0) return difference;
+  }
+  return aBytes - bBytes;
+}

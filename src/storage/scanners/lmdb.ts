@@ -1,0 +1,288 @@
+import { GoromdbError } from '../../errors.ts';
+import {
+  LMDB_DATABASE_BYTES,
+  type LmdbDatabase,
+  readLmdbDatabase,
+  readLmdbHeader,
+} from './lmdb-header.ts';
+import { LmdbPages, type PageLink } from './lmdb-pages.ts';
+import {
+  DUPSORT,
+  LmdbTree,
+  NODE_BIG,
+  NODE_DATABASE,
+  NODE_DUPLICATES,
+  type NodeVisitor,
+  type TreeRules,
+} from './lmdb-tree.ts';
+import { PageFile } from './page-file.ts';
+import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
+
+/** lmdb.h: database flags. */
+const REVERSEKEY = 0x02;
+const INTEGERKEY = 0x08;
+const INTEGERDUP = 0x20;
+const REVERSEDUP = 0x40;
+
+/** Most names of databases in an error message, and most characters of one. */
+const NAMES_MAX = 10;
+const NAME_CHARS_MAX = 64;
+
+/** Where the record of the main database stands: the meta page. */
+const META_LINK: PageLink = { page: 0, at: 0 };
+
+/**
+ * Reads LMDB data files of both data formats, version 1 (LMDB 0.9: mdb_load, Python, Go, Rust) and
+ * version 2 (the npm package `lmdb`). Serves the main database or the named one of
+ * `options.bucket`; of duplicates (MDB_DUPSORT) the first, as mdb_get does.
+ *
+ * The main tree is proven whole in any case, the named one when it is read. A file with a bad meta
+ * page is refused, also where the other one leads to an older state that is sound.
+ */
+export const lmdbScanner: Scanner = {
+  format: 'lmdb',
+  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
+    if (options.gzipped) {
+      throw unsupported(input, 'expected a plain LMDB file; found one wrapped in gzip');
+    }
+    const header = readLmdbHeader(input);
+    const file = new PageFile(input, header.pageBytes, options.onProgress);
+    const scan = new LmdbScan(new LmdbPages(file, header));
+    if (options.bucket === undefined) scan.readMain(input, header.main, sink);
+    else scan.readNamed(input, header.main, options.bucket, sink);
+    options.onProgress?.(input.size);
+  },
+};
+
+interface NamedDatabase {
+  readonly db: LmdbDatabase;
+  readonly from: PageLink;
+}
+
+class LmdbScan {
+  readonly #pages: LmdbPages;
+  readonly #tree: LmdbTree;
+  /** Duplicates are trees inside the tree. */
+  readonly #duplicates: LmdbTree;
+
+  constructor(pages: LmdbPages) {
+    this.#pages = pages;
+    this.#tree = new LmdbTree(pages);
+    this.#duplicates = new LmdbTree(pages);
+  }
+
+  readMain(input: ScanInput, main: LmdbDatabase, sink: RecordSink): void {
+    const names = new NameCollector(undefined);
+    const records = this.#read(main, META_LINK, sink, names);
+    if (records > 0 || names.count === 0) return;
+    throw unsupported(
+      input,
+      `expected records; found only named databases: ${names.list()}; choose one with -bucket`,
+    );
+  }
+
+  readNamed(input: ScanInput, main: LmdbDatabase, bucket: string, sink: RecordSink): void {
+    const names = new NameCollector(bucket);
+    this.#read(main, META_LINK, NO_SINK, names);
+    const found = names.found;
+    if (found !== undefined) {
+      this.#read(found.db, found.from, sink, undefined);
+      return;
+    }
+    const others = names.count === 0 ? 'no named database' : `the databases ${names.list()}`;
+    throw unsupported(input, `expected a database named ${printable(bucket)}; found ${others}`);
+  }
+
+  /** Returns the number of records. */
+  #read(
+    db: LmdbDatabase,
+    from: PageLink,
+    sink: RecordSink,
+    names: NameCollector | undefined,
+  ): number {
+    const visitor = new RecordVisitor(this.#pages, this.#duplicates, db, sink, names);
+    const ordered = (db.flags & (REVERSEKEY | INTEGERKEY)) === 0;
+    this.#tree.walk(db, from, { ordered, duplicates: false }, visitor);
+    return visitor.records;
+  }
+}
+
+/** Passes the records of one database on. */
+class RecordVisitor implements NodeVisitor {
+  records = 0;
+  readonly #pages: LmdbPages;
+  readonly #tree: LmdbTree;
+  readonly #hasDuplicates: boolean;
+  readonly #rules: TreeRules;
+  readonly #sink: RecordSink;
+  readonly #names: NameCollector | undefined;
+  readonly #first: FirstDuplicate;
+
+  /**
+   * @param tree Walks the duplicates.
+   * @param names Takes the named databases; undefined: there must be none.
+   */
+  constructor(
+    pages: LmdbPages,
+    tree: LmdbTree,
+    db: LmdbDatabase,
+    sink: RecordSink,
+    names: NameCollector | undefined,
+  ) {
+    this.#pages = pages;
+    this.#tree = tree;
+    this.#hasDuplicates = (db.flags & DUPSORT) !== 0;
+    const ordered = (db.flags & (INTEGERDUP | REVERSEDUP)) === 0;
+    this.#rules = { ordered, duplicates: true };
+    this.#sink = sink;
+    this.#names = names;
+    this.#first = new FirstDuplicate(pages, sink);
+  }
+
+  visit(
+    leaf: Buffer,
+    keyStart: number,
+    valueStart: number,
+    valueBytes: number,
+    flags: number,
+    page: number,
+  ): number {
+    if (flags === 0) {
+      this.records++;
+      const valueEnd = valueStart + valueBytes;
+      this.#sink.add(leaf, keyStart, valueStart, leaf, valueStart, valueEnd, 0);
+      return 1;
+    }
+    if (flags === NODE_BIG) {
+      this.records++;
+      const value = this.#pages.readBigValue(leaf, valueStart, valueBytes, page);
+      const start = this.#pages.layout.headerBytes;
+      this.#sink.add(leaf, keyStart, valueStart, value, start, start + valueBytes, 0);
+      return 1;
+    }
+    const isDatabase = flags === NODE_DATABASE && valueBytes === LMDB_DATABASE_BYTES;
+    if (isDatabase && this.#names !== undefined) {
+      this.#names.add(leaf, keyStart, valueStart, page);
+      return 1;
+    }
+    if ((flags & ~NODE_DATABASE) === NODE_DUPLICATES && this.#hasDuplicates) {
+      this.records++;
+      return this.#duplicates(leaf, keyStart, valueStart, valueBytes, flags, page);
+    }
+    throw this.#pages.corrupt(page, keyStart, 'a record of this kind of database', [
+      `a node with flags ${flags}, ${valueBytes} bytes`,
+    ]);
+  }
+
+  /** Serves the first duplicate of a key and counts all. */
+  #duplicates(
+    leaf: Buffer,
+    keyStart: number,
+    valueStart: number,
+    valueBytes: number,
+    flags: number,
+    page: number,
+  ): number {
+    const first = this.#first;
+    first.begin(leaf, keyStart, valueStart);
+    if (flags === NODE_DUPLICATES) {
+      return this.#tree.walkSubPage(leaf, valueStart, valueBytes, page, this.#rules, first);
+    }
+    if (valueBytes !== LMDB_DATABASE_BYTES) {
+      throw this.#pages.corrupt(page, valueStart, 'a database record', [`${valueBytes} bytes`]);
+    }
+    const db = readLmdbDatabase(leaf, valueStart);
+    if (db.root === undefined) {
+      throw this.#pages.corrupt(page, valueStart, 'one duplicate or more', ['none']);
+    }
+    return this.#tree.walk(db, { page, at: valueStart }, this.#rules, first);
+  }
+}
+
+/** Takes the duplicates of one key, which are the keys of a tree of their own. */
+class FirstDuplicate implements NodeVisitor {
+  readonly #pages: LmdbPages;
+  readonly #sink: RecordSink;
+  #key: Buffer | undefined;
+  #keyStart = 0;
+  #keyEnd = 0;
+
+  constructor(pages: LmdbPages, sink: RecordSink) {
+    this.#pages = pages;
+    this.#sink = sink;
+  }
+
+  begin(key: Buffer, keyStart: number, keyEnd: number): void {
+    this.#key = key;
+    this.#keyStart = keyStart;
+    this.#keyEnd = keyEnd;
+  }
+
+  visit(
+    leaf: Buffer,
+    start: number,
+    end: number,
+    valueBytes: number,
+    flags: number,
+    page: number,
+  ): number {
+    if (flags !== 0 || valueBytes !== 0) {
+      throw this.#pages.corrupt(page, start, 'a duplicate without flags and data', [
+        `flags ${flags}, ${valueBytes} bytes`,
+      ]);
+    }
+    if (this.#key !== undefined) {
+      this.#sink.add(this.#key, this.#keyStart, this.#keyEnd, leaf, start, end, 0);
+      this.#key = undefined;
+    }
+    return 1;
+  }
+}
+
+/** Remembers the names of databases, and the one that was asked for. */
+class NameCollector {
+  count = 0;
+  found: NamedDatabase | undefined;
+  readonly #names: string[] = [];
+  readonly #wanted: Buffer | undefined;
+  #isExact = false;
+
+  constructor(bucket: string | undefined) {
+    this.#wanted = bucket === undefined ? undefined : Buffer.from(bucket);
+  }
+
+  add(leaf: Buffer, start: number, end: number, page: number): void {
+    this.count++;
+    const name = leaf.subarray(start, end);
+    if (this.#names.length < NAMES_MAX) this.#names.push(printable(withoutNul(name).toString()));
+    if (this.#wanted === undefined || this.#isExact) return;
+    // The npm package `lmdb` ends names in NUL; a name without it is the better match.
+    this.#isExact = name.equals(this.#wanted);
+    if (!this.#isExact && !withoutNul(name).equals(this.#wanted)) return;
+    this.found = { db: readLmdbDatabase(leaf, end), from: { page, at: end } };
+  }
+
+  list(): string {
+    const more = this.count - this.#names.length;
+    return this.#names.join(', ') + (more > 0 ? ` and ${more} more` : '');
+  }
+}
+
+const NO_SINK: RecordSink = { add: () => {} };
+
+function withoutNul(name: Buffer): Buffer {
+  return name.at(-1) === 0 ? name.subarray(0, -1) : name;
+}
+
+/** Quotes a name so that it can go to a log: one line, printable ASCII, not too long. */
+function printable(name: string): string {
+  const short = name.length > NAME_CHARS_MAX ? `${name.slice(0, NAME_CHARS_MAX)}...` : name;
+  return JSON.stringify(short).replace(
+    /[^ -~]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function unsupported(input: ScanInput, text: string): GoromdbError {
+  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
+}

@@ -1,0 +1,57 @@
+/** Longest key a data set may hold, in bytes. memcached clients can ask for at most 250. */
+export const KEY_BYTES_MAX = 65_535;
+
+/** Longest value a data set may hold, in bytes (512 MiB). */
+export const VALUE_BYTES_MAX = 512 * 1024 * 1024;
+
+/** An open database file. The scanner reads it by position and never closes it. */
+export interface ScanInput {
+  /** Name for messages. */
+  readonly path: string;
+  /** File descriptor, open for reading. */
+  readonly fd: number;
+  /** Size in bytes when it was opened. A file that turns out shorter is corrupt. */
+  readonly size: number;
+}
+
+export interface ScanOptions {
+  /** The file is wrapped in gzip. */
+  readonly gzipped: boolean;
+  /** The named database to read; undefined: the main one. */
+  readonly bucket?: string | undefined;
+  /** Told now and then how many bytes of the file are done. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/**
+ * Takes the records of a file. The bytes are lent for the call only: a scanner reuses its buffers.
+ * Of two records with the same key the later one wins.
+ */
+export interface RecordSink {
+  /**
+   * @param key Memory that holds the key in [keyStart, keyEnd).
+   * @param value Memory that holds the value in [valueStart, valueEnd).
+   * @param flags memcached client flags, 0 unless the format stores them.
+   */
+  add(
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    flags: number,
+  ): void;
+}
+
+/**
+ * Reads one file format. A dropped file is untrusted input: a scanner checks every length, offset
+ * and page before it uses it, so that any sequence of bytes either yields records or throws a
+ * `GoromdbError` (FORMAT_UNKNOWN, FORMAT_UNSUPPORTED, DATA_CORRUPT, LIMIT_EXCEEDED) that names the
+ * place, what was expected and what was found. Time and memory are bounded by the file's size.
+ */
+export interface Scanner {
+  /** Name as given to `-storage`. */
+  readonly format: string;
+  scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void>;
+}

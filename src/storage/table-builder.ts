@@ -1,0 +1,213 @@
+import { randomInt } from 'node:crypto';
+import { GoromdbError } from '../errors.ts';
+import { hashKey } from './hash.ts';
+import {
+  copyBytes,
+  RecordReader,
+  recordBytes,
+  writeRecordHead,
+  writeRecordTail,
+} from './record.ts';
+import { KEY_BYTES_MAX, type RecordSink, VALUE_BYTES_MAX } from './scanners/scanner.ts';
+import { firstSlot, type TableParts } from './table.ts';
+
+/** Bytes of the first segment; each further one doubles, so that small data sets stay small. */
+const SEGMENT_BYTES_MIN = 256 * 1024;
+
+/**
+ * Bytes of a segment at most, unless it holds a single larger record. Memory that is not written
+ * to is not resident, so the unused end of the last segment costs address space only.
+ */
+const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A slot has 16 bits for the segment's number: 4 TiB of records. */
+const SEGMENTS_MAX = 65_536;
+
+/** Slots for each key. At 1.43 a hit reads 2.2 slots on average and a miss 6, mostly neighbours. */
+const SLOTS_PER_KEY = 1 / 0.7;
+
+/** An index may take 4 GiB: the largest view that Node 20 makes. */
+const SLOTS_MAX = 2 ** 29 - 1;
+
+/**
+ * Probes that one key may need. Honest keys stay below 400 at a hundred million keys and this
+ * load; keys that were chosen to collide go beyond it, and another seed is tried.
+ */
+const PROBES_MAX = 1024;
+
+/** Seeds to try before the keys count as chosen to collide. */
+const SEEDS_MAX = 8;
+
+export interface TableBuilderOptions {
+  /** Memory that several threads can read; false: memory that can be handed to one thread. */
+  readonly shared: boolean;
+  /** Bytes that records and index may take together. */
+  readonly bytesMax: number;
+}
+
+interface Segment {
+  readonly bytes: Buffer<ArrayBufferLike>;
+  used: number;
+}
+
+/** Collects records and makes a table of them. Of two records with one key the later one wins. */
+export class TableBuilder implements RecordSink {
+  readonly #options: TableBuilderOptions;
+  readonly #segments: Segment[] = [];
+  readonly #other = new RecordReader();
+  #segment: Segment = { bytes: Buffer.alloc(0), used: 0 };
+  #records = 0;
+
+  constructor(options: TableBuilderOptions) {
+    this.#options = options;
+  }
+
+  add(
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    flags: number,
+  ): void {
+    const keyBytes = keyEnd - keyStart;
+    const valueBytes = valueEnd - valueStart;
+    if (flags >>> 0 !== flags)
+      throw new RangeError(`flags are not an unsigned 32-bit number: ${flags}`);
+    if (keyBytes > KEY_BYTES_MAX) throw tooLarge('a key', keyBytes, KEY_BYTES_MAX);
+    if (valueBytes > VALUE_BYTES_MAX) throw tooLarge('a value', valueBytes, VALUE_BYTES_MAX);
+    const bytes = recordBytes(keyBytes, valueBytes, flags);
+    if (this.#segment.used + bytes > this.#segment.bytes.length) this.#addSegment(bytes);
+    const segment = this.#segment;
+    let at = segment.used;
+    at = writeRecordHead(segment.bytes, at, key, keyStart, keyEnd, valueBytes, flags);
+    at = copyBytes(segment.bytes, at, value, valueStart, valueEnd);
+    segment.used = writeRecordTail(segment.bytes, at);
+    this.#records++;
+  }
+
+  /** Indexes what was added. The builder is used up by it. */
+  build(): TableParts {
+    const slots = this.#slots();
+    if (slots > SLOTS_MAX) {
+      throw tooLarge('the number of records', this.#records, Math.floor(SLOTS_MAX / SLOTS_PER_KEY));
+    }
+    const bytes = this.#usedBytes() + slots * 8;
+    this.#checkBytes(bytes);
+    const index = new Uint32Array(this.#allocate(slots * 8));
+    for (let attempt = 1; attempt <= SEEDS_MAX; attempt++) {
+      const seed = randomInt(2 ** 32);
+      const keys = this.#fillIndex(index, seed);
+      if (keys !== undefined) {
+        const segments = this.#segments.map((segment) => segment.bytes.buffer);
+        return { segments, index: index.buffer, slots, seed, keys, bytes };
+      }
+      index.fill(0);
+    }
+    throw new GoromdbError(
+      'DATA_CORRUPT',
+      `the keys collide in the hash index under ${SEEDS_MAX} random seeds: expected at most ` +
+        `${PROBES_MAX} probes for a key; they seem chosen to do so`,
+    );
+  }
+
+  /** Always more than there are records, so that a search ends at an empty slot. */
+  #slots(): number {
+    return Math.max(2, Math.ceil(this.#records * SLOTS_PER_KEY));
+  }
+
+  #usedBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.used, 0);
+  }
+
+  #addSegment(recordLength: number): void {
+    // Offset 0 marks an empty slot in the index, so records begin at 1.
+    const doubled = Math.min(this.#segment.bytes.length * 2, SEGMENT_BYTES_MAX);
+    const length = Math.max(SEGMENT_BYTES_MIN, doubled, recordLength + 1);
+    // With the index that these records need, so that a data set which cannot fit fails early.
+    this.#checkBytes(this.#usedBytes() + recordLength + this.#slots() * 8);
+    if (this.#segments.length === SEGMENTS_MAX) {
+      throw tooLarge('the number of segments', SEGMENTS_MAX + 1, SEGMENTS_MAX);
+    }
+    this.#segment = { bytes: Buffer.from(this.#allocate(length)), used: 1 };
+    this.#segments.push(this.#segment);
+  }
+
+  #allocate(bytes: number): ArrayBufferLike {
+    try {
+      return this.#options.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+    } catch (cause) {
+      throw new GoromdbError(
+        'LIMIT_EXCEEDED',
+        `not enough memory: expected ${bytes} bytes more beside ${this.#usedBytes()}`,
+        { cause },
+      );
+    }
+  }
+
+  #checkBytes(bytes: number): void {
+    if (bytes > this.#options.bytesMax) {
+      throw tooLarge('the data set in memory', bytes, this.#options.bytesMax);
+    }
+  }
+
+  /** @returns The number of distinct keys; undefined when a key needs too many probes. */
+  #fillIndex(index: Uint32Array, seed: number): number | undefined {
+    const record = new RecordReader();
+    let keys = 0;
+    for (let number = 0; number < this.#segments.length; number++) {
+      const { bytes, used } = this.#segments[number];
+      for (let offset = 1; offset < used; offset = record.valueEnd + 2) {
+        record.readKey(bytes, offset);
+        const hash = hashKey(bytes, record.keyStart, record.keyEnd, seed);
+        const isNew = this.#insert(index, hash, number, offset, record);
+        if (isNew === undefined) return undefined;
+        if (isNew) keys++;
+        record.readValue(bytes);
+      }
+    }
+    return keys;
+  }
+
+  /** @returns Whether the key is a new one; undefined when it needs too many probes. */
+  #insert(
+    index: Uint32Array,
+    hash: number,
+    segment: number,
+    offset: number,
+    record: RecordReader,
+  ): boolean | undefined {
+    const tag = hash & 0xffff;
+    let at = firstSlot(hash, index.length / 2) * 2;
+    for (let probes = 0; probes < PROBES_MAX; probes++) {
+      const isFree = index[at] === 0;
+      if (isFree || (index[at + 1] >>> 16 === tag && this.#sameKey(index, at, segment, record))) {
+        index[at] = offset;
+        index[at + 1] = (tag << 16) | segment;
+        return isFree;
+      }
+      at += 2;
+      if (at === index.length) at = 0;
+    }
+    return undefined;
+  }
+
+  #sameKey(index: Uint32Array, at: number, segment: number, record: RecordReader): boolean {
+    const { bytes } = this.#segments[segment];
+    const other = this.#other;
+    const otherBytes = this.#segments[index[at + 1] & 0xffff].bytes;
+    other.readKey(otherBytes, index[at]);
+    if (other.keyEnd - other.keyStart !== record.keyEnd - record.keyStart) return false;
+    return (
+      bytes.compare(otherBytes, other.keyStart, other.keyEnd, record.keyStart, record.keyEnd) === 0
+    );
+  }
+}
+
+function tooLarge(what: string, found: number, limit: number): GoromdbError {
+  return new GoromdbError(
+    'LIMIT_EXCEEDED',
+    `${what} is too large: expected at most ${limit}, found ${found}`,
+  );
+}

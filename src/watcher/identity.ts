@@ -1,0 +1,84 @@
+import type { BigIntStats } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
+import { messageOf } from '../errors.ts';
+
+/**
+ * What tells one content of a path from another without reading it. `ctimeNs` is part of it because
+ * `cp -p` and `rsync -t` set `mtimeNs` back, and no program can set `ctimeNs`. A rename changes
+ * `ctimeNs`: compare a file that was moved with {@link sameContent}.
+ */
+export interface FileIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** In bytes. */
+  readonly size: bigint;
+  /** Time of the last write, in nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  /** Time of the last write, rename, link or change of mode, in nanoseconds since 1970. */
+  readonly ctimeNs: bigint;
+}
+
+/** The identity in what `stat` or `fstat` answers when it is asked for bigints. */
+export function identityOf(stats: BigIntStats): FileIdentity {
+  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
+  return { dev, ino, size, mtimeNs, ctimeNs };
+}
+
+/** Whether nothing happened between two looks at one path. */
+export function sameIdentity(one: FileIdentity, other: FileIdentity): boolean {
+  return sameContent(one, other) && one.ctimeNs === other.ctimeNs;
+}
+
+/** Whether two looks saw the same bytes, as far as metadata tells, moved or not. */
+export function sameContent(one: FileIdentity, other: FileIdentity): boolean {
+  return (
+    one.dev === other.dev &&
+    one.ino === other.ino &&
+    one.size === other.size &&
+    one.mtimeNs === other.mtimeNs
+  );
+}
+
+/** What stands at a path; `unusable` is anything that is there and can never be read as a file. */
+export type Sight =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'file'; readonly identity: FileIdentity }
+  | { readonly kind: 'unusable'; readonly what: string };
+
+/** Looks at a path without opening it, so that a FIFO cannot block; follows symbolic links. */
+export async function see(path: string): Promise<Sight> {
+  try {
+    const stats = await stat(path, { bigint: true });
+    return stats.isFile()
+      ? { kind: 'file', identity: identityOf(stats) }
+      : { kind: 'unusable', what: kindOf(stats) };
+  } catch (error) {
+    if (!isAbsence(error)) return { kind: 'unusable', what: `unreadable (${messageOf(error)})` };
+  }
+  // `stat` says the same of nothing at all and of a link to nothing.
+  const link = await lstat(path).catch(() => undefined);
+  return link?.isSymbolicLink()
+    ? { kind: 'unusable', what: 'a symbolic link to nothing' }
+    : { kind: 'absent' };
+}
+
+/** A string that is equal for two sights exactly when they are the same. */
+export function keyOf(sight: Sight): string {
+  if (sight.kind === 'absent') return 'absent';
+  if (sight.kind === 'unusable') return sight.what;
+  const { dev, ino, size, mtimeNs, ctimeNs } = sight.identity;
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
+
+/** Whether an error of the file system says that a path, or a folder on its way, is not there. */
+function isAbsence(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function kindOf(stats: BigIntStats): string {
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
+}

@@ -1,0 +1,319 @@
+import { basename, dirname, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { mismatch, sumInvalid, unusable } from './complaints.ts';
+import { FolderEvents } from './folder-events.ts';
+import { type FileIdentity, keyOf, type Sight, see } from './identity.ts';
+import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
+
+/** The files are looked at this often even when no event says so: events get lost. */
+export const RESCAN_INTERVAL_MS = 5000;
+/** After a mismatch, both files must have been quiet this long before they are offered again. */
+export const STABLE_MS = 250;
+/** What is still wrong this long after the last change is not in the making: it is warned of. */
+export const SETTLED_MS = 2000;
+/** How often the file system is asked in polling mode. */
+export const POLL_INTERVAL_MS = 1000;
+
+/** Least time between two looks, so that a file written quickly does not cost a look each write. */
+const LOOK_GAP_MS = 10;
+/** A write this soon after another may leave the same mtime: kernels keep it in ticks to 10 ms. */
+const TIMESTAMP_TICK_MS = 20;
+/** The longest time that a timer of Node can wait; a longer one would fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** A file and the sum that was dropped with it, not yet verified. */
+export interface Drop {
+  /** Absolute path of the file. */
+  readonly file: string;
+  /** Absolute path of its sum file. */
+  readonly sumFile: string;
+  /** The MD5 that the sum file promises: 32 lower-case hexadecimal digits. */
+  readonly md5: string;
+  /** The file as it was seen, without opening it, before the sum file was read. */
+  readonly identity: FileIdentity;
+}
+
+/** What became of an offered drop. */
+export type Verdict =
+  /** Loaded and moved away. */
+  | { readonly kind: 'taken' }
+  /** Proven bad and set aside, or not movable: not offered again until something changes. */
+  | { readonly kind: 'rejected' }
+  /** The file's MD5 is `found`, not what the sum file promises. */
+  | { readonly kind: 'mismatch'; readonly found: string }
+  /** The file changed while it was read. */
+  | { readonly kind: 'changed' };
+
+export interface WatcherOptions {
+  /** The file to wait for; its sum file is `<file>.md5` in the same folder. */
+  readonly file: string;
+  /**
+   * Receives each drop, one at a time. The signal is aborted by `close()`, which then waits for the
+   * promise. What it throws is logged, and the drop is not offered again until something changes.
+   */
+  readonly onDrop: (drop: Drop, signal: AbortSignal) => Promise<Verdict>;
+  readonly logger: Logger;
+  /** Poll instead of trusting events of the file system: for network mounts. Default `false`. */
+  readonly polling?: boolean;
+  /** Default {@link POLL_INTERVAL_MS}; only with `polling`. */
+  readonly pollMs?: number;
+  /** Default {@link RESCAN_INTERVAL_MS}. */
+  readonly rescanMs?: number;
+  /** Default {@link STABLE_MS}. */
+  readonly stableMs?: number;
+  /** Default {@link SETTLED_MS}. */
+  readonly settledMs?: number;
+}
+
+export interface Watcher {
+  /** Looks now, forgetting what was judged before: what was refused is offered again. */
+  look(): void;
+  /** Stops watching, aborts a running `onDrop` and waits for it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Waits for a file and its sum file, in either order, and offers them as soon as both are there.
+ * A first mismatch is expected of a file still being written: it costs a look at quiet time later,
+ * and only what stays wrong is warned of, once.
+ *
+ * @throws RangeError when a duration is not between 1 ms and 2^31 - 1 ms.
+ */
+export function startWatcher(options: WatcherOptions): Watcher {
+  const watcher = new PairWatcher(options);
+  watcher.look();
+  return watcher;
+}
+
+interface Pair {
+  readonly file: Sight;
+  readonly sum: Sight;
+  readonly key: string;
+  /** The file may still change without its identity showing it. */
+  readonly fresh: boolean;
+}
+
+interface Judgement {
+  /** The pair that was judged; another pair is not bound by it. */
+  readonly key: string;
+  /** What to warn of once the pair has settled. */
+  readonly complaint?: string;
+  /** When the same pair is worth another try; never, unless given. */
+  readonly retryAtMs?: number;
+}
+
+class PairWatcher implements Watcher {
+  readonly #file: string;
+  readonly #sumFile: string;
+  readonly #onDrop: WatcherOptions['onDrop'];
+  readonly #logger: Logger;
+  readonly #rescanMs: number;
+  readonly #stableMs: number;
+  readonly #settledMs: number;
+  readonly #abort = new AbortController();
+
+  readonly #events: FolderEvents;
+
+  #pairKey = '';
+  #changedAtMs = 0;
+  #judgement: Judgement | undefined;
+  /** A look failed: wait for quiet before the next, since somebody is at work. */
+  #cautious = false;
+  /** How long the last offer took. */
+  #offerMs = 0;
+  #forget = false;
+
+  #wanted = false;
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #wakeMs = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: WatcherOptions) {
+    this.#file = resolve(options.file);
+    this.#sumFile = `${this.#file}.md5`;
+    this.#onDrop = options.onDrop;
+    this.#logger = options.logger;
+    const pollMs = duration('pollMs', options.pollMs, POLL_INTERVAL_MS);
+    this.#rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
+    this.#stableMs = duration('stableMs', options.stableMs, STABLE_MS);
+    this.#settledMs = duration('settledMs', options.settledMs, SETTLED_MS);
+    this.#events = new FolderEvents({
+      folder: dirname(this.#file),
+      names: new Set([basename(this.#file), basename(this.#sumFile)]),
+      pollMs: options.polling ? pollMs : undefined,
+      onEvent: () => this.#want(),
+      logger: options.logger,
+    });
+  }
+
+  look(): void {
+    // Not forgotten at once: an offer that runs now would write its verdict over it.
+    this.#forget = true;
+    this.#want();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#abort.abort();
+    clearTimeout(this.#timer);
+    await this.#running;
+    await this.#events.close();
+  }
+
+  /** Asks for a look; what is asked for during a look or an offer is one look after it. */
+  #want(): void {
+    this.#wanted = true;
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    while (this.#wanted && !signal.aborted) {
+      this.#wanted = false;
+      clearTimeout(this.#timer);
+      this.#wakeMs = this.#rescanMs;
+      await this.#examine().catch((error: unknown) => {
+        this.#logger.error(`Looking at ${this.#file} failed: ${messageOf(error)}`);
+      });
+      await delay(LOOK_GAP_MS, undefined, { signal }).catch(() => {});
+    }
+    this.#running = undefined;
+    if (!signal.aborted) this.#timer = setTimeout(() => this.#want(), this.#wakeMs);
+  }
+
+  /** Has the next look happen no later than in so many milliseconds. */
+  #wakeIn(ms: number): void {
+    if (ms > 0) this.#wakeMs = Math.min(this.#wakeMs, Math.ceil(ms));
+  }
+
+  async #examine(): Promise<void> {
+    if (this.#forget) {
+      this.#forget = false;
+      this.#judgement = undefined;
+      this.#cautious = false;
+    }
+    if (!(await this.#events.attend())) return;
+    const pair = await this.#seePair();
+    if (this.#abort.signal.aborted) return;
+    if (pair.key !== this.#pairKey) {
+      this.#pairKey = pair.key;
+      this.#changedAtMs = performance.now();
+    }
+    // The event of the last of many changes may be lost: look once more when they seem over.
+    this.#wakeIn(this.#stableMs - this.#quietMs());
+    const judged = this.#judgement;
+    if (judged?.key === pair.key && performance.now() < (judged.retryAtMs ?? Infinity)) {
+      this.#warnWhenSettled(judged);
+      return;
+    }
+    this.#judgement = undefined;
+    const judgement = await this.#judge(pair);
+    if (judgement === undefined) return;
+    // Judging takes time: warn of nothing before another look has found the pair unchanged.
+    this.#judgement = judgement;
+    this.#wanted = true;
+  }
+
+  /** How long the pair has not changed, as far as looks tell. */
+  #quietMs(): number {
+    return performance.now() - this.#changedAtMs;
+  }
+
+  async #seePair(): Promise<Pair> {
+    const nowMs = Date.now();
+    const [file, sum] = await Promise.all([see(this.#file), see(this.#sumFile)]);
+    const ageMs = file.kind === 'file' ? nowMs - Number(file.identity.mtimeNs / 1_000_000n) : 0;
+    const fresh = Math.abs(ageMs) < TIMESTAMP_TICK_MS;
+    return { file, sum, key: `${keyOf(file)} ${keyOf(sum)}`, fresh };
+  }
+
+  /** Offers the pair if it can be offered now; `undefined` when there is nothing to judge yet. */
+  async #judge(pair: Pair): Promise<Judgement | undefined> {
+    const { file, sum, key } = pair;
+    if (file.kind !== 'file' || sum.kind !== 'file') {
+      this.#cautious = false;
+      const complaints: string[] = [];
+      if (file.kind === 'unusable') complaints.push(unusable(this.#file, file.what));
+      if (sum.kind === 'unusable') complaints.push(unusable(this.#sumFile, sum.what));
+      return complaints.length > 0 ? { key, complaint: complaints.join(' ') } : undefined;
+    }
+    const waitMs = this.#cautious ? this.#pauseMs() - this.#quietMs() : 0;
+    if (waitMs > 0) {
+      this.#wakeIn(waitMs);
+      return undefined;
+    }
+    let bytes: Buffer;
+    try {
+      bytes = await readSumFile(this.#sumFile);
+    } catch (error) {
+      return { key, complaint: unusable(this.#sumFile, `unreadable (${messageOf(error)})`) };
+    }
+    const md5 =
+      bytes.length > SUM_FILE_BYTES_MAX ? undefined : parseSumFile(bytes, basename(this.#file));
+    if (md5 === undefined) return { key, complaint: sumInvalid(this.#file, this.#sumFile, bytes) };
+    return this.#offer(pair, {
+      file: this.#file,
+      sumFile: this.#sumFile,
+      md5,
+      identity: file.identity,
+    });
+  }
+
+  /** How long the pair must be quiet after a failed look: the more it cost, the longer. */
+  #pauseMs(): number {
+    return Math.max(this.#stableMs, Math.min(this.#offerMs, this.#settledMs));
+  }
+
+  async #offer(pair: Pair, drop: Drop): Promise<Judgement | undefined> {
+    const { signal } = this.#abort;
+    if (signal.aborted) return undefined;
+    const { key } = pair;
+    const startMs = performance.now();
+    let verdict: Verdict;
+    try {
+      verdict = await this.#onDrop(drop, signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      this.#logger.error(
+        `Loading ${drop.file} failed: ${messageOf(error)}. ` +
+          'It is tried again when it or its sum file changes, or on request.',
+      );
+      return { key };
+    }
+    const nowMs = performance.now();
+    this.#offerMs = nowMs - startMs;
+    this.#cautious = verdict.kind === 'mismatch' || verdict.kind === 'changed';
+    if (verdict.kind === 'changed') return { key, retryAtMs: nowMs + this.#settledMs };
+    if (verdict.kind !== 'mismatch') return { key };
+    const complaint = mismatch(drop.file, drop.sumFile, drop.md5, verdict.found);
+    return pair.fresh ? { key, complaint, retryAtMs: nowMs + this.#pauseMs() } : { key, complaint };
+  }
+
+  #warnWhenSettled(judged: Judgement): void {
+    const { key, complaint, retryAtMs } = judged;
+    if (retryAtMs !== undefined) {
+      this.#wakeIn(retryAtMs - performance.now());
+    } else if (complaint !== undefined) {
+      const waitMs = this.#settledMs - this.#quietMs();
+      if (waitMs > 0) {
+        this.#wakeIn(waitMs);
+      } else {
+        this.#judgement = { key };
+        this.#logger.warn(complaint);
+      }
+    }
+  }
+}
+
+function duration(name: string, value: number | undefined, fallback: number): number {
+  const ms = value ?? fallback;
+  if (ms >= 1 && ms <= TIMER_MS_MAX) return ms;
+  throw new RangeError(`${name} must be between 1 and ${TIMER_MS_MAX} milliseconds, not ${ms}`);
+}

@@ -1,0 +1,339 @@
+import { dirname, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Invocation, parseCommandLine, type ServeOptions } from '../../src/cli/flags.ts';
+
+const parse = (...argv: string[]): Invocation => parseCommandLine(argv, '1.2.3');
+
+const FILE = resolve('data.json');
+const DEFAULTS: ServeOptions = {
+  address: { kind: 'tcp', host: undefined, port: 11211 },
+  protocol: 'memcached',
+  handler: 'simple',
+  storage: 'json',
+  file: FILE,
+  gzipped: false,
+  bucket: undefined,
+  basedir: dirname(FILE),
+  threads: 1,
+  memoryBytes: undefined,
+  pollIntervalMs: 0,
+  rescanMs: 5000,
+};
+const serve = (options: Partial<ServeOptions> = {}): Invocation => ({
+  kind: 'serve',
+  options: { ...DEFAULTS, ...options },
+});
+const wrong = (message: string, command = 'goromdb'): Invocation => ({
+  kind: 'usage-error',
+  message: `goromdb: ${message}\nRun '${command} -help' for all flags.`,
+  exitCode: 2,
+});
+
+/** Every way to write a flag and its value. */
+const SPELLINGS: readonly [string, (name: string, value: string) => string[]][] = [
+  ['-flag X', (name, value) => [`-${name}`, value]],
+  ['-flag=X', (name, value) => [`-${name}=${value}`]],
+  ['--flag X', (name, value) => [`--${name}`, value]],
+  ['--flag=X', (name, value) => [`--${name}=${value}`]],
+];
+
+const MAX = Number.POSITIVE_INFINITY;
+
+describe('the server command', () => {
+  it('needs a file only', () => {
+    expect(parse('-file', 'data.json')).toEqual(serve());
+    expect(parse()).toEqual(
+      wrong('-file is required: the path of the file to wait for, such as -file data.json'),
+    );
+  });
+
+  it('may be named', () => {
+    expect(parse('serve', '-file', 'data.json')).toEqual(serve());
+  });
+
+  describe.each(SPELLINGS)('with flags spelled %s', (_, spell) => {
+    it.each<[string, string, Partial<ServeOptions>]>([
+      ['addr', ':0', { address: { kind: 'tcp', host: undefined, port: 0 } }],
+      ['addr', '[::1]:11212', { address: { kind: 'tcp', host: '::1', port: 11212 } }],
+      ['addr', '/run/g.sock', { address: { kind: 'unix', path: '/run/g.sock' } }],
+      ['proto', 'memcached', { protocol: 'memcached' }],
+      ['handler', 'simple', { handler: 'simple' }],
+      ['storage', 'json', { storage: 'json' }],
+      ['storage', 'lmdb', { storage: 'lmdb' }],
+      ['file', '/srv/d', { file: '/srv/d', basedir: '/srv' }],
+      ['file', 'sub/a=b', { file: resolve('sub/a=b'), basedir: resolve('sub') }],
+      ['file', '-x', { file: resolve('-x') }],
+      ['file', '-gzipped', { file: resolve('-gzipped') }],
+      ['file', '--version', { file: resolve('--version') }],
+      ['file', '--', { file: resolve('--') }],
+      ['file', 'demo', { file: resolve('demo') }],
+      ['basedir', '/var/lib/goromdb', { basedir: '/var/lib/goromdb' }],
+      ['basedir', 'kept/', { basedir: resolve('kept') }],
+      ['threads', '1', { threads: 1 }],
+      ['threads', '64', { threads: 64 }],
+      ['memory', '1073741824', { memoryBytes: 1073741824 }],
+      ['memory', '0', { memoryBytes: 0 }],
+      ['memory', '12B', { memoryBytes: 12 }],
+      ['memory', '3kB', { memoryBytes: 3000 }],
+      ['memory', '3mb', { memoryBytes: 3_000_000 }],
+      ['memory', '1.5GB', { memoryBytes: 1_500_000_000 }],
+      ['memory', '2KiB', { memoryBytes: 2048 }],
+      ['memory', '512MiB', { memoryBytes: 536_870_912 }],
+      ['memory', '2gib', { memoryBytes: 2_147_483_648 }],
+      ['memory', '1TiB', { memoryBytes: 1_099_511_627_776 }],
+      ['memory', '0.3KiB', { memoryBytes: 307 }],
+      ['memory', 'max', { memoryBytes: MAX }],
+      ['poll-interval', '0', { pollIntervalMs: 0 }],
+      ['poll-interval', '0s', { pollIntervalMs: 0 }],
+      ['poll-interval', '2s', { pollIntervalMs: 2000 }],
+      ['rescan', '1ms', { rescanMs: 1 }],
+      ['rescan', '250ms', { rescanMs: 250 }],
+      ['rescan', '1m30s', { rescanMs: 90_000 }],
+      ['rescan', '1.5s', { rescanMs: 1500 }],
+      ['rescan', '2000us500000ns', { rescanMs: 3 }],
+      ['rescan', '3000\u00b5s', { rescanMs: 3 }],
+      ['rescan', '24h', { rescanMs: 86_400_000 }],
+    ])('takes -%s %s', (name, value, options) => {
+      const file = name === 'file' ? [] : ['-file', 'data.json'];
+      expect(parse(...spell(name, value), ...file)).toEqual(serve(options));
+      expect(parse(...file, ...spell(name, value))).toEqual(serve(options));
+    });
+
+    it('takes -bucket', () => {
+      const argv = ['-storage', 'lmdb', ...spell('bucket', '-users'), '-file', 'data.json'];
+      expect(parse(...argv)).toEqual(serve({ storage: 'lmdb', bucket: '-users' }));
+    });
+  });
+
+  it.each([
+    ['-gzipped', true],
+    ['--gzipped', true],
+    ...['1', 't', 'T', 'true', 'TRUE', 'True'].flatMap((word) => [
+      [`-gzipped=${word}`, true] as const,
+      [`--gzipped=${word}`, true] as const,
+    ]),
+    ...['0', 'f', 'F', 'false', 'FALSE', 'False'].flatMap((word) => [
+      [`-gzipped=${word}`, false] as const,
+      [`--gzipped=${word}`, false] as const,
+    ]),
+  ] as const)('reads %s as %s', (flag, gzipped) => {
+    expect(parse(flag, '-file', 'data.json')).toEqual(serve({ gzipped }));
+    expect(parse('-file', 'data.json', flag)).toEqual(serve({ gzipped }));
+  });
+
+  it('takes the last of a flag given twice', () => {
+    const argv = ['-threads=2', '-gzipped', '-threads', '3', '-gzipped=false', '-file=data.json'];
+    expect(parse(...argv)).toEqual(serve({ threads: 3 }));
+  });
+
+  it('takes nothing after -- for a flag', () => {
+    expect(parse('-file', 'data.json', '--')).toEqual(serve());
+    const message = '"-threads" is not expected: there are only flags here';
+    expect(parse('-file', 'data.json', '--', '-threads')).toEqual(wrong(message));
+    expect(parse('--', '-threads')).toEqual(wrong(message));
+    expect(parse('--', '-version')).toEqual(wrong(message.replace('-threads', '-version')));
+  });
+});
+
+const DURATIONS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m30s"';
+const SIZES =
+  '"max" or a size such as "512MiB", "1.5GB" or "1073741824" (units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
+const THREADS = 'a whole number from 1 to 64';
+const BOOLEANS = 'true, false, t, f, 1 or 0';
+
+describe('a wrong value', () => {
+  const cases: [name: string, value: string, expected: string][] = [
+    ['proto', 'redis', 'memcached'],
+    ['proto', '', 'memcached'],
+    ['handler', 'complex', 'simple'],
+    ['storage', 'bolt', 'json or lmdb'],
+    ['storage', 'JSON', 'json or lmdb'],
+    ['file', '', 'the path of a file'],
+    ['file', '/srv/', 'the path of a file'],
+    ['bucket', '', 'a name'],
+    ['basedir', '', 'the path of a folder'],
+    ...['zero', '0', '65', '-1', '1.5', '', ' 1', '1e1'].map((value): [string, string, string] => [
+      'threads',
+      value,
+      THREADS,
+    ]),
+    ...['', 'lots', '1.5', '-1MB', '1 GB', '1PB', '1constructor', 'MB', '9007199254740992'].map(
+      (value): [string, string, string] => ['memory', value, SIZES],
+    ),
+    ...['', '5', '0', '-5s', '5 s', '5S', '1d', '25h', '0s', '100us', '.5s', '5s3'].map(
+      (value): [string, string, string] => ['rescan', value, DURATIONS],
+    ),
+    ...['', '2', '-1s', '1ns', '24h1ms'].map((value): [string, string, string] => [
+      'poll-interval',
+      value,
+      `0 or ${DURATIONS}`,
+    ]),
+  ];
+
+  it.each(cases)('of -%s, %j, is named with what is allowed', (name, value, expected) => {
+    const message = `-${name}: ${JSON.stringify(value)} is not allowed; expected ${expected}`;
+    for (const [, spell] of SPELLINGS) {
+      expect(parse('-file', 'data.json', ...spell(name, value))).toEqual(wrong(message));
+    }
+  });
+
+  it.each(['', 'yes', 'tRUE', '2'])('of -gzipped, %j, is named with what is allowed', (value) => {
+    const message = `-gzipped: ${JSON.stringify(value)} is not allowed; expected ${BOOLEANS}`;
+    expect(parse('-file', 'data.json', `-gzipped=${value}`)).toEqual(wrong(message));
+    expect(parse('-file', 'data.json', `--gzipped=${value}`)).toEqual(wrong(message));
+  });
+
+  it('of -addr says what is wrong with the address', () => {
+    const message =
+      '-addr: "11211" is not allowed: the port is missing; expected ":11211", "127.0.0.1:11211", "[::1]:11211", "localhost:11211" or a UNIX socket path';
+    expect(parse('-file', 'data.json', '-addr', '11211')).toEqual(wrong(message));
+    expect(parse('demo', '-addr', '11211')).toEqual(wrong(message, 'goromdb demo'));
+  });
+
+  it('is what follows a flag, even if it is a flag, as in Go', () => {
+    const message = `-threads: "-gzipped" is not allowed; expected ${THREADS}`;
+    expect(parse('-file', 'data.json', '-threads', '-gzipped')).toEqual(wrong(message));
+  });
+});
+
+describe('a wrong command line', () => {
+  it.each([
+    ['addr', 'ADDRESS'],
+    ['proto', 'NAME'],
+    ['handler', 'NAME'],
+    ['storage', 'FORMAT'],
+    ['file', 'PATH'],
+    ['bucket', 'NAME'],
+    ['basedir', 'DIR'],
+    ['threads', 'N'],
+    ['memory', 'SIZE'],
+    ['poll-interval', 'DURATION'],
+    ['rescan', 'DURATION'],
+  ])('names -%s when its value is missing', (name, placeholder) => {
+    const message = `-${name}: the value is missing; use -${name} ${placeholder}`;
+    expect(parse(`-${name}`)).toEqual(wrong(message));
+    expect(parse('-gzipped', `--${name}`)).toEqual(wrong(message));
+  });
+
+  it.each([
+    [['-stroage', 'lmdb'], 'unknown flag -stroage; did you mean -storage?'],
+    [['--stroage=lmdb'], 'unknown flag -stroage; did you mean -storage?'],
+    [['-fiel', 'data.json'], 'unknown flag -fiel; did you mean -file?'],
+    [['-file', 'data.json', '-gziped'], 'unknown flag -gziped; did you mean -gzipped?'],
+    [['-verson'], 'unknown flag -verson; did you mean -version?'],
+    [['---file', 'data.json'], 'unknown flag ---file; did you mean -file?'],
+    [['-f', 'data.json'], 'unknown flag -f'],
+    [["-it's"], "unknown flag -it's"],
+    [['-5'], 'unknown flag -5'],
+    [['-=x'], 'unknown flag -=x'],
+    [['--__proto__=x'], 'unknown flag -__proto__'],
+    [['-no-gzipped'], 'unknown flag -no-gzipped; did you mean -gzipped?'],
+    [['dmeo'], 'unknown command "dmeo"; did you mean demo?'],
+    [['data.json'], 'unknown command "data.json"; a data file is given by -file'],
+    [[''], 'unknown command ""; a data file is given by -file'],
+    [['-version=x'], '-version takes no value, and =x was given'],
+    [['-file', 'a', 'b'], '"b" is not expected: there are only flags here'],
+    [['-file', 'a', 'demo'], '"demo" is not expected: there are only flags here'],
+    [['-file', 'a', '-'], '"-" is not expected: there are only flags here'],
+    [
+      ['-gzipped', 'false', '-file', 'a'],
+      '"false" is not expected: there are only flags here; a yes or no needs "=", as in -gzipped=false',
+    ],
+    [
+      ['-file', 'a', '-storage', 'lmdb', '-gzipped'],
+      '-gzipped: only json can be gzipped, and the storage is lmdb',
+    ],
+    [['-file', 'a', '-bucket', 'b'], '-bucket: only lmdb has buckets, and the storage is json'],
+  ])('%j is told what is wrong', (argv, message) => {
+    expect(parse(...argv)).toEqual(wrong(message));
+  });
+
+  it('may turn off for lmdb what only json has', () => {
+    const argv = ['-file', 'data.json', '-storage', 'lmdb', '-gzipped=false'];
+    expect(parse(...argv)).toEqual(serve({ storage: 'lmdb' }));
+  });
+});
+
+describe('the demo command', () => {
+  it('listens for this machine only unless told otherwise', () => {
+    const address = { kind: 'tcp', host: '127.0.0.1', port: 11211 };
+    expect(parse('demo')).toEqual({ kind: 'demo', address });
+  });
+
+  it.each(SPELLINGS)('takes -addr spelled %s', (_, spell) => {
+    const address = { kind: 'tcp', host: undefined, port: 0 };
+    expect(parse('demo', ...spell('addr', ':0'))).toEqual({ kind: 'demo', address });
+  });
+
+  it('has no flag of the server and no arguments', () => {
+    expect(parse('demo', '-file', 'a')).toEqual(wrong('unknown flag -file', 'goromdb demo'));
+    const message = '"a" is not expected: there are only flags here';
+    expect(parse('demo', 'a')).toEqual(wrong(message, 'goromdb demo'));
+  });
+});
+
+describe('help and version', () => {
+  const textOf = (...argv: string[]): string => {
+    const invocation = parse(...argv);
+    if (invocation.kind !== 'print') throw new Error(`printed nothing: ${invocation.kind}`);
+    expect(invocation.exitCode).toBe(0);
+    return invocation.text;
+  };
+
+  it.each(['-version', '--version'])('%s tells the version', (flag) => {
+    expect(textOf(flag)).toBe('goromdb 1.2.3');
+    expect(textOf('demo', flag)).toBe('goromdb 1.2.3');
+    expect(textOf('-file', 'data.json', flag)).toBe('goromdb 1.2.3');
+  });
+
+  it.each(['-h', '-help', '--help', '--h', 'help'])('%s shows the help of the server', (flag) => {
+    expect(textOf(flag)).toMatch(/^Usage: goromdb -file PATH \[flags]\n/);
+    expect(textOf(flag)).toBe(textOf('serve', '-help'));
+  });
+
+  it('shows the help of a command', () => {
+    expect(textOf('demo', '-h')).toMatch(/^Usage: goromdb demo \[flags]\n/);
+    expect(textOf('help', 'demo')).toBe(textOf('demo', '--help'));
+  });
+
+  it('shows every flag in the spelling of Go, its default, and every other command', () => {
+    const words = textOf('-help').replace(/\s+/g, ' ');
+    for (const part of [
+      '-addr ADDRESS where to listen',
+      '(default: :11211)',
+      '-proto NAME',
+      '(default: memcached)',
+      '-handler NAME',
+      '(default: simple)',
+      '-storage FORMAT',
+      '(default: json)',
+      '-file PATH the file to wait for (required)',
+      '-gzipped the file is compressed',
+      '-bucket NAME',
+      '(default: the unnamed one)',
+      '-basedir DIR',
+      '(default: the folder of -file)',
+      '-threads N',
+      '(default: 1)',
+      '-memory SIZE',
+      '(default: a share of what the machine has)',
+      '-poll-interval DURATION',
+      '(default: 0)',
+      '-rescan DURATION',
+      '(default: 5s)',
+      '-version print',
+      '-help print',
+      'Commands: demo Serves a sample data set',
+      'MD5 sum as PATH.md5',
+    ]) {
+      expect(words).toContain(part);
+    }
+  });
+
+  it('can be read in 80 columns, whatever the terminal', () => {
+    for (const text of [textOf('-help'), textOf('demo', '-help')]) {
+      expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+      expect(text).not.toMatch(/\s$|--addr|undefined/);
+    }
+  });
+});

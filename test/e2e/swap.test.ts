@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startGoromdb } from 'goromdb';
+import { expect, onTestFinished, test } from 'vitest';
+import { collectingLogger } from '../support/collecting-logger.ts';
+import { drop } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { TextClient } from '../support/text-client.ts';
+
+const KEYS = Array.from({ length: 60 }, (_, i) => `key-${i}`);
+/** A value so large that a reply with it is sent in parts, over several turns. */
+const LARGE_BYTES = 100_000;
+
+/** Generation g of the data: every value begins with g, and small and large ones are mixed. */
+function generation(g: number): string {
+  const entries = KEYS.map((key, i) => {
+    const head = `${g}:${key}:`;
+    return [key, head.padEnd(i === 30 ? LARGE_BYTES : 20 + i, '.')];
+  });
+  return JSON.stringify(Object.fromEntries(entries));
+}
+
+/** Asks without a pause and checks that each reply is whole and from one generation. */
+async function load(client: TextClient, isOver: () => boolean): Promise<number> {
+  let replies = 0;
+  let newest = 0;
+  while (!isOver()) {
+    const hits = await client.get(KEYS, 'gets');
+    expect(hits.map((hit) => hit.key)).toEqual(KEYS);
+    const cas = hits[0].cas!;
+    expect(cas).toBeGreaterThanOrEqual(newest);
+    newest = cas;
+    for (const hit of hits) {
+      expect(hit.cas).toBe(cas);
+      expect(hit.value.toString('latin1', 0, 40)).toContain(`${cas}:${hit.key}:`);
+    }
+    replies++;
+  }
+  return replies;
+}
+
+test.each([
+  { threads: 1, swaps: 1000 },
+  { threads: 3, swaps: 100 },
+])(
+  'swaps $swaps times under load on $threads thread(s) without one wrong reply',
+  async ({ threads, swaps }) => {
+    const folder = temporaryFolder();
+    const file = join(folder, 'data.json');
+    const logger = collectingLogger();
+    drop(file, generation(1));
+    const goromdb = await startGoromdb({
+      address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      storage: 'json',
+      file,
+      threads,
+      logger,
+    });
+    onTestFinished(() => goromdb.close());
+    const serves = (g: number): Promise<void> =>
+      expect
+        .poll(() => logger.lines.findLast((line) => line.includes(' serves from slot')), {
+          interval: 2,
+          timeout: 20_000,
+        })
+        .toContain(`generation ${g} serves from slot data0${(g + 1) % 2}`);
+    await serves(1);
+
+    let isOver = false;
+    const clients = await Promise.all(
+      KEYS.slice(0, 2).map(() => TextClient.connect(goromdb.address)),
+    );
+    const loads = clients.map((client) => load(client, () => isOver));
+    for (let g = 2; g <= swaps + 1; g++) {
+      drop(file, generation(g));
+      await serves(g);
+    }
+    isOver = true;
+    const replies = await Promise.all(loads);
+    for (const client of clients) client.close();
+    expect(Math.min(...replies)).toBeGreaterThan(swaps / 4);
+    expect(logger.lines.filter((line) => !line.startsWith('info'))).toEqual([]);
+
+    const slot = join(folder, swaps % 2 === 0 ? 'data00' : 'data01');
+    expect(readFileSync(join(slot, 'data.db'), 'utf8')).toBe(generation(swaps + 1));
+  },
+  600_000,
+);

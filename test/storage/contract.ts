@@ -1,0 +1,276 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Entry, Storage } from '../../src/storage/storage.ts';
+import { Random } from '../support/random-bytes.ts';
+import { bytesOf, type TestRecord } from '../support/storages.ts';
+
+/** What a storage cannot hold by its nature. */
+export interface ContractLimits {
+  readonly keyBytesMin?: number;
+  readonly keyBytesMax?: number;
+  /** false: all records have flags of 0. */
+  readonly storesFlags?: boolean;
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * What every storage must do, whatever it is made of.
+ *
+ * @param make Makes a storage of these records; its info holds the number of distinct keys.
+ */
+export function storageContract(
+  name: string,
+  make: (records: Iterable<TestRecord>) => Storage,
+  limits: ContractLimits = {},
+): void {
+  const { keyBytesMin = 0, keyBytesMax = 65_535, storesFlags = true } = limits;
+  const opened: Storage[] = [];
+  const open = (records: Iterable<TestRecord>): Storage => {
+    const storage = make(records);
+    opened.push(storage);
+    return storage;
+  };
+  afterEach(() => {
+    for (const storage of opened.splice(0)) storage.close();
+  });
+
+  describe(`${name}, as any storage`, () => {
+    it('finds a record by its key', () => {
+      const storage = open([['key', 'value', 5]]);
+      expect(valueAt(storage, 'key')).toBe('value');
+      expect(find(storage, 'key')?.flags).toBe(storesFlags ? 5 : 0);
+    });
+
+    it('does not find a key that is not there', () => {
+      const storage = open([['key', 'value']]);
+      for (const key of ['kex', 'Key', 'ke', 'keyy', ' key', 'key\0']) {
+        expect(find(storage, key)).toBeUndefined();
+      }
+    });
+
+    it('finds nothing when it holds nothing', () => {
+      const storage = open([]);
+      for (const key of ['', 'a', 'key']) expect(find(storage, key)).toBeUndefined();
+      expect(storage.info.keys).toBe(0);
+    });
+
+    it('does not find the empty key unless it holds one', () => {
+      expect(find(open([['key', 'value']]), '')).toBeUndefined();
+    });
+
+    it.runIf(keyBytesMin === 0)('finds the empty key', () => {
+      const storage = open([
+        ['', 'of the empty key'],
+        ['a', 'of a'],
+      ]);
+      expect(valueAt(storage, '')).toBe('of the empty key');
+      expect(valueAt(storage, 'a')).toBe('of a');
+    });
+
+    it('finds an empty value', () => {
+      const storage = open([
+        ['before', 'x'],
+        ['empty', ''],
+        ['behind', 'y'],
+      ]);
+      expect(valueAt(storage, 'empty')).toBe('');
+    });
+
+    it('lets the later of two records with one key win, and counts the key once', () => {
+      const storage = open([
+        ['twice', 'first', 1],
+        ['once', 'only'],
+        ['twice', 'second, and longer', 2],
+      ]);
+      expect(valueAt(storage, 'twice')).toBe('second, and longer');
+      expect(find(storage, 'twice')?.flags).toBe(storesFlags ? 2 : 0);
+      expect(storage.info.keys).toBe(2);
+    });
+
+    it('takes keys and values of any bytes', () => {
+      const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+      const records = [...all].map(
+        (byte): TestRecord => [Buffer.from([byte]), Buffer.from([255 - byte])],
+      );
+      const storage = open([
+        ...records,
+        [all, all],
+        ['\r\n', '\r\n'],
+        ['END\r\n', 'VALUE x 0 1\r\n'],
+      ]);
+      for (const [key, value] of records) expect(valueAt(storage, key)).toBe(latin1(value));
+      expect(valueAt(storage, all)).toBe(latin1(all));
+      expect(valueAt(storage, '\r\n')).toBe('\r\n');
+      expect(valueAt(storage, 'END\r\n')).toBe('VALUE x 0 1\r\n');
+    });
+
+    it('tells keys apart that begin with each other', () => {
+      const long = 'abcdefghijklmnopqrstuvwxyz'.repeat(9);
+      const prefixes = Array.from({ length: long.length }, (_, i) => long.slice(0, i + 1));
+      const even = prefixes.filter((key) => key.length % 2 === 0);
+      const storage = open(even.map((key) => [key, `of ${key.length}`]));
+      for (const key of prefixes) {
+        const expected = key.length % 2 === 0 ? `of ${key.length}` : undefined;
+        expect(valueAt(storage, key)).toBe(expected);
+      }
+    });
+
+    it('takes keys of every length it allows', () => {
+      const lengths = [
+        1, 2, 63, 64, 127, 128, 129, 250, 251, 1978, 16_383, 16_384, 16_385, 65_534, 65_535,
+      ];
+      const keys = lengths
+        .filter((length) => length <= keyBytesMax)
+        .map((length) => 'k'.repeat(length));
+      const storage = open(keys.map((key) => [key, `of ${key.length}`]));
+      for (const key of keys) {
+        expect(valueAt(storage, key)).toBe(`of ${key.length}`);
+        expect(find(storage, `${key.slice(1)}x`)).toBeUndefined();
+      }
+    });
+
+    it.runIf(storesFlags)('keeps flags up to the largest unsigned 32-bit number', () => {
+      const all = [0, 1, 9, 10, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
+      const storage = open(all.map((flags) => [`flags ${flags}`, 'value', flags]));
+      for (const flags of all) {
+        expect(find(storage, `flags ${flags}`)?.flags).toBe(flags);
+        expectWireForm(find(storage, `flags ${flags}`), `flags ${flags}`);
+      }
+    });
+
+    it('keeps values whose length is around each boundary of its encoding', () => {
+      const lengths = [
+        0, 1, 9, 10, 99, 100, 127, 128, 999, 1000, 16_383, 16_384, 65_535, 99_999, 100_000,
+      ];
+      const storage = open(lengths.map((length) => [`of ${length}`, 'v'.repeat(length)]));
+      for (const length of lengths) {
+        expect(valueAt(storage, `of ${length}`)).toBe('v'.repeat(length));
+        expectWireForm(find(storage, `of ${length}`), `of ${length}`);
+      }
+    });
+
+    it('keeps values of 1 MiB and 20 MiB among small ones', () => {
+      const random = new Random(1);
+      const records: TestRecord[] = [1, MIB, 2, 20 * MIB, 3, MIB].map((length, i) => [
+        `value ${i}`,
+        Buffer.alloc(length, random.bytes(997)),
+      ]);
+      const storage = open(records);
+      for (const [key, value] of records) {
+        const entry = find(storage, key)!;
+        expect(entry.buffer.subarray(entry.valueStart, entry.valueEnd).equals(bytesOf(value))).toBe(
+          true,
+        );
+        expectWireForm(entry, key);
+      }
+    });
+
+    it('finds each of 50,000 random keys, and none of as many others', () => {
+      const random = new Random(2);
+      const keys = Array.from(
+        { length: 50_000 },
+        (_, i) => `${i}:${latin1(random.bytes(random.below(30)))}`,
+      );
+      const storage = open(keys.map((key, i) => [key, `value ${i}`]));
+      expect(storage.info.keys).toBe(keys.length);
+      const wrong = keys.filter((key, i) => valueAt(storage, key) !== `value ${i}`);
+      expect(wrong).toEqual([]);
+      expect(keys.filter((key) => find(storage, `x${key}`) !== undefined)).toEqual([]);
+    });
+
+    it('looks only at the asked part of the memory that holds a key', () => {
+      const storage = open([['key', 'value']]);
+      const memory = Buffer.from('get keykey  \r\n');
+      expect(storage.get(memory, 4, 7)).toBeDefined();
+      expect(storage.get(memory, 7, 10)).toBeDefined();
+      expect(storage.get(memory, 4, 10)).toBeUndefined();
+      expect(storage.get(memory, 5, 8)).toBeUndefined();
+      expect(storage.get(memory, 4, 6)).toBeUndefined();
+      expect(memory.toString()).toBe('get keykey  \r\n');
+    });
+
+    it('keeps an entry good until the next get', () => {
+      const storage = open([
+        ['a', 'of a'],
+        ['b', 'value of b'],
+      ]);
+      // It may be the same object each time: what is needed of it is read before the next get.
+      const first = fieldsOf(find(storage, 'a')!);
+      const second = fieldsOf(find(storage, 'b')!);
+      expect(first.buffer.toString('latin1', first.valueStart, first.valueEnd)).toBe('of a');
+      expect(second.buffer.toString('latin1', second.valueStart, second.valueEnd)).toBe(
+        'value of b',
+      );
+    });
+
+    it('leaves the bytes of a value alone: replies that are being sent point to them', () => {
+      const values = ['x', 'y', 'z'].map((letter) => letter.repeat(100_000));
+      const storage = open(values.map((value) => [value[0], value]));
+      const lent = values.map((value) => {
+        const { buffer, valueStart, valueEnd } = find(storage, value[0])!;
+        return buffer.subarray(valueStart, valueEnd);
+      });
+      for (let i = 0; i < 100; i++) find(storage, values[i % 3][0]);
+      storage.close();
+      expect(lent.map((bytes, i) => latin1(bytes) === values[i])).toEqual([true, true, true]);
+    });
+
+    it('gives every record the number of its generation', () => {
+      const storage = open([['key', 'value']]);
+      expect(find(storage, 'key')?.cas).toBe(storage.info.generation);
+    });
+
+    it('tells how many keys it holds', () => {
+      const storage = open([
+        ['a', '1'],
+        ['b', '2'],
+        ['c', '3'],
+      ]);
+      expect(storage.info.keys).toBe(3);
+      expect(storage.info.bytes).toBeGreaterThanOrEqual(0);
+      expect(Number.isSafeInteger(storage.info.generation)).toBe(true);
+    });
+
+    it('can be closed twice', () => {
+      const storage = open([['key', 'value']]);
+      storage.close();
+      expect(() => storage.close()).not.toThrow();
+    });
+  });
+}
+
+function find(storage: Storage, key: Buffer | string): Entry | undefined {
+  const bytes = bytesOf(key);
+  return storage.get(bytes, 0, bytes.length);
+}
+
+/** The value of a key as Latin-1 text, after a look at its wire form. */
+function valueAt(storage: Storage, key: Buffer | string): string | undefined {
+  const entry = find(storage, key);
+  if (entry === undefined) return undefined;
+  expectWireForm(entry, key);
+  return entry.buffer.toString('latin1', entry.valueStart, entry.valueEnd);
+}
+
+function fieldsOf({
+  buffer,
+  valueStart,
+  valueEnd,
+}: Entry): Pick<Entry, 'buffer' | 'valueStart' | 'valueEnd'> {
+  return { buffer, valueStart, valueEnd };
+}
+
+function expectWireForm(entry: Entry | undefined, key: Buffer | string): void {
+  if (entry === undefined || entry.wireStart < 0) return;
+  const { buffer, wireStart, valueStart, valueEnd, flags } = entry;
+  const head = `${latin1(bytesOf(key))} ${flags} ${valueEnd - valueStart}\r\n`;
+  const found =
+    buffer.toString('latin1', wireStart, valueStart) +
+    buffer.toString('latin1', valueEnd, valueEnd + 2);
+  // Not `expect` each time: it would be most of the run time.
+  if (found !== `${head}\r\n`) expect(found).toBe(`${head}\r\n`);
+}
+
+function latin1(data: Buffer | string): string {
+  return bytesOf(data).toString('latin1');
+}

@@ -1,0 +1,88 @@
+import { expect } from 'vitest';
+import { type ErrorCode, GoromdbError } from '../../../src/errors.ts';
+import {
+  JsonRecords,
+  type JsonRecordsOptions,
+} from '../../../src/storage/scanners/json-records.ts';
+import type { RecordSink } from '../../../src/storage/scanners/scanner.ts';
+
+export type Pair = [key: string, value: string];
+
+/** Copies what it is lent. Strict: what is not UTF-8 fails the test. */
+export function collect(): { sink: RecordSink; pairs: Pair[] } {
+  const pairs: Pair[] = [];
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const sink: RecordSink = {
+    add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags) {
+      if (flags !== 0) throw new Error('JSON has no flags');
+      pairs.push([
+        decoder.decode(key.subarray(keyStart, keyEnd)),
+        decoder.decode(value.subarray(valueStart, valueEnd)),
+      ]);
+    },
+  };
+  return { sink, pairs };
+}
+
+/**
+ * Reads a text in chunks of these sizes, over and over. Every chunk lies in the same memory, as
+ * with a real file, at a changing alignment, and is wiped after use.
+ */
+export function parse(
+  text: string | Uint8Array,
+  chunkSizes: readonly number[] = [1 << 20],
+  options: Partial<JsonRecordsOptions> = {},
+): Pair[] {
+  const bytes = Buffer.from(text);
+  const memory = new Uint8Array(Math.min(bytes.length, Math.max(...chunkSizes)) + 8);
+  const { sink, pairs } = collect();
+  const records = new JsonRecords(sink, { path: 'test.json', ...options });
+  for (let at = 0, turn = 0; at < bytes.length; turn++) {
+    const part = bytes.subarray(at, at + chunkSizes[turn % chunkSizes.length]);
+    const chunk = memory.subarray(turn % 8, (turn % 8) + part.length);
+    chunk.set(part);
+    records.write(chunk);
+    memory.fill(0x22);
+    at += part.length;
+  }
+  records.end();
+  return pairs;
+}
+
+/** The error that a text is refused with. */
+export function refusal(
+  text: string | Uint8Array,
+  ...rest: [number[]?, Partial<JsonRecordsOptions>?]
+): GoromdbError {
+  try {
+    parse(text, ...rest);
+  } catch (error) {
+    expect(error).toBeInstanceOf(GoromdbError);
+    return error as GoromdbError;
+  }
+  throw new Error(`not refused: ${text}`);
+}
+
+/** Expects one refusal of a text, wherever it is cut into chunks. */
+export function expectRefusal(text: string | Uint8Array, code: ErrorCode, message: string): void {
+  for (const size of [1, 2, 3, 1000]) {
+    const error = refusal(text, [size]);
+    expect(error.message).toBe(`test.json: ${message}`);
+    expect(error.code).toBe(code);
+  }
+}
+
+/** What JSON.parse makes of the bytes; undefined when it or the data set's rules refuse them. */
+export function oracle(bytes: Uint8Array): Map<string, string> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+    const entries = Object.entries(parsed);
+    const good = entries.every(
+      ([key, value]) => typeof value === 'string' && !/\p{Surrogate}/u.test(`${key}\n${value}`),
+    );
+    return good ? new Map(entries) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { type Address, parseAddress } from '../../src/server/address.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+
+/** The program as a user runs it, in a process of its own. */
+export class GoromdbProcess {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  #wake: (() => void)[] = [];
+
+  constructor(args: readonly string[]) {
+    this.child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      this.#wakeAll();
+    });
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#wakeAll();
+    });
+    this.child.on('close', () => this.#wakeAll());
+    onTestFinished(() => void this.kill('SIGKILL'));
+  }
+
+  /** Waits for something that the program says on either stream. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.stderr) ?? pattern.exec(this.stdout);
+      if (match !== null) return match;
+      if (this.hasEnded) throw new Error(`ended without saying ${pattern}: ${this.stderr}`);
+      await new Promise<void>((resolve) => this.#wake.push(resolve));
+    }
+  }
+
+  /** Waits until it listens, and returns where. */
+  async address(): Promise<Address> {
+    return parseAddress((await this.says(/listens on ([^;\s]+)/))[1]);
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  /** Sends a signal, and waits for the end unless the signal is SIGHUP. */
+  async kill(signal: NodeJS.Signals): Promise<number | null> {
+    if (!this.hasEnded) this.child.kill(signal);
+    return signal === 'SIGHUP' ? null : this.exit();
+  }
+
+  async exit(): Promise<number | null> {
+    if (!this.hasEnded) await new Promise((resolve) => this.child.once('close', resolve));
+    return this.child.exitCode;
+  }
+
+  #wakeAll(): void {
+    const wake = this.#wake;
+    this.#wake = [];
+    for (const resolve of wake) resolve();
+  }
+}

@@ -1,0 +1,197 @@
+import { expect } from 'vitest';
+import type { Handler } from '../../src/handler/handler.ts';
+import { createSimpleHandler } from '../../src/handler/simple.ts';
+import {
+  type Counters,
+  countersOf,
+  createCounterMemory,
+  sumCounters,
+} from '../../src/protocol/counters.ts';
+import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
+import type { Session, SessionContext, SessionState } from '../../src/protocol/protocol.ts';
+import { Reply } from '../../src/protocol/reply.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { Random } from './random-bytes.ts';
+import { MapStorage, type TestRecord, tableOf } from './storages.ts';
+
+/** What came of a conversation. */
+export interface Played {
+  /** All that was answered, as Latin-1 text. */
+  readonly output: string;
+  readonly state: SessionState;
+  readonly counters: Counters;
+  /** How many replies were sent. */
+  readonly sends: number;
+}
+
+/** Bytes of other clients that share the memory input is read into, line ends among them. */
+const FOREIGN = Buffer.from('get foreign\r\n');
+
+/** Above this length, input is not cut into small pieces, as that would take too long. */
+const SMALL_INPUT_BYTES_MAX = 16 * 1024;
+
+export function contextOf(handler: Handler): SessionContext {
+  const memory = createCounterMemory(1);
+  return {
+    handler,
+    counters: countersOf(memory, 0),
+    sumCounters: () => sumCounters(memory),
+    facts: { version: '1.6.99', threads: 2, startedAt: Date.now() - 5_000, connectionsMax: 100 },
+  };
+}
+
+/** A session and the part of a server around it: input that is not done with is given again. */
+export class Conversation {
+  readonly counters: Counters;
+  readonly session: Session;
+  readonly #reply = new Reply();
+  #rest: Buffer = Buffer.alloc(0);
+  #output = '';
+  #sends = 0;
+
+  constructor(handler: Handler) {
+    const context = contextOf(handler);
+    this.counters = context.counters;
+    this.session = memcachedProtocol.createSession(context);
+  }
+
+  /** Gives bytes that arrived, and sends each full reply until no more comes. */
+  give(bytes: Buffer): void {
+    while (this.giveOnce(bytes)) bytes = Buffer.alloc(0);
+  }
+
+  /** Gives bytes that arrived and sends one reply. @returns Whether there may be more to answer. */
+  giveOnce(bytes: Buffer): boolean {
+    // Other bytes around it each time, and never the same memory twice.
+    const input = Buffer.concat([FOREIGN, this.#rest, bytes, FOREIGN]);
+    const start = FOREIGN.length;
+    const end = input.length - FOREIGN.length;
+    const used = this.#receive(input, start, end);
+    this.#rest = Buffer.from(input.subarray(start + used, end));
+    input.fill('!');
+    return this.#send();
+  }
+
+  /** Gives bytes one at a time, all in one memory; of large input those in the middle at once. */
+  giveEachByte(bytes: Buffer): void {
+    let start = 0;
+    for (let end = 1; end <= bytes.length && this.session.state === 'open'; end++) {
+      if (end === SMALL_INPUT_BYTES_MAX / 2) {
+        end = Math.max(end, bytes.length - SMALL_INPUT_BYTES_MAX / 2);
+      }
+      do start += this.#receive(bytes, start, end);
+      while (this.#send());
+    }
+  }
+
+  played(): Played {
+    return {
+      output: this.#output,
+      state: this.session.state,
+      counters: this.counters,
+      sends: this.#sends,
+    };
+  }
+
+  #receive(input: Buffer, start: number, end: number): number {
+    if (this.session.state !== 'open') return 0;
+    const used = this.session.receive(input, start, end, this.#reply);
+    if (used < 0 || used > end - start) throw new Error(`used ${used} of ${end - start} bytes`);
+    return used;
+  }
+
+  /** @returns Whether the reply was full, so that the session may have stopped early. */
+  #send(): boolean {
+    const reply = this.#reply;
+    const wasFull = reply.isFull;
+    if (reply.length > 0) {
+      this.#sends++;
+      const { length } = reply;
+      const sent = Buffer.concat(reply.take());
+      if (sent.length !== length) throw new Error(`a reply of ${length} bytes sent ${sent.length}`);
+      this.#output += sent.toString('latin1');
+      // What a socket does at leisure decides which; both must do.
+      if (this.#sends % 2 === 0) reply.detach();
+      else reply.reset();
+    }
+    return wasFull && this.session.state === 'open';
+  }
+}
+
+/** Plays input that arrives at once to a new session over this storage. */
+export function play(input: string, storage: Storage): Played {
+  return playPieces([Buffer.from(input, 'latin1')], storage);
+}
+
+/** Plays input that arrives in these pieces. */
+export function playPieces(pieces: readonly Buffer[], storage: Storage): Played {
+  const conversation = new Conversation(createSimpleHandler(storage));
+  for (const piece of pieces) conversation.give(piece);
+  return ended(conversation);
+}
+
+function playEachByte(input: Buffer, storage: Storage): Played {
+  const conversation = new Conversation(createSimpleHandler(storage));
+  conversation.giveEachByte(input);
+  return ended(conversation);
+}
+
+function ended(conversation: Conversation): Played {
+  const played = conversation.played();
+  conversation.session.close();
+  return played;
+}
+
+/**
+ * Plays input in all ways that it can arrive, over a table and over a storage without wire form,
+ * and expects the same output each time.
+ *
+ * @param input Latin-1 text; when it ends with a whole command, it is also played twice in a row.
+ */
+export function playAllWays(
+  input: string,
+  records: readonly TestRecord[] = [],
+  isWhole = true,
+): Played {
+  const bytes = Buffer.from(input, 'latin1');
+  const sizes = bytes.length <= SMALL_INPUT_BYTES_MAX ? [3, 30, 3000] : [50_000, 200_000];
+  const played = play(input, tableOf(records));
+  for (const storage of [tableOf(records), new MapStorage(records)]) {
+    const make = (): Storage => ({
+      info: storage.info,
+      get: storage.get.bind(storage),
+      close: () => {},
+    });
+    expectSame(playPieces([bytes], make()), played, 'whole');
+    expectSame(playEachByte(bytes, make()), played, 'byte by byte');
+    for (const size of sizes) {
+      const pieces = split(bytes, new Random(bytes.length + size), size);
+      expectSame(playPieces(pieces, make()), played, `in pieces of up to ${size} bytes`);
+    }
+    if (isWhole) {
+      const output = played.state === 'open' ? played.output.repeat(2) : played.output;
+      expectSame(play(input + input, make()), { ...played, output }, 'twice in a row');
+    }
+  }
+  return played;
+}
+
+function expectSame(found: Played, expected: Played, way: string): void {
+  expect(found.state, way).toBe(expected.state);
+  // A difference of megabytes would take minutes to print.
+  if (found.output === expected.output) return;
+  expect(found.output.slice(0, 2000), way).toBe(expected.output.slice(0, 2000));
+  expect(found.output.length, way).toBe(expected.output.length);
+  throw new Error(`${way}: the output differs after 2000 bytes`);
+}
+
+/** Cuts bytes at random places. */
+export function split(bytes: Buffer, random: Random, pieceBytesMax: number): readonly Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 1 + random.below(pieceBytesMax);
+    pieces.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return pieces;
+}

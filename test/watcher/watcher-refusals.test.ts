@@ -1,0 +1,196 @@
+import { execFileSync } from 'node:child_process';
+import { constants } from 'node:fs';
+import { chmod, mkdir, open, symlink, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
+import { createGate, md5, pass, SETTLED_MS, until, useDropFolder } from './drop-folder.ts';
+
+const { folder, file, sumFile, warnings, errors, drops, verify, start, put, putFile, putSum } =
+  useDropFolder();
+
+describe('a sum file that cannot be read', () => {
+  it('is warned of once, shown and told what is accepted, when it has settled', async () => {
+    await putFile('one');
+    await put(sumFile, `<html>\x1b[31m${'x'.repeat(200)}`);
+    start({ rescanMs: 20 });
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain(`"<html>\\x1b[31m${'x'.repeat(69)}"...`);
+    expect(warnings[0]).toContain(sumFile);
+    expect(warnings[0]).toContain('md5sum');
+    expect(warnings[0]).toMatch(/^SUM_INVALID: /);
+    await pass();
+    expect(warnings).toHaveLength(1);
+    expect(drops).toHaveLength(0);
+    await putSum('one');
+    await until(() => expect(drops).toHaveLength(1));
+  });
+
+  it('is refused when it is too large, though its first line is right', async () => {
+    await putFile('one');
+    await put(sumFile, `${md5('one')}  data.db\n${'\n'.repeat(4096)}`);
+    start();
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain('4096 bytes');
+    expect(drops).toHaveLength(0);
+  });
+});
+
+describe('something that is not a regular file', () => {
+  it('does not open a FIFO in place of the file', async () => {
+    execFileSync('mkfifo', [file]);
+    await putSum('one');
+    start();
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain(`${file} is a FIFO`);
+    expect(drops).toHaveLength(0);
+    // A FIFO that nobody has open for reading refuses a writer that does not wait.
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK;
+    await expect(open(file, flags)).rejects.toMatchObject({ code: 'ENXIO' });
+    await putFile('one');
+    await until(() => expect(drops).toHaveLength(1));
+  });
+
+  it('does not open a FIFO in place of the sum file', async () => {
+    await putFile('one');
+    execFileSync('mkfifo', [sumFile]);
+    start();
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain(`${sumFile} is a FIFO`);
+    await putSum('one');
+    await until(() => expect(drops).toHaveLength(1));
+  });
+
+  it('is warned of once when it is a directory', async () => {
+    await mkdir(file);
+    start({ rescanMs: 20 });
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain(`${file} is a directory`);
+    await writeFile(join(file, 'x'), 'x');
+    await pass();
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('is warned of once when it is a symbolic link to nothing', async () => {
+    await symlink(join(folder, 'nowhere'), file);
+    await putSum('one');
+    start({ rescanMs: 20 });
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain('a symbolic link to nothing');
+    await unlink(file);
+    await putFile('one');
+    await until(() => expect(drops).toHaveLength(1));
+  });
+
+  it('offers a symbolic link to a regular file', async () => {
+    await put(join(folder, 'target'), 'one');
+    await symlink('target', file);
+    await putSum('one');
+    start();
+    await until(() => expect(drops).toHaveLength(1));
+  });
+});
+
+describe('verdicts', () => {
+  it('does not offer a rejected drop again until it changes', async () => {
+    const onDrop = vi.fn(async (): Promise<Verdict> => ({ kind: 'rejected' }));
+    await putFile('one');
+    await putSum('one');
+    start({ onDrop, rescanMs: 20 });
+    await until(() => expect(onDrop).toHaveBeenCalledTimes(1));
+    await pass();
+    expect(onDrop).toHaveBeenCalledTimes(1);
+    expect(warnings).toEqual([]);
+    await chmod(file, 0o600);
+    await until(() => expect(onDrop).toHaveBeenCalledTimes(2));
+  });
+
+  it('looks again, after a pause, at a drop that changed while it was read', async () => {
+    const verdicts: Verdict[] = [{ kind: 'changed' }, { kind: 'taken' }];
+    const times: number[] = [];
+    const onDrop = vi.fn(async () => {
+      times.push(performance.now());
+      return verdicts.shift() ?? { kind: 'taken' as const };
+    });
+    await putFile('one');
+    await putSum('one');
+    start({ onDrop });
+    await until(() => expect(onDrop).toHaveBeenCalledTimes(2));
+    expect(times[1] - times[0]).toBeGreaterThanOrEqual(SETTLED_MS);
+    await pass();
+    expect(onDrop).toHaveBeenCalledTimes(2);
+  });
+
+  it('logs a fault once and tries again when the drop changes or a look is asked for', async () => {
+    const onDrop = vi.fn(async () => Promise.reject(new Error('disk on fire')));
+    await putFile('one');
+    await putSum('one');
+    const running = start({ onDrop, rescanMs: 20 });
+    await until(() => expect(errors).toHaveLength(1));
+    expect(errors[0]).toContain('disk on fire');
+    await pass();
+    expect(onDrop).toHaveBeenCalledTimes(1);
+    running.look();
+    await until(() => expect(errors).toHaveLength(2));
+    await putFile('two');
+    await until(() => expect(errors).toHaveLength(3));
+  });
+
+  it('makes one offer at a time and looks again at what came during it', async () => {
+    const gate = createGate();
+    let running = 0;
+    let runningMax = 0;
+    const onDrop = async (drop: Drop): Promise<Verdict> => {
+      drops.push(drop);
+      runningMax = Math.max(runningMax, ++running);
+      await gate.opened;
+      running--;
+      return { kind: 'taken' };
+    };
+    await putFile('one');
+    await putSum('one');
+    start({ onDrop });
+    await until(() => expect(drops).toHaveLength(1));
+    await putFile('two');
+    await putSum('two');
+    await pass();
+    expect(drops).toHaveLength(1);
+    gate.open();
+    await until(() => expect(drops).toHaveLength(2));
+    expect(drops[1].md5).toBe(md5('two'));
+    expect(runningMax).toBe(1);
+  });
+
+  it('does not let an offer that runs make it forget that a look was asked for', async () => {
+    const gate = createGate();
+    const onDrop = vi.fn(async (): Promise<Verdict> => {
+      await gate.opened;
+      return { kind: 'rejected' };
+    });
+    await putFile('one');
+    await putSum('one');
+    const running = start({ onDrop });
+    await until(() => expect(onDrop).toHaveBeenCalledTimes(1));
+    running.look();
+    gate.open();
+    await until(() => expect(onDrop).toHaveBeenCalledTimes(2));
+  });
+
+  it('warns of nothing that was put right while it was read', async () => {
+    const gate = createGate();
+    const onDrop = async (drop: Drop): Promise<Verdict> => {
+      const verdict = await verify(drop);
+      if (drops.length === 1) await gate.opened;
+      return verdict;
+    };
+    await putFile('one');
+    await putSum('two');
+    start({ onDrop });
+    await until(() => expect(drops).toHaveLength(1));
+    await pass();
+    await putSum('one');
+    gate.open();
+    await until(() => expect(drops).toHaveLength(2));
+    expect(warnings).toEqual([]);
+  });
+});

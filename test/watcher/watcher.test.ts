@@ -1,0 +1,172 @@
+import { existsSync } from 'node:fs';
+import { open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import type { Verdict } from '../../src/watcher/watcher.ts';
+import { LONG_AGO_S, md5, pass, STABLE_MS, until, useDropFolder } from './drop-folder.ts';
+
+const { folder, file, sumFile, warnings, drops, verify, start, put, putFile, putSum } =
+  useDropFolder();
+
+describe('a watcher', () => {
+  it('offers the drop that is there at start', async () => {
+    await putFile('one');
+    await putSum('one');
+    start();
+    await until(() => expect(drops).toHaveLength(1));
+    expect(drops[0]).toMatchObject({ file, sumFile, md5: md5('one') });
+    expect(drops[0].identity.size).toBe(3n);
+  });
+
+  it('offers the drop when the file comes first', async () => {
+    start();
+    await putFile('one');
+    await pass(STABLE_MS);
+    expect(drops).toHaveLength(0);
+    await putSum('one');
+    await until(() => expect(drops).toHaveLength(1));
+  });
+
+  it('offers the drop when the sum file comes first', async () => {
+    start();
+    await putSum('one');
+    await pass(STABLE_MS);
+    expect(drops).toHaveLength(0);
+    await putFile('one');
+    await until(() => expect(drops).toHaveLength(1));
+    expect(warnings).toEqual([]);
+  });
+
+  it('offers each of many drops that follow one another', async () => {
+    start();
+    for (let count = 1; count <= 20; count++) {
+      const content = `content ${count}`;
+      if (count % 2 === 0) await putSum(content);
+      await putFile(content);
+      if (count % 2 === 1) await putSum(content);
+      await until(() => expect(drops).toHaveLength(count));
+      await until(() => expect(existsSync(sumFile)).toBe(false));
+    }
+    expect(warnings).toEqual([]);
+  });
+
+  it('is not stirred by other files of the folder', async () => {
+    const onDrop = vi.fn(verify);
+    await putFile('one');
+    await put(sumFile, `${md5('other')}\n`);
+    start({ onDrop });
+    await until(() => expect(warnings).toHaveLength(1));
+    for (let count = 0; count < 20; count++) await writeFile(join(folder, `x${count}`), 'x');
+    await pass();
+    expect(onDrop).toHaveBeenCalledTimes(1);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('stays silent while a file grows, reads it little and offers it once whole', async () => {
+    start({ stableMs: 300, settledMs: 1500 });
+    await putSum('0123456789'.repeat(20));
+    const handle = await open(file, 'w');
+    for (let count = 0; count < 20; count++) {
+      await handle.write('0123456789');
+      await pass(10);
+    }
+    await handle.close();
+    await until(() => expect(drops.at(-1)?.identity.size).toBe(200n));
+    await until(() => expect(drops.length).toBeLessThanOrEqual(4));
+    await pass(STABLE_MS);
+    expect(warnings).toEqual([]);
+  });
+
+  it('stays silent while a sum file is written slowly', async () => {
+    start({ settledMs: 1000 });
+    await putFile('one');
+    const handle = await open(sumFile, 'w');
+    for (const char of `${md5('one')}  data.db\n`) await handle.write(char);
+    await handle.close();
+    await until(() => expect(drops.length).toBeGreaterThan(0));
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('a pair that does not match', () => {
+  it('is warned of once, with both sums, when it has settled', async () => {
+    await putFile('one');
+    await putSum('two');
+    start({ rescanMs: 20 });
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain(file);
+    expect(warnings[0]).toContain(md5('one'));
+    expect(warnings[0]).toContain(md5('two'));
+    expect(warnings[0]).toMatch(/^SUM_MISMATCH: /);
+    await pass();
+    expect(warnings).toHaveLength(1);
+    expect(drops).toHaveLength(1);
+  });
+
+  it('is looked at again when only the sum file changes', async () => {
+    await putFile('one');
+    await putSum('two');
+    start();
+    await until(() => expect(warnings).toHaveLength(1));
+    await putSum('one');
+    await until(() => expect(drops).toHaveLength(2));
+    expect(drops[1].md5).toBe(md5('one'));
+  });
+
+  it('is looked at again when only the file changes', async () => {
+    await putFile('one');
+    await putSum('two');
+    start();
+    await until(() => expect(warnings).toHaveLength(1));
+    await putFile('two');
+    await until(() => expect(drops).toHaveLength(2));
+    await pass();
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('is not warned of when it is put right before it settles', async () => {
+    start({ settledMs: 5000 });
+    await putSum('two');
+    await putFile('one');
+    await until(() => expect(drops).toHaveLength(1));
+    await pass();
+    await putSum('one');
+    await until(() => expect(drops).toHaveLength(2));
+    await pass();
+    expect(warnings).toEqual([]);
+  });
+
+  it('is warned of anew when it changed and is still wrong', async () => {
+    await putFile('one');
+    await putSum('two');
+    start();
+    await until(() => expect(warnings).toHaveLength(1));
+    await putFile('three');
+    await until(() => expect(warnings).toHaveLength(2));
+    expect(warnings[1]).toContain(md5('three'));
+  });
+
+  it('is read once more before the warning when it was just written', async () => {
+    const verdicts: Verdict[] = [{ kind: 'mismatch', found: md5('half') }, { kind: 'taken' }];
+    const onDrop = vi.fn(async () => verdicts.shift() ?? { kind: 'taken' as const });
+    await putSum('one');
+    await putFile('one');
+    // The file's mtime is this very tick: the next write may leave it as it is.
+    vi.spyOn(Date, 'now').mockReturnValue(LONG_AGO_S * 1000);
+    start({ onDrop });
+    await until(() => expect(onDrop).toHaveBeenCalledTimes(2));
+    await pass();
+    expect(onDrop).toHaveBeenCalledTimes(2);
+    expect(warnings).toEqual([]);
+  });
+
+  it('is offered again, and warned of again, when a look is asked for', async () => {
+    await putFile('one');
+    await putSum('two');
+    const running = start();
+    await until(() => expect(warnings).toHaveLength(1));
+    running.look();
+    await until(() => expect(warnings).toHaveLength(2));
+    expect(drops).toHaveLength(2);
+  });
+});
