@@ -1,9 +1,13 @@
 /** The composition root: makes the parts, connects them, starts and closes them in order. */
-import { dirname, resolve } from 'node:path';
-import { GoromdbError, messageOf } from './errors.ts';
+import { dirname, join, resolve } from 'node:path';
+import { GoromdbError } from './errors.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
+import { SCANNERS } from './loader/scanners.ts';
+import { SLOT_NAMES } from './loader/slots.ts';
 import { type Logger, silentLogger } from './log.ts';
+import { loadPlugin } from './plugin.ts';
+import { threadError } from './rpc.ts';
 import { type Address, formatAddress } from './server/address.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads } from './server/threads.ts';
@@ -55,66 +59,103 @@ export interface Goromdb {
  * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_UNUSABLE, OPTION_INVALID.
  */
 export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
-  const { logger = silentLogger } = options;
+  const baseDir = resolve(options.basedir ?? dirname(options.file));
   const file = resolve(options.file);
+  if (SLOT_NAMES.some((name) => join(baseDir, name) === dirname(file))) {
+    const message = `file: ${file} is where a generation is kept; choose a file in another folder`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  // Threads find their parts themselves; a scanner would be missed at the first drop only.
+  await loadPlugin('storage', options.storage, SCANNERS);
   const threads = createThreads(options);
-  const loader = createLoader(options, threads.server);
   try {
-    await loader.prepare();
-    // Before the work of loading: an address in use should be told at once.
-    await checkAddress(options.address);
-    const hasData = await loader.recover({ file, sumFile: `${file}.md5` });
-    const address = await threads.server.listen(options.address);
-    const state = hasData ? '' : '; there is no data yet, so every key is a miss';
-    logger.info(`listens on ${formatAddress(address)}${state}`);
-    const watcher = startWatcher({
-      file,
-      onDrop: (drop, signal) => loader.load(drop, signal),
-      logger,
-      polling: (options.pollIntervalMs ?? 0) > 0,
-      ...(options.pollIntervalMs ? { pollMs: options.pollIntervalMs } : {}),
-      ...(options.rescanMs ? { rescanMs: options.rescanMs } : {}),
-    });
-    const close = async (): Promise<void> => {
-      await watcher.close();
-      await threads.server.close();
-      threads.resolve();
-    };
-    return { address, done: threads.done, look: () => watcher.look(), close };
+    // A thread that cannot even start must not be waited for.
+    return await Promise.race([threads.failure, start(options, baseDir, file, threads)]);
   } catch (error) {
     await threads.server.close();
     throw error;
   }
 }
 
-function createThreads(options: GoromdbOptions): {
+async function start(
+  options: GoromdbOptions,
+  baseDir: string,
+  file: string,
+  { server, done, resolve }: ServingThreads,
+): Promise<Goromdb> {
+  const { logger = silentLogger } = options;
+  const loader = createLoader(options, baseDir, server);
+  await loader.prepare();
+  // Before the work of loading: an address in use should be told at once.
+  await checkAddress(options.address);
+  const hasData = await loader.recover({ file, sumFile: `${file}.md5` });
+  const address = await server.listen(options.address);
+  const state = hasData ? '' : '; there is no data yet, so every key is a miss';
+  logger.info(`listens on ${formatAddress(address)}${state}`);
+  const watcher = startWatcher({
+    file,
+    onDrop: (drop, signal) => loader.load(drop, signal),
+    logger,
+    polling: (options.pollIntervalMs ?? 0) > 0,
+    ...(options.pollIntervalMs ? { pollMs: options.pollIntervalMs } : {}),
+    ...(options.rescanMs ? { rescanMs: options.rescanMs } : {}),
+  });
+  const close = async (): Promise<void> => {
+    // At once: a load under way may take its time to stop, and clients must not wait for it.
+    await Promise.all([watcher.close(), server.close()]);
+    resolve();
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    address,
+    done,
+    look: () => watcher.look(),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** The serving threads, and what becomes of them. */
+interface ServingThreads {
   readonly server: Threads;
+  /** See `Goromdb.done`. */
   readonly done: Promise<void>;
   readonly resolve: () => void;
-} {
+  /** Never resolves; rejects as `done` does. */
+  readonly failure: Promise<never>;
+}
+
+function createThreads(options: GoromdbOptions): ServingThreads {
   const { threads = 1, protocol = 'memcached', handler = 'simple' } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
     const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
     throw new GoromdbError('OPTION_INVALID', message);
   }
-  let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
-  const done = new Promise<void>((resolve, reject) => {
-    settle = { resolve, reject };
+  let resolve = (): void => {};
+  let fail = (_error: Error): void => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
   });
+  const isClosed = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  const done = Promise.race([isClosed, failure]);
   // Whoever does not ask for `done` must not be ended by its rejection.
   done.catch(() => {});
   const onDeath = (cause: Error): void => {
-    const message = `a serving thread has failed: ${messageOf(cause)}`;
-    settle!.reject(new GoromdbError('SERVER_FAILED', message, { cause }));
+    const { code, message } = threadError(cause);
+    fail(new GoromdbError(code, `a serving thread has failed: ${message}`, { cause }));
   };
   const server = new Threads({ threads, protocol, handler, onDeath });
-  return { server, done, resolve: settle!.resolve };
+  return { server, done, resolve, failure };
 }
 
-function createLoader(options: GoromdbOptions, threads: Threads): Loader {
-  const { file, storage, logger = silentLogger, onLoad } = options;
+function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads): Loader {
+  const { storage, logger = silentLogger, onLoad } = options;
   return new Loader({
-    baseDir: resolve(options.basedir ?? dirname(file)),
+    baseDir,
     scanner: storage,
     gzipped: options.gzipped ?? false,
     bucket: options.bucket,

@@ -1,4 +1,4 @@
-import { GoromdbError } from './errors.ts';
+import { GoromdbError, messageOf } from './errors.ts';
 
 /**
  * Finds one of the program's replaceable parts: a built-in one by its name, or a user's own by the
@@ -14,12 +14,22 @@ export async function loadPlugin<T>(
 ): Promise<T> {
   if (Object.hasOwn(builtIns, spec)) return builtIns[spec];
   if (spec.startsWith('file:')) {
-    const module: { readonly default?: T } = await import(spec);
-    if (module.default !== undefined) return module.default;
+    const found = await importDefault<T>(what, spec);
+    if (found !== undefined) return found;
   }
   const names = Object.keys(builtIns).join(', ');
   throw new GoromdbError(
     'OPTION_INVALID',
     `${what} "${spec}" is not known: expected ${names}, or the file: URL of a module that exports one as default`,
   );
+}
+
+async function importDefault<T>(what: string, url: string): Promise<T | undefined> {
+  try {
+    const module: { readonly default?: T } = await import(url);
+    return module.default;
+  } catch (cause) {
+    const message = `${what} ${url} cannot be used: ${messageOf(cause)}`;
+    throw new GoromdbError('OPTION_INVALID', message, { cause });
+  }
 }

@@ -18,12 +18,13 @@ interface Waiting<T> {
   readonly reject: (error: Error) => void;
 }
 
-/** Asks a worker thread. Requests still waiting when the worker ends are rejected. */
+/** Asks a worker thread. Requests that wait when the worker ends, or come later, are rejected. */
 export class WorkerClient<Body, Result> {
   readonly worker: Worker;
   readonly #waiting = new Map<number, Waiting<Result>>();
   #nextId = 1;
   #fault: Error | undefined;
+  #hasEnded = false;
 
   constructor(worker: Worker) {
     this.worker = worker;
@@ -31,14 +32,19 @@ export class WorkerClient<Body, Result> {
       this.#fault = fault;
     });
     worker.on('message', (answer: Answer<Result>) => this.#settle(answer));
-    worker.on('exit', () => this.#rejectAll());
+    worker.on('exit', () => {
+      this.#hasEnded = true;
+      this.#rejectAll();
+    });
   }
 
   request(body: Body, transfer: readonly Transferable[] = []): Promise<Result> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ id, body } satisfies Request<Body>, transfer);
+      // A message to a worker that has ended is dropped without a word.
+      if (this.#hasEnded) this.#rejectAll();
+      else this.worker.postMessage({ id, body } satisfies Request<Body>, transfer);
     });
   }
 
@@ -51,11 +57,17 @@ export class WorkerClient<Body, Result> {
   }
 
   #rejectAll(): void {
-    const message = this.#fault?.message ?? 'the worker thread has ended';
-    const error = new GoromdbError('SERVER_FAILED', message, { cause: this.#fault });
+    const error = threadError(this.#fault ?? new Error('the worker thread has ended'));
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
+}
+
+/** What ended a thread. Between threads an error keeps its name and code, not its class. */
+export function threadError(fault: Error): GoromdbError {
+  const { name, message, code } = fault as Error & { readonly code?: ErrorCode };
+  const isOurs = name === 'GoromdbError' && code !== undefined;
+  return new GoromdbError(isOurs ? code : 'SERVER_FAILED', message, { cause: fault });
 }
 
 /**

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { Command, CommanderError, type HelpConfiguration, Option } from 'commander';
 import { messageOf } from '../errors.ts';
 import { type Address, parseAddress } from '../server/address.ts';
+import { THREADS_MAX } from '../server/threads.ts';
 import {
   addFlags,
   type FlagTable,
@@ -16,7 +17,6 @@ import {
   parseName,
   parseSize,
   parseThreads,
-  THREADS_MAX,
   toGnuSpelling,
   valuesOf,
 } from './go-flags.ts';

@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GoromdbError } from '../errors.ts';
+import { THREADS_MAX } from '../server/threads.ts';
 
-/** Threads that serve; more than this only wait for each other's memory. */
-export const THREADS_MAX = 64;
 /** Longest duration of a flag, in milliseconds. The timers of Node fire at once after 24.8 days. */
 const DURATION_MS_MAX = 24 * 60 * 60 * 1000;
 

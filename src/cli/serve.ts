@@ -7,15 +7,20 @@ import { showProgress } from './progress.ts';
 /** Ends the process although a client or a disk keeps it waiting. */
 const EXIT_TIMEOUT_MS = 2_000;
 
+export interface ServeHooks {
+  /** What SIGHUP does: `look` at the drop folder, which is the default, or `end` the server. */
+  readonly onHangUp?: 'look' | 'end';
+  /** Called when it listens. */
+  readonly onStarted?: (goromdb: Goromdb) => void;
+}
+
 /**
  * Runs a server until a signal ends it: SIGINT and SIGTERM close it, SIGHUP makes it look at the
  * drop folder. The process ends with 0, or with 1 and one line that says what was wrong.
- *
- * @param onStarted Called when it listens.
  */
 export async function serve(
   options: Omit<GoromdbOptions, 'logger' | 'onLoad'>,
-  onStarted: (goromdb: Goromdb) => void = () => {},
+  { onHangUp = 'look', onStarted }: ServeHooks = {},
 ): Promise<void> {
   const stderr = process.stderr;
   // Whoever read the log may go away; the server stays.
@@ -34,10 +39,10 @@ export async function serve(
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
-  process.on('SIGHUP', () => goromdb?.look());
+  process.on('SIGHUP', () => (onHangUp === 'end' ? end() : goromdb?.look()));
   try {
     goromdb = await startGoromdb({ ...options, logger, onLoad: showProgress(stderr) });
-    onStarted(goromdb);
+    onStarted?.(goromdb);
     await goromdb.done;
     process.exit(0);
   } catch (error) {
@@ -45,9 +50,14 @@ export async function serve(
   }
 }
 
-/** One line for what a person can mend; the stack only for a fault of ours. */
-function fail(error: unknown): never {
-  const isOurs = !(error instanceof GoromdbError) && error instanceof Error;
-  process.stderr.write(`goromdb: ${isOurs ? error.stack : messageOf(error)}\n`);
+/**
+ * Ends the process: one line for what a person can mend, as the system's refusals are; the stack
+ * only for a fault of ours.
+ */
+export function fail(error: unknown): never {
+  const isFault =
+    error instanceof Error && !(error instanceof GoromdbError) && !('syscall' in error);
+  const text = isFault ? error.stack : messageOf(error).replace(/\s*[\r\n]\s*/g, ' ');
+  process.stderr.write(`goromdb: ${text}\n`);
   process.exit(1);
 }

@@ -24,12 +24,14 @@ class SimpleHandler implements Handler {
 /** A storage with a count of who uses it: the handler itself, and each command under way. */
 class StorageView implements View {
   readonly info: DataSetInfo;
+  readonly scan: View['scan'];
   readonly #storage: Storage;
   #users = 1;
 
   constructor(storage: Storage) {
     this.#storage = storage;
     this.info = storage.info;
+    this.scan = storage.scan?.bind(storage);
   }
 
   retain(): this {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { GoromdbError } from '../errors.ts';
 
 /** Bytes that one step of a copy reads. */
 const COPY_BYTES = 4 * 1024 * 1024;
@@ -28,15 +29,24 @@ export async function syncFile(path: string): Promise<void> {
 /** Writes a small file so that after a crash there is the old one or the new one, never a part. */
 export async function writeAtomically(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`;
-  const file = await open(temporary, 'w');
+  try {
+    await writeDurably(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await remove(temporary).catch(() => {});
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w');
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 /** Removes a file, if it is there. */
@@ -53,13 +63,44 @@ export async function canRename(path: string, folder: string): Promise<boolean> 
   return source.dev === target.dev && source.isFile() && source.nlink === 1;
 }
 
-/** Copies a file and makes the copy survive a power loss. */
-export async function copyDurably(source: string, target: string): Promise<void> {
+/**
+ * What the system says when it cannot move a file although it lies on the same file system: the
+ * folders are different mounts of it, as two volumes of a container are; or the file's folder is
+ * one that this user may only read.
+ */
+const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS']);
+
+/** Moves a file. @returns false when only copying it is possible. */
+export async function tryRename(source: string, target: string): Promise<boolean> {
+  try {
+    await rename(source, target);
+    return true;
+  } catch (error) {
+    if (CANNOT_RENAME.has((error as NodeJS.ErrnoException).code)) return false;
+    throw error;
+  }
+}
+
+/** Whether an error says that a path is not there. */
+export function isAbsence(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+/**
+ * Copies a file and makes the copy survive a power loss.
+ *
+ * @throws GoromdbError LOADER_FAILED when the signal stops it; a part of the copy is then there.
+ */
+export async function copyDurably(
+  source: string,
+  target: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const to = await open(target, 'w');
     try {
-      await copyAll(from, to);
+      await copyAll(from, to, signal);
       await to.sync();
     } finally {
       await to.close();
@@ -69,9 +110,14 @@ export async function copyDurably(source: string, target: string): Promise<void>
   }
 }
 
-async function copyAll(from: FileHandle, to: FileHandle): Promise<void> {
+async function copyAll(
+  from: FileHandle,
+  to: FileHandle,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
   for (;;) {
+    if (signal?.aborted) throw new GoromdbError('LOADER_FAILED', 'the copy was stopped');
     const { bytesRead } = await from.read(buffer, 0, buffer.length);
     if (bytesRead === 0) return;
     await to.writeFile(buffer.subarray(0, bytesRead));

@@ -1,4 +1,3 @@
-import { rename } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -11,12 +10,15 @@ import { runWorker } from './run-worker.ts';
 import {
   type FilledSlot,
   install,
+  newestGeneration,
   otherSlot,
   prepareSlots,
   readSlots,
+  removeDrop,
   removeSumOf,
   type SlotName,
   type SlotRecord,
+  setAside,
   slotPath,
   writeRecord,
 } from './slots.ts';
@@ -67,8 +69,11 @@ export class Loader {
    * @returns Whether there was one.
    */
   async recover(drop: { readonly file: string; readonly sumFile: string }): Promise<boolean> {
-    const slots = await readSlots(this.#options.baseDir);
-    this.#generation = Math.max(0, ...slots.map((slot) => slot.record?.generation ?? 0));
+    const { baseDir, logger } = this.#options;
+    const refuse = (name: string, error: unknown): void =>
+      logger.warn(`slot ${name} is not used: ${messageOf(error)}`);
+    const slots = await readSlots(baseDir, refuse);
+    this.#generation = await newestGeneration(baseDir);
     for (const slot of slots) {
       try {
         await this.#recoverSlot(slot);
@@ -77,8 +82,7 @@ export class Loader {
       } catch (error) {
         const generation =
           slot.record === undefined ? '' : ` (generation ${slot.record.generation})`;
-        const message = `slot ${slot.name}${generation} is not used: ${messageOf(error)}`;
-        this.#options.logger.warn(message);
+        refuse(`${slot.name}${generation}`, error);
       }
     }
     return false;
@@ -89,14 +93,12 @@ export class Loader {
     try {
       const result = await this.#run(drop.file, drop.md5, signal);
       if (result.kind !== 'table') return result;
-      await this.#serve(drop, result);
+      await this.#serve(drop, result, signal);
       return { kind: 'taken' };
     } catch (error) {
-      if (error instanceof GoromdbError && error.code === 'FILE_CHANGED')
-        return { kind: 'changed' };
+      if (isChange(error)) return { kind: 'changed' };
       if (!provesFileBad(error)) throw error;
-      await this.#reject(drop, error);
-      return { kind: 'rejected' };
+      return this.#reject(drop, error);
     }
   }
 
@@ -127,12 +129,19 @@ export class Loader {
     }
   }
 
-  async #serve(drop: Drop, result: Table): Promise<void> {
-    const { baseDir } = this.#options;
+  async #serve(drop: Drop, result: Table, signal: AbortSignal): Promise<void> {
+    const { baseDir, logger } = this.#options;
+    const { identity } = result;
     const slot = otherSlot(this.#servingSlot);
     const record = this.#record(drop.file, drop.md5, result);
     const startMs = performance.now();
-    await install(baseDir, slot, { ...drop, identity: result.identity, record });
+    await install(baseDir, slot, { file: drop.file, identity, record }, signal);
+    await removeDrop(drop, identity).catch((error: unknown) => {
+      logger.warn(
+        `${drop.file} is taken, but cannot be removed (${messageOf(error)}): give this user write ` +
+          'permission in its folder; until then it is loaded again at every start',
+      );
+    });
     const move = (performance.now() - startMs) / 1000;
     await this.#switch(slot, record, result, { ...result.seconds, move });
   }
@@ -165,19 +174,28 @@ export class Loader {
     this.#options.logger.info(servingLine(slot, record, all));
   }
 
-  async #reject(drop: Drop, error: GoromdbError): Promise<void> {
-    const { logger } = this.#options;
+  async #reject(drop: Drop, error: GoromdbError): Promise<Verdict> {
+    const { logger, baseDir } = this.#options;
     const now =
       this.#servingSlot === undefined
         ? 'no data is served yet'
-        : `generation ${this.#generation} from ${slotPath(this.#options.baseDir, this.#servingSlot)} serves on`;
-    const why = `rejected ${drop.file}: ${error.message} (${error.code})`;
+        : `generation ${this.#generation} from ${slotPath(baseDir, this.#servingSlot)} serves on`;
+    // Scanners name the file in front, others do not.
+    const prefix = `${drop.file}: `;
+    const { message, code } = error;
+    const reason = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+    const why = `rejected ${prefix}${reason} (${code})`;
     try {
-      await rename(drop.file, `${drop.file}.rejected`);
-      await rename(drop.sumFile, `${drop.file}.rejected.md5`);
+      await setAside(drop, drop.identity);
       logger.error(`${why}; set aside as ${drop.file}.rejected; ${now}`);
     } catch (cause) {
+      if (isChange(cause)) return { kind: 'changed' };
       logger.error(`${why}; it could not be set aside (${messageOf(cause)}); ${now}`);
     }
+    return { kind: 'rejected' };
   }
+}
+
+function isChange(error: unknown): boolean {
+  return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
 }

@@ -1,9 +1,18 @@
 import { lstat, mkdir, readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
-import { canRename, copyDurably, remove, syncFile, syncFolder, writeAtomically } from './folder.ts';
+import {
+  canRename,
+  copyDurably,
+  isAbsence,
+  remove,
+  syncFile,
+  syncFolder,
+  tryRename,
+  writeAtomically,
+} from './folder.ts';
 
 /** The two folders that generations take turns in. */
 export const SLOT_NAMES = ['data00', 'data01'] as const;
@@ -34,9 +43,10 @@ export interface FilledSlot {
   readonly name: SlotName;
   readonly path: string;
   readonly md5: string;
-  /** Undefined when a crash came between the move and the record, or another program filled it. */
+  /** Undefined when another program filled the slot. */
   readonly record: SlotRecord | undefined;
-  readonly mtimeMs: number;
+  /** When it was installed; without a record, when the file was last written. Since 1970. */
+  readonly timeMs: number;
 }
 
 /** The slot that a generation does not live in. */
@@ -55,63 +65,102 @@ export async function prepareSlots(baseDir: string): Promise<void> {
     for (const name of SLOT_NAMES) {
       const folder = join(baseDir, name);
       await mkdir(folder, { recursive: true });
+      // A crash may have left a copy half done, and it may be as large as the disk.
+      await remove(join(folder, INCOMING_NAME));
       const probe = join(folder, '.writable');
       await writeAtomically(probe, '');
       await remove(probe);
     }
   } catch (cause) {
-    const { code, path = baseDir } = cause as NodeJS.ErrnoException;
+    const { code = messageOf(cause), path = baseDir } = cause as NodeJS.ErrnoException;
     throw new GoromdbError(
       'FOLDER_UNUSABLE',
-      `cannot write in the base folder ${baseDir} (${code} at ${path}): give this user write ` +
-        'permission there, or choose another folder with -basedir',
+      `cannot write in the base folder ${baseDir} (${code} at ${path}): ${adviceOn(code)}, or ` +
+        'choose another folder with -basedir',
       { cause },
     );
   }
 }
 
-/**
- * The slots that hold a file with its sum, the newest first. A slot without a record is newer than
- * one with: the record of a slot goes before its next file comes.
- */
-export async function readSlots(baseDir: string): Promise<readonly FilledSlot[]> {
-  const slots = await Promise.all(SLOT_NAMES.map((name) => readSlot(baseDir, name)));
-  return slots
-    .filter((slot) => slot !== undefined)
-    .sort((a, b) => rank(b) - rank(a) || b.mtimeMs - a.mtimeMs);
+function adviceOn(code: string): string {
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'make room on that disk';
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return 'remove the file that has the name of a folder';
+  return 'give this user write permission there';
 }
 
-function rank(slot: FilledSlot): number {
-  return slot.record?.generation ?? Number.POSITIVE_INFINITY;
+/**
+ * The slots that hold a file with its sum, the newest first. Generation numbers tell; with a slot
+ * that another program filled, time does.
+ *
+ * @param onFault Told of a slot that is there and cannot be read; it counts as empty.
+ */
+export async function readSlots(
+  baseDir: string,
+  onFault: (name: SlotName, error: unknown) => void,
+): Promise<readonly FilledSlot[]> {
+  const slots = await Promise.all(
+    SLOT_NAMES.map((name) =>
+      readSlot(baseDir, name).catch((error: unknown) => {
+        onFault(name, error);
+        return undefined;
+      }),
+    ),
+  );
+  return slots.filter((slot) => slot !== undefined).sort(newestFirst);
+}
+
+function newestFirst(a: FilledSlot, b: FilledSlot): number {
+  if (a.record === undefined || b.record === undefined) return b.timeMs - a.timeMs;
+  return b.record.generation - a.record.generation;
 }
 
 async function readSlot(baseDir: string, name: SlotName): Promise<FilledSlot | undefined> {
   const folder = join(baseDir, name);
   const path = join(folder, DATA_NAME);
   try {
-    const md5 = parseSumFile(await readFile(join(folder, SUM_NAME)), DATA_NAME);
+    const md5 = parseSumFile(await readSumFile(join(folder, SUM_NAME)), DATA_NAME);
     const { mtimeMs } = await stat(path);
     if (md5 === undefined) return undefined;
-    const record = await readRecord(join(folder, RECORD_NAME));
-    return { name, path, md5, record: record?.md5 === md5 ? record : undefined, mtimeMs };
+    const found = await readRecord(baseDir, name);
+    const record = found?.md5 === md5 ? found : undefined;
+    const timeMs = record === undefined ? mtimeMs : Date.parse(record.installedAt);
+    return { name, path, md5, record, timeMs };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
 }
 
-async function readRecord(path: string): Promise<SlotRecord | undefined> {
+/** The highest generation number that a slot's record has, whatever became of the slot's file. */
+export async function newestGeneration(baseDir: string): Promise<number> {
+  const records = await Promise.all(SLOT_NAMES.map((name) => readRecord(baseDir, name)));
+  return Math.max(0, ...records.map((record) => record?.generation ?? 0));
+}
+
+/** @returns undefined also for a file that is no record: what it says is then found out anew. */
+async function readRecord(baseDir: string, name: SlotName): Promise<SlotRecord | undefined> {
   try {
-    const record: SlotRecord = JSON.parse(await readFile(path, 'utf8'));
-    return Number.isSafeInteger(record.generation) ? record : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const record: unknown = JSON.parse(
+      await readFile(join(baseDir, name, RECORD_NAME), { encoding: 'utf8' }),
+    );
+    return isRecord(record) ? record : undefined;
+  } catch {
+    return undefined;
   }
 }
 
-/** Writes a slot's record: from now on the slot is a complete generation with its number. */
+function isRecord(value: unknown): value is SlotRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { generation, md5, bytes, keys, format, source, installedAt } = value as SlotRecord;
+  return (
+    [generation, bytes, keys].every((count) => Number.isSafeInteger(count) && count >= 0) &&
+    [md5, format, source, installedAt].every((text) => typeof text === 'string') &&
+    !Number.isNaN(Date.parse(installedAt))
+  );
+}
+
+/** Writes a slot's record, which gives the slot's file its generation number. */
 export async function writeRecord(
   baseDir: string,
   name: SlotName,
@@ -125,46 +174,79 @@ export async function writeRecord(
 export interface Installation {
   /** The dropped file, as it was verified. */
   readonly file: string;
-  readonly sumFile: string;
   readonly identity: FileIdentity;
   readonly record: SlotRecord;
 }
 
 /**
- * Moves a verified file into a slot that does not serve. The order is what makes a crash harmless:
- * the old sum goes first, so that the slot counts as empty; the new sum comes before the file, so
- * that the file's arrival, one rename, fills the slot; the record comes last.
+ * Moves a verified file into a slot that does not serve; a file that cannot be moved is copied and
+ * stays. The order is what makes a crash harmless: the old sum goes first, so that the slot counts
+ * as empty; record and sum come before the file, so that the file's arrival, one rename, makes the
+ * slot a complete generation. Nothing that needs room on the disk comes after it.
  *
- * @throws GoromdbError FILE_CHANGED when the file is no longer the one that was verified; it is
- *   then back in its place.
+ * @param signal Stops a copy.
+ * @throws GoromdbError FILE_CHANGED when the file is no longer the one that was verified. After any
+ *   fault the file is still or again in its place, and the slot is empty or as it was.
  */
 export async function install(
   baseDir: string,
   name: SlotName,
-  { file, sumFile, identity, record }: Installation,
+  { file, identity, record }: Installation,
+  signal?: AbortSignal,
 ): Promise<void> {
   const folder = join(baseDir, name);
   const data = join(folder, DATA_NAME);
   const incoming = join(folder, INCOMING_NAME);
-  const isRenamed = await canRename(file, folder);
-  if (!isRenamed) await copyDurably(file, incoming);
-  await checkUnchanged(file, file, identity);
-  await clearSlot(folder);
-  await writeAtomically(join(folder, SUM_NAME), `${record.md5}  ${DATA_NAME}\n`);
-  await rename(isRenamed ? file : incoming, data);
-  await syncFile(data);
-  await syncFolder(folder);
-  if (isRenamed) await checkMoved(data, file, identity);
-  await writeRecord(baseDir, name, record);
-  await removeDrop(file, sumFile, identity, record.md5);
+  const copy = async (): Promise<void> => {
+    await copyMakingRoom(file, incoming, folder, signal);
+    await checkUnchanged(file, file, identity);
+  };
+  try {
+    const isMovable = await canRename(file, folder);
+    if (isMovable) await checkUnchanged(file, file, identity);
+    else await copy();
+    await clearSlot(folder);
+    await writeRecord(baseDir, name, record);
+    await writeAtomically(join(folder, SUM_NAME), `${record.md5}  ${DATA_NAME}\n`);
+    if (isMovable && (await tryRename(file, data))) {
+      await checkMoved(data, file, identity);
+      return;
+    }
+    if (isMovable) await copy();
+    await rename(incoming, data);
+    await syncFolder(folder);
+  } catch (error) {
+    await remove(incoming).catch(() => {});
+    // Its producer took it away, or is about to put another one in its place.
+    const isGone = isAbsence(error) && (error as NodeJS.ErrnoException).path === file;
+    throw isGone ? hasChanged(file) : error;
+  }
 }
 
-/** Removes what is left of a drop, but nothing that a producer has put there since. */
-async function removeDrop(
+/** Copies; on a full disk, the slot's old generation gives way. */
+async function copyMakingRoom(
   file: string,
-  sumFile: string,
+  incoming: string,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await copyDurably(file, incoming, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    await remove(incoming);
+    await clearSlot(folder);
+    await copyDurably(file, incoming, signal);
+  }
+}
+
+/**
+ * Removes what is left of a drop that was installed, but nothing that a producer has put there
+ * since.
+ */
+export async function removeDrop(
+  { file, sumFile, md5 }: { readonly file: string; readonly sumFile: string; readonly md5: string },
   identity: FileIdentity,
-  md5: string,
 ): Promise<void> {
   if (await isSame(file, identity)) await remove(file);
   await removeSumOf(sumFile, md5, basename(file));
@@ -173,8 +255,27 @@ async function removeDrop(
 
 /** Removes a sum file if it says this sum: another one belongs to the next file. */
 export async function removeSumOf(sumFile: string, md5: string, name: string): Promise<void> {
+  if (await saysSum(sumFile, md5, name)) await remove(sumFile);
+}
+
+/**
+ * Puts a bad file out of the way, as `<file>.rejected`, and its sum beside it.
+ *
+ * @throws GoromdbError FILE_CHANGED when another file is in its place, which stays.
+ */
+export async function setAside(
+  { file, sumFile, md5 }: { readonly file: string; readonly sumFile: string; readonly md5: string },
+  identity: FileIdentity,
+): Promise<void> {
+  await checkUnchanged(file, file, identity);
+  await rename(file, `${file}.rejected`);
+  const hasSum = await saysSum(sumFile, md5, basename(file));
+  if (hasSum) await rename(sumFile, `${file}.rejected.md5`);
+}
+
+async function saysSum(sumFile: string, md5: string, name: string): Promise<boolean> {
   const bytes = await readSumFile(sumFile).catch(() => undefined);
-  if (bytes !== undefined && parseSumFile(bytes, name) === md5) await remove(sumFile);
+  return bytes !== undefined && parseSumFile(bytes, name) === md5;
 }
 
 async function isSame(path: string, identity: FileIdentity): Promise<boolean> {
@@ -191,14 +292,22 @@ async function clearSlot(folder: string): Promise<void> {
 }
 
 async function checkUnchanged(at: string, file: string, identity: FileIdentity): Promise<void> {
-  if (await isSame(at, identity)) return;
-  throw new GoromdbError('FILE_CHANGED', `${file} has changed while it was loaded`);
+  if (!(await isSame(at, identity))) throw hasChanged(file);
 }
 
-/** A producer may have put another file in place just before the rename took it. */
+function hasChanged(file: string): GoromdbError {
+  return new GoromdbError('FILE_CHANGED', `${file} has changed while it was loaded`);
+}
+
+/**
+ * Makes a move last, and takes it back if that fails or if what was moved is not what was verified:
+ * a producer may have put another file in place just before the rename took it.
+ */
 async function checkMoved(data: string, file: string, identity: FileIdentity): Promise<void> {
   try {
     await checkUnchanged(data, file, identity);
+    await syncFile(data);
+    await syncFolder(dirname(data));
   } catch (error) {
     await remove(join(dirname(data), SUM_NAME));
     const isReplaced = (await lstat(file).catch(() => undefined)) !== undefined;

@@ -3,13 +3,12 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { loadPlugin } from '../plugin.ts';
 import { answerRequests } from '../rpc.ts';
-import { jsonScanner } from '../storage/scanners/json.ts';
-import { lmdbScanner } from '../storage/scanners/lmdb.ts';
-import type { Scanner } from '../storage/scanners/scanner.ts';
 import { type TableParts, transferableMemory } from '../storage/table.ts';
 import { TableBuilder } from '../storage/table-builder.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
+import { isAbsence } from './folder.ts';
 import { ProgressMemory } from './progress.ts';
+import { SCANNERS } from './scanners.ts';
 import { md5Of } from './verify.ts';
 
 /** What to load, and how. */
@@ -46,6 +45,7 @@ export type LoadResult =
 
 async function load(request: LoadRequest): Promise<LoadResult> {
   const fd = openFile(request.path);
+  if (fd === undefined) return { kind: 'changed' };
   try {
     return await loadOpen(request, fd);
   } finally {
@@ -53,11 +53,16 @@ async function load(request: LoadRequest): Promise<LoadResult> {
   }
 }
 
-/** O_NONBLOCK: should a FIFO have taken the file's place, opening it must not wait for a writer. */
-function openFile(path: string): number {
+/**
+ * O_NONBLOCK: should a FIFO have taken the file's place, opening it must not wait for a writer.
+ *
+ * @returns undefined when the file has gone since it was seen.
+ */
+function openFile(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
+    if (isAbsence(cause)) return undefined;
     throw new GoromdbError('FILE_UNREADABLE', `cannot open ${path}: ${messageOf(cause)}`, {
       cause,
     });
@@ -73,10 +78,7 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   if (found !== request.md5) return { kind: 'mismatch', found };
 
   const verifiedMs = performance.now();
-  const scanner = await loadPlugin<Scanner>('-storage', request.scanner, {
-    json: jsonScanner,
-    lmdb: lmdbScanner,
-  });
+  const scanner = await loadPlugin('storage', request.scanner, SCANNERS);
   const builder = new TableBuilder({ shared: request.shared, bytesMax: request.bytesMax });
   const onProgress = (bytes: number): void => progress.write('scan', bytes);
   try {

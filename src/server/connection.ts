@@ -20,6 +20,8 @@ export interface ConnectionShare {
   /** Where all connections read to: what is not used at once is copied out of it. */
   readonly readBuffer: Buffer;
   readonly onClose: (connection: Connection) => void;
+  /** Told of a fault of a storage, handler or protocol. Only the connection it came from ends. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /**
@@ -67,12 +69,23 @@ export class Connection {
   #receive(chunk: Buffer, length: number): void {
     this.#share.counters.bytes_read += length;
     if (this.#rest === undefined) {
-      this.#process(chunk, 0, length);
+      this.#guard(chunk, 0, length);
       return;
     }
     this.#append(chunk, length);
     // While the socket is full, input that was under way already waits with the rest.
-    if (!this.#isWaiting) this.#process(this.#rest, this.#restStart, this.#restEnd);
+    if (!this.#isWaiting) this.#guard(this.#rest, this.#restStart, this.#restEnd);
+  }
+
+  #guard(input: Buffer, start: number, end: number): void {
+    try {
+      this.#process(input, start, end);
+    } catch (error) {
+      // What was answered before is in a state nobody knows: nothing of it is sent.
+      this.#share.reply.reset();
+      this.#share.onFault(error);
+      this.#socket.resetAndDestroy();
+    }
   }
 
   #process(input: Buffer, start: number, end: number): void {
@@ -162,7 +175,7 @@ export class Connection {
     if (!this.#isWaiting || this.#socket.destroyed) return;
     this.#isWaiting = false;
     this.#socket.resume();
-    if (this.#rest !== undefined) this.#process(this.#rest, this.#restStart, this.#restEnd);
+    if (this.#rest !== undefined) this.#guard(this.#rest, this.#restStart, this.#restEnd);
     else if (this.#isEnding) this.#finish();
   }
 

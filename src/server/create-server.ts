@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { Handler } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
+import { type Logger, silentLogger } from '../log.ts';
 import {
   type Counters,
   countersOf,
@@ -33,6 +34,8 @@ export interface CreateServerOptions {
   readonly storage?: Storage;
   /** Default: memcached's text protocol. */
   readonly protocol?: Protocol;
+  /** Told of faults in the parts above. */
+  readonly logger?: Logger;
 }
 
 /** Everything that one thread serves with. */
@@ -42,6 +45,11 @@ export interface ServerParts {
   readonly counterMemory: SharedArrayBuffer;
   readonly thread: number;
   readonly facts: ServerFacts;
+  readonly logger: Logger;
+}
+
+function faultOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** Serves in the thread that it is made in. */
@@ -64,6 +72,7 @@ export class ThreadServer implements Server {
         counters.curr_connections--;
         this.#connections.delete(connection);
       },
+      onFault: (error) => parts.logger.error(`a request failed: ${faultOf(error)}`),
     };
     this.#context = {
       handler: parts.handler,
@@ -133,6 +142,7 @@ export function createServer(options: CreateServerOptions): Server {
   return new ThreadServer({
     handler,
     protocol: options.protocol ?? memcachedProtocol,
+    logger: options.logger ?? silentLogger,
     counterMemory: createCounterMemory(1),
     thread: 0,
     facts: {

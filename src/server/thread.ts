@@ -1,7 +1,10 @@
 /** What runs in a serving thread: one server, which is told to listen, to swap and to close. */
+import process from 'node:process';
 import { workerData } from 'node:worker_threads';
+import { collectGarbage } from '../collect-garbage.ts';
 import type { Handler } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
+import { createLineLogger } from '../log.ts';
 import { loadPlugin } from '../plugin.ts';
 import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
 import type { Protocol, ServerFacts } from '../protocol/protocol.ts';
@@ -41,7 +44,8 @@ const protocol = await loadPlugin<Protocol>('-proto', data.protocol, {
   memcached: memcachedProtocol,
 });
 const handler = createHandler(emptyStorage);
-const server = new ThreadServer({ ...data, handler, protocol });
+const logger = createLineLogger((line) => process.stderr.write(line));
+const server = new ThreadServer({ ...data, handler, protocol, logger });
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
@@ -52,6 +56,7 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
     case 'swap':
       // A message is a turn of the event loop of its own: it never falls into a batch of commands.
       handler.swap(openTable(request.table, request.info));
+      if (request.table.index instanceof SharedArrayBuffer) collectGarbage();
       return {};
     case 'close':
       await server.close(request.graceMs);

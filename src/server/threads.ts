@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
+import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError } from '../errors.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
 import { WorkerClient } from '../rpc.ts';
@@ -75,6 +76,7 @@ export class Threads implements Server {
     await Promise.all(
       this.#clients.map((client) => client.request({ kind: 'swap', table, info }, transfer)),
     );
+    if (this.needsSharedMemory) collectGarbage();
   }
 
   async close(graceMs?: number): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * A record that was found. One object is reused: it holds good until the next `get` of the same
- * storage. The bytes it points to do not change as long as the storage is open.
+ * storage. The bytes it points to must never change, not even after `close`: a large value is sent
+ * from where it lies, and a slow client may take its time.
  */
 export interface Entry {
   /** Memory that holds the value in [valueStart, valueEnd). */
@@ -33,6 +34,12 @@ export interface DataSetInfo {
   readonly loadedAt: number;
 }
 
+/**
+ * Is shown one record: its key in key[start, end), and the entry. Both are lent for the call. The
+ * visitor must not `get` or `scan` in the same storage meanwhile.
+ */
+export type RecordVisitor = (key: Buffer, start: number, end: number, entry: Entry) => void;
+
 /** A read-only set of records. Implement it to serve data of your own. */
 export interface Storage {
   readonly info: DataSetInfo;
@@ -42,6 +49,15 @@ export interface Storage {
    * @returns undefined when there is no such key. Only faults throw.
    */
   get(key: Buffer, start: number, end: number): Entry | undefined;
-  /** Frees what the storage holds. Safe to call twice. No `get` may follow. */
+  /**
+   * Shows records, each key once, in an order of the storage's own. A storage that cannot does
+   * without it, and commands that list keys are refused.
+   *
+   * @param cursor 0 to begin with; then what the last call returned.
+   * @param limit How many records to show at most, 1 or more.
+   * @returns The cursor to go on with, a safe integer; 0 when all were shown.
+   */
+  scan?: ((cursor: number, limit: number, visit: RecordVisitor) => number) | undefined;
+  /** Frees what the storage holds. Safe to call twice. No `get` or `scan` may follow. */
   close(): void;
 }

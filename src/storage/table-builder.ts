@@ -101,7 +101,8 @@ export class TableBuilder implements RecordSink {
       const keys = this.#fillIndex(index, seed);
       if (keys !== undefined) {
         const segments = this.#segments.map((segment) => segment.bytes.buffer);
-        return { segments, index: index.buffer, slots, seed, keys, bytes };
+        const used = this.#segments.map((segment) => segment.used);
+        return { segments, used, index: index.buffer, slots, seed, keys, bytes };
       }
       index.fill(0);
     }

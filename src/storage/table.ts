@@ -1,6 +1,6 @@
 import { hashKey } from './hash.ts';
 import { RecordReader } from './record.ts';
-import type { DataSetInfo, Entry, Storage } from './storage.ts';
+import type { DataSetInfo, Entry, RecordVisitor, Storage } from './storage.ts';
 
 /**
  * A table as it travels between threads: plain memory and numbers.
@@ -13,6 +13,8 @@ import type { DataSetInfo, Entry, Storage } from './storage.ts';
  */
 export interface TableParts {
   readonly segments: readonly ArrayBufferLike[];
+  /** For each segment, where its last record ends. The first begins at 1. */
+  readonly used: readonly number[];
   readonly index: ArrayBufferLike;
   readonly slots: number;
   readonly seed: number;
@@ -28,6 +30,7 @@ export function transferableMemory(parts: TableParts): readonly ArrayBuffer[] {
 }
 
 const TWO_TO_MINUS_32 = 2 ** -32;
+const TWO_TO_32 = 2 ** 32;
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -60,21 +63,30 @@ class TableEntry extends RecordReader implements Entry {
 class Table implements Storage {
   readonly info: DataSetInfo;
   readonly #entry: TableEntry;
+  readonly #scanned: TableEntry;
   readonly #seed: number;
   #slots: number;
   #index: Uint32Array;
   #segments: readonly Buffer[];
+  readonly #used: readonly number[];
 
   constructor(parts: TableParts, info: DataSetInfo) {
     this.info = info;
     this.#entry = new TableEntry(info.generation);
+    this.#scanned = new TableEntry(info.generation);
     this.#seed = parts.seed;
     this.#slots = parts.slots;
     this.#index = new Uint32Array(parts.index);
     this.#segments = parts.segments.map((memory) => Buffer.from(memory));
+    this.#used = parts.used;
   }
 
   get(key: Buffer, start: number, end: number): Entry | undefined {
+    return this.#find(key, start, end) === 0 ? undefined : this.#entry;
+  }
+
+  /** @returns Where the record's slot is in the index, counted from 1; 0 when there is none. */
+  #find(key: Buffer, start: number, end: number): number {
     const hash = hashKey(key, start, end, this.#seed);
     const tag = hash & 0xffff;
     const index = this.#index;
@@ -83,12 +95,40 @@ class Table implements Storage {
       const place = index[at + 1];
       if (place >>> 16 === tag) {
         const segment = this.#segments[place & 0xffff];
-        if (this.#matches(segment, offset, key, start, end)) return this.#entry;
+        if (this.#matches(segment, offset, key, start, end)) return at + 1;
       }
       at += 2;
       if (at === index.length) at = 0;
     }
-    return undefined;
+    return 0;
+  }
+
+  /** A cursor is the next record's place: segment × 2^32 + offset. */
+  scan(cursor: number, limit: number, visit: RecordVisitor): number {
+    const record = this.#scanned;
+    let number = Math.floor(cursor / TWO_TO_32);
+    let offset = cursor % TWO_TO_32 || 1;
+    for (let left = limit; number < this.#segments.length; number++, offset = 1) {
+      const segment = this.#segments[number];
+      while (offset < this.#used[number]) {
+        if (left === 0) return number * TWO_TO_32 + offset;
+        record.readKey(segment, offset);
+        record.readValue(segment);
+        record.buffer = segment;
+        if (this.#isIndexed(segment, number, offset, record)) {
+          visit(segment, record.keyStart, record.keyEnd, record);
+          left--;
+        }
+        offset = record.valueEnd + 2;
+      }
+    }
+    return 0;
+  }
+
+  /** A record whose key came again later is still in its segment, but no slot leads to it. */
+  #isIndexed(segment: Buffer, number: number, offset: number, record: TableEntry): boolean {
+    const slot = this.#find(segment, record.keyStart, record.keyEnd) - 1;
+    return this.#index[slot] === offset && (this.#index[slot + 1] & 0xffff) === number;
   }
 
   #matches(segment: Buffer, offset: number, key: Buffer, start: number, end: number): boolean {
@@ -110,6 +150,7 @@ class Table implements Storage {
     this.#index = new Uint32Array(2);
     this.#segments = [];
     this.#entry.buffer = NO_BYTES;
+    this.#scanned.buffer = NO_BYTES;
   }
 }
 

@@ -8,13 +8,13 @@ import { type FileIdentity, keyOf, type Sight, see } from './identity.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
 
 /** The files are looked at this often even when no event says so: events get lost. */
-export const RESCAN_INTERVAL_MS = 5000;
+const RESCAN_INTERVAL_MS = 5000;
 /** After a mismatch, both files must have been quiet this long before they are offered again. */
-export const STABLE_MS = 250;
+const STABLE_MS = 250;
 /** What is still wrong this long after the last change is not in the making: it is warned of. */
-export const SETTLED_MS = 2000;
+const SETTLED_MS = 2000;
 /** How often the file system is asked in polling mode. */
-export const POLL_INTERVAL_MS = 1000;
+const POLL_INTERVAL_MS = 1000;
 
 /** Least time between two looks, so that a file written quickly does not cost a look each write. */
 const LOOK_GAP_MS = 10;

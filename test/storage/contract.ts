@@ -54,6 +54,28 @@ export function storageContract(
       expect(storage.info.keys).toBe(0);
     });
 
+    it('shows each key once, with its last value, in parts of any size', () => {
+      const records = Array.from({ length: 500 }, (_, i): TestRecord => [`key ${i}`, `value ${i}`]);
+      const storage = open([...records, ['key 3', 'a later value']]);
+      if (storage.scan === undefined) return;
+      for (const limit of [1, 7, 499, 500, 1000]) {
+        const seen = new Map<string, string>();
+        let cursor = 0;
+        let shown = 0;
+        do {
+          cursor = storage.scan(cursor, limit, (key, start, end, entry) => {
+            shown++;
+            const value = entry.buffer.toString('latin1', entry.valueStart, entry.valueEnd);
+            seen.set(key.toString('latin1', start, end), value);
+          });
+        } while (cursor !== 0);
+        expect(shown).toBe(500);
+        expect(seen.size).toBe(500);
+        expect(seen.get('key 3')).toBe('a later value');
+        expect(seen.get('key 499')).toBe('value 499');
+      }
+    });
+
     it('does not find the empty key unless it holds one', () => {
       expect(find(open([['key', 'value']]), '')).toBeUndefined();
     });

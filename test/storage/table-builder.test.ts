@@ -204,6 +204,14 @@ describe('keys that were chosen to collide', () => {
     expect(values).toEqual(keys.map((_, i) => `value ${i}`));
   });
 
+  it('are served wherever their run begins, also when it goes on at the start of the index', () => {
+    const keys = [...collidingKeys(50)];
+    for (let round = 0; round < 100; round++) {
+      const table = open(build(keys.map((key) => [key, 'value'])));
+      expect(keys.filter((key) => table.get(key, 0, key.length) === undefined)).toEqual([]);
+    }
+  });
+
   it('are refused when they are many, before they make loading and every lookup slow', () => {
     const error = errorOf(() => build([...collidingKeys(2000)].map((key) => [key, 'value'])));
     expect(error.code).toBe('DATA_CORRUPT');

@@ -6,8 +6,9 @@ import {
   writeRecordHead,
   writeRecordTail,
 } from '../../src/storage/record.ts';
-import { firstSlot } from '../../src/storage/table.ts';
-import { MapStorage, tableOf } from '../support/storages.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { firstSlot, openTable } from '../../src/storage/table.ts';
+import { infoOf, MapStorage, tableOf } from '../support/storages.ts';
 import { storageContract } from './contract.ts';
 
 storageContract('a table in shared memory', (records) => tableOf(records, true));
@@ -30,6 +31,45 @@ describe('a table', () => {
     const second = table.get(Buffer.from('b'), 0, 1);
     expect(second).toBe(first);
     expect(second!.valueEnd - second!.valueStart).toBe(2);
+  });
+});
+
+/** A table of one record and two slots, with a seed that is known beforehand. */
+function tinyTable(key: Buffer): Storage {
+  const segment = Buffer.alloc(256);
+  const hash = hashKey(key, 0, key.length, 1);
+  writeRecordTail(segment, writeRecordHead(segment, 1, key, 0, key.length, 0, 0));
+  const index = new Uint32Array(4);
+  index.set([1, (hash & 0xffff) << 16], firstSlot(hash, 2) * 2);
+  const parts = {
+    segments: [segment.buffer],
+    used: [segment.length],
+    index: index.buffer,
+    slots: 2,
+    seed: 1,
+    keys: 1,
+    bytes: 0,
+  };
+  return openTable(parts, infoOf(1, 0));
+}
+
+describe('a table whose index cannot tell two keys apart', () => {
+  it.each([
+    ['that begins with it', (i: number) => [`${i}:and more`, `${i}`]],
+    ['of the same length', (i: number) => ['the key', i.toString(36).padStart(7, '0')]],
+  ])('does not take a key for one %s', (_, make) => {
+    for (let i = 0; ; i++) {
+      const [key, asked] = make(i).map((text) => Buffer.from(text));
+      const hash = hashKey(key, 0, key.length, 1);
+      const askedHash = hashKey(asked, 0, asked.length, 1);
+      const isLookalike =
+        (hash & 0xffff) === (askedHash & 0xffff) && firstSlot(hash, 2) === firstSlot(askedHash, 2);
+      if (!isLookalike) continue;
+      const table = tinyTable(key);
+      expect(table.get(key, 0, key.length)).toBeDefined();
+      expect(table.get(asked, 0, asked.length)).toBeUndefined();
+      return;
+    }
   });
 });
 

@@ -1,0 +1,198 @@
+import { generalStats } from '../memcached/stats.ts';
+import type { Session, SessionContext, SessionState } from '../protocol.ts';
+import type { Reply } from '../reply.ts';
+import { type Command, commandOf, faultOf, type Refused } from './commands.ts';
+import { FIELD, HEADER_BYTES, REQUEST_MAGIC, STATUS } from './packet.ts';
+import {
+  appendError,
+  appendHit,
+  appendMissWithKey,
+  appendStats,
+  appendSuccess,
+  appendText,
+} from './response.ts';
+
+/**
+ * One client's conversation in memcached's binary protocol. It holds at most a header, extras and
+ * a key: the body of what is refused goes by without being kept.
+ */
+export class BinarySession implements Session {
+  readonly #context: SessionContext;
+  #state: SessionState = 'open';
+  /** The opcode of the request under way. */
+  #opcode = 0;
+  /** Its opaque field, as a signed number: small integers need no memory of their own. */
+  #opaque = 0;
+  /** The command whose body is being swallowed. */
+  #refused: Refused | undefined;
+  /** Bytes of that body to come. */
+  #bodyBytes = 0;
+
+  constructor(context: SessionContext) {
+    this.#context = context;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  receive(input: Buffer, start: number, end: number, reply: Reply): number {
+    let at = start;
+    while (at < end && this.#state === 'open' && !reply.isFull) {
+      const next =
+        this.#refused === undefined
+          ? this.#begin(input, at, end, reply)
+          : this.#swallow(this.#refused, at, end, reply);
+      if (next === at) break;
+      at = next;
+    }
+    return at - start;
+  }
+
+  close(): void {
+    this.#state = 'close';
+  }
+
+  /** @returns The offset behind what is done with; `start` when the request is not yet whole. */
+  #begin(input: Buffer, start: number, end: number, reply: Reply): number {
+    if (input[start] !== REQUEST_MAGIC) {
+      // There is no telling where the next request begins, nor what a client would understand.
+      this.#context.counters.protocol_errors++;
+      this.#state = 'close';
+      return start + 1;
+    }
+    const head = start + HEADER_BYTES;
+    if (head > end) return start;
+    this.#opcode = input[start + FIELD.opcode];
+    this.#opaque = input.readInt32BE(start + FIELD.opaque);
+    const keyBytes = input.readUInt16BE(start + FIELD.keyBytes);
+    const extrasBytes = input[start + FIELD.extrasBytes];
+    const bodyBytes = input.readUInt32BE(start + FIELD.bodyBytes);
+    const command = commandOf(this.#opcode);
+    const fault = faultOf(command, keyBytes, extrasBytes, bodyBytes);
+    if (fault !== undefined) {
+      this.#context.counters.protocol_errors++;
+      appendError(reply, this.#opcode, this.#opaque, fault);
+      this.#state = 'close';
+      return head;
+    }
+    if (command.kind === 'refused') {
+      this.#refuse(command, bodyBytes, reply);
+      return head;
+    }
+    // What is not refused has no value, so this is at most a key and a few bytes of extras.
+    const next = head + bodyBytes;
+    if (next > end) return start;
+    this.#run(command, input, head + extrasBytes, next, reply);
+    return next;
+  }
+
+  /** Runs a command whose key is input[keyStart, keyEnd). */
+  #run(
+    command: Exclude<Command, Refused>,
+    input: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    reply: Reply,
+  ): void {
+    switch (command.kind) {
+      case 'retrieval':
+        this.#retrieve(command, input, keyStart, keyEnd, reply);
+        return;
+      case 'noop':
+        appendSuccess(reply, this.#opcode, this.#opaque);
+        return;
+      case 'version':
+        appendText(reply, this.#opcode, this.#opaque, this.#context.facts.version);
+        return;
+      case 'stat':
+        this.#stat(input.toString('latin1', keyStart, keyEnd), reply);
+        return;
+      case 'quit':
+        appendSuccess(reply, this.#opcode, this.#opaque);
+        this.#state = 'close';
+        return;
+      case 'quitq':
+        this.#state = 'close';
+        return;
+    }
+  }
+
+  #retrieve(
+    command: Extract<Command, { kind: 'retrieval' }>,
+    input: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    reply: Reply,
+  ): void {
+    const { withKey } = command;
+    const view = this.#context.handler.view();
+    try {
+      const entry = view.get(input, keyStart, keyEnd);
+      this.#count(command.touches, entry !== undefined);
+      if (entry !== undefined) {
+        const sentStart = withKey ? keyStart : keyEnd;
+        appendHit(reply, this.#opcode, this.#opaque, entry, input, sentStart, keyEnd);
+      } else if (command.isQuiet) {
+        return;
+      } else if (withKey) {
+        appendMissWithKey(reply, this.#opcode, this.#opaque, input, keyStart, keyEnd);
+      } else {
+        appendError(reply, this.#opcode, this.#opaque, STATUS.keyNotFound);
+      }
+    } finally {
+      view.release();
+    }
+  }
+
+  /** In the binary protocol memcached counts a get-and-touch as a touch alone. */
+  #count(touches: boolean, isHit: boolean): void {
+    const { counters } = this.#context;
+    if (touches) {
+      counters.cmd_touch++;
+      if (isHit) counters.touch_hits++;
+      else counters.touch_misses++;
+    } else {
+      counters.cmd_get++;
+      if (isHit) counters.get_hits++;
+      else counters.get_misses++;
+    }
+  }
+
+  /** @param group Which statistics: none for the general ones. */
+  #stat(group: string, reply: Reply): void {
+    if (group === '') {
+      appendStats(reply, this.#opaque, generalStats(this.#context, Date.now()));
+    } else if (group.startsWith('reset')) {
+      // Accepted, for clients that send it; whatever reads the counters relies on their growing.
+      appendStats(reply, this.#opaque, []);
+    } else {
+      appendError(reply, this.#opcode, this.#opaque, STATUS.keyNotFound);
+    }
+  }
+
+  #refuse(command: Refused, bodyBytes: number, reply: Reply): void {
+    for (const name of command.counters) this.#context.counters[name]++;
+    if (bodyBytes === 0) {
+      this.#answerRefused(command, reply);
+      return;
+    }
+    this.#refused = command;
+    this.#bodyBytes = bodyBytes;
+  }
+
+  /** @returns The offset behind what was swallowed. */
+  #swallow(command: Refused, start: number, end: number, reply: Reply): number {
+    const next = Math.min(end, start + this.#bodyBytes);
+    this.#bodyBytes -= next - start;
+    if (this.#bodyBytes === 0) {
+      this.#refused = undefined;
+      this.#answerRefused(command, reply);
+    }
+    return next;
+  }
+
+  #answerRefused(command: Refused, reply: Reply): void {
+    if (!command.isSilent) appendError(reply, this.#opcode, this.#opaque, command.status);
+  }
+}

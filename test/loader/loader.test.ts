@@ -1,0 +1,395 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type DataSetInfo, openTable } from 'goromdb';
+import { beforeEach, describe, expect, test } from 'vitest';
+// The loader's worker is a file of the build.
+import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
+import { identityOf } from '../../src/watcher/identity.ts';
+import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
+import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
+import { drop, md5 } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+let base: string;
+let file: string;
+beforeEach(() => {
+  base = temporaryFolder();
+  file = join(temporaryFolder(), 'data.json');
+});
+
+const NEVER = new AbortController().signal;
+
+/** A loader with what it put into service. */
+interface Subject {
+  readonly loader: Loader;
+  readonly logger: CollectingLogger;
+  readonly served: DataSetInfo[];
+  /** The value of the key "v" in what serves. */
+  value(): string | undefined;
+  /** Drops this content and has it loaded. */
+  load(content: string | Uint8Array, sum?: string): Promise<Verdict>;
+  recover(): Promise<boolean>;
+}
+
+function startLoader(options: Partial<LoaderOptions> = {}): Subject {
+  const logger = collectingLogger();
+  const served: DataSetInfo[] = [];
+  let value: string | undefined;
+  const swap: LoaderOptions['swap'] = async (parts, info) => {
+    const entry = openTable(parts, info).get(Buffer.from('v'), 0, 1);
+    value = entry?.buffer.toString('utf8', entry.valueStart, entry.valueEnd);
+    served.push(info);
+  };
+  const defaults = { scanner: 'json', gzipped: false, bucket: undefined, shared: false };
+  const bytesMax = 1e9;
+  const loader = new Loader({ baseDir: base, ...defaults, bytesMax, swap, logger, ...options });
+  return {
+    loader,
+    logger,
+    served,
+    value: () => value,
+    load: async (content, sum) => {
+      drop(file, content);
+      return loader.load(offer(sum ?? md5(content)), NEVER);
+    },
+    recover: async () => {
+      await loader.prepare();
+      return loader.recover({ file, sumFile: `${file}.md5` });
+    },
+  };
+}
+
+/** The file as the watcher offers it. */
+function offer(sum: string): Drop {
+  const identity = identityOf(statSync(file, { bigint: true }));
+  return { file, sumFile: `${file}.md5`, md5: sum, identity };
+}
+
+function version(v: number): string {
+  return `{"v":"${v}"}`;
+}
+
+function recordedIn(slot: string): { generation: number } {
+  return JSON.parse(readFileSync(join(base, slot, 'generation.json'), 'utf8'));
+}
+
+describe('a load', () => {
+  test('takes a good file out of the drop folder and into service', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    expect(await subject.load(version(1))).toEqual({ kind: 'taken' });
+    expect(subject.value()).toBe('1');
+    expect(readdirSync(join(file, '..'))).toEqual([]);
+    expect(readFileSync(join(base, 'data00', 'data.db'), 'utf8')).toBe(version(1));
+    expect(subject.logger.lines).toEqual([
+      expect.stringMatching(
+        /^info generation 1 serves from slot data00: 1 keys, 9 B of json, md5 [0-9a-f]{32}; verify \d+\.\d{3} s, scan \S+ s, index \S+ s, move \S+ s, switch \S+ s$/,
+      ),
+    ]);
+  });
+
+  test('alternates between the slots, and generation numbers grow by one', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    for (let v = 1; v <= 4; v++) await subject.load(version(v));
+    expect(subject.served.map((info) => info.generation)).toEqual([1, 2, 3, 4]);
+    expect(recordedIn('data00').generation).toBe(3);
+    expect(recordedIn('data01').generation).toBe(4);
+  });
+
+  test('tells of another sum, with the one that the file has, and leaves the drop', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    const verdict = await subject.load(version(1), '0'.repeat(32));
+    expect(verdict).toEqual({ kind: 'mismatch', found: md5(version(1)) });
+    expect(existsSync(file)).toBe(true);
+    expect(subject.logger.lines).toEqual([]);
+  });
+
+  test('tells of a change when the file is gone or replaced before it is opened', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    drop(file, version(1));
+    const offered = offer(md5(version(1)));
+    renameSync(file, `${file}.gone`);
+    expect(await subject.loader.load(offered, NEVER)).toEqual({ kind: 'changed' });
+    expect(subject.served).toEqual([]);
+  });
+
+  test.each([
+    ['scanned', 'sink.add(key, 0, 1, key, 0, 1, 0);'],
+    ['refused', "throw Object.assign(new GoromdbError('DATA_CORRUPT', 'it is bad'));"],
+  ])('tells of a change when the file is replaced while it is %s', async (_, how) => {
+    const scanner = moduleFile(`
+      import { renameSync, writeFileSync } from 'node:fs';
+      import { GoromdbError } from '${import.meta.resolve('goromdb')}';
+      export default {
+        format: 'test',
+        async scan({ path }, options, sink) {
+          writeFileSync(path + '.part', 'new');
+          renameSync(path + '.part', path);
+          const key = Buffer.from('v');
+          ${how}
+        },
+      };`);
+    const subject = startLoader({ scanner });
+    await subject.recover();
+    expect(await subject.load('old')).toEqual({ kind: 'changed' });
+    expect(readFileSync(file, 'utf8')).toBe('new');
+    expect(subject.logger.lines).toEqual([]);
+  });
+
+  test('sets a bad file aside with its sum, says why, and serves on what it served', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    await subject.load(version(1));
+    expect(await subject.load('{"v":1}')).toEqual({ kind: 'rejected' });
+    expect(subject.value()).toBe('1');
+    expect(readdirSync(join(file, '..'))).toEqual(['data.json.rejected', 'data.json.rejected.md5']);
+    expect(readFileSync(`${file}.rejected`, 'utf8')).toBe('{"v":1}');
+    expect(subject.logger.lines.at(-1)).toBe(
+      `error rejected ${file}: expected a string at byte 5, key "v", found a number ` +
+        `(FORMAT_UNSUPPORTED); set aside as ${file}.rejected; ` +
+        `generation 1 from ${join(base, 'data00', 'data.db')} serves on`,
+    );
+    await subject.load(version(2));
+    expect(subject.served.map((info) => info.generation)).toEqual([1, 2]);
+  });
+
+  test('says when a bad file cannot be set aside, and does not ask for it again', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    mkdirSync(`${file}.rejected`);
+    expect(await subject.load('[]')).toEqual({ kind: 'rejected' });
+    expect(subject.logger.lines).toEqual([
+      expect.stringMatching(/; it could not be set aside \(.*\); no data is served yet$/),
+    ]);
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test('refuses a data set that does not fit into the memory it may take', async () => {
+    const subject = startLoader({ bytesMax: 10_000 });
+    await subject.recover();
+    const large = JSON.stringify({ v: 'x'.repeat(10_000) });
+    expect(await subject.load(large)).toEqual({ kind: 'rejected' });
+    expect(subject.logger.lines[0]).toMatch(/expected at most 10000, found \d+ \(LIMIT_EXCEEDED\)/);
+  });
+
+  test('fails when the slot cannot take the file, which is loaded later', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    await subject.load(version(1));
+    mkdirSync(join(base, 'data01', 'data.db'));
+    await expect(subject.load(version(2))).rejects.toThrow(join(base, 'data01', 'data.db'));
+    expect(subject.value()).toBe('1');
+    renameSync(join(base, 'data01', 'data.db'), join(base, 'elsewhere'));
+    expect(await subject.loader.load(offer(md5(version(2))), NEVER)).toEqual({ kind: 'taken' });
+    expect(subject.served.map((info) => info.generation)).toEqual([1, 2]);
+  });
+
+  test('fails when the switch does, and the next start serves what was installed', async () => {
+    const first = startLoader({ swap: () => Promise.reject(new Error('no thread is left')) });
+    await first.recover();
+    await expect(first.load(version(1))).rejects.toThrow('no thread is left');
+    const second = startLoader();
+    expect(await second.recover()).toBe(true);
+    expect(second.value()).toBe('1');
+  });
+
+  test('ends at once when it is told to', async () => {
+    const scanner = moduleFile(
+      "export default { format: 'slow', scan: () => new Promise(() => {}) };",
+    );
+    const abort = new AbortController();
+    let isLoading = false;
+    const onLoad: LoaderOptions['onLoad'] = (load) => {
+      isLoading = load !== undefined;
+    };
+    const { loader, recover, logger } = startLoader({ scanner, onLoad });
+    await recover();
+    drop(file, 'x');
+    const loading = loader.load(offer(md5('x')), abort.signal);
+    expect(isLoading).toBe(true);
+    abort.abort();
+    await expect(loading).rejects.toMatchObject({ code: 'LOADER_FAILED' });
+    expect(isLoading).toBe(false);
+    expect(logger.lines).toEqual([]);
+  });
+});
+
+describe("a user's scanner", () => {
+  const LINES = `
+    import { readSync } from 'node:fs';
+    export default {
+      format: 'lines',
+      async scan({ fd, size }, options, sink) {
+        const bytes = Buffer.alloc(size);
+        readSync(fd, bytes, 0, size, 0);
+        for (const line of bytes.toString().split('\\n')) {
+          const [key, value] = line.split('=').map((text) => Buffer.from(text));
+          sink.add(key, 0, key.length, value, 0, value.length, 7);
+        }
+      },
+    };`;
+
+  test('is loaded by its URL', async () => {
+    const subject = startLoader({ scanner: moduleFile(LINES) });
+    await subject.recover();
+    expect(await subject.load('v=one\nw=two')).toEqual({ kind: 'taken' });
+    expect(subject.value()).toBe('one');
+    expect(subject.served[0]).toMatchObject({ format: 'lines', keys: 2 });
+  });
+
+  test.each([
+    ['is not there', 'file:///no/such/module.mjs', /storage file:.*cannot be used: Cannot find/],
+    ['throws', "throw new Error('no licence')", /cannot be used: no licence/],
+    ['has no default', 'export const a = 1;', /storage ".*" is not known/],
+  ])('that %s fails the load and leaves the drop', async (_, scanner, message) => {
+    const subject = startLoader({
+      scanner: scanner.startsWith('file') ? scanner : moduleFile(scanner),
+    });
+    await subject.recover();
+    await expect(subject.load(version(1))).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(message),
+    });
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test('that needs all memory there is has its file rejected, and the process lives', async () => {
+    const scanner = moduleFile(`
+      export default {
+        format: 'greedy',
+        async scan() {
+          const all = [];
+          for (;;) all.push(new Array(1e6).fill(all.length));
+        },
+      };`);
+    const subject = startLoader({ scanner });
+    await subject.recover();
+    expect(await subject.load('x')).toEqual({ kind: 'rejected' });
+    expect(subject.logger.lines[0]).toMatch(/needs more than 512 MiB of heap to scan/);
+  });
+
+  test('that ends its worker fails the load', async () => {
+    const subject = startLoader({
+      scanner: moduleFile("export default { format: 'x', scan: () => process.exit(0) };"),
+    });
+    await subject.recover();
+    await expect(subject.load('x')).rejects.toThrow('the worker thread has ended');
+  });
+});
+
+describe('recovering', () => {
+  /** Generations 1 and 2, in data00 and data01. */
+  async function filled(): Promise<void> {
+    const subject = startLoader();
+    await subject.recover();
+    await subject.load(version(1));
+    await subject.load(version(2));
+  }
+
+  test('serves nothing when there is nothing', async () => {
+    const subject = startLoader();
+    expect(await subject.recover()).toBe(false);
+    expect(subject.served).toEqual([]);
+    expect(subject.logger.lines).toEqual([]);
+  });
+
+  test('serves the newest generation under its number, and numbers go on from it', async () => {
+    await filled();
+    const subject = startLoader();
+    expect(await subject.recover()).toBe(true);
+    expect(subject.value()).toBe('2');
+    await subject.load(version(3));
+    expect(subject.served.map((info) => info.generation)).toEqual([2, 3]);
+    expect(recordedIn('data00').generation).toBe(3);
+  });
+
+  test('serves the other slot when the newest is damaged, naming both sums', async () => {
+    await filled();
+    const damaged = join(base, 'data01', 'data.db');
+    writeFileSync(damaged, '{"v":"X"}');
+    const subject = startLoader();
+    expect(await subject.recover()).toBe(true);
+    expect(subject.value()).toBe('1');
+    expect(subject.logger.lines[0]).toBe(
+      `warn slot data01 (generation 2) is not used: ${damaged} is damaged: ` +
+        `the slot's sum file says ${md5(version(2))}, the file has ${md5('{"v":"X"}')}`,
+    );
+    // A number that clients may have seen is not given to other data.
+    await subject.load(version(3));
+    expect(subject.served.map((info) => info.generation)).toEqual([1, 3]);
+    expect(recordedIn('data01').generation).toBe(3);
+  });
+
+  test.each([
+    ['is a folder', (path: string) => mkdirSync(path)],
+    ['is not the format that is expected', (path: string) => writeFileSync(path, 'text')],
+  ])('serves the other slot when the file in the newest %s', async (_, replace) => {
+    await filled();
+    const path = join(base, 'data01', 'data.db');
+    renameSync(path, `${path}.old`);
+    replace(path);
+    writeFileSync(`${path}.md5`, md5('text'));
+    const subject = startLoader();
+    expect(await subject.recover()).toBe(true);
+    expect(subject.value()).toBe('1');
+    expect(subject.logger.lines[0]).toMatch(/^warn slot data01 is not used: /);
+  });
+
+  test('serves the other slot when the sum of the newest cannot be read', async () => {
+    await filled();
+    renameSync(join(base, 'data01', 'data.db.md5'), join(base, 'elsewhere'));
+    mkdirSync(join(base, 'data01', 'data.db.md5'));
+    const subject = startLoader();
+    expect(await subject.recover()).toBe(true);
+    expect(subject.value()).toBe('1');
+    expect(subject.logger.lines[0]).toMatch(/^warn slot data01 is not used: EISDIR/);
+  });
+
+  test('takes over the slots of the Go program, and keeps to the newer at each start', async () => {
+    for (const [slot, v] of [
+      ['data00', 1],
+      ['data01', 2],
+    ] as const) {
+      mkdirSync(join(base, slot));
+      writeFileSync(join(base, slot, 'data.db'), version(v));
+      utimesSync(join(base, slot, 'data.db'), v, v);
+      writeFileSync(join(base, slot, 'data.db.md5'), `${md5(version(v))}\n`);
+    }
+    for (let start = 1; start <= 3; start++) {
+      const subject = startLoader();
+      expect(await subject.recover()).toBe(true);
+      expect(subject.value()).toBe('2');
+      expect(subject.served[0].generation).toBe(1);
+    }
+  });
+
+  test('removes the sum file of the drop that a crash left behind, and no other', async () => {
+    await filled();
+    writeFileSync(`${file}.md5`, md5(version(2)));
+    await startLoader().recover();
+    expect(existsSync(`${file}.md5`)).toBe(false);
+    writeFileSync(`${file}.md5`, md5(version(3)));
+    await startLoader().recover();
+    expect(existsSync(`${file}.md5`)).toBe(true);
+  });
+});
+
+/** Writes a module and returns its URL. */
+function moduleFile(text: string): string {
+  const path = join(temporaryFolder(), 'module.mjs');
+  writeFileSync(path, text);
+  return pathToFileURL(path).href;
+}
