@@ -1,6 +1,6 @@
 /** The composition root: makes the parts, connects them, starts and closes them in order. */
 import { dirname, join, resolve } from 'node:path';
-import { GoromdbError } from './errors.ts';
+import { GoromdbError, messageOf } from './errors.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
 import { SCANNERS } from './loader/scanners.ts';
@@ -8,7 +8,9 @@ import { SLOT_NAMES } from './loader/slots.ts';
 import { type Logger, silentLogger } from './log.ts';
 import { loadPlugin } from './plugin.ts';
 import { threadError } from './rpc.ts';
+import { type AccessOptions, checkAccess } from './server/access.ts';
 import { type Address, formatAddress } from './server/address.ts';
+import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads } from './server/threads.ts';
 import { startWatcher } from './watcher/watcher.ts';
@@ -27,6 +29,9 @@ export interface GoromdbOptions {
   readonly bucket?: string | undefined;
   /** Folder of the slots. Default: the folder of `file`. */
   readonly basedir?: string;
+  readonly limits?: Partial<Limits>;
+  /** Who may connect, and how. Default: everybody, without TLS. */
+  readonly access?: AccessOptions;
   /** Serving threads, 1 to 64. Default 1. */
   readonly threads?: number;
   /** Bytes that a data set may take in memory. Default: 0.4 of what the machine or cgroup has. */
@@ -46,8 +51,11 @@ export interface Goromdb {
   readonly address: Address;
   /** Rejects when the server cannot go on; otherwise resolves when it is closed. */
   readonly done: Promise<void>;
-  /** Looks at the drop folder now, and again at files that were refused before. */
-  look(): void;
+  /**
+   * Looks at the drop folder now, and again at files that were refused before; reads certificates
+   * and users again, for connections to come.
+   */
+  reload(): void;
   /** Stops accepting, answers what was asked, closes. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -67,6 +75,7 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   }
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
   await loadPlugin('storage', options.storage, SCANNERS);
+  if (options.access !== undefined) checkAccess(options.access);
   const threads = createThreads(options);
   try {
     // A thread that cannot even start must not be waited for.
@@ -109,7 +118,12 @@ async function start(
   return {
     address,
     done,
-    look: () => watcher.look(),
+    reload: () => {
+      watcher.look();
+      server.reload().catch((error: unknown) => {
+        logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
+      });
+    },
     close: () => {
       closing ??= close();
       return closing;
@@ -129,6 +143,8 @@ interface ServingThreads {
 
 function createThreads(options: GoromdbOptions): ServingThreads {
   const { threads = 1, protocol = 'memcached', handler = 'simple' } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const access = options.access ?? { allow: [] };
   if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
     const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
     throw new GoromdbError('OPTION_INVALID', message);
@@ -148,7 +164,7 @@ function createThreads(options: GoromdbOptions): ServingThreads {
     const { code, message } = threadError(cause);
     fail(new GoromdbError(code, `a serving thread has failed: ${message}`, { cause }));
   };
-  const server = new Threads({ threads, protocol, handler, onDeath });
+  const server = new Threads({ threads, protocol, handler, limits, access, onDeath });
   return { server, done, resolve, failure };
 }
 

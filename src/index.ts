@@ -4,7 +4,9 @@ export { type ErrorCode, GoromdbError } from './errors.ts';
 export type { Handler, View } from './handler/handler.ts';
 export { createSimpleHandler } from './handler/simple.ts';
 export { createLineLogger, type Logger, silentLogger } from './log.ts';
+export { binaryProtocol } from './protocol/binary/binary.ts';
 export { COUNTER_NAMES, type CounterName, type Counters } from './protocol/counters.ts';
+export { detectingProtocol } from './protocol/detect.ts';
 export { memcachedProtocol } from './protocol/memcached/memcached.ts';
 export type {
   Protocol,
@@ -14,8 +16,10 @@ export type {
   SessionState,
 } from './protocol/protocol.ts';
 export { Reply } from './protocol/reply.ts';
+export type { AccessOptions, TlsFiles } from './server/access.ts';
 export { type Address, formatAddress, parseAddress } from './server/address.ts';
 export { type CreateServerOptions, createServer } from './server/create-server.ts';
+export { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 export type { Server } from './server/server.ts';
 export { jsonScanner } from './storage/scanners/json.ts';
 export { lmdbScanner } from './storage/scanners/lmdb.ts';
@@ -27,7 +31,7 @@ export {
   type ScanOptions,
   VALUE_BYTES_MAX,
 } from './storage/scanners/scanner.ts';
-export type { DataSetInfo, Entry, Storage } from './storage/storage.ts';
+export type { DataSetInfo, Entry, RecordVisitor, Storage } from './storage/storage.ts';
 export { openTable, type TableParts } from './storage/table.ts';
 export { TableBuilder, type TableBuilderOptions } from './storage/table-builder.ts';
 export { VERSION } from './version.ts';

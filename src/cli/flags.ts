@@ -1,46 +1,21 @@
-import { dirname } from 'node:path';
 import { Command, CommanderError, type HelpConfiguration, Option } from 'commander';
 import { messageOf } from '../errors.ts';
-import { type Address, parseAddress } from '../server/address.ts';
-import { THREADS_MAX } from '../server/threads.ts';
+import type { Address } from '../server/address.ts';
 import {
   addFlags,
   type FlagTable,
   goSpelling,
   misuse,
-  oneOf,
-  parseBoolean,
-  parseDuration,
-  parseDurationOrZero,
-  parseFilePath,
-  parseFolderPath,
-  parseName,
-  parseSize,
-  parseThreads,
   toGnuSpelling,
   valuesOf,
 } from './go-flags.ts';
-
-/** What the server was asked to do; every value is checked, every path absolute. */
-export interface ServeOptions {
-  readonly address: Address;
-  readonly protocol: 'memcached';
-  readonly handler: 'simple';
-  readonly storage: 'json' | 'lmdb';
-  /** The file to wait for. */
-  readonly file: string;
-  readonly gzipped: boolean;
-  /** The named database inside the file; `undefined`: the unnamed one. */
-  readonly bucket: string | undefined;
-  /** The folder that keeps what is served. */
-  readonly basedir: string;
-  readonly threads: number;
-  /** `Infinity`: no limit; `undefined`: the program takes a share of what the machine has. */
-  readonly memoryBytes: number | undefined;
-  /** 0: trust the events of the file system instead of polling. */
-  readonly pollIntervalMs: number;
-  readonly rescanMs: number;
-}
+import {
+  ADDRESS_FLAG,
+  SERVE_FLAGS,
+  SERVE_NOTES,
+  type ServeOptions,
+  serveOptions,
+} from './serve-flags.ts';
 
 /** What a command line asks for. Texts end without a newline. */
 export type Invocation =
@@ -98,107 +73,6 @@ function commandFirst(argv: readonly string[]): readonly string[] {
   return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_COMMAND, ...argv];
 }
 
-const LISTENING = 'Listening';
-const DATA = 'Data';
-const RESOURCES = 'Memory and threads';
-const WATCHING = 'Watching';
-
-const ADDRESS_FLAG = {
-  placeholder: 'ADDRESS',
-  group: LISTENING,
-  help: 'where to listen: HOST:PORT, :PORT for all interfaces, port 0 for any free one, or the path of a UNIX socket',
-  parse: parseAddress,
-} as const;
-
-const SERVE_FLAGS = {
-  file: {
-    placeholder: 'PATH',
-    group: DATA,
-    help: 'the file to wait for (required)',
-    parse: parseFilePath,
-  },
-  storage: {
-    placeholder: 'FORMAT',
-    group: DATA,
-    help: 'format of the file, json or lmdb',
-    parse: oneOf('json', 'lmdb'),
-    fallback: 'json',
-  },
-  gzipped: {
-    group: DATA,
-    help: 'the file is compressed with gzip; json only',
-    parse: parseBoolean,
-    fallback: 'false',
-  },
-  bucket: {
-    placeholder: 'NAME',
-    group: DATA,
-    help: 'the named database to serve; lmdb only',
-    parse: parseName,
-    fallbackNote: 'the unnamed one',
-  },
-  basedir: {
-    placeholder: 'DIR',
-    group: DATA,
-    help: 'the folder that keeps the data being served',
-    parse: parseFolderPath,
-    fallbackNote: 'the folder of -file',
-  },
-  addr: { ...ADDRESS_FLAG, fallback: ':11211' },
-  proto: {
-    placeholder: 'NAME',
-    group: LISTENING,
-    help: 'protocol of the clients',
-    parse: oneOf('memcached'),
-    fallback: 'memcached',
-  },
-  handler: {
-    placeholder: 'NAME',
-    group: LISTENING,
-    help: 'how keys are looked up',
-    parse: oneOf('simple'),
-    fallback: 'simple',
-  },
-  threads: {
-    placeholder: 'N',
-    group: RESOURCES,
-    help: `threads that serve clients, 1 to ${THREADS_MAX}`,
-    parse: parseThreads,
-    fallback: '1',
-  },
-  memory: {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: 'memory that a data set may take, such as 512MiB or 1.5GB, or max for no limit',
-    parse: parseSize,
-    fallbackNote: 'a share of what the machine has',
-  },
-  'poll-interval': {
-    placeholder: 'DURATION',
-    group: WATCHING,
-    help: 'look for files this often, such as 2s, where events do not arrive, as on network file systems; 0 relies on events',
-    parse: parseDurationOrZero,
-    fallback: '0',
-  },
-  rescan: {
-    placeholder: 'DURATION',
-    group: WATCHING,
-    help: 'look this often even without an event, in case one was lost',
-    parse: parseDuration,
-    fallback: '5s',
-  },
-} as const satisfies FlagTable;
-
-const SERVE_NOTES = `
-Publishing: write PATH, and its MD5 sum as PATH.md5, in either order. Once the
-two match, the file is moved away and served; no request fails meanwhile.
-
-Example:
-  goromdb -file /srv/drop/data.json -addr 127.0.0.1:11211
-  cd /srv/drop && cp ~/data.json . && md5sum data.json > data.json.md5
-
-Flags may be written -flag X, -flag=X, --flag X or --flag=X.`;
-
 function addServe(program: Command, accept: (invocation: Invocation) => void): void {
   const command = program
     .command(DEFAULT_COMMAND)
@@ -210,34 +84,6 @@ function addServe(program: Command, accept: (invocation: Invocation) => void): v
       accept({ kind: 'serve', options: serveOptions(command) });
     });
   addFlags(command, SERVE_FLAGS);
-}
-
-function serveOptions(command: Command): ServeOptions {
-  const values = valuesOf(command, SERVE_FLAGS);
-  const { file, storage, gzipped, bucket } = values;
-  if (file === undefined) {
-    throw misuse('-file is required: the path of the file to wait for, such as -file data.json');
-  }
-  if (gzipped && storage !== 'json') {
-    throw misuse(`-gzipped: only json can be gzipped, and the storage is ${storage}`);
-  }
-  if (bucket !== undefined && storage !== 'lmdb') {
-    throw misuse(`-bucket: only lmdb has buckets, and the storage is ${storage}`);
-  }
-  return {
-    address: values.addr,
-    protocol: values.proto,
-    handler: values.handler,
-    storage,
-    file,
-    gzipped,
-    bucket,
-    basedir: values.basedir ?? dirname(file),
-    threads: values.threads,
-    memoryBytes: values.memory,
-    pollIntervalMs: values['poll-interval'],
-    rescanMs: values.rescan,
-  };
 }
 
 const DEMO_FLAGS = {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GoromdbError } from '../errors.ts';
+import { createAllowList } from '../server/access.ts';
 import { THREADS_MAX } from '../server/threads.ts';
 
 /** Longest duration of a flag, in milliseconds. The timers of Node fire at once after 24.8 days. */
@@ -128,6 +129,26 @@ export function parseThreads(text: string): number {
   const threads = /^\d+$/.test(text) ? Number(text) : 0;
   if (threads >= 1 && threads <= THREADS_MAX) return threads;
   throw notAllowed(text, `a whole number from 1 to ${THREADS_MAX}`);
+}
+
+/** A whole number from 1 on. */
+export function parseCount(text: string): number {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count >= 1) return count;
+  throw notAllowed(text, 'a whole number from 1 to 999999999');
+}
+
+/** The mode of a file in octal. */
+export function parseMode(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+  throw notAllowed(text, 'three octal digits, such as 0770');
+}
+
+/** Addresses and CIDR ranges, with commas between. */
+export function parseAllowList(text: string): readonly string[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  createAllowList(entries);
+  return entries;
 }
 
 const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map([

@@ -39,7 +39,7 @@ export async function serve(
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
-  process.on('SIGHUP', () => (onHangUp === 'end' ? end() : goromdb?.look()));
+  process.on('SIGHUP', () => (onHangUp === 'end' ? end() : goromdb?.reload()));
   try {
     goromdb = await startGoromdb({ ...options, logger, onLoad: showProgress(stderr) });
     onStarted?.(goromdb);

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import type { Counters } from '../protocol/counters.ts';
 import type { Session } from '../protocol/protocol.ts';
 import { LEND_BYTES_MIN, type Reply } from '../protocol/reply.ts';
-import type { AcceptedSocket } from './accepted-socket.ts';
+import type { BufferBudget, Limits } from './limits.ts';
+import { readSocket } from './read-socket.ts';
 
 /**
  * How often in a row one connection may fill the reply and go on. Then the others get their turn:
@@ -13,12 +14,22 @@ const ROUNDS_MAX = 8;
 /** How long a closing connection may take to read what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
+/** What a reply that waits to be read holds: the slab that it was built in. */
+const UNREAD_REPLY_BYTES = 64 * 1024;
+
+/** Smallest memory for input that is kept. Most is the beginning of one short line. */
+const REST_BYTES_MIN = 64;
+
 /** What the connections of one thread share: they are served one after the other. */
 export interface ConnectionShare {
   readonly reply: Reply;
   readonly counters: Counters;
   /** Where all connections read to: what is not used at once is copied out of it. */
   readonly readBuffer: Buffer;
+  readonly limits: Limits;
+  readonly budget: BufferBudget;
+  /** Milliseconds on a clock that is set once a sweep; reading it costs nothing. */
+  nowMs: number;
   readonly onClose: (connection: Connection) => void;
   /** Told of a fault of a storage, handler or protocol. Only the connection it came from ends. */
   readonly onFault: (error: unknown) => void;
@@ -37,22 +48,40 @@ export class Connection {
   #restStart = 0;
   #restEnd = 0;
   #isWaiting = false;
+  /** It waits because the client does not read. */
+  #isStalled = false;
   #isEnding = false;
+  #isFinished = false;
+  #activeAtMs: number;
+  /** What this connection has taken of the budget. */
+  #taken = 0;
 
-  constructor(accepted: AcceptedSocket, session: Session, share: ConnectionShare) {
+  constructor(accepted: Socket, session: Session, share: ConnectionShare) {
     this.#session = session;
     this.#share = share;
-    const socket = accepted.read(share.readBuffer, (chunk, length) => this.#receive(chunk, length));
+    this.#activeAtMs = share.nowMs;
+    const socket = readSocket(accepted, share.readBuffer, (chunk, length) =>
+      this.#receive(chunk, length),
+    );
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on('drain', () => this.#continue());
     socket.on('end', () => this.end());
+    // Only a stalled or closing connection has a timeout set.
+    socket.on('timeout', () => socket.destroy());
     // A client that goes away is no fault of the server's; 'close' follows.
     socket.on('error', () => {});
     socket.on('close', () => {
       session.close();
+      this.#take(-this.#taken);
       share.onClose(this);
     });
+  }
+
+  /** Closes the connection if it has asked for nothing for the time that it may be idle. */
+  closeIfIdle(): void {
+    const { nowMs, limits } = this.#share;
+    if (!this.#isWaiting && nowMs - this.#activeAtMs > limits.idleTimeoutMs) this.#finish();
   }
 
   /** Answers what was asked so far, then closes. */
@@ -67,6 +96,8 @@ export class Connection {
   }
 
   #receive(chunk: Buffer, length: number): void {
+    if (this.#isFinished) return;
+    this.#activeAtMs = this.#share.nowMs;
     this.#share.counters.bytes_read += length;
     if (this.#rest === undefined) {
       this.#guard(chunk, 0, length);
@@ -137,14 +168,12 @@ export class Connection {
 
   #keep(input: Buffer, start: number, end: number): void {
     if (start === end) {
-      this.#rest = undefined;
+      this.#dropRest();
     } else if (input === this.#rest) {
       this.#restStart = start;
     } else {
       // A copy: the next read of any connection goes to the same memory.
-      this.#rest = Buffer.from(input.subarray(start, end));
-      this.#restStart = 0;
-      this.#restEnd = end - start;
+      this.#growRest(input, start, end, end - start);
     }
   }
 
@@ -153,40 +182,75 @@ export class Connection {
     const length = this.#restEnd - this.#restStart;
     if (this.#restEnd + chunkBytes > rest.length) {
       // Doubling keeps the copying linear for a client that sends a long line in small pieces.
-      const larger = Buffer.allocUnsafe(Math.max(length * 2, length + chunkBytes));
-      rest.copy(larger, 0, this.#restStart, this.#restEnd);
-      this.#rest = larger;
-      this.#restStart = 0;
-      this.#restEnd = length;
+      const bytes = Math.max(length * 2, length + chunkBytes);
+      this.#growRest(rest, this.#restStart, this.#restEnd, bytes);
     }
     chunk.copy(this.#rest!, this.#restEnd, 0, chunkBytes);
     this.#restEnd += chunkBytes;
   }
 
+  /** Takes memory of its own for input[start, end), with room up to so many bytes. */
+  #growRest(input: Buffer, start: number, end: number, bytes: number): void {
+    // Not from Node's pool: a few bytes kept for hours would keep all of a pool's memory.
+    const rest = Buffer.allocUnsafeSlow(Math.max(bytes, REST_BYTES_MIN));
+    input.copy(rest, 0, start, end);
+    this.#take(rest.length - (this.#rest?.length ?? 0));
+    this.#rest = rest;
+    this.#restStart = 0;
+    this.#restEnd = end - start;
+  }
+
+  #dropRest(): void {
+    if (this.#rest === undefined) return;
+    this.#take(-this.#rest.length);
+    this.#rest = undefined;
+  }
+
+  /** Accounts for memory; where there is no more to be had, this connection is what has to go. */
+  #take(bytes: number): void {
+    this.#taken += bytes;
+    if (this.#share.budget.take(bytes)) return;
+    this.#isFinished = true;
+    this.#socket.resetAndDestroy();
+  }
+
   #wait(isSent: boolean): void {
     this.#isWaiting = true;
     this.#socket.pause();
-    if (!isSent) return;
-    this.#share.counters.conn_yields++;
-    setImmediate(() => this.#continue());
+    if (isSent) {
+      this.#share.counters.conn_yields++;
+      setImmediate(() => this.#continue());
+    } else {
+      // Any progress of the reading client starts the time anew.
+      this.#socket.setTimeout(this.#share.limits.stallTimeoutMs);
+      this.#take(UNREAD_REPLY_BYTES);
+      this.#isStalled = true;
+    }
   }
 
   #continue(): void {
     if (!this.#isWaiting || this.#socket.destroyed) return;
     this.#isWaiting = false;
+    if (this.#isStalled) {
+      this.#isStalled = false;
+      this.#socket.setTimeout(0);
+      this.#take(-UNREAD_REPLY_BYTES);
+    }
+    this.#activeAtMs = this.#share.nowMs;
     this.#socket.resume();
     if (this.#rest !== undefined) this.#guard(this.#rest, this.#restStart, this.#restEnd);
     else if (this.#isEnding) this.#finish();
   }
 
   #finish(): void {
-    const socket = this.#socket;
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#dropRest();
     if (this.#session.state === 'reset') {
-      socket.resetAndDestroy();
+      this.#socket.resetAndDestroy();
       return;
     }
-    this.#rest = undefined;
-    socket.setTimeout(CLOSE_TIMEOUT_MS, () => socket.destroy());
-    socket.destroySoon();
+    this.#socket.setTimeout(CLOSE_TIMEOUT_MS);
+    this.#socket.destroySoon();
   }
 }

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import tls from 'node:tls';
 import type { Handler } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
 import { type Logger, silentLogger } from '../log.ts';
@@ -8,22 +9,37 @@ import {
   createCounterMemory,
   sumCounters,
 } from '../protocol/counters.ts';
-import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
-import type { Protocol, ServerFacts, SessionContext } from '../protocol/protocol.ts';
+import { detectingProtocol } from '../protocol/detect.ts';
+import { LoginSession } from '../protocol/login.ts';
+import type { Protocol, ServerFacts, Session, SessionContext } from '../protocol/protocol.ts';
 import { Reply } from '../protocol/reply.ts';
 import type { Storage } from '../storage/storage.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
-import { AcceptedSocket } from './accepted-socket.ts';
+import {
+  type AccessOptions,
+  type Authenticate,
+  createAllowList,
+  isListed,
+  loadTls,
+  loadUsers,
+} from './access.ts';
 import type { Address } from './address.ts';
 import { Connection, type ConnectionShare } from './connection.ts';
+import { BufferBudget, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type ListenTarget, listen } from './listener.ts';
 import type { Server } from './server.ts';
 
-/** Connections that one server holds at most; further ones are closed at once. */
-export const CONNECTIONS_MAX = 10_000;
-
 /** Bytes that one read takes at most. */
 const READ_BYTES = 64 * 1024;
+
+/** What memcached says to a connection above its limit. */
+const TOO_MANY = 'ERROR Too many open connections\r\n';
+
+/** How often idle connections are looked for, and the clock for it is set. */
+const SWEEP_INTERVAL_MS = 1_000;
+
+/** How long a client may take for the TLS handshake. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** How long `close` waits for clients to read their replies. */
 const CLOSE_GRACE_MS = 1_000;
@@ -32,8 +48,10 @@ export interface CreateServerOptions {
   /** What to serve: a storage, or a handler that finds the storage for a key. */
   readonly handler?: Handler;
   readonly storage?: Storage;
-  /** Default: memcached's text protocol. */
+  /** Default: the protocol is told by the first byte that a client sends. */
   readonly protocol?: Protocol;
+  readonly limits?: Partial<Limits>;
+  readonly access?: AccessOptions;
   /** Told of faults in the parts above. */
   readonly logger?: Logger;
 }
@@ -45,6 +63,8 @@ export interface ServerParts {
   readonly counterMemory: SharedArrayBuffer;
   readonly thread: number;
   readonly facts: ServerFacts;
+  readonly limits: Limits;
+  readonly access: AccessOptions;
   readonly logger: Logger;
 }
 
@@ -55,19 +75,28 @@ function faultOf(error: unknown): string {
 /** Serves in the thread that it is made in. */
 export class ThreadServer implements Server {
   readonly #server: net.Server;
+  readonly #parts: ServerParts;
+  #authenticate: Authenticate | undefined;
   readonly #connections = new Set<Connection>();
-  readonly #protocol: Protocol;
   readonly #context: SessionContext;
   readonly #share: ConnectionShare;
+  readonly #allowList: net.BlockList;
+  #sweep: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: ServerParts) {
     const counters: Counters = countersOf(parts.counterMemory, parts.thread);
-    this.#protocol = parts.protocol;
+    const { access, limits, facts } = parts;
+    this.#parts = parts;
+    this.#authenticate = access.userFile === undefined ? undefined : loadUsers(access.userFile);
+    this.#allowList = createAllowList(access.allow);
     this.#share = {
       reply: new Reply(),
       counters,
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      limits,
+      budget: new BufferBudget(limits.bufferedBytesMax / facts.threads),
+      nowMs: performance.now(),
       onClose: (connection) => {
         counters.curr_connections--;
         this.#connections.delete(connection);
@@ -78,19 +107,27 @@ export class ThreadServer implements Server {
       handler: parts.handler,
       counters,
       sumCounters: () => sumCounters(parts.counterMemory),
-      facts: parts.facts,
+      facts,
     };
-    // Half-open: a client may end its side and still wait for the answers.
-    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-      this.#accept(socket),
-    );
-    this.#server.maxConnections = Math.ceil(parts.facts.connectionsMax / parts.facts.threads);
-    this.#server.on('drop', () => counters.rejected_connections++);
+    this.#server = this.#createServer();
+  }
+
+  /**
+   * Reads certificates and users again, for connections to come.
+   *
+   * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID; what was in use stays.
+   */
+  reload(): void {
+    const { access } = this.#parts;
+    if (access.userFile !== undefined) this.#authenticate = loadUsers(access.userFile);
+    if (access.tls !== undefined)
+      (this.#server as tls.Server).setSecureContext(loadTls(access.tls));
   }
 
   /** For threads that listen together: see `ListenTarget`. */
   listenOn(target: ListenTarget): Promise<Address | undefined> {
-    return listen(this.#server, target);
+    this.#sweep ??= setInterval(() => this.#sweepIdle(), SWEEP_INTERVAL_MS);
+    return listen(this.#server, target, this.#parts.access.unixMode);
   }
 
   async listen(address: Address): Promise<Address> {
@@ -117,14 +154,69 @@ export class ThreadServer implements Server {
     }, graceMs);
     await isClosed;
     clearTimeout(cut);
+    clearInterval(this.#sweep);
+  }
+
+  /** Half-open: a client may end its side and still wait for the answers. */
+  #createServer(): net.Server {
+    const { access } = this.#parts;
+    const options = { allowHalfOpen: true, pauseOnConnect: true };
+    const accept = (socket: net.Socket): void => this.#accept(socket);
+    if (access.tls === undefined) return net.createServer(options, accept);
+    const server = tls.createServer({
+      ...options,
+      ...loadTls(access.tls),
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    });
+    // Refused before it costs a handshake.
+    server.prependListener('connection', (socket) => {
+      if (!this.#isAllowed(socket)) socket.destroy();
+    });
+    server.on('secureConnection', accept);
+    // A client that cannot speak TLS, or whose certificate is not accepted, is its own fault.
+    server.on('tlsClientError', (_, socket) => socket.destroy());
+    return server;
+  }
+
+  #isAllowed(socket: net.Socket): boolean {
+    const { remoteAddress } = socket;
+    const { allow } = this.#parts.access;
+    // A UNIX socket has no address: its file's mode says who may connect.
+    return (
+      allow.length === 0 || remoteAddress === undefined || isListed(this.#allowList, remoteAddress)
+    );
   }
 
   #accept(socket: net.Socket): void {
-    const { counters } = this.#share;
-    const session = this.#protocol.createSession(this.#context);
-    this.#connections.add(new Connection(new AcceptedSocket(socket), session, this.#share));
-    counters.curr_connections++;
+    const { counters, limits } = this.#share;
     counters.total_connections++;
+    if (!this.#isAllowed(socket)) {
+      counters.rejected_connections++;
+      socket.destroy();
+      return;
+    }
+    if (this.#context.sumCounters().curr_connections >= limits.connectionsMax) {
+      counters.rejected_connections++;
+      socket.on('error', () => {});
+      socket.end(TOO_MANY, () => socket.destroy());
+      return;
+    }
+    counters.curr_connections++;
+    const session = this.#createSession();
+    this.#connections.add(new Connection(socket, session, this.#share));
+  }
+
+  #createSession(): Session {
+    const { protocol } = this.#parts;
+    const authenticate = this.#authenticate;
+    if (authenticate === undefined) return protocol.createSession(this.#context);
+    return new LoginSession(protocol, this.#context, authenticate);
+  }
+
+  #sweepIdle(): void {
+    this.#share.nowMs = performance.now();
+    if (this.#share.limits.idleTimeoutMs === 0) return;
+    for (const connection of this.#connections) connection.closeIfIdle();
   }
 }
 
@@ -139,17 +231,20 @@ export class ThreadServer implements Server {
 export function createServer(options: CreateServerOptions): Server {
   const handler = options.handler ?? (options.storage && createSimpleHandler(options.storage));
   if (handler === undefined) throw new TypeError('createServer needs a storage or a handler');
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   return new ThreadServer({
     handler,
-    protocol: options.protocol ?? memcachedProtocol,
+    protocol: options.protocol ?? detectingProtocol,
     logger: options.logger ?? silentLogger,
+    limits,
+    access: options.access ?? { allow: [] },
     counterMemory: createCounterMemory(1),
     thread: 0,
     facts: {
       version: PROTOCOL_VERSION,
       threads: 1,
       startedAt: Date.now(),
-      connectionsMax: CONNECTIONS_MAX,
+      connectionsMax: limits.connectionsMax,
     },
   });
 }

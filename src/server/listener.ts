@@ -1,6 +1,7 @@
-import { rmSync, statSync } from 'node:fs';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { GoromdbError, messageOf } from '../errors.ts';
+import { UNIX_MODE } from './access.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /** Connections that the kernel may hold for us to accept (memcached's default). */
@@ -15,6 +16,7 @@ export type ListenTarget =
 export async function listen(
   server: net.Server,
   target: ListenTarget,
+  unixMode: number = UNIX_MODE,
 ): Promise<Address | undefined> {
   if ('address' in target && target.address.kind === 'unix') {
     await removeStaleSocket(target.address.path);
@@ -28,7 +30,10 @@ export async function listen(
     });
   });
   if (!('address' in target)) return undefined;
-  if (target.address.kind === 'unix') return target.address;
+  if (target.address.kind === 'unix') {
+    chmodSync(target.address.path, unixMode);
+    return target.address;
+  }
   const bound = server.address() as net.AddressInfo;
   return { ...target.address, port: bound.port };
 }

@@ -7,8 +7,9 @@ import { WorkerClient } from '../rpc.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import { type TableParts, transferableMemory } from '../storage/table.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
+import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
-import { CONNECTIONS_MAX } from './create-server.ts';
+import type { Limits } from './limits.ts';
 import type { Server } from './server.ts';
 import type { ThreadData, ThreadReply, ThreadRequest } from './thread.ts';
 
@@ -21,6 +22,8 @@ export interface ThreadsOptions {
   readonly protocol: string;
   /** Built-in name, or the URL of a module whose default export makes a `Handler` of a `Storage`. */
   readonly handler: string;
+  readonly limits: Limits;
+  readonly access: AccessOptions;
   /** Told when a thread ends by itself, which only a fault of ours can make it do. */
   readonly onDeath: (error: Error) => void;
 }
@@ -38,11 +41,11 @@ export class Threads implements Server {
       version: PROTOCOL_VERSION,
       threads: options.threads,
       startedAt: Date.now(),
-      connectionsMax: CONNECTIONS_MAX,
+      connectionsMax: options.limits.connectionsMax,
     };
     this.#clients = Array.from({ length: options.threads }, (_, thread) => {
-      const { protocol, handler } = options;
-      const data: ThreadData = { thread, protocol, handler, counterMemory, facts };
+      const { protocol, handler, limits, access } = options;
+      const data: ThreadData = { thread, protocol, handler, limits, access, counterMemory, facts };
       const worker = new Worker(new URL('./thread.js', import.meta.url), {
         workerData: data,
         name: `serve ${thread}`,
@@ -77,6 +80,11 @@ export class Threads implements Server {
       this.#clients.map((client) => client.request({ kind: 'swap', table, info }, transfer)),
     );
     if (this.needsSharedMemory) collectGarbage();
+  }
+
+  /** Reads the certificates again. @throws GoromdbError: those in use stay. */
+  async reload(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.request({ kind: 'reload' })));
   }
 
   async close(graceMs?: number): Promise<void> {

@@ -1,6 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Invocation, parseCommandLine, type ServeOptions } from '../../src/cli/flags.ts';
+import { type Invocation, parseCommandLine } from '../../src/cli/flags.ts';
+import type { ServeOptions } from '../../src/cli/serve-flags.ts';
+import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 
 const parse = (...argv: string[]): Invocation => parseCommandLine(argv, '1.2.3');
 
@@ -18,6 +20,8 @@ const DEFAULTS: ServeOptions = {
   memoryBytes: undefined,
   pollIntervalMs: 0,
   rescanMs: 5000,
+  limits: DEFAULT_LIMITS,
+  access: { allow: [], userFile: undefined, tls: undefined, unixMode: 0o700 },
 };
 const serve = (options: Partial<ServeOptions> = {}): Invocation => ({
   kind: 'serve',
@@ -138,13 +142,69 @@ describe('the server command', () => {
 const DURATIONS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m30s"';
 const SIZES =
   '"max" or a size such as "512MiB", "1.5GB" or "1073741824" (units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
+const PROTOCOLS = 'memcached or text or binary';
 const THREADS = 'a whole number from 1 to 64';
 const BOOLEANS = 'true, false, t, f, 1 or 0';
 
+describe('limits and access', () => {
+  it.each(SPELLINGS)('take their flags spelled %s', (_, spell) => {
+    const limits = {
+      connectionsMax: 12,
+      idleTimeoutMs: 60_000,
+      stallTimeoutMs: 1_000,
+      bufferedBytesMax: 1024,
+    };
+    const flags = [
+      ...spell('conn-limit', '12'),
+      ...spell('idle-timeout', '1m'),
+      ...spell('stall-timeout', '1s'),
+      ...spell('buffer-limit', '1KiB'),
+    ];
+    expect(parse('-file', 'data.json', ...flags)).toEqual(serve({ limits }));
+  });
+
+  it('take who may connect, and how', () => {
+    const access = {
+      allow: ['10.0.0.0/8', '::1'],
+      userFile: resolve('users'),
+      tls: { certFile: resolve('c'), keyFile: resolve('k'), clientCaFile: resolve('ca') },
+      unixMode: 0o770,
+    };
+    const tls = ['-tls-cert', 'c', '-tls-key', 'k', '-tls-client-ca', 'ca'];
+    const others = ['-allow', '10.0.0.0/8, ::1', '-auth-file', 'users', '-unix-mode', '770'];
+    expect(parse('-file', 'data.json', ...tls, ...others)).toEqual(serve({ access }));
+  });
+
+  it('take a UNIX socket in place of an address', () => {
+    const address = { kind: 'unix', path: resolve('run/sock') } as const;
+    expect(parse('-file', 'data.json', '-s', 'run/sock')).toEqual(serve({ address }));
+  });
+
+  it.each([
+    [
+      ['-conn-limit', '0'],
+      '-conn-limit: "0" is not allowed; expected a whole number from 1 to 999999999',
+    ],
+    [
+      ['-unix-mode', '0999'],
+      '-unix-mode: "0999" is not allowed; expected three octal digits, such as 0770',
+    ],
+    [['-tls-cert', 'c'], '-tls-cert and -tls-key belong together: give both or none'],
+    [['-tls-key', 'k'], '-tls-cert and -tls-key belong together: give both or none'],
+    [['-tls-client-ca', 'ca'], '-tls-client-ca: it needs -tls-cert and -tls-key'],
+    ...['10.0.0.0/33', '10.0.0', 'fd00::/129', '1.2.3.4/', '1.2.3.4/8/8', ''].map((entry) => [
+      ['-allow', entry],
+      `-allow: "${entry}" is not allowed in the list of addresses; expected one such as 10.1.2.3, 10.0.0.0/8 or fd00::/8`,
+    ]),
+  ] as [string[], string][])('%j are told what is wrong', (argv, message) => {
+    expect(parse('-file', 'data.json', ...argv)).toEqual(wrong(message));
+  });
+});
+
 describe('a wrong value', () => {
   const cases: [name: string, value: string, expected: string][] = [
-    ['proto', 'redis', 'memcached'],
-    ['proto', '', 'memcached'],
+    ['proto', 'http', PROTOCOLS],
+    ['proto', '', PROTOCOLS],
     ['handler', 'complex', 'simple'],
     ['storage', 'bolt', 'json or lmdb'],
     ['storage', 'JSON', 'json or lmdb'],

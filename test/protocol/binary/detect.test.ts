@@ -10,6 +10,7 @@ import {
   BinaryConversation,
   parseResponses,
   playBinaryAllWays,
+  playBinaryPieces,
   request,
 } from '../../support/binary.ts';
 import { MapStorage, type TestRecord } from '../../support/storages.ts';
@@ -60,11 +61,14 @@ describe('a connection of either protocol', () => {
   });
 
   it('waits when there is no byte yet', () => {
-    const waiting = conversation();
-    waiting.give(Buffer.alloc(0));
-    expect(waiting.session.state).toBe('open');
-    waiting.give(NOOP);
-    expect(parseResponses(waiting.played().output)).toHaveLength(1);
+    for (const input of [NOOP, TEXT]) {
+      const waiting = conversation();
+      waiting.give(Buffer.alloc(0));
+      expect(waiting.session.state).toBe('open');
+      waiting.give(input);
+      const { output } = playBinaryPieces([input], new MapStorage(RECORDS), detectingProtocol);
+      expect(waiting.played().output.equals(output)).toBe(true);
+    }
   });
 
   it('can close before it has said anything', () => {

@@ -1,0 +1,278 @@
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
+import type { AccessOptions } from '../server/access.ts';
+import { type Address, parseAddress } from '../server/address.ts';
+import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
+import { THREADS_MAX } from '../server/threads.ts';
+import {
+  type FlagTable,
+  misuse,
+  oneOf,
+  parseAllowList,
+  parseBoolean,
+  parseCount,
+  parseDuration,
+  parseDurationOrZero,
+  parseFilePath,
+  parseFolderPath,
+  parseMode,
+  parseName,
+  parseSize,
+  parseThreads,
+  valuesOf,
+} from './go-flags.ts';
+
+/** What the server was asked to do; every value is checked, every path absolute. */
+export interface ServeOptions {
+  readonly address: Address;
+  readonly protocol: (typeof PROTOCOL_NAMES)[number];
+  readonly handler: 'simple';
+  readonly storage: 'json' | 'lmdb';
+  /** The file to wait for. */
+  readonly file: string;
+  readonly gzipped: boolean;
+  /** The named database inside the file; `undefined`: the unnamed one. */
+  readonly bucket: string | undefined;
+  /** The folder that keeps what is served. */
+  readonly basedir: string;
+  readonly threads: number;
+  /** `Infinity`: no limit; `undefined`: the program takes a share of what the machine has. */
+  readonly memoryBytes: number | undefined;
+  /** 0: trust the events of the file system instead of polling. */
+  readonly pollIntervalMs: number;
+  readonly rescanMs: number;
+  readonly limits: Limits;
+  readonly access: AccessOptions;
+}
+
+const LISTENING = 'Listening';
+const DATA = 'Data';
+const ACCESS = 'Access';
+const RESOURCES = 'Memory, threads and limits';
+const WATCHING = 'Watching';
+
+const PROTOCOL_NAMES = ['memcached', 'text', 'binary'] as const;
+
+export const ADDRESS_FLAG = {
+  placeholder: 'ADDRESS',
+  group: LISTENING,
+  help: 'where to listen: HOST:PORT, :PORT for all interfaces, port 0 for any free one, or the path of a UNIX socket',
+  parse: parseAddress,
+} as const;
+
+/** The flags of the server, in the order of the help. */
+export const SERVE_FLAGS = {
+  file: {
+    placeholder: 'PATH',
+    group: DATA,
+    help: 'the file to wait for (required)',
+    parse: parseFilePath,
+  },
+  storage: {
+    placeholder: 'FORMAT',
+    group: DATA,
+    help: 'format of the file, json or lmdb',
+    parse: oneOf('json', 'lmdb'),
+    fallback: 'json',
+  },
+  gzipped: {
+    group: DATA,
+    help: 'the file is compressed with gzip; json only',
+    parse: parseBoolean,
+    fallback: 'false',
+  },
+  bucket: {
+    placeholder: 'NAME',
+    group: DATA,
+    help: 'the named database to serve; lmdb only',
+    parse: parseName,
+    fallbackNote: 'the unnamed one',
+  },
+  basedir: {
+    placeholder: 'DIR',
+    group: DATA,
+    help: 'the folder that keeps the data being served',
+    parse: parseFolderPath,
+    fallbackNote: 'the folder of -file',
+  },
+  addr: { ...ADDRESS_FLAG, fallback: ':11211' },
+  s: {
+    placeholder: 'PATH',
+    group: LISTENING,
+    help: 'listen on this UNIX socket, in place of -addr',
+    parse: (text: string): Address => ({ kind: 'unix', path: parseFilePath(text) }),
+  },
+  proto: {
+    placeholder: 'NAME',
+    group: LISTENING,
+    help: 'protocol of the clients; memcached tells text and binary apart by the first byte',
+    parse: oneOf(...PROTOCOL_NAMES),
+    fallback: 'memcached',
+  },
+  handler: {
+    placeholder: 'NAME',
+    group: LISTENING,
+    help: 'how keys are looked up',
+    parse: oneOf('simple'),
+    fallback: 'simple',
+  },
+  allow: {
+    placeholder: 'LIST',
+    group: ACCESS,
+    help: 'addresses and ranges that may connect, such as 10.0.0.0/8,fd00::/8',
+    parse: parseAllowList,
+    fallbackNote: 'all',
+  },
+  'auth-file': {
+    placeholder: 'PATH',
+    group: ACCESS,
+    help: "file of user:password lines; clients log in as with memcached's -Y",
+    parse: parseFilePath,
+    fallbackNote: 'no login',
+  },
+  'tls-cert': {
+    placeholder: 'PATH',
+    group: ACCESS,
+    help: 'certificate chain, PEM; with -tls-key all connections are TLS, 1.2 or newer',
+    parse: parseFilePath,
+  },
+  'tls-key': {
+    placeholder: 'PATH',
+    group: ACCESS,
+    help: 'key of the certificate, PEM',
+    parse: parseFilePath,
+  },
+  'tls-client-ca': {
+    placeholder: 'PATH',
+    group: ACCESS,
+    help: 'clients must have a certificate from these authorities, PEM',
+    parse: parseFilePath,
+  },
+  'unix-mode': {
+    placeholder: 'MODE',
+    group: ACCESS,
+    help: 'mode of the UNIX socket, octal',
+    parse: parseMode,
+    fallback: '0700',
+  },
+  threads: {
+    placeholder: 'N',
+    group: RESOURCES,
+    help: `threads that serve clients, 1 to ${THREADS_MAX}`,
+    parse: parseThreads,
+    fallback: '1',
+  },
+  memory: {
+    placeholder: 'SIZE',
+    group: RESOURCES,
+    help: 'memory that a data set may take, such as 512MiB or 1.5GB, or max for no limit',
+    parse: parseSize,
+    fallbackNote: 'a share of what the machine has',
+  },
+  'conn-limit': {
+    placeholder: 'N',
+    group: RESOURCES,
+    help: 'connections at one time; a further one gets an error line and is closed',
+    parse: parseCount,
+    fallback: String(DEFAULT_LIMITS.connectionsMax),
+  },
+  'idle-timeout': {
+    placeholder: 'DURATION',
+    group: RESOURCES,
+    help: 'close connections that ask for nothing this long; 0 never does',
+    parse: parseDurationOrZero,
+    fallback: '0',
+  },
+  'stall-timeout': {
+    placeholder: 'DURATION',
+    group: RESOURCES,
+    help: 'cut off clients that read nothing of their replies this long',
+    parse: parseDuration,
+    fallback: '30s',
+  },
+  'buffer-limit': {
+    placeholder: 'SIZE',
+    group: RESOURCES,
+    help: 'memory for unfinished requests and unread replies of all connections',
+    parse: parseSize,
+    fallback: '256MiB',
+  },
+  'poll-interval': {
+    placeholder: 'DURATION',
+    group: WATCHING,
+    help: 'look for files this often, such as 2s, where events do not arrive, as on network file systems; 0 relies on events',
+    parse: parseDurationOrZero,
+    fallback: '0',
+  },
+  rescan: {
+    placeholder: 'DURATION',
+    group: WATCHING,
+    help: 'look this often even without an event, in case one was lost',
+    parse: parseDuration,
+    fallback: '5s',
+  },
+} as const satisfies FlagTable;
+
+/** What stands below the flags in the help. */
+export const SERVE_NOTES = `
+Publishing: write PATH, and its MD5 sum as PATH.md5, in either order. Once the
+two match, the file is moved away and served; no request fails meanwhile.
+
+Example:
+  goromdb -file /srv/drop/data.json -addr 127.0.0.1:11211
+  cd /srv/drop && cp ~/data.json . && md5sum data.json > data.json.md5
+
+Flags may be written -flag X, -flag=X, --flag X or --flag=X.`;
+
+type ServeValues = ReturnType<typeof valuesOf<typeof SERVE_FLAGS>>;
+
+/** @throws GoromdbError when flags do not go together. */
+export function serveOptions(command: Command): ServeOptions {
+  const values = valuesOf(command, SERVE_FLAGS);
+  const { file, storage, gzipped, bucket } = values;
+  if (file === undefined) {
+    throw misuse('-file is required: the path of the file to wait for, such as -file data.json');
+  }
+  if (gzipped && storage !== 'json') {
+    throw misuse(`-gzipped: only json can be gzipped, and the storage is ${storage}`);
+  }
+  if (bucket !== undefined && storage !== 'lmdb') {
+    throw misuse(`-bucket: only lmdb has buckets, and the storage is ${storage}`);
+  }
+  return {
+    address: values.s ?? values.addr,
+    protocol: values.proto,
+    handler: values.handler,
+    storage,
+    file,
+    gzipped,
+    bucket,
+    basedir: values.basedir ?? dirname(file),
+    threads: values.threads,
+    memoryBytes: values.memory,
+    pollIntervalMs: values['poll-interval'],
+    rescanMs: values.rescan,
+    limits: {
+      connectionsMax: values['conn-limit'],
+      idleTimeoutMs: values['idle-timeout'],
+      stallTimeoutMs: values['stall-timeout'],
+      bufferedBytesMax: values['buffer-limit'],
+    },
+    access: accessOptions(values),
+  };
+}
+
+function accessOptions(values: ServeValues): AccessOptions {
+  const certFile = values['tls-cert'];
+  const keyFile = values['tls-key'];
+  const clientCaFile = values['tls-client-ca'];
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw misuse('-tls-cert and -tls-key belong together: give both or none');
+  }
+  if (clientCaFile !== undefined && certFile === undefined) {
+    throw misuse('-tls-client-ca: it needs -tls-cert and -tls-key');
+  }
+  const tls = certFile && keyFile ? { certFile, keyFile, clientCaFile } : undefined;
+  const { allow = [] } = values;
+  return { allow, userFile: values['auth-file'], tls, unixMode: values['unix-mode'] };
+}

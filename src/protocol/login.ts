@@ -1,0 +1,94 @@
+import { LineFinder, wordsOf } from './memcached/line.ts';
+import type { Protocol, Session, SessionContext, SessionState } from './protocol.ts';
+import type { Reply } from './reply.ts';
+
+/** Name and password may have this many bytes together. */
+const LOGIN_BYTES_MAX = 1024;
+
+const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n';
+const FAILURE = 'CLIENT_ERROR authentication failure\r\n';
+
+type Authenticate = (user: string, password: string) => boolean;
+
+/**
+ * A conversation that lets a client in only after it has said who it is, in the way of memcached's ASCII
+ * authentication: `set <any> 0 0 <bytes>\r\n<user> <password>\r\n`, answered `STORED`. Every other
+ * line before, even `quit`, is `CLIENT_ERROR unauthenticated` (memcached protocol.txt,
+ * "Authentication"). A client that begins in another protocol is cut off.
+ */
+export class LoginSession implements Session {
+  readonly #protocol: Protocol;
+  readonly #context: SessionContext;
+  readonly #authenticate: Authenticate;
+  readonly #line = new LineFinder();
+  #state: SessionState = 'open';
+  /** Bytes of the name and password that a `set` has announced. */
+  #loginBytes: number | undefined;
+  #session: Session | undefined;
+
+  constructor(protocol: Protocol, context: SessionContext, authenticate: Authenticate) {
+    this.#protocol = protocol;
+    this.#context = context;
+    this.#authenticate = authenticate;
+  }
+
+  get state(): SessionState {
+    return this.#session?.state ?? this.#state;
+  }
+
+  receive(input: Buffer, start: number, end: number, reply: Reply): number {
+    let at = start;
+    while (this.#session === undefined && this.#state === 'open' && at < end && !reply.isFull) {
+      const next =
+        this.#loginBytes === undefined
+          ? this.#readLine(input, at, end, reply)
+          : this.#readLogin(this.#loginBytes, input, at, end, reply);
+      if (next === at) return at - start;
+      at = next;
+    }
+    if (this.#session === undefined || at === end || reply.isFull) return at - start;
+    return at - start + this.#session.receive(input, at, end, reply);
+  }
+
+  close(): void {
+    this.#session?.close();
+  }
+
+  /** @returns The offset behind the line, or `start` when it is not whole yet. */
+  #readLine(input: Buffer, start: number, end: number, reply: Reply): number {
+    const line = this.#line;
+    // No line of text begins so: 0x80 is the binary protocol's first byte.
+    if (input[start] === 0x80) this.#state = 'reset';
+    else if (!line.find(input, start, end)) {
+      if (end - start > LOGIN_BYTES_MAX) this.#state = 'close';
+      return start;
+    } else {
+      const words = wordsOf(input, start, line.textEnd);
+      const bytes = Number(words[4]);
+      const isLogin = words[0] === 'set' && words.length === 5 && Number.isSafeInteger(bytes);
+      if (!isLogin || bytes < 0) reply.text(UNAUTHENTICATED);
+      else if (bytes <= LOGIN_BYTES_MAX) this.#loginBytes = bytes;
+      else {
+        reply.text(FAILURE);
+        this.#state = 'close';
+      }
+    }
+    return line.next;
+  }
+
+  #readLogin(bytes: number, input: Buffer, start: number, end: number, reply: Reply): number {
+    if (end - start < bytes + 2) return start;
+    this.#loginBytes = undefined;
+    const text = input.toString('utf8', start, start + bytes);
+    const isEnded = input[start + bytes] === 0x0d && input[start + bytes + 1] === 0x0a;
+    const space = text.indexOf(' ');
+    const isKnown = this.#authenticate(text.slice(0, space), text.slice(space + 1));
+    if (isEnded && space > 0 && isKnown) {
+      reply.text('STORED\r\n');
+      this.#session = this.#protocol.createSession(this.#context);
+    } else {
+      reply.text(FAILURE);
+    }
+    return start + bytes + 2;
+  }
+}

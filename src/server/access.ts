@@ -1,0 +1,135 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import { type ErrorCode, GoromdbError, messageOf } from '../errors.ts';
+
+/** The user file may have this many bytes; it is compared with whole at each login. */
+const USER_FILE_BYTES_MAX = 64 * 1024;
+
+/** Who may connect, and how. Plain data, so that it can be sent to the serving threads. */
+export interface AccessOptions {
+  /** Addresses and CIDR ranges that may connect; empty: all. A UNIX socket is not bound by it. */
+  readonly allow: readonly string[];
+  /** Path of a file of `user:password` lines; without it nobody has to log in. */
+  readonly userFile?: string | undefined;
+  readonly tls?: TlsFiles | undefined;
+  /** Mode of a UNIX socket's file. Default 0700, as memcached has it. */
+  readonly unixMode?: number | undefined;
+}
+
+export const UNIX_MODE = 0o700;
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities that client certificates must come from; without it clients need none. */
+  readonly clientCaFile?: string | undefined;
+}
+
+/** Tells whether somebody with this name has this password. */
+export type Authenticate = (user: string, password: string) => boolean;
+
+/**
+ * Finds what is wrong with the options before a server is made with them.
+ *
+ * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID.
+ */
+export function checkAccess(options: AccessOptions): void {
+  createAllowList(options.allow);
+  if (options.userFile !== undefined) loadUsers(options.userFile);
+  if (options.tls !== undefined) loadTls(options.tls);
+}
+
+/** @throws GoromdbError OPTION_INVALID when an entry is no address and no range. */
+export function createAllowList(entries: readonly string[]): net.BlockList {
+  const list = new net.BlockList();
+  for (const entry of entries) addEntry(list, entry);
+  return list;
+}
+
+function addEntry(list: net.BlockList, entry: string): void {
+  const [address, prefix, ...rest] = entry.split('/');
+  const version = net.isIP(address);
+  const bits = version === 4 ? 32 : 128;
+  const isRange = prefix !== undefined;
+  const isGood = /^\d{1,3}$/.test(prefix ?? '0') && Number(prefix ?? 0) <= bits;
+  if (version === 0 || !isGood || rest.length > 0) {
+    const message = `"${entry}" is not allowed in the list of addresses; expected one such as 10.1.2.3, 10.0.0.0/8 or fd00::/8`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  const family = version === 4 ? 'ipv4' : 'ipv6';
+  if (isRange) list.addSubnet(address, Number(prefix), family);
+  else list.addAddress(address, family);
+}
+
+/** Whether a list has an address; IPv4 in IPv6's notation counts as IPv4. */
+export function isListed(list: net.BlockList, address: string): boolean {
+  return list.check(address, net.isIPv4(address) ? 'ipv4' : 'ipv6');
+}
+
+/**
+ * Reads a file of `user:password` lines, as memcached's `-Y` takes it.
+ *
+ * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID.
+ */
+export function loadUsers(path: string): Authenticate {
+  const text = readText('user file', path);
+  const lines = text.split(/\r?\n/).filter((line) => line !== '');
+  if (text.length > USER_FILE_BYTES_MAX || lines.length === 0 || !lines.every(isUserLine)) {
+    // The lines hold passwords: not one is shown.
+    const message = `the user file ${path} must have lines of the form user:password and at most ${USER_FILE_BYTES_MAX} bytes`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  const users = lines.map((line) => digest(line));
+  return (user, password) => {
+    const given = digest(`${user}:${password}`);
+    // All are compared, each in constant time: how long it takes tells nothing.
+    return users.map((known) => timingSafeEqual(known, given)).includes(true);
+  };
+}
+
+function isUserLine(line: string): boolean {
+  return line.indexOf(':') > 0;
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text, 'utf8').digest();
+}
+
+/**
+ * Reads certificates and makes of them what a TLS server needs.
+ *
+ * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID: what is wrong with which file.
+ */
+export function loadTls(files: TlsFiles): tls.TlsOptions {
+  const ca = files.clientCaFile === undefined ? {} : clientCa(files.clientCaFile);
+  const options: tls.TlsOptions = {
+    cert: readText('TLS certificate', files.certFile),
+    key: readText('TLS key', files.keyFile),
+    minVersion: 'TLSv1.2',
+    ...ca,
+  };
+  try {
+    tls.createSecureContext(options);
+  } catch (cause) {
+    const names = Object.values(files).filter((file) => file !== undefined);
+    const message = `the TLS files do not work together (${names.join(', ')}): ${messageOf(cause)}`;
+    throw new GoromdbError('OPTION_INVALID', message, { cause });
+  }
+  return options;
+}
+
+function clientCa(path: string): tls.TlsOptions {
+  return { ca: readText('client CA', path), requestCert: true, rejectUnauthorized: true };
+}
+
+function readText(what: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code: ErrorCode = 'FILE_UNREADABLE';
+    throw new GoromdbError(code, `cannot read the ${what} ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
