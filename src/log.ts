@@ -16,14 +16,21 @@ export function createLineLogger(
   now: () => number = Date.now,
 ): Logger {
   const log = (level: string, message: string): void => {
-    // One message is one line, whatever a file name or a hostile file put into it.
-    write(`${new Date(now()).toISOString()} ${level} ${message.replace(/\r?\n|\r/g, ' ')}\n`);
+    write(`${new Date(now()).toISOString()} ${level} ${oneLine(message)}\n`);
   };
   return {
     info: (message) => log('info', message),
     warn: (message) => log('warn', message),
     error: (message) => log('error', message),
   };
+}
+
+/**
+ * One message is one line, and no message moves the cursor of a terminal, whatever a file name or a
+ * hostile file put into it.
+ */
+function oneLine(message: string): string {
+  return message.replace(/\r?\n|\p{Cc}/gu, ' ');
 }
 
 /** A logger that says nothing. */

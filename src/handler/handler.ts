@@ -12,7 +12,11 @@ export interface View {
   release(): void;
 }
 
-/** Turns a key into a record. Implement it to change how keys map to data sets. */
+/**
+ * Turns a key into a record. Implement it to change how keys map to data sets. An entry in wire form
+ * holds the storage's own key; one that was found under another key needs `wireStart: -1`, so that
+ * the reply repeats the key that was asked for.
+ */
 export interface Handler {
   readonly name: string;
   view(): View;

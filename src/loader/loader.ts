@@ -10,6 +10,7 @@ import { runWorker } from './run-worker.ts';
 import {
   type FilledSlot,
   install,
+  leastNeededSlot,
   newestGeneration,
   otherSlot,
   prepareSlots,
@@ -51,6 +52,7 @@ export type Seconds = Partial<Record<Stage, number>>;
 export class Loader {
   readonly #options: LoaderOptions;
   #servingSlot: SlotName | undefined;
+  #nextSlot: SlotName = 'data00';
   #generation = 0;
 
   constructor(options: LoaderOptions) {
@@ -71,9 +73,10 @@ export class Loader {
   async recover(drop: { readonly file: string; readonly sumFile: string }): Promise<boolean> {
     const { baseDir, logger } = this.#options;
     const refuse = (name: string, error: unknown): void =>
-      logger.warn(`slot ${name} is not used: ${messageOf(error)}`);
+      logger.warn(`slot ${name} is not used: ${describe(error)}`);
     const slots = await readSlots(baseDir, refuse);
     this.#generation = await newestGeneration(baseDir);
+    this.#nextSlot = leastNeededSlot(slots);
     for (const slot of slots) {
       try {
         await this.#recoverSlot(slot);
@@ -132,7 +135,7 @@ export class Loader {
   async #serve(drop: Drop, result: Table, signal: AbortSignal): Promise<void> {
     const { baseDir, logger } = this.#options;
     const { identity } = result;
-    const slot = otherSlot(this.#servingSlot);
+    const slot = this.#nextSlot;
     const record = this.#record(drop.file, drop.md5, result);
     const startMs = performance.now();
     await install(baseDir, slot, { file: drop.file, identity, record }, signal);
@@ -169,6 +172,7 @@ export class Loader {
     const startMs = performance.now();
     await this.#options.swap(table, { generation, keys, bytes, md5, format, loadedAt: Date.now() });
     this.#servingSlot = slot;
+    this.#nextSlot = otherSlot(slot);
     this.#generation = Math.max(this.#generation, generation);
     const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
     this.#options.logger.info(servingLine(slot, record, all));
@@ -198,4 +202,10 @@ export class Loader {
 
 function isChange(error: unknown): boolean {
   return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
+}
+
+/** Message and code of an error, as they are logged. */
+function describe(error: unknown): string {
+  const code = error instanceof GoromdbError ? ` (${error.code})` : '';
+  return `${messageOf(error)}${code}`;
 }

@@ -15,7 +15,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /** A whole number with separators: `1,000,000`. */
-export function formatCount(count: number): string {
+function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
@@ -29,7 +29,7 @@ export function servingLine(
     .map((stage) => `${stage} ${seconds[stage]!.toFixed(3)} s`)
     .join(', ');
   return (
-    `generation ${record.generation} serves from slot ${slot}: ${formatCount(record.keys)} keys, ` +
+    `generation ${record.generation} serves from slot ${slot}: ${formatCount(record.keys)} ${record.keys === 1 ? 'key' : 'keys'}, ` +
     `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}; ${stages}`
   );
 }

@@ -50,8 +50,19 @@ export interface FilledSlot {
 }
 
 /** The slot that a generation does not live in. */
-export function otherSlot(name: SlotName | undefined): SlotName {
+export function otherSlot(name: SlotName): SlotName {
   return name === 'data00' ? 'data01' : 'data00';
+}
+
+/**
+ * The slot for the next file while neither serves: an empty one, or the one with the older file.
+ * What could not be served with today's flags may be sound under others.
+ *
+ * @param filled What `readSlots` gave.
+ */
+export function leastNeededSlot(filled: readonly FilledSlot[]): SlotName {
+  const [newest] = filled;
+  return newest === undefined ? 'data00' : otherSlot(newest.name);
 }
 
 /** Path of a slot's data file. */
@@ -64,7 +75,7 @@ export async function prepareSlots(baseDir: string): Promise<void> {
   try {
     for (const name of SLOT_NAMES) {
       const folder = join(baseDir, name);
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       // A crash may have left a copy half done, and it may be as large as the disk.
       await remove(join(folder, INCOMING_NAME));
       const probe = join(folder, '.writable');
@@ -79,6 +90,19 @@ export async function prepareSlots(baseDir: string): Promise<void> {
         'choose another folder with -basedir',
       { cause },
     );
+  }
+}
+
+/** `mkdir` with `recursive` never ends where a file system makes no folders, as below /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
   }
 }
 

@@ -19,6 +19,20 @@ export const COUNTER_NAMES = [
   'bytes_written',
   'conn_yields',
   'protocol_errors',
+  'refused_set',
+  'refused_add',
+  'refused_replace',
+  'refused_append',
+  'refused_prepend',
+  'refused_cas',
+  'refused_incr',
+  'refused_decr',
+  'refused_delete',
+  'refused_touch',
+  'refused_flush_all',
+  'refused_ms',
+  'refused_md',
+  'refused_ma',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];
@@ -32,9 +46,15 @@ export type Counters = Record<CounterName, number>;
  */
 const BLOCK_BYTES = Math.ceil((COUNTER_NAMES.length * 8) / 64) * 64;
 
-/** Memory for the counters of some threads, to be shared with all of them. */
+/** These tell how things stand; a reset leaves them alone. */
+const STANDING: ReadonlySet<CounterName> = new Set(['curr_connections']);
+
+/**
+ * Memory for the counters of some threads, to be shared with all of them: a block for each thread,
+ * and behind these a block with the sums at the last reset.
+ */
 export function createCounterMemory(threads: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(BLOCK_BYTES * threads);
+  return new SharedArrayBuffer(BLOCK_BYTES * (threads + 1));
 }
 
 /**
@@ -56,13 +76,39 @@ export function countersOf(memory: SharedArrayBuffer, thread: number): Counters 
   );
 }
 
-/** The sum over all threads. */
+/** The sums over all threads since the last reset. */
 export function sumCounters(memory: SharedArrayBuffer): Counters {
-  const threads = memory.byteLength / BLOCK_BYTES;
-  const sum = Object.fromEntries(COUNTER_NAMES.map((name) => [name, 0])) as Counters;
-  for (let thread = 0; thread < threads; thread++) {
-    const counters = countersOf(memory, thread);
-    for (const name of COUNTER_NAMES) sum[name] += counters[name];
+  const sums = totals(memory);
+  const before = baseline(memory);
+  return Object.fromEntries(
+    COUNTER_NAMES.map((name, at) => [name, sums[at] - before[at]]),
+  ) as Counters;
+}
+
+/**
+ * Makes the sums begin again at 0. No thread may write another one's counters, so what is reset is
+ * not these but what is subtracted from them. Two threads that reset at once write the same
+ * numbers, but for what was counted in between.
+ */
+export function resetCounters(memory: SharedArrayBuffer): void {
+  const sums = totals(memory);
+  const before = baseline(memory);
+  COUNTER_NAMES.forEach((name, at) => {
+    if (!STANDING.has(name)) before[at] = sums[at];
+  });
+}
+
+/** The sums over all threads since the start. */
+function totals(memory: SharedArrayBuffer): Float64Array {
+  const sums = new Float64Array(COUNTER_NAMES.length);
+  for (let at = 0; at < memory.byteLength - BLOCK_BYTES; at += BLOCK_BYTES) {
+    const block = new Float64Array(memory, at, COUNTER_NAMES.length);
+    for (let i = 0; i < sums.length; i++) sums[i] += block[i];
   }
-  return sum;
+  return sums;
+}
+
+/** The block with what the sums were at the last reset. */
+function baseline(memory: SharedArrayBuffer): Float64Array {
+  return new Float64Array(memory, memory.byteLength - BLOCK_BYTES, COUNTER_NAMES.length);
 }

@@ -11,6 +11,20 @@ export interface ServerFacts {
   /** When the server started, in milliseconds since 1970. */
   readonly startedAt: number;
   readonly connectionsMax: number;
+  /** More lines for `stats settings`: memcached's names, with what this server was started with. */
+  readonly settings?: Readonly<Record<string, string | number>>;
+}
+
+/** One open connection, as `stats conns` reports it. */
+export interface ConnectionFacts {
+  /** A number that no other open connection has. */
+  readonly id: number;
+  /** The client's address in memcached's form: `tcp:127.0.0.1:40530`, `unix:/path`. */
+  readonly address: string;
+  readonly listenAddress: string;
+  /** memcached's names: `conn_read` waits for input, `conn_write` for a client that reads slowly. */
+  readonly state: 'conn_read' | 'conn_write';
+  readonly idleSeconds: number;
 }
 
 /** What a session may use. Shared by all sessions of a thread. */
@@ -21,6 +35,16 @@ export interface SessionContext {
   /** The counters of all threads, summed now. */
   readonly sumCounters: () => Counters;
   readonly facts: ServerFacts;
+  /** Answer refused writes with an error, not with "not stored" or "not found". */
+  readonly loudRefusals?: boolean;
+  /** Makes the sums of the counters begin again at 0. Without it, `stats reset` is not allowed. */
+  readonly resetCounters?: () => void;
+  /** The connections of this server. Without it, `stats conns` says that they are not tracked. */
+  readonly connections?: () => Iterable<ConnectionFacts>;
+  /** Ends the server. Without it, `shutdown` is not enabled. */
+  readonly shutdown?: () => void;
+  /** Is told of each write that was well-formed and refused, by the name of its command. */
+  readonly onRefusedWrite?: (command: string) => void;
 }
 
 /**

@@ -122,7 +122,15 @@ export function loadTls(files: TlsFiles): tls.TlsOptions {
 }
 
 function clientCa(path: string): tls.TlsOptions {
-  return { ca: readText('client CA', path), requestCert: true, rejectUnauthorized: true };
+  const ca = readText('client CA', path);
+  // Node takes a file without one for an empty list, and then nobody gets in.
+  if (!ca.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new GoromdbError(
+      'OPTION_INVALID',
+      `the client CA ${path} holds no certificate in PEM form`,
+    );
+  }
+  return { ca, requestCert: true, rejectUnauthorized: true };
 }
 
 function readText(what: string, path: string): string {

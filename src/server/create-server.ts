@@ -78,6 +78,8 @@ export class ThreadServer implements Server {
   readonly #parts: ServerParts;
   #authenticate: Authenticate | undefined;
   readonly #connections = new Set<Connection>();
+  /** What TLS runs over: there from before the handshake. */
+  readonly #encrypted = new Set<net.Socket>();
   readonly #context: SessionContext;
   readonly #share: ConnectionShare;
   readonly #allowList: net.BlockList;
@@ -151,6 +153,7 @@ export class ThreadServer implements Server {
     for (const connection of this.#connections) connection.end();
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
+      for (const socket of this.#encrypted) socket.destroy();
     }, graceMs);
     await isClosed;
     clearTimeout(cut);
@@ -168,8 +171,10 @@ export class ThreadServer implements Server {
       ...loadTls(access.tls),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
-    // Refused before it costs a handshake.
     server.prependListener('connection', (socket) => {
+      this.#encrypted.add(socket);
+      socket.once('close', () => this.#encrypted.delete(socket));
+      // Refused before it costs a handshake.
       if (!this.#isAllowed(socket)) socket.destroy();
     });
     server.on('secureConnection', accept);

@@ -1,5 +1,6 @@
-import { chmodSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, rmSync, type Stats, statSync } from 'node:fs';
 import net from 'node:net';
+import { dirname } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { UNIX_MODE } from './access.ts';
 import { type Address, formatAddress } from './address.ts';
@@ -19,7 +20,7 @@ export async function listen(
   unixMode: number = UNIX_MODE,
 ): Promise<Address | undefined> {
   if ('address' in target && target.address.kind === 'unix') {
-    await removeStaleSocket(target.address.path);
+    await makeRoomForSocket(target.address.path);
   }
   await new Promise<void>((resolve, reject) => {
     const fail = (cause: Error): void => reject(listenError(target, cause));
@@ -64,16 +65,26 @@ function listenError(target: ListenTarget, cause: NodeJS.ErrnoException): Goromd
     EACCES: 'no permission; choose a port above 1023, or a folder you may write to',
     EADDRNOTAVAIL: 'this machine has no such address',
     ENOTFOUND: 'no such host name',
-    ENOENT: 'no such folder',
   };
   const reason = reasons[cause.code ?? ''] ?? messageOf(cause);
+  return unavailable(where, reason, cause);
+}
+
+function unavailable(where: string, reason: string, cause?: unknown): GoromdbError {
   return new GoromdbError('ADDRESS_UNAVAILABLE', `cannot listen on ${where}: ${reason}`, { cause });
 }
 
-/** A socket file that a killed process left behind refuses connections; one in use does not. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isSocket()) return;
+/**
+ * Removes what a killed process left behind: its socket refuses connections, one in use does not.
+ * Says what else is in the way; the system's own errors for these cases tell something else.
+ */
+async function makeRoomForSocket(path: string): Promise<void> {
+  const where = formatAddress({ kind: 'unix', path });
+  const folder = statOf(dirname(path));
+  if (!folder?.isDirectory()) throw unavailable(where, `there is no folder ${dirname(path)}`);
+  const stat = statOf(path);
+  if (stat === undefined) return;
+  if (!stat.isSocket()) throw unavailable(where, 'something that is no socket has this name');
   const isStale = await new Promise<boolean>((resolve) => {
     const probe = net.connect(path);
     probe.once('connect', () => {
@@ -83,4 +94,12 @@ async function removeStaleSocket(path: string): Promise<void> {
     probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
   });
   if (isStale) rmSync(path, { force: true });
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }

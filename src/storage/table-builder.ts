@@ -149,7 +149,7 @@ export class TableBuilder implements RecordSink {
 
   #checkBytes(bytes: number): void {
     if (bytes > this.#options.bytesMax) {
-      throw tooLarge('the data set in memory', bytes, this.#options.bytesMax);
+      throw tooLarge('the data set in memory (see -memory)', bytes, this.#options.bytesMax);
     }
   }
 

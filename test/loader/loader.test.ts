@@ -93,7 +93,7 @@ describe('a load', () => {
     expect(readFileSync(join(base, 'data00', 'data.db'), 'utf8')).toBe(version(1));
     expect(subject.logger.lines).toEqual([
       expect.stringMatching(
-        /^info generation 1 serves from slot data00: 1 keys, 9 B of json, md5 [0-9a-f]{32}; verify \d+\.\d{3} s, scan \S+ s, index \S+ s, move \S+ s, switch \S+ s$/,
+        /^info generation 1 serves from slot data00: 1 key, 9 B of json, md5 [0-9a-f]{32}; verify \d+\.\d{3} s, scan \S+ s, index \S+ s, move \S+ s, switch \S+ s$/,
       ),
     ]);
   });
@@ -316,6 +316,16 @@ describe('recovering', () => {
     expect(recordedIn('data00').generation).toBe(3);
   });
 
+  test('does not overwrite the newest of two generations that the flags do not fit', async () => {
+    await filled();
+    const wrong = startLoader({ scanner: 'lmdb' });
+    expect(await wrong.recover()).toBe(false);
+    const lmdb = readFileSync(new URL('../../fixtures/lmdb/v1-plain.mdb', import.meta.url));
+    expect(await wrong.load(lmdb)).toEqual({ kind: 'taken' });
+    expect(readFileSync(join(base, 'data01', 'data.db'), 'utf8')).toBe(version(2));
+    expect(readFileSync(join(base, 'data00', 'data.db')).equals(lmdb)).toBe(true);
+  });
+
   test('serves the other slot when the newest is damaged, naming both sums', async () => {
     await filled();
     const damaged = join(base, 'data01', 'data.db');
@@ -325,7 +335,7 @@ describe('recovering', () => {
     expect(subject.value()).toBe('1');
     expect(subject.logger.lines[0]).toBe(
       `warn slot data01 (generation 2) is not used: ${damaged} is damaged: ` +
-        `the slot's sum file says ${md5(version(2))}, the file has ${md5('{"v":"X"}')}`,
+        `the slot's sum file says ${md5(version(2))}, the file has ${md5('{"v":"X"}')} (SUM_MISMATCH)`,
     );
     // A number that clients may have seen is not given to other data.
     await subject.load(version(3));

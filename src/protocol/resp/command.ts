@@ -1,0 +1,118 @@
+import type { View } from '../../handler/handler.ts';
+import type { SessionContext } from '../protocol.ts';
+import type { Reply } from '../reply.ts';
+import type { Args } from './frame.ts';
+import { appendError, type RespVersion } from './output.ts';
+import type { ScanPositions } from './positions.ts';
+
+/** What the server knows of one client. */
+export interface Client {
+  readonly id: number;
+  /** '' for none. */
+  name: string;
+  resp: RespVersion;
+  /** Whether the connection is to be closed once the reply is out. */
+  isEnding: boolean;
+}
+
+/** A command that a client sent, as the code that answers it sees it. */
+export interface Call {
+  readonly context: SessionContext;
+  readonly client: Client;
+  readonly positions: ScanPositions;
+  /** The arguments behind the name; there are as many as the command's arity allows. */
+  readonly args: Args;
+}
+
+export type Run = (call: Call, reply: Reply) => void;
+
+/** A command that is answered. The fields are those that COMMAND tells. */
+export interface Command {
+  readonly name: string;
+  /** Arguments with the name; negative: at least so many. */
+  readonly arity: number;
+  readonly flags: readonly string[];
+  /** Which arguments are keys: the first, the last (-1: of all) and every how many. */
+  readonly keys: readonly [first: number, last: number, step: number];
+  readonly run: Run;
+}
+
+/** Whether a command may have so many arguments, its name among them. */
+export function fitsArity(arity: number, argc: number): boolean {
+  return arity >= 0 ? argc === arity : argc >= -arity;
+}
+
+/** A command that reads nothing but its key. */
+export function keyCommand(name: string, arity: number, run: Run): Command {
+  return { name, arity, flags: ['readonly', 'fast'], keys: [1, 1, 1], run };
+}
+
+/** A command without keys. */
+export function plainCommand(
+  name: string,
+  arity: number,
+  run: Run,
+  flags: readonly string[] = ['loading', 'stale', 'fast'],
+): Command {
+  return { name, arity, flags, keys: [0, 0, 0], run };
+}
+
+/** Answers with an error, which is counted. */
+export function fail(call: Call, reply: Reply, text: string): void {
+  call.context.counters.protocol_errors++;
+  appendError(reply, text);
+}
+
+/** Answers that a command, or a part of one as `config|get`, has too few arguments or too many. */
+export function failArity(call: Call, reply: Reply, name: string): void {
+  fail(call, reply, wrongArity(name));
+}
+
+export function wrongArity(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`;
+}
+
+/** Lends the data as it is now. */
+export function withView<T>(call: Call, use: (view: View) => T): T {
+  const view = call.context.handler.view();
+  try {
+    return use(view);
+  } finally {
+    view.release();
+  }
+}
+
+/** What a container command such as CLIENT knows; the arity counts the name and the subcommand. */
+export type Subcommands = ReadonlyMap<string, { readonly arity: number; readonly run: Run }>;
+
+/** Text in an error is cut here (Redis' limit). */
+const TOLD_CHARS_MAX = 128;
+
+/** Runs the subcommand that the next argument names. */
+export function runSubcommand(
+  call: Call,
+  reply: Reply,
+  container: string,
+  subcommands: Subcommands,
+): void {
+  const asked = call.args.nextText();
+  const name = asked.toLowerCase();
+  const subcommand = subcommands.get(name);
+  if (subcommand === undefined) {
+    const told = asked.slice(0, TOLD_CHARS_MAX);
+    fail(call, reply, `ERR unknown subcommand '${told}'. Try ${container.toUpperCase()} HELP.`);
+  } else if (!fitsArity(subcommand.arity, call.args.left + 2)) {
+    failArity(call, reply, `${container}|${name}`);
+  } else {
+    subcommand.run(call, reply);
+  }
+}
+
+/** Whether text is an integer as Redis takes it: 64 bits, no `+`, no leading zeros. */
+export function isInteger(text: string): boolean {
+  if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return false;
+  return text.length < 19 || BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+}
+
+export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range';
+export const SYNTAX_ERROR = 'ERR syntax error';

@@ -1,0 +1,245 @@
+import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  type AccessOptions,
+  checkAccess,
+  createAllowList,
+  isListed,
+  loadUsers,
+} from '../../src/server/access.ts';
+import type { Address } from '../../src/server/address.ts';
+import { createServer, type ThreadServer } from '../../src/server/create-server.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { tableOf } from '../support/storages.ts';
+
+const A = 'VALUE a 0 5\r\nvalue\r\nEND\r\n';
+const pem = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+const read = (name: string): Buffer => readFileSync(pem(name));
+const SERVER_TLS = { certFile: pem('server.pem'), keyFile: pem('server.key') };
+const TRUSTING: ConnectionOptions = { ca: read('ca.pem'), servername: 'localhost' };
+
+async function serve(
+  access: Partial<AccessOptions>,
+  at: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 },
+): Promise<{ server: ThreadServer; address: Address }> {
+  const storage = tableOf([
+    ['a', 'value'],
+    ['large', 'x'.repeat(1_000_000)],
+  ]);
+  const server = createServer({ storage, access: { allow: [], ...access } }) as ThreadServer;
+  onTestFinished(() => server.close(0));
+  return { server, address: await server.listen(at) };
+}
+
+describe('the list of addresses that may connect', () => {
+  test.each([
+    ['10.1.2.3', '10.1.2.3', true],
+    ['10.1.2.3', '10.1.2.4', false],
+    ['10.0.0.0/8', '10.255.0.1', true],
+    ['10.0.0.0/8', '11.0.0.1', false],
+    ['10.0.0.0/8', '::ffff:10.1.2.3', true],
+    ['fd00::/8', 'fd12::1', true],
+    ['fd00::/8', 'fe80::1', false],
+    ['0.0.0.0/0', '1.2.3.4', true],
+  ])('%s: is %s on it? %s', (entry, address, expected) => {
+    expect(isListed(createAllowList([entry]), address)).toBe(expected);
+  });
+
+  test('lets in who is on it and closes the others without a word', async () => {
+    const inside = await serve({ allow: ['127.0.0.0/8', '::1'] });
+    expect(await (await RawClient.connect(inside.address)).ask('get a\r\n', 'END\r\n')).toBe(A);
+    const outside = await serve({ allow: ['10.0.0.0/8'] });
+    const client = await RawClient.connect(outside.address);
+    client.socket.write('get a\r\n');
+    expect(await client.readToEnd()).toBe('');
+  });
+
+  test('keeps others out before they can shake hands', async () => {
+    const { address } = await serve({ allow: ['10.0.0.0/8'], tls: SERVER_TLS });
+    await expect(RawClient.connect(address, TRUSTING)).rejects.toThrow();
+  });
+});
+
+describe('login', () => {
+  const users = (text: string): string => {
+    const file = join(temporaryFolder(), 'users');
+    writeFileSync(file, text);
+    return file;
+  };
+  const login = (text: string): string => `set x 0 0 ${text.length}\r\n${text}\r\n`;
+
+  test('knows users by their names and passwords, which may hold colons and spaces', () => {
+    const authenticate = loadUsers(users('ann:secret\r\nbob:a:b c\n'));
+    expect(authenticate('ann', 'secret')).toBe(true);
+    expect(authenticate('bob', 'a:b c')).toBe(true);
+    expect(authenticate('ann', 'a:b c')).toBe(false);
+    expect(authenticate('ann', 'secre')).toBe(false);
+    expect(authenticate('', '')).toBe(false);
+  });
+
+  test.each(['', 'no colon\n', ':no name\n', 'x'.repeat(70_000)])(
+    'does not take a file of other lines, and shows none of them',
+    (text) => {
+      const file = users(text);
+      expect(() => checkAccess({ allow: [], userFile: file })).toThrow(
+        `the user file ${file} must have lines of the form user:password and at most 65536 bytes`,
+      );
+    },
+  );
+
+  test('comes before everything else', async () => {
+    const { address } = await serve({ userFile: users('ann:secret\n') });
+    const client = await RawClient.connect(address);
+    for (const line of [
+      'get a\r\n',
+      'quit\r\n',
+      'version\r\n',
+      'set x 0 0 5 noreply\r\n',
+      '\r\n',
+    ]) {
+      expect(await client.ask(line)).toBe('CLIENT_ERROR unauthenticated\r\n');
+    }
+    const failure = 'CLIENT_ERROR authentication failure\r\n';
+    for (const text of ['ann wrong', 'bob secret', 'annsecret', '', 'ann secret ']) {
+      expect(await client.ask(login(text))).toBe(failure);
+    }
+    expect(await client.ask('set x 0 0 10\r\nann secretXX')).toBe(failure);
+    expect(await client.ask(login('ann secret'))).toBe('STORED\r\n');
+    expect(await client.ask('get a\r\n', 'END\r\n')).toBe(A);
+    expect(await client.ask(login('ann secret'))).toBe('NOT_STORED\r\n');
+  });
+
+  test('may come byte by byte, and with commands behind it', async () => {
+    const { address } = await serve({ userFile: users('ann:secret\n') });
+    const slow = await RawClient.connect(address);
+    slow.socket.setNoDelay(true);
+    const request = login('ann secret');
+    for (const byte of request.slice(0, -1)) slow.socket.write(byte);
+    expect(await slow.ask(request.slice(-1))).toBe('STORED\r\n');
+    const fast = await RawClient.connect(address);
+    expect(await fast.ask(`${request}get a\r\n`, 'END\r\n')).toBe(`STORED\r\n${A}`);
+  });
+
+  test('has a bounded length, and ends a client that begins in binary', async () => {
+    const { address } = await serve({ userFile: users('ann:secret\n') });
+    const long = await RawClient.connect(address);
+    long.socket.write('set x 0 0 1073741824\r\n');
+    expect(await long.readToEnd()).toBe('CLIENT_ERROR authentication failure\r\n');
+    const endless = await RawClient.connect(address);
+    endless.socket.write('x'.repeat(5000));
+    expect(await endless.readToEnd()).toBe('');
+    const binary = await RawClient.connect(address);
+    binary.socket.write('\x80\x0b\0\0', 'latin1');
+    expect(await binary.readToEnd()).toBe('');
+  });
+
+  test('goes by a changed file after a reload, for new connections', async () => {
+    const file = users('ann:secret\n');
+    const { server, address } = await serve({ userFile: file });
+    const before = await RawClient.connect(address);
+    expect(await before.ask(login('ann secret'))).toBe('STORED\r\n');
+    writeFileSync(file, 'ann:other\n');
+    server.reload();
+    const after = await RawClient.connect(address);
+    expect(await after.ask(login('ann secret'))).toBe('CLIENT_ERROR authentication failure\r\n');
+    expect(await after.ask(login('ann other'))).toBe('STORED\r\n');
+    expect(await before.ask('get a\r\n', 'END\r\n')).toBe(A);
+  });
+});
+
+describe('TLS', () => {
+  test('serves values of every size', async () => {
+    const { address } = await serve({ tls: SERVER_TLS });
+    const client = await RawClient.connect(address, TRUSTING);
+    expect(await client.ask('get a\r\n', 'END\r\n')).toBe(A);
+    const large = await client.ask('get large large\r\n', 'END\r\n');
+    expect(large.length).toBe(2 * ('VALUE large 0 1000000\r\n'.length + 1_000_002) + 5);
+  });
+
+  test('does not hold up the end of the server by a handshake under way', async () => {
+    const { server, address } = await serve({ tls: SERVER_TLS });
+    const client = await RawClient.connect(address);
+    await server.close(0);
+    expect(await client.readToEnd()).toBe('');
+    // A handshake may take 10 s: waiting for its end would be longer than this test may take.
+  }, 5_000);
+
+  test('is 1.2 at least', async () => {
+    const { address } = await serve({ tls: SERVER_TLS });
+    const old: ConnectionOptions = { ...TRUSTING, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' };
+    await expect(RawClient.connect(address, old)).rejects.toThrow();
+    const client = await RawClient.connect(address, { ...TRUSTING, maxVersion: 'TLSv1.2' });
+    expect((client.socket as TLSSocket).getProtocol()).toBe('TLSv1.2');
+  });
+
+  test('outlives a client that does not speak it', async () => {
+    const { address } = await serve({ tls: SERVER_TLS });
+    const plain = await RawClient.connect(address);
+    plain.socket.write('get a\r\n');
+    await plain.readToEnd();
+    const client = await RawClient.connect(address, TRUSTING);
+    expect(await client.ask('get a\r\n', 'END\r\n')).toBe(A);
+  });
+
+  test('asks for a certificate of the right authority when told to', async () => {
+    const { address } = await serve({ tls: { ...SERVER_TLS, clientCaFile: pem('ca.pem') } });
+    const withCertificate = (name: string): ConnectionOptions => ({
+      ...TRUSTING,
+      cert: read(`${name}.pem`),
+      key: read(`${name}.key`),
+    });
+    const client = await RawClient.connect(address, withCertificate('client'));
+    expect(await client.ask('get a\r\n', 'END\r\n')).toBe(A);
+    for (const options of [TRUSTING, withCertificate('stranger')]) {
+      // In TLS 1.3 a client believes to be connected before the server has looked.
+      const refused = RawClient.connect(address, options).then((one) => one.ask('get a\r\n'));
+      await expect(refused).rejects.toThrow();
+    }
+  });
+
+  test('takes a renewed certificate without dropping a connection', async () => {
+    const folder = temporaryFolder();
+    const files = { certFile: join(folder, 'cert'), keyFile: join(folder, 'key') };
+    const use = (name: string): void => {
+      copyFileSync(pem(`${name}.pem`), files.certFile);
+      copyFileSync(pem(`${name}.key`), files.keyFile);
+    };
+    const serialOf = (client: RawClient): string =>
+      (client.socket as TLSSocket).getPeerCertificate().serialNumber;
+    use('server');
+    const { server, address } = await serve({ tls: files });
+    const before = await RawClient.connect(address, TRUSTING);
+    use('server-renewed');
+    server.reload();
+    const after = await RawClient.connect(address, TRUSTING);
+    expect(serialOf(after)).not.toBe(serialOf(before));
+    expect(await before.ask('get a\r\n', 'END\r\n')).toBe(A);
+    writeFileSync(files.keyFile, 'nonsense');
+    expect(() => server.reload()).toThrow('the TLS files do not work together');
+    const still = await RawClient.connect(address, TRUSTING);
+    expect(serialOf(still)).toBe(serialOf(after));
+  });
+
+  test.each([
+    [{ ...SERVER_TLS, keyFile: pem('client.key') }, 'do not work together'],
+    [{ ...SERVER_TLS, certFile: '/none' }, 'cannot read the TLS certificate /none'],
+    [{ ...SERVER_TLS, clientCaFile: pem('server.key') }, 'holds no certificate'],
+  ])('says at the start which files are wrong', (tls, message) => {
+    expect(() => checkAccess({ allow: [], tls })).toThrow(message);
+  });
+});
+
+test('a UNIX socket has the mode that it was given, and goes by no list', async () => {
+  const path = join(temporaryFolder(), 'socket');
+  const { address } = await serve(
+    { unixMode: 0o750, allow: ['10.0.0.0/8'] },
+    { kind: 'unix', path },
+  );
+  expect(statSync(path).mode & 0o777).toBe(0o750);
+  expect(await (await RawClient.connect(address)).ask('get a\r\n', 'END\r\n')).toBe(A);
+});
