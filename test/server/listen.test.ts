@@ -65,7 +65,9 @@ describe('refuses', () => {
 
   test('a socket in a folder that is not there', async () => {
     const address = socketIn(join(temporaryFolder(), 'none'));
-    await expect(newServer().listen(address)).rejects.toMatchObject(refusal(/: there is no folder /));
+    await expect(newServer().listen(address)).rejects.toMatchObject(
+      refusal(/: there is no folder /),
+    );
   });
 
   test('a socket that another server listens on, which serves on', async () => {
@@ -81,7 +83,9 @@ describe('refuses', () => {
   ])('%s in the place of a socket, and leaves it', async (_, make) => {
     const folder = temporaryFolder();
     make(join(folder, 'socket'));
-    await expect(newServer().listen(socketIn(folder))).rejects.toMatchObject(refusal(/: something that is no socket has this name/));
+    await expect(newServer().listen(socketIn(folder))).rejects.toMatchObject(
+      refusal(/: something that is no socket has this name/),
+    );
     expect(existsSync(join(folder, 'socket'))).toBe(true);
   });
 });
