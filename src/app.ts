@@ -3,10 +3,9 @@ import { dirname, join, resolve } from 'node:path';
 import { GoromdbError, messageOf } from './errors.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
-import { SCANNERS } from './loader/scanners.ts';
+import { checkScanner } from './loader/scanners.ts';
 import { SLOT_NAMES } from './loader/slots.ts';
 import { type Logger, silentLogger } from './log.ts';
-import { loadPlugin } from './plugin.ts';
 import { threadError } from './rpc.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
 import { type Address, formatAddress } from './server/address.ts';
@@ -19,7 +18,10 @@ export interface GoromdbOptions {
   readonly address: Address;
   /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
   readonly file: string;
-  /** Format of the file: `json`, `lmdb`, or the URL of a module whose default is a `Scanner`. */
+  /**
+   * Format of the file: `auto`, `json`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the URL of a
+   * module whose default export is a `Scanner`.
+   */
   readonly storage: string;
   /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
   readonly protocol?: string;
@@ -32,6 +34,10 @@ export interface GoromdbOptions {
   readonly limits?: Partial<Limits>;
   /** Who may connect, and how. Default: everybody, without TLS. */
   readonly access?: AccessOptions;
+  /** Answer refused writes with `CLIENT_ERROR read-only`. Default: with what clients survive. */
+  readonly loudRefusals?: boolean;
+  /** Let clients end the server by the command `shutdown`. Default: no. */
+  readonly allowShutdown?: boolean;
   /** Serving threads, 1 to 64. Default 1. */
   readonly threads?: number;
   /** Bytes that a data set may take in memory. Default: 0.4 of what the machine or cgroup has. */
@@ -74,12 +80,15 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
     throw new GoromdbError('OPTION_INVALID', message);
   }
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
-  await loadPlugin('storage', options.storage, SCANNERS);
+  await checkScanner(options.storage);
   if (options.access !== undefined) checkAccess(options.access);
-  const threads = createThreads(options);
+  let shutdown = (): void => {};
+  const threads = createThreads(options, () => shutdown());
   try {
     // A thread that cannot even start must not be waited for.
-    return await Promise.race([threads.failure, start(options, baseDir, file, threads)]);
+    const goromdb = await Promise.race([threads.failure, start(options, baseDir, file, threads)]);
+    shutdown = () => void goromdb.close();
+    return goromdb;
   } catch (error) {
     await threads.server.close();
     throw error;
@@ -141,7 +150,7 @@ interface ServingThreads {
   readonly failure: Promise<never>;
 }
 
-function createThreads(options: GoromdbOptions): ServingThreads {
+function createThreads(options: GoromdbOptions, shutdown: () => void): ServingThreads {
   const { threads = 1, protocol = 'memcached', handler = 'simple' } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const access = options.access ?? { allow: [] };
@@ -164,8 +173,32 @@ function createThreads(options: GoromdbOptions): ServingThreads {
     const { code, message } = threadError(cause);
     fail(new GoromdbError(code, `a serving thread has failed: ${message}`, { cause }));
   };
-  const server = new Threads({ threads, protocol, handler, limits, access, onDeath });
+  const server = new Threads({
+    ...{ threads, protocol, handler, limits, access, onDeath },
+    loudRefusals: options.loudRefusals ?? false,
+    shutdown: options.allowShutdown ? shutdown : undefined,
+    settings: settingsOf(options, limits),
+  });
   return { server, done, resolve, failure };
+}
+
+/** What `stats settings` tells besides; the names are memcached's. */
+function settingsOf(options: GoromdbOptions, limits: Limits): Record<string, string | number> {
+  const { address } = options;
+  return {
+    maxbytes: tableBytesMax(options),
+    tcpport: address.kind === 'tcp' ? address.port : 0,
+    inter: (address.kind === 'tcp' && address.host) || 'NULL',
+    domain_socket: address.kind === 'unix' ? address.path : 'NULL',
+    idle_timeout: Math.ceil(limits.idleTimeoutMs / 1000),
+    shutdown_command: options.allowShutdown ? 'yes' : 'no',
+    ssl_enabled: options.access?.tls === undefined ? 'no' : 'yes',
+    auth_enabled_ascii: options.access?.userFile === undefined ? 'no' : 'yes',
+  };
+}
+
+function tableBytesMax({ memoryBytes }: GoromdbOptions): number {
+  return memoryBytes ?? defaultTableBytesMax();
 }
 
 function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads): Loader {
@@ -176,7 +209,7 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     gzipped: options.gzipped ?? false,
     bucket: options.bucket,
     shared: threads.needsSharedMemory,
-    bytesMax: options.memoryBytes ?? defaultTableBytesMax(),
+    bytesMax: tableBytesMax(options),
     swap: (table, info) => threads.swap(table, info),
     logger,
     onLoad,

@@ -9,6 +9,7 @@ export { COUNTER_NAMES, type CounterName, type Counters } from './protocol/count
 export { detectingProtocol } from './protocol/detect.ts';
 export { memcachedProtocol } from './protocol/memcached/memcached.ts';
 export type {
+  ConnectionFacts,
   Protocol,
   ServerFacts,
   Session,
@@ -16,6 +17,7 @@ export type {
   SessionState,
 } from './protocol/protocol.ts';
 export { Reply } from './protocol/reply.ts';
+export { respProtocol } from './protocol/resp/resp.ts';
 export type { AccessOptions, TlsFiles } from './server/access.ts';
 export { type Address, formatAddress, parseAddress } from './server/address.ts';
 export { type CreateServerOptions, createServer } from './server/create-server.ts';

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import { STORAGE_NAMES } from '../loader/scanners.ts';
 import type { AccessOptions } from '../server/access.ts';
 import { type Address, parseAddress } from '../server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
@@ -27,7 +28,8 @@ export interface ServeOptions {
   readonly address: Address;
   readonly protocol: (typeof PROTOCOL_NAMES)[number];
   readonly handler: 'simple';
-  readonly storage: 'json' | 'lmdb';
+  /** One of the names that `-storage` takes. */
+  readonly storage: string;
   /** The file to wait for. */
   readonly file: string;
   readonly gzipped: boolean;
@@ -43,6 +45,8 @@ export interface ServeOptions {
   readonly rescanMs: number;
   readonly limits: Limits;
   readonly access: AccessOptions;
+  readonly loudRefusals: boolean;
+  readonly allowShutdown: boolean;
 }
 
 const LISTENING = 'Listening';
@@ -51,7 +55,7 @@ const ACCESS = 'Access';
 const RESOURCES = 'Memory, threads and limits';
 const WATCHING = 'Watching';
 
-const PROTOCOL_NAMES = ['memcached', 'text', 'binary'] as const;
+const PROTOCOL_NAMES = ['memcached', 'text', 'binary', 'redis'] as const;
 
 export const ADDRESS_FLAG = {
   placeholder: 'ADDRESS',
@@ -71,20 +75,20 @@ export const SERVE_FLAGS = {
   storage: {
     placeholder: 'FORMAT',
     group: DATA,
-    help: 'format of the file, json or lmdb',
-    parse: oneOf('json', 'lmdb'),
-    fallback: 'json',
+    help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto goes by its first bytes`,
+    parse: oneOf(...STORAGE_NAMES),
+    fallback: 'auto',
   },
   gzipped: {
     group: DATA,
-    help: 'the file is compressed with gzip; json only',
+    help: 'the file must be packed with gzip; without it packed files are recognised',
     parse: parseBoolean,
     fallback: 'false',
   },
   bucket: {
     placeholder: 'NAME',
     group: DATA,
-    help: 'the named database to serve; lmdb only',
+    help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve',
     parse: parseName,
     fallbackNote: 'the unnamed one',
   },
@@ -105,7 +109,7 @@ export const SERVE_FLAGS = {
   proto: {
     placeholder: 'NAME',
     group: LISTENING,
-    help: 'protocol of the clients; memcached tells text and binary apart by the first byte',
+    help: 'protocol of the clients: text, binary, redis, or memcached, which tells these apart by the first byte',
     parse: oneOf(...PROTOCOL_NAMES),
     fallback: 'memcached',
   },
@@ -147,6 +151,18 @@ export const SERVE_FLAGS = {
     group: ACCESS,
     help: 'clients must have a certificate from these authorities, PEM',
     parse: parseFilePath,
+  },
+  'loud-refusals': {
+    group: ACCESS,
+    help: 'answer writes with CLIENT_ERROR read-only, not with what clients survive',
+    parse: parseBoolean,
+    fallback: 'false',
+  },
+  'enable-shutdown': {
+    group: ACCESS,
+    help: 'let clients end the server by the command shutdown',
+    parse: parseBoolean,
+    fallback: 'false',
   },
   'unix-mode': {
     placeholder: 'MODE',
@@ -233,12 +249,7 @@ export function serveOptions(command: Command): ServeOptions {
   if (file === undefined) {
     throw misuse('-file is required: the path of the file to wait for, such as -file data.json');
   }
-  if (gzipped && storage !== 'json') {
-    throw misuse(`-gzipped: only json can be gzipped, and the storage is ${storage}`);
-  }
-  if (bucket !== undefined && storage !== 'lmdb') {
-    throw misuse(`-bucket: only lmdb has buckets, and the storage is ${storage}`);
-  }
+  if (bucket !== undefined && storage === 'json') throw misuse('-bucket: json has no buckets');
   return {
     address: values.s ?? values.addr,
     protocol: values.proto,
@@ -259,6 +270,8 @@ export function serveOptions(command: Command): ServeOptions {
       bufferedBytesMax: values['buffer-limit'],
     },
     access: accessOptions(values),
+    loudRefusals: values['loud-refusals'],
+    allowShutdown: values['enable-shutdown'],
   };
 }
 

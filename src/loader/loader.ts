@@ -120,13 +120,21 @@ export class Loader {
   }
 
   async #run(path: string, md5: string, signal?: AbortSignal): Promise<LoadResult> {
-    const { scanner, gzipped, bucket, shared, bytesMax, onLoad } = this.#options;
+    const {
+      scanner,
+      gzipped,
+      bucket,
+      shared,
+      bytesMax,
+      baseDir: scratchDir,
+      onLoad,
+    } = this.#options;
     const progress = new ProgressMemory();
     onLoad?.({ path, progress });
     try {
       const { memory } = progress;
-      const request = { path, md5, scanner, gzipped, bucket, shared, bytesMax, progress: memory };
-      return await runWorker(request, signal);
+      const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir };
+      return await runWorker({ path, md5, ...how, progress: memory }, signal);
     } finally {
       onLoad?.(undefined);
     }

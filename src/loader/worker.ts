@@ -1,14 +1,17 @@
 /** What runs in the loader worker: one file is verified, scanned and indexed, and the worker ends. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { GoromdbError, messageOf } from '../errors.ts';
-import { loadPlugin } from '../plugin.ts';
 import { answerRequests } from '../rpc.ts';
+import { recognise } from '../storage/scanners/recognise.ts';
+import type { RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
 import { type TableParts, transferableMemory } from '../storage/table.ts';
 import { TableBuilder } from '../storage/table-builder.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { isAbsence } from './folder.ts';
+import { giveWay } from './priority.ts';
 import { ProgressMemory } from './progress.ts';
-import { SCANNERS } from './scanners.ts';
+import { scan, scannerFor } from './scanners.ts';
+import { unpack } from './unpack.ts';
 import { md5Of } from './verify.ts';
 
 /** What to load, and how. */
@@ -19,6 +22,8 @@ export interface LoadRequest {
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
+  /** Where a packed file is unpacked to. */
+  readonly scratchDir: string;
   readonly bucket: string | undefined;
   readonly shared: boolean;
   readonly bytesMax: number;
@@ -71,22 +76,17 @@ function openFile(path: string): number | undefined {
 
 async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const progress = new ProgressMemory(request.progress);
-  const { path, gzipped, bucket } = request;
   const identity = identityOf(fstatSync(fd, { bigint: true }));
   const startMs = performance.now();
   const found = md5Of(fd, (bytes) => progress.write('verify', bytes));
   if (found !== request.md5) return { kind: 'mismatch', found };
 
   const verifiedMs = performance.now();
-  const scanner = await loadPlugin('storage', request.scanner, SCANNERS);
   const builder = new TableBuilder({ shared: request.shared, bytesMax: request.bytesMax });
-  const onProgress = (bytes: number): void => progress.write('scan', bytes);
+  const input = { path: request.path, fd, size: Number(identity.size) };
+  let format: string;
   try {
-    await scanner.scan(
-      { path, fd, size: Number(identity.size) },
-      { gzipped, bucket, onProgress },
-      builder,
-    );
+    format = await scanFile(request, input, builder, (bytes) => progress.write('scan', bytes));
   } catch (error) {
     // A file that changes under the scanner can look corrupt without being so.
     if (!isUnchanged(fd, identity)) return { kind: 'changed' };
@@ -102,11 +102,46 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
     scan: (scannedMs - verifiedMs) / 1000,
     index: (performance.now() - scannedMs) / 1000,
   };
-  return { kind: 'table', table, format: scanner.format, identity, seconds };
+  return { kind: 'table', table, format, identity, seconds };
+}
+
+/** @returns The format that the file turned out to have. */
+async function scanFile(
+  request: LoadRequest,
+  input: ScanInput,
+  sink: RecordSink,
+  onProgress: (bytes: number) => void,
+): Promise<string> {
+  const { bucket, gzipped, scanner: spec } = request;
+  const { packing } = recognise(input);
+  // Text is read as it is unpacked; pages are read in any order, which takes a file.
+  if (spec === 'json' && packing !== 'zstd') {
+    const isGzip = gzipped || packing === 'gzip';
+    await scan(await scannerFor(spec, input), input, { gzipped: isGzip, bucket, onProgress }, sink);
+    return spec;
+  }
+  if (packing === undefined) {
+    if (gzipped) {
+      const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
+      throw new GoromdbError('FORMAT_UNKNOWN', message);
+    }
+    const scanner = await scannerFor(spec, input);
+    await scan(scanner, input, { gzipped, bucket, onProgress }, sink);
+    return scanner.format;
+  }
+  const unpacked = await unpack(input, packing, request.scratchDir, onProgress);
+  try {
+    const scanner = await scannerFor(spec, unpacked);
+    await scan(scanner, unpacked, { gzipped: false, bucket }, sink);
+    return scanner.format;
+  } finally {
+    closeSync(unpacked.fd);
+  }
 }
 
 function isUnchanged(fd: number, identity: FileIdentity): boolean {
   return sameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
 }
 
+giveWay();
 answerRequests(load, (result) => (result.kind === 'table' ? transferableMemory(result.table) : []));

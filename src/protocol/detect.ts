@@ -3,6 +3,7 @@ import { REQUEST_MAGIC } from './binary/packet.ts';
 import { memcachedProtocol } from './memcached/memcached.ts';
 import type { Protocol, Session, SessionContext, SessionState } from './protocol.ts';
 import type { Reply } from './reply.ts';
+import { isRespStart, respProtocol } from './resp/resp.ts';
 
 /** A protocol, and how to tell that a client speaks it. */
 export interface ProtocolChoice {
@@ -62,9 +63,15 @@ export function autoProtocol(
   };
 }
 
-/** Both of memcached's protocols, told apart as memcached does it. */
+/**
+ * Both of memcached's protocols, told apart as memcached does it, and Redis' for clients that send
+ * arrays: no command of memcached begins with `*`.
+ */
 export const detectingProtocol: Protocol = autoProtocol(
   'memcached',
-  [{ protocol: binaryProtocol, matches: (firstByte) => firstByte === REQUEST_MAGIC }],
+  [
+    { protocol: binaryProtocol, matches: (firstByte) => firstByte === REQUEST_MAGIC },
+    { protocol: respProtocol, matches: isRespStart },
+  ],
   memcachedProtocol,
 );

@@ -57,8 +57,8 @@ export class LoginSession implements Session {
   /** @returns The offset behind the line, or `start` when it is not whole yet. */
   #readLine(input: Buffer, start: number, end: number, reply: Reply): number {
     const line = this.#line;
-    // No line of text begins so: 0x80 is the binary protocol's first byte.
-    if (input[start] === 0x80) this.#state = 'reset';
+    // No line of text begins so, only the binary protocol's packets and Redis' arrays.
+    if (input[start] === 0x80 || input[start] === 0x2a) this.#state = 'reset';
     else if (!line.find(input, start, end)) {
       if (end - start > LOGIN_BYTES_MAX) this.#state = 'close';
       return start;

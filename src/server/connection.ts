@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Counters } from '../protocol/counters.ts';
-import type { Session } from '../protocol/protocol.ts';
+import type { ConnectionFacts, Session } from '../protocol/protocol.ts';
 import { LEND_BYTES_MIN, type Reply } from '../protocol/reply.ts';
 import type { BufferBudget, Limits } from './limits.ts';
 import { readSocket } from './read-socket.ts';
@@ -76,6 +76,23 @@ export class Connection {
       this.#take(-this.#taken);
       share.onClose(this);
     });
+  }
+
+  /** The client's address without its port. */
+  get client(): string {
+    return this.#socket.remoteAddress ?? 'a client of the UNIX socket';
+  }
+
+  /** What `stats conns` tells of it. */
+  describe(): Pick<ConnectionFacts, 'address' | 'state' | 'idleSeconds'> {
+    const { remoteAddress, remotePort, remoteFamily } = this.#socket;
+    const kind = remoteFamily === 'IPv6' ? 'tcp6' : 'tcp';
+    const host = remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress;
+    return {
+      address: remoteAddress === undefined ? 'unix' : `${kind}:${host}:${remotePort}`,
+      state: this.#isStalled ? 'conn_write' : 'conn_read',
+      idleSeconds: Math.floor((this.#share.nowMs - this.#activeAtMs) / 1000),
+    };
   }
 
   /** Closes the connection if it has asked for nothing for the time that it may be idle. */

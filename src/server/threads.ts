@@ -11,7 +11,12 @@ import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
 import type { Limits } from './limits.ts';
 import type { Server } from './server.ts';
-import type { ThreadData, ThreadReply, ThreadRequest } from './thread.ts';
+import {
+  SHUTDOWN,
+  type ThreadData,
+  type ThreadReply,
+  type ThreadRequest,
+} from './thread-messages.ts';
 
 /** Serving threads of one process at most. */
 export const THREADS_MAX = 64;
@@ -24,6 +29,11 @@ export interface ThreadsOptions {
   readonly handler: string;
   readonly limits: Limits;
   readonly access: AccessOptions;
+  readonly loudRefusals: boolean;
+  /** See `ServerFacts`. */
+  readonly settings: Readonly<Record<string, string | number>>;
+  /** What the command `shutdown` does; undefined: nobody may. */
+  readonly shutdown: (() => void) | undefined;
   /** Told when a thread ends by itself, which only a fault of ours can make it do. */
   readonly onDeath: (error: Error) => void;
 }
@@ -42,15 +52,20 @@ export class Threads implements Server {
       threads: options.threads,
       startedAt: Date.now(),
       connectionsMax: options.limits.connectionsMax,
+      settings: options.settings,
     };
     this.#clients = Array.from({ length: options.threads }, (_, thread) => {
-      const { protocol, handler, limits, access } = options;
-      const data: ThreadData = { thread, protocol, handler, limits, access, counterMemory, facts };
+      const { protocol, handler, limits, access, loudRefusals, shutdown } = options;
+      const data: ThreadData = {
+        ...{ thread, protocol, handler, limits, access, loudRefusals, counterMemory, facts },
+        allowShutdown: shutdown !== undefined,
+      };
       const worker = new Worker(new URL('./thread.js', import.meta.url), {
         workerData: data,
         name: `serve ${thread}`,
       });
       this.#watch(worker, options.onDeath);
+      worker.on('message', (message: unknown) => message === SHUTDOWN && shutdown?.());
       return new WorkerClient(worker);
     });
   }

@@ -13,6 +13,8 @@ const RESCAN_INTERVAL_MS = 5000;
 const STABLE_MS = 250;
 /** What is still wrong this long after the last change is not in the making: it is warned of. */
 const SETTLED_MS = 2000;
+/** A load that failed for want of descriptors, space or permission is tried again after this. */
+const AGAIN_MS = 30_000;
 /** How often the file system is asked in polling mode. */
 const POLL_INTERVAL_MS = 1000;
 
@@ -65,6 +67,8 @@ export interface WatcherOptions {
   readonly stableMs?: number;
   /** Default {@link SETTLED_MS}. */
   readonly settledMs?: number;
+  /** Default {@link AGAIN_MS}. */
+  readonly againMs?: number;
 }
 
 export interface Watcher {
@@ -100,8 +104,10 @@ interface Judgement {
   readonly key: string;
   /** What to warn of once the pair has settled. */
   readonly complaint?: string;
-  /** When the same pair is worth another try; never, unless given. */
+  /** When the same pair is worth another try; never, unless given. Nothing is said until then. */
   readonly retryAtMs?: number;
+  /** The same for what may fail for other reasons than the files: it is complained of at once. */
+  readonly againAtMs?: number;
 }
 
 class PairWatcher implements Watcher {
@@ -112,6 +118,7 @@ class PairWatcher implements Watcher {
   readonly #rescanMs: number;
   readonly #stableMs: number;
   readonly #settledMs: number;
+  readonly #againMs: number;
   readonly #abort = new AbortController();
 
   readonly #events: FolderEvents;
@@ -124,6 +131,8 @@ class PairWatcher implements Watcher {
   /** How long the last offer took. */
   #offerMs = 0;
   #forget = false;
+  /** The pair that something was last said of. */
+  #toldOf = '';
 
   #wanted = false;
   #running: Promise<void> | undefined;
@@ -140,6 +149,7 @@ class PairWatcher implements Watcher {
     this.#rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
     this.#stableMs = duration('stableMs', options.stableMs, STABLE_MS);
     this.#settledMs = duration('settledMs', options.settledMs, SETTLED_MS);
+    this.#againMs = duration('againMs', options.againMs, AGAIN_MS);
     this.#events = new FolderEvents({
       folder: dirname(this.#file),
       names: new Set([basename(this.#file), basename(this.#sumFile)]),
@@ -197,6 +207,7 @@ class PairWatcher implements Watcher {
     if (this.#forget) {
       this.#forget = false;
       this.#judgement = undefined;
+      this.#toldOf = '';
       this.#cautious = false;
     }
     if (!(await this.#events.attend())) return;
@@ -209,7 +220,7 @@ class PairWatcher implements Watcher {
     // The event of the last of many changes may be lost: look once more when they seem over.
     this.#wakeIn(this.#stableMs - this.#quietMs());
     const judged = this.#judgement;
-    if (judged?.key === pair.key && performance.now() < (judged.retryAtMs ?? Infinity)) {
+    if (judged?.key === pair.key && performance.now() < nextTryMs(judged)) {
       this.#warnWhenSettled(judged);
       return;
     }
@@ -253,7 +264,8 @@ class PairWatcher implements Watcher {
     try {
       bytes = await readSumFile(this.#sumFile);
     } catch (error) {
-      return { key, complaint: unusable(this.#sumFile, `unreadable (${messageOf(error)})`) };
+      const complaint = unusable(this.#sumFile, `unreadable (${messageOf(error)})`);
+      return this.#retryLater({ key, complaint });
     }
     const md5 =
       bytes.length > SUM_FILE_BYTES_MAX ? undefined : parseSumFile(bytes, basename(this.#file));
@@ -264,6 +276,11 @@ class PairWatcher implements Watcher {
       md5,
       identity: file.identity,
     });
+  }
+
+  /** What fails for want of descriptors, space or permission may go well another time. */
+  #retryLater(judgement: Judgement): Judgement {
+    return { ...judgement, againAtMs: performance.now() + this.#againMs };
   }
 
   /** How long the pair must be quiet after a failed look: the more it cost, the longer. */
@@ -281,11 +298,11 @@ class PairWatcher implements Watcher {
       verdict = await this.#onDrop(drop, signal);
     } catch (error) {
       if (signal.aborted) return undefined;
-      this.#logger.error(
-        `Loading ${drop.file} failed: ${messageOf(error)}. ` +
-          'It is tried again when it or its sum file changes, or on request.',
-      );
-      return { key };
+      const fault = `Loading ${drop.file} failed: ${messageOf(error)}. `;
+      this.#tellOnce(key, () => {
+        this.#logger.error(`${fault}It is tried again now and then, and when something changes.`);
+      });
+      return this.#retryLater({ key });
     }
     const nowMs = performance.now();
     this.#offerMs = nowMs - startMs;
@@ -297,19 +314,29 @@ class PairWatcher implements Watcher {
   }
 
   #warnWhenSettled(judged: Judgement): void {
-    const { key, complaint, retryAtMs } = judged;
-    if (retryAtMs !== undefined) {
-      this.#wakeIn(retryAtMs - performance.now());
-    } else if (complaint !== undefined) {
-      const waitMs = this.#settledMs - this.#quietMs();
-      if (waitMs > 0) {
-        this.#wakeIn(waitMs);
-      } else {
-        this.#judgement = { key };
-        this.#logger.warn(complaint);
-      }
+    const { key, complaint, retryAtMs, againAtMs } = judged;
+    const nextMs = nextTryMs(judged);
+    if (nextMs !== Infinity) this.#wakeIn(nextMs - performance.now());
+    if (retryAtMs !== undefined || complaint === undefined) return;
+    const waitMs = this.#settledMs - this.#quietMs();
+    if (waitMs > 0) {
+      this.#wakeIn(waitMs);
+      return;
     }
+    this.#judgement = againAtMs === undefined ? { key } : { key, againAtMs };
+    this.#tellOnce(key, () => this.#logger.warn(complaint));
   }
+
+  /** Says what is wrong with a pair; what further tries find of the same pair is no news. */
+  #tellOnce(key: string, tell: () => void): void {
+    if (this.#toldOf === key) return;
+    this.#toldOf = key;
+    tell();
+  }
+}
+
+function nextTryMs({ retryAtMs = Infinity, againAtMs = Infinity }: Judgement): number {
+  return Math.min(retryAtMs, againAtMs);
 }
 
 function duration(name: string, value: number | undefined, fallback: number): number {

@@ -11,7 +11,7 @@ const DEFAULTS: ServeOptions = {
   address: { kind: 'tcp', host: undefined, port: 11211 },
   protocol: 'memcached',
   handler: 'simple',
-  storage: 'json',
+  storage: 'auto',
   file: FILE,
   gzipped: false,
   bucket: undefined,
@@ -22,6 +22,8 @@ const DEFAULTS: ServeOptions = {
   rescanMs: 5000,
   limits: DEFAULT_LIMITS,
   access: { allow: [], userFile: undefined, tls: undefined, unixMode: 0o700 },
+  loudRefusals: false,
+  allowShutdown: false,
 };
 const serve = (options: Partial<ServeOptions> = {}): Invocation => ({
   kind: 'serve',
@@ -142,7 +144,8 @@ describe('the server command', () => {
 const DURATIONS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m30s"';
 const SIZES =
   '"max" or a size such as "512MiB", "1.5GB" or "1073741824" (units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
-const PROTOCOLS = 'memcached or text or binary';
+const STORAGES = 'auto or json or lmdb or boltdb or bdb or memcachedb-bdb';
+const PROTOCOLS = 'memcached or text or binary or redis';
 const THREADS = 'a whole number from 1 to 64';
 const BOOLEANS = 'true, false, t, f, 1 or 0';
 
@@ -173,6 +176,12 @@ describe('limits and access', () => {
     const tls = ['-tls-cert', 'c', '-tls-key', 'k', '-tls-client-ca', 'ca'];
     const others = ['-allow', '10.0.0.0/8, ::1', '-auth-file', 'users', '-unix-mode', '770'];
     expect(parse('-file', 'data.json', ...tls, ...others)).toEqual(serve({ access }));
+  });
+
+  it('take what to say to writers, and whether clients may end the server', () => {
+    const flags = ['-loud-refusals', '-enable-shutdown=true'];
+    const options = { loudRefusals: true, allowShutdown: true };
+    expect(parse('-file', 'data.json', ...flags)).toEqual(serve(options));
   });
 
   it('take a UNIX socket in place of an address', () => {
@@ -206,8 +215,8 @@ describe('a wrong value', () => {
     ['proto', 'http', PROTOCOLS],
     ['proto', '', PROTOCOLS],
     ['handler', 'complex', 'simple'],
-    ['storage', 'bolt', 'json or lmdb'],
-    ['storage', 'JSON', 'json or lmdb'],
+    ['storage', 'bolt', STORAGES],
+    ['storage', 'JSON', STORAGES],
     ['file', '', 'the path of a file'],
     ['file', '/srv/', 'the path of a file'],
     ['bucket', '', 'a name'],
@@ -299,18 +308,9 @@ describe('a wrong command line', () => {
       ['-gzipped', 'false', '-file', 'a'],
       '"false" is not expected: there are only flags here; a yes or no needs "=", as in -gzipped=false',
     ],
-    [
-      ['-file', 'a', '-storage', 'lmdb', '-gzipped'],
-      '-gzipped: only json can be gzipped, and the storage is lmdb',
-    ],
-    [['-file', 'a', '-bucket', 'b'], '-bucket: only lmdb has buckets, and the storage is json'],
+    [['-file', 'a', '-storage', 'json', '-bucket', 'b'], '-bucket: json has no buckets'],
   ])('%j is told what is wrong', (argv, message) => {
     expect(parse(...argv)).toEqual(wrong(message));
-  });
-
-  it('may turn off for lmdb what only json has', () => {
-    const argv = ['-file', 'data.json', '-storage', 'lmdb', '-gzipped=false'];
-    expect(parse(...argv)).toEqual(serve({ storage: 'lmdb' }));
   });
 });
 
@@ -366,9 +366,9 @@ describe('help and version', () => {
       '-handler NAME',
       '(default: simple)',
       '-storage FORMAT',
-      '(default: json)',
+      '(default: auto)',
       '-file PATH the file to wait for (required)',
-      '-gzipped the file is compressed',
+      '-gzipped the file must be packed',
       '-bucket NAME',
       '(default: the unnamed one)',
       '-basedir DIR',

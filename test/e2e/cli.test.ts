@@ -201,7 +201,7 @@ describe('a server', () => {
     const goromdb = new GoromdbProcess([...ANY, '-file', file, '-rescan', '1h']);
     const address = await goromdb.address();
     drop(file, '{"v":"1"}');
-    await goromdb.says(/ error Loading .* failed: .*on request/);
+    await goromdb.says(/ error Loading .* failed: .*tried again now and then/);
     rmdirSync(blocked);
     await goromdb.kill('SIGHUP');
     await goromdb.says(/generation 1 serves/);
@@ -254,6 +254,15 @@ describe('the end', () => {
     const startMs = performance.now();
     expect(await goromdb.kill('SIGTERM')).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(4_000);
+  });
+
+  test('comes when a client sends shutdown, if that is enabled', async () => {
+    const file = join(temporaryFolder(), 'data.json');
+    const goromdb = new GoromdbProcess(['-addr', '127.0.0.1:0', '-file', file, '-enable-shutdown']);
+    const client = await TextClient.connect(await goromdb.address());
+    client.send('shutdown\r\n');
+    expect(await goromdb.exit()).toBe(0);
+    client.close();
   });
 
   test('comes at once in the middle of a load', async () => {

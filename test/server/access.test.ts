@@ -11,7 +11,8 @@ import {
   loadUsers,
 } from '../../src/server/access.ts';
 import type { Address } from '../../src/server/address.ts';
-import { createServer, type ThreadServer } from '../../src/server/create-server.ts';
+import { createServer } from '../../src/server/create-server.ts';
+import type { ThreadServer } from '../../src/server/thread-server.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { tableOf } from '../support/storages.ts';
@@ -125,7 +126,7 @@ describe('login', () => {
     expect(await fast.ask(`${request}get a\r\n`, 'END\r\n')).toBe(`STORED\r\n${A}`);
   });
 
-  test('has a bounded length, and ends a client that begins in binary', async () => {
+  test('has a bounded length, and ends a client that begins in another protocol', async () => {
     const { address } = await serve({ userFile: users('ann:secret\n') });
     const long = await RawClient.connect(address);
     long.socket.write('set x 0 0 1073741824\r\n');
@@ -133,9 +134,11 @@ describe('login', () => {
     const endless = await RawClient.connect(address);
     endless.socket.write('x'.repeat(5000));
     expect(await endless.readToEnd()).toBe('');
-    const binary = await RawClient.connect(address);
-    binary.socket.write('\x80\x0b\0\0', 'latin1');
-    expect(await binary.readToEnd()).toBe('');
+    for (const beginning of ['\x80\x0b\0\0', '*1\r\n$4\r\nPING\r\n']) {
+      const other = await RawClient.connect(address);
+      other.socket.write(beginning, 'latin1');
+      expect(await other.readToEnd()).toBe('');
+    }
   });
 
   test('goes by a changed file after a reload, for new connections', async () => {

@@ -149,7 +149,7 @@ describe('the limits of a table', () => {
     const error = errorOf(() => build([['key', Buffer.alloc(10 * MIB)]], { bytesMax: 5 * MIB }));
     expect(error.code).toBe('LIMIT_EXCEEDED');
     expect(error.message).toMatch(
-      /^the data set in memory is too large: expected at most 5242880, found \d+$/,
+      /^the data set in memory \(see -memory\) is too large: expected at most 5242880, found \d+$/,
     );
   });
 

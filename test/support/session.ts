@@ -5,6 +5,7 @@ import {
   type Counters,
   countersOf,
   createCounterMemory,
+  resetCounters,
   sumCounters,
 } from '../../src/protocol/counters.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
@@ -12,7 +13,7 @@ import type { Session, SessionContext, SessionState } from '../../src/protocol/p
 import { Reply } from '../../src/protocol/reply.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { Random } from './random-bytes.ts';
-import { MapStorage, type TestRecord, tableOf } from './storages.ts';
+import { bytesOf, MapStorage, type TestRecord, tableOf } from './storages.ts';
 
 /** What came of a conversation. */
 export interface Played {
@@ -30,13 +31,16 @@ const FOREIGN = Buffer.from('get foreign\r\n');
 /** Above this length, input is not cut into small pieces, as that would take too long. */
 const SMALL_INPUT_BYTES_MAX = 16 * 1024;
 
-export function contextOf(handler: Handler): SessionContext {
+/** @param more What a server may add to the context, such as hooks. */
+export function contextOf(handler: Handler, more: Partial<SessionContext> = {}): SessionContext {
   const memory = createCounterMemory(1);
   return {
     handler,
     counters: countersOf(memory, 0),
     sumCounters: () => sumCounters(memory),
     facts: { version: '1.6.99', threads: 2, startedAt: Date.now() - 5_000, connectionsMax: 100 },
+    resetCounters: () => resetCounters(memory),
+    ...more,
   };
 }
 
@@ -49,8 +53,8 @@ export class Conversation {
   #output = '';
   #sends = 0;
 
-  constructor(handler: Handler) {
-    const context = contextOf(handler);
+  constructor(handler: Handler, more: Partial<SessionContext> = {}) {
+    const context = contextOf(handler, more);
     this.counters = context.counters;
     this.session = memcachedProtocol.createSession(context);
   }
@@ -119,19 +123,23 @@ export class Conversation {
 }
 
 /** Plays input that arrives at once to a new session over this storage. */
-export function play(input: string, storage: Storage): Played {
-  return playPieces([Buffer.from(input, 'latin1')], storage);
+export function play(input: string, storage: Storage, more: Partial<SessionContext> = {}): Played {
+  return playPieces([Buffer.from(input, 'latin1')], storage, more);
 }
 
 /** Plays input that arrives in these pieces. */
-export function playPieces(pieces: readonly Buffer[], storage: Storage): Played {
-  const conversation = new Conversation(createSimpleHandler(storage));
+export function playPieces(
+  pieces: readonly Buffer[],
+  storage: Storage,
+  more: Partial<SessionContext> = {},
+): Played {
+  const conversation = new Conversation(createSimpleHandler(storage), more);
   for (const piece of pieces) conversation.give(piece);
   return ended(conversation);
 }
 
-function playEachByte(input: Buffer, storage: Storage): Played {
-  const conversation = new Conversation(createSimpleHandler(storage));
+function playEachByte(input: Buffer, storage: Storage, more: Partial<SessionContext>): Played {
+  const conversation = new Conversation(createSimpleHandler(storage), more);
   conversation.giveEachByte(input);
   return ended(conversation);
 }
@@ -152,28 +160,43 @@ export function playAllWays(
   input: string,
   records: readonly TestRecord[] = [],
   isWhole = true,
+  more: Partial<SessionContext> = {},
 ): Played {
   const bytes = Buffer.from(input, 'latin1');
   const sizes = bytes.length <= SMALL_INPUT_BYTES_MAX ? [3, 30, 3000] : [50_000, 200_000];
-  const played = play(input, tableOf(records));
-  for (const storage of [tableOf(records), new MapStorage(records)]) {
+  const played = play(input, tableOf(records), more);
+  const storages: readonly Storage[] = [tableOf(records), new MapStorage(records)];
+  for (const storage of storages) {
     const make = (): Storage => ({
       info: storage.info,
       get: storage.get.bind(storage),
+      scan: storage.scan?.bind(storage) ?? scanOf(storage, records),
       close: () => {},
     });
-    expectSame(playPieces([bytes], make()), played, 'whole');
-    expectSame(playEachByte(bytes, make()), played, 'byte by byte');
+    expectSame(playPieces([bytes], make(), more), played, 'whole');
+    expectSame(playEachByte(bytes, make(), more), played, 'byte by byte');
     for (const size of sizes) {
       const pieces = split(bytes, new Random(bytes.length + size), size);
-      expectSame(playPieces(pieces, make()), played, `in pieces of up to ${size} bytes`);
+      expectSame(playPieces(pieces, make(), more), played, `in pieces of up to ${size} bytes`);
     }
     if (isWhole) {
       const output = played.state === 'open' ? played.output.repeat(2) : played.output;
-      expectSame(play(input + input, make()), { ...played, output }, 'twice in a row');
+      expectSame(play(input + input, make(), more), { ...played, output }, 'twice in a row');
     }
   }
   return played;
+}
+
+/** Lists the records of a storage that cannot do it itself. */
+function scanOf(storage: Storage, records: readonly TestRecord[]): NonNullable<Storage['scan']> {
+  const keys = records.map(([key]) => bytesOf(key));
+  return (cursor, limit, visit) => {
+    const end = Math.min(cursor + limit, keys.length);
+    for (const key of keys.slice(cursor, end)) {
+      visit(key, 0, key.length, storage.get(key, 0, key.length)!);
+    }
+    return end === keys.length ? 0 : end;
+  };
 }
 
 function expectSame(found: Played, expected: Played, way: string): void {

@@ -121,6 +121,20 @@ describe('verdicts', () => {
     expect(onDrop).toHaveBeenCalledTimes(2);
   });
 
+  it('tries again after a while what failed, and says it once', async () => {
+    const onDrop = vi
+      .fn<() => Promise<Verdict>>()
+      .mockRejectedValueOnce(new Error('too many open files'))
+      .mockRejectedValueOnce(new Error('too many open files'))
+      .mockResolvedValue({ kind: 'taken' });
+    await putFile('one');
+    await putSum('one');
+    start({ onDrop, againMs: 20 });
+    await until(() => expect(onDrop).toHaveBeenCalledTimes(3));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(/failed: too many open files\. It is tried again/);
+  });
+
   it('logs a fault once and tries again when the drop changes or a look is asked for', async () => {
     const onDrop = vi.fn(async () => Promise.reject(new Error('disk on fire')));
     await putFile('one');

@@ -28,6 +28,8 @@ export interface Refused extends Shape {
   readonly kind: 'refused';
   readonly status: ErrorStatus;
   readonly counters: readonly CounterName[];
+  /** Name of the write that it is, as the text protocol calls it; undefined: it is none. */
+  readonly write?: string;
   readonly isSilent: boolean;
 }
 
@@ -66,6 +68,26 @@ function refused(shape: Shape, status: ErrorStatus, ...counters: CounterName[]):
   return { ...shape, kind: 'refused', status, counters, isSilent: false };
 }
 
+/** A write, counted under the name that the text protocol has for it. */
+function write(
+  name:
+    | 'set'
+    | 'add'
+    | 'replace'
+    | 'append'
+    | 'prepend'
+    | 'delete'
+    | 'incr'
+    | 'decr'
+    | 'touch'
+    | 'flush_all',
+  shape: Shape,
+  status: ErrorStatus,
+  ...counters: CounterName[]
+): Refused {
+  return { ...refused(shape, status, `refused_${name}`, ...counters), write: name };
+}
+
 /**
  * A quiet command hides its success only, and memcached sends the failures. libmemcached throws
  * those of quiet stores away, but takes those of other quiet writes for the answer to its next
@@ -76,18 +98,21 @@ function silent(command: Refused): Refused {
   return { ...command, isSilent: true };
 }
 
-const STORE_REFUSED = refused(STORE, STATUS.notStored, 'cmd_set');
-const EXTEND_REFUSED = refused(EXTEND, STATUS.notStored, 'cmd_set');
-const DELETE_REFUSED = refused(KEY_ONLY, STATUS.keyNotFound, 'delete_misses');
-const INCREMENT_REFUSED = refused(ARITHMETIC, STATUS.keyNotFound, 'incr_misses');
-const DECREMENT_REFUSED = refused(ARITHMETIC, STATUS.keyNotFound, 'decr_misses');
-const TOUCH_REFUSED = refused(WITH_TIME, STATUS.keyNotFound, 'cmd_touch', 'touch_misses');
+const SET_REFUSED = write('set', STORE, STATUS.notStored, 'cmd_set');
+const ADD_REFUSED = write('add', STORE, STATUS.notStored, 'cmd_set');
+const REPLACE_REFUSED = write('replace', STORE, STATUS.notStored, 'cmd_set');
+const APPEND_REFUSED = write('append', EXTEND, STATUS.notStored, 'cmd_set');
+const PREPEND_REFUSED = write('prepend', EXTEND, STATUS.notStored, 'cmd_set');
+const DELETE_REFUSED = write('delete', KEY_ONLY, STATUS.keyNotFound, 'delete_misses');
+const INCREMENT_REFUSED = write('incr', ARITHMETIC, STATUS.keyNotFound, 'incr_misses');
+const DECREMENT_REFUSED = write('decr', ARITHMETIC, STATUS.keyNotFound, 'decr_misses');
+const TOUCH_REFUSED = write('touch', WITH_TIME, STATUS.keyNotFound, 'cmd_touch', 'touch_misses');
 
 /**
  * memcached with its flush turned off reports 0x20, authentication error, upon which memjs and
  * libmemcached drop the connection. "Not stored" is the one error that no client punishes.
  */
-const FLUSH_REFUSED = refused(FLUSH, STATUS.notStored, 'cmd_flush');
+const FLUSH_REFUSED = write('flush_all', FLUSH, STATUS.notStored, 'cmd_flush');
 
 /** The commands of SASL, as a memcached answers them that runs without it. */
 const SASL_UNKNOWN = refused(SASL, STATUS.unknownCommand, 'protocol_errors');
@@ -110,16 +135,16 @@ const COMMANDS: readonly (readonly [opcode: number, command: Command])[] = [
   [OPCODE.stat, { extrasBytes: 0, key: 'optional', kind: 'stat' }],
   [OPCODE.quit, { ...BARE, kind: 'quit' }],
   [OPCODE.quitq, { ...BARE, kind: 'quitq' }],
-  [OPCODE.set, STORE_REFUSED],
-  [OPCODE.setq, STORE_REFUSED],
-  [OPCODE.add, STORE_REFUSED],
-  [OPCODE.addq, STORE_REFUSED],
-  [OPCODE.replace, STORE_REFUSED],
-  [OPCODE.replaceq, STORE_REFUSED],
-  [OPCODE.append, EXTEND_REFUSED],
-  [OPCODE.appendq, EXTEND_REFUSED],
-  [OPCODE.prepend, EXTEND_REFUSED],
-  [OPCODE.prependq, EXTEND_REFUSED],
+  [OPCODE.set, SET_REFUSED],
+  [OPCODE.setq, SET_REFUSED],
+  [OPCODE.add, ADD_REFUSED],
+  [OPCODE.addq, ADD_REFUSED],
+  [OPCODE.replace, REPLACE_REFUSED],
+  [OPCODE.replaceq, REPLACE_REFUSED],
+  [OPCODE.append, APPEND_REFUSED],
+  [OPCODE.appendq, APPEND_REFUSED],
+  [OPCODE.prepend, PREPEND_REFUSED],
+  [OPCODE.prependq, PREPEND_REFUSED],
   [OPCODE.delete, DELETE_REFUSED],
   [OPCODE.deleteq, silent(DELETE_REFUSED)],
   [OPCODE.increment, INCREMENT_REFUSED],

@@ -1,4 +1,4 @@
-import { generalStats } from '../memcached/stats.ts';
+import { statsOf } from '../memcached/stats.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import { type Command, commandOf, faultOf, type Refused } from './commands.ts';
@@ -161,18 +161,22 @@ export class BinarySession implements Session {
 
   /** @param group Which statistics: none for the general ones. */
   #stat(group: string, reply: Reply): void {
-    if (group === '') {
-      appendStats(reply, this.#opaque, generalStats(this.#context, Date.now()));
-    } else if (group.startsWith('reset')) {
-      // Accepted, for clients that send it; whatever reads the counters relies on their growing.
+    if (group === 'reset') {
+      this.#context.resetCounters?.();
       appendStats(reply, this.#opaque, []);
-    } else {
+      return;
+    }
+    const stats = statsOf(group === '' ? undefined : group, this.#context, Date.now());
+    if (stats === undefined) {
       appendError(reply, this.#opcode, this.#opaque, STATUS.keyNotFound);
+    } else {
+      appendStats(reply, this.#opaque, stats);
     }
   }
 
   #refuse(command: Refused, bodyBytes: number, reply: Reply): void {
     for (const name of command.counters) this.#context.counters[name]++;
+    if (command.write !== undefined) this.#context.onRefusedWrite?.(command.write);
     if (bodyBytes === 0) {
       this.#answerRefused(command, reply);
       return;

@@ -4,7 +4,7 @@
  */
 export const LINE_BYTES_MAX = 2048;
 
-/** A `get` or `gets` line may have this many bytes: some 4,000 of the longest keys. */
+/** A `get`, `gets`, `gat` or `gats` line may have this many bytes: some 4,000 longest keys. */
 export const GET_LINE_BYTES_MAX = 1024 * 1024;
 
 /** Leading spaces that a long `get` line may have (memcached's rule). */
@@ -62,21 +62,34 @@ function findLineFeed(input: Buffer, from: number, end: number): number {
   return at < end ? at : -1;
 }
 
-/** Whether input[start, end), the beginning of a line, is a `get` or `gets` with keys to follow. */
+/**
+ * Whether input[start, end), the beginning of a line, is a `get`, `gets`, `gat` or `gats` with keys
+ * to follow. memcached lets only the former two be long when a line arrives in pieces.
+ */
 export function mayBeLong(input: Buffer, start: number, end: number): boolean {
   const at = skipSpaces(input, start, end);
   if (at - start > LEADING_SPACES_MAX) return false;
   const verbEnd = wordEnd(input, at, Math.min(end, at + 5));
-  return isGet(input, at, verbEnd) && verbEnd < end;
+  return (isGet(input, at, verbEnd) || isGetAndTouch(input, at, verbEnd)) && verbEnd < end;
 }
 
 /** Whether the word input[start, end) is `get` or `gets`. */
 export function isGet(input: Buffer, start: number, end: number): boolean {
+  return isRetrieval(input, start, end, 0x65);
+}
+
+/** Whether the word input[start, end) is `gat` or `gats`. */
+export function isGetAndTouch(input: Buffer, start: number, end: number): boolean {
+  return isRetrieval(input, start, end, 0x61);
+}
+
+/** @param vowel The letter in the middle. */
+function isRetrieval(input: Buffer, start: number, end: number, vowel: number): boolean {
   const length = end - start;
   return (
     (length === 3 || (length === 4 && input[start + 3] === 0x73)) &&
     input[start] === 0x67 &&
-    input[start + 1] === 0x65 &&
+    input[start + 1] === vowel &&
     input[start + 2] === 0x74
   );
 }

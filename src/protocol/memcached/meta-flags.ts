@@ -130,7 +130,10 @@ export class MetaWords {
       const check = CHECKS[letter];
       if (check === UNKNOWN) return 'CLIENT_ERROR invalid flag';
       this.#remember(letter);
-      if (check !== UNCHECKED) error = this.#checkToken(check, line, i) ?? error;
+      if (check === UNCHECKED) continue;
+      const found = this.#checkToken(check, line, i);
+      // memcached has no words of its own for bad client flags: those of another error stand.
+      if (found !== undefined && (check !== CLIENT_FLAGS || error === undefined)) error = found;
     }
     return error;
   }

@@ -1,21 +1,96 @@
 import process from 'node:process';
+import type { DataSetInfo } from '../../storage/storage.ts';
 import type { SessionContext } from '../protocol.ts';
+import {
+  connectionStats,
+  dataSetStats,
+  itemStats,
+  settingStats,
+  slabStats,
+} from './stats-details.ts';
 
 /** A line of a stats reply: name and value. */
 export type Stat = readonly [name: string, value: string | number];
 
-/** Seconds and microseconds, as memcached prints CPU time. */
-function cpuTime(microseconds: number): string {
-  return (microseconds / 1e6).toFixed(6);
+/** What memcached counts and cannot happen here: nothing is written, expires or is thrown out. */
+const NEVER = [
+  'get_expired',
+  'get_flushed',
+  'delete_hits',
+  'incr_hits',
+  'decr_hits',
+  'cas_hits',
+  'cas_badval',
+  'evictions',
+  'reclaimed',
+  'expired_unfetched',
+  'evicted_unfetched',
+] as const;
+
+const DETAIL_USAGE = 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
+
+/**
+ * The whole reply to `stats` (memcached's protocol.txt, "Statistics"): some clients lose lines of
+ * a reply that comes in several pieces. Arguments that memcached does not look at are not looked
+ * at here.
+ *
+ * @param words The command's words, itself the first.
+ * @returns undefined when the argument is not known.
+ */
+export function statsReply(
+  words: readonly string[],
+  context: SessionContext,
+  now: number,
+): string | undefined {
+  switch (words[1]) {
+    case 'reset':
+      if (context.resetCounters === undefined) return 'CLIENT_ERROR stats reset not allowed\r\n';
+      context.resetCounters();
+      return 'RESET\r\n';
+    case 'detail':
+      return detailReply(words[2]);
+    default: {
+      const stats = statsOf(words[1], context, now);
+      return stats === undefined ? undefined : listOf(stats);
+    }
+  }
+}
+
+/**
+ * One group of statistics, for any protocol.
+ *
+ * @param group As memcached names it; undefined: the general ones.
+ * @returns undefined when there is no such group.
+ */
+export function statsOf(
+  group: string | undefined,
+  context: SessionContext,
+  now: number,
+): readonly Stat[] | undefined {
+  switch (group) {
+    case undefined:
+      return generalStats(context, now);
+    case 'settings':
+      return settingStats(context);
+    case 'items':
+      return itemStats(dataSetOf(context), now);
+    case 'slabs':
+      return slabStats(dataSetOf(context), context.sumCounters());
+    case 'conns':
+      return connectionStats(context);
+    case 'sizes':
+      return [['sizes_status', 'disabled']];
+    case 'dataset':
+      return dataSetStats(dataSetOf(context));
+    default:
+      return undefined;
+  }
 }
 
 /** What `stats` without an argument reports: memcached's names, and then those of this server. */
-export function generalStats(context: SessionContext, now: number): readonly Stat[] {
+function generalStats(context: SessionContext, now: number): readonly Stat[] {
   const { facts } = context;
-  const counters = context.sumCounters();
-  const view = context.handler.view();
-  const { info } = view;
-  view.release();
+  const info = dataSetOf(context);
   const usage = process.resourceUsage();
   return [
     ['pid', process.pid],
@@ -26,14 +101,44 @@ export function generalStats(context: SessionContext, now: number): readonly Sta
     ['rusage_user', cpuTime(usage.userCPUTime)],
     ['rusage_system', cpuTime(usage.systemCPUTime)],
     ['max_connections', facts.connectionsMax],
-    ...Object.entries(counters),
+    ...Object.entries(context.sumCounters()),
+    ...NEVER.map((name): Stat => [name, 0]),
+    ['accepting_conns', 1],
     ['threads', facts.threads],
     ['curr_items', info.keys],
+    ['total_items', info.keys],
     ['bytes', info.bytes],
-    ['generation', info.generation],
-    ['keys', info.keys],
-    ['md5', info.md5 === '' ? 'none' : info.md5],
-    ['format', info.format],
-    ['loaded_at', Math.floor(info.loadedAt / 1000)],
+    ...dataSetStats(info).filter(([name]) => name !== 'bytes'),
   ];
+}
+
+/** Statistics by prefix of the key are not collected, so they are off, and there are none. */
+function detailReply(argument: string | undefined): string {
+  switch (argument) {
+    case 'on':
+      return 'CLIENT_ERROR stats detail on not allowed\r\n';
+    case 'off':
+      return 'OK\r\n';
+    case 'dump':
+      return 'END\r\n';
+    default:
+      return DETAIL_USAGE;
+  }
+}
+
+function dataSetOf(context: SessionContext): DataSetInfo {
+  const view = context.handler.view();
+  view.release();
+  return view.info;
+}
+
+function listOf(stats: Iterable<Stat>): string {
+  let text = '';
+  for (const [name, value] of stats) text += `STAT ${name} ${value}\r\n`;
+  return `${text}END\r\n`;
+}
+
+/** Seconds and microseconds, as memcached prints CPU time. */
+function cpuTime(microseconds: number): string {
+  return (microseconds / 1e6).toFixed(6);
 }

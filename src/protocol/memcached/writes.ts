@@ -7,8 +7,11 @@ export const ASKED_KEY_BYTES_MAX = 250;
 /** A data block may announce this many bytes (memcached: INT_MAX - 2). */
 const DATA_BYTES_MAX = 2 ** 31 - 3;
 
+/** Longer than this, an expiration time counts from 1970. */
+const SPAN_SECONDS_MAX = 60 * 60 * 24 * 30;
+
 /** The commands that write, by which refusals are counted. */
-export type WriteCommand =
+type WriteCommand =
   | 'set'
   | 'add'
   | 'replace'
@@ -32,6 +35,12 @@ export interface Refusal {
   /** Which command it is, when it is well-formed and refused only because it writes. */
   readonly command?: WriteCommand;
   readonly reply: string | undefined;
+  /**
+   * An `add` of something that has expired already leaves nothing behind, so it can be done: it is
+   * how libmemcached asks whether a key exists. This is the key; when it is absent the answer is
+   * `STORED`.
+   */
+  readonly probedKey?: string;
   readonly dataBytes?: number;
   readonly badChunk?: string | undefined;
   readonly counter?: CounterName;
@@ -102,9 +111,19 @@ function refuseStorage(command: WriteCommand, words: readonly string[], argsMin:
     ...(isLong
       ? malformed(isQuiet, BAD_FORMAT)
       : refused(command, isQuiet, 'NOT_STORED', 'cmd_set')),
+    ...(command === 'add' && !isLong && isPast(words[3]) ? { probedKey: words[1] } : {}),
     dataBytes,
     badChunk: isQuiet ? undefined : BAD_CHUNK,
   };
+}
+
+/**
+ * Whether an expiration time is over: it is negative, or it is a time and not a span (more than 30
+ * days, memcached protocol.txt, "Expiration times") and lies before now.
+ */
+function isPast(exptime: string): boolean {
+  const seconds = Number(exptime);
+  return seconds < 0 || (seconds > SPAN_SECONDS_MAX && seconds < Date.now() / 1000);
 }
 
 /** `incr <key> <value> [noreply]` */

@@ -24,7 +24,7 @@ export interface Call {
   readonly args: Args;
 }
 
-export type Run = (call: Call, reply: Reply) => void;
+type Run = (call: Call, reply: Reply) => void;
 
 /** A command that is answered. The fields are those that COMMAND tells. */
 export interface Command {

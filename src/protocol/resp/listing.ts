@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import type { View } from '../../handler/handler.ts';
 import { copyBytes } from '../../storage/record.ts';
 import type { Reply } from '../reply.ts';

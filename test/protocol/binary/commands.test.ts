@@ -83,14 +83,21 @@ describe('stat', () => {
     }
   });
 
-  it('knows no group but reset, which it accepts', () => {
-    const groups = ['nope', 'conns', 'rese', 'reset', 'reset all'];
+  it('does not know groups that memcached does not have, and accepts reset', () => {
+    const groups = ['nope', 'connections', 'rese', 'reset', 'reset all'];
     const requests = groups.map((key) => request(OPCODE.stat, { key }));
     const { output, state } = playBinaryAllWays([...requests, NOOP]);
     const unknown = errorOf(OPCODE.stat, STATUS.keyNotFound, 'Not found');
     const end = { ...NOOP_RESPONSE, opcode: OPCODE.stat, opaque: 0 };
     expect(state).toBe('open');
-    expect(parseResponses(output)).toEqual([unknown, unknown, unknown, end, end, NOOP_RESPONSE]);
+    expect(parseResponses(output)).toEqual([
+      unknown,
+      unknown,
+      unknown,
+      end,
+      unknown,
+      NOOP_RESPONSE,
+    ]);
   });
 });
 

@@ -86,6 +86,99 @@ describe('an unknown command', () => {
   });
 });
 
+describe('what looks like HTTP', () => {
+  it('is only an unknown command when it begins like a command', () => {
+    for (const line of ['a HTTP/1.1', 'ax HTTP/1.1', 'gx y HTTP/1.1', 'mx HTTP/1.1', 'x HTTP/1']) {
+      expect(playAllWays(`${line}\r\n`)).toMatchObject({ output: 'ERROR\r\n', state: 'open' });
+    }
+    expect(playAllWays('version HTTP/1.1\r\n').output).toBe(VERSION);
+  });
+
+  it('ends the connection only within the words that memcached looks at', () => {
+    const line = (words: number): string => `bx ${'y '.repeat(words - 2)}HTTP/1.1\r\n`;
+    expect(playAllWays(line(23))).toMatchObject({ output: '', state: 'close' });
+    expect(playAllWays(line(24))).toMatchObject({ output: 'ERROR\r\n', state: 'open' });
+  });
+});
+
+describe('shutdown', () => {
+  it('is not enabled unless the server says how', () => {
+    expect(playAllWays('shutdown\r\nshutdown graceful\r\nshutdown x y\r\n').output).toBe(
+      'ERROR: shutdown not enabled\r\n'.repeat(3),
+    );
+  });
+
+  it('ends the server, and the connection without a word', () => {
+    for (const input of ['shutdown\r\nversion\r\n', 'shutdown graceful\r\n']) {
+      let shutdowns = 0;
+      const shutdown = (): void => {
+        shutdowns++;
+      };
+      const played = play(`version\r\n${input}`, new MapStorage([]), { shutdown });
+      expect(played).toMatchObject({ output: VERSION, state: 'close' });
+      expect(shutdowns).toBe(1);
+    }
+  });
+
+  it('does not end it in a way that it does not know', () => {
+    const shutdown = (): never => {
+      throw new Error('the server was ended');
+    };
+    const { output } = play('shutdown x\r\nshutdown graceful x\r\n', new MapStorage([]), {
+      shutdown,
+    });
+    expect(output).toBe('CLIENT_ERROR invalid shutdown mode\r\n'.repeat(2));
+  });
+});
+
+describe('commands that administer memcached', () => {
+  it('are not allowed, each with one line', () => {
+    for (const line of [
+      'slabs reassign 1 2',
+      'slabs automove 0',
+      'lru mode flat',
+      'lru tune 10 25 0.1 2.0',
+      'lru temp_ttl 5',
+      'lru_crawler enable',
+      'lru_crawler disable',
+      'lru_crawler sleep 0',
+      'lru_crawler tocrawl 1',
+      'lru_crawler crawl all',
+      'cache_memlimit 100',
+      'refresh_certs',
+    ]) {
+      const name = line.split(' ')[0];
+      expect(playAllWays(`${line}\r\n${line} noreply\r\nversion\r\n`).output).toBe(
+        `CLIENT_ERROR ${name} not allowed\r\n${VERSION}`,
+      );
+    }
+  });
+
+  it('are unknown when they are malformed', () => {
+    for (const line of [
+      'slabs',
+      'slabs x y',
+      'slabs reassign 1',
+      'lru',
+      'lru mode',
+      'lru x y',
+      'lru_crawler',
+      'lru_crawler enable x',
+      'lru_crawler crawl',
+      'cache_memlimit',
+      'cache_memlimit 1 2 3',
+    ]) {
+      expect(playAllWays(`${line}\r\n`).output).toBe('ERROR\r\n');
+    }
+  });
+
+  it('that watch are answered as when watching is turned off', () => {
+    expect(playAllWays('watch\r\nwatch fetchers x\r\n').output).toBe(
+      'CLIENT_ERROR watch commands not allowed\r\n'.repeat(2),
+    );
+  });
+});
+
 describe('a request of the binary protocol', () => {
   it('resets the connection when it is the first: a client would hang on anything else', () => {
     const played = playAllWays('\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\r\n');

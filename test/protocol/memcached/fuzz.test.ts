@@ -15,7 +15,12 @@ const RECORDS: readonly TestRecord[] = [
   ['d', 'z'.repeat(REPLY_FULL_BYTES)],
 ];
 const table = tableOf(RECORDS);
-const storage: Storage = { info: table.info, get: table.get.bind(table), close: () => {} };
+const storage: Storage = {
+  info: table.info,
+  get: table.get.bind(table),
+  scan: table.scan!.bind(table),
+  close: () => {},
+};
 
 const key = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom('a', 'b', 'c', 'd', 'nope') },
@@ -33,6 +38,46 @@ const retrieval = fc
     lineEnd,
   )
   .map(([verb, keys, end]) => verb + keys.flat().join('') + end);
+
+const touch = fc
+  .tuple(
+    fc.constantFrom('gat', 'gats'),
+    number,
+    fc.array(fc.tuple(spaces, key), { maxLength: 12 }),
+    lineEnd,
+  )
+  .map(([verb, time, keys, end]) => `${verb} ${time}${keys.flat().join('')}${end}`);
+
+const flag = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...'vtsfckqhu') },
+  fc.constantFrom('b', 'O1', 'Oopaque', 'T0', 'Tx', 'N30', 'R0', 'C5', 'MS', 'MI', 'ME', 'I', 'z'),
+  fc.constantFrom(`O${'1'.repeat(32)}`, '\xff', '\x7f', 'M', 'D1', 'Jx', 'Fx', 'v v v'),
+);
+const flags = fc.array(flag, { maxLength: 20 }).map((words) => words.join(' '));
+const metaKey = fc.oneof(key, fc.constantFrom('YQ==', 'Yg==', 'YQ', '====', '!!YQ==', 'bm9wZQ=='));
+
+const meta = fc
+  .tuple(fc.constantFrom('mg', 'mg', 'mg', 'md', 'ma', 'mn'), metaKey, flags, lineEnd)
+  .map(([verb, name, words, end]) => `${verb} ${name} ${words}${end}`);
+
+const metaSet = fc
+  .tuple(metaKey, fc.string({ unit: 'binary-ascii', maxLength: 40 }), flags)
+  .map(([name, data, words]) => `ms ${name} ${data.length} ${words}\r\n${data}\r\n`);
+
+const administration = fc.constantFrom(
+  'lru_crawler metadump all\r\n',
+  'lru_crawler mgdump all\n',
+  'lru_crawler metadump 2\r\n',
+  'lru_crawler enable\r\n',
+  'slabs automove 1 noreply\r\n',
+  'stats sizes\r\n',
+  'stats detail\r\n',
+  'stats dataset\r\n',
+  'shutdown\r\n',
+  'watch\r\n',
+  'me nope\r\n',
+  'me YQ b\r\n',
+);
 
 const storing = fc
   .tuple(
@@ -69,7 +114,16 @@ const broken = fc.oneof(
 );
 
 const commands = fc.array(
-  fc.oneof({ weight: 3, arbitrary: retrieval }, storing, otherWrite, broken),
+  fc.oneof(
+    { weight: 3, arbitrary: retrieval },
+    { weight: 3, arbitrary: meta },
+    touch,
+    metaSet,
+    administration,
+    storing,
+    otherWrite,
+    broken,
+  ),
   {
     maxLength: 25,
   },

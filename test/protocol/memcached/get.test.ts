@@ -185,13 +185,13 @@ describe('the length of a line', () => {
   });
 
   it('closes the connection on what only looks like a long get', () => {
-    for (const head of ['getx ', 'GET ', 'get\t', 'gat 0 ', `${' '.repeat(101)}get `]) {
+    for (const head of ['getx ', 'GET ', 'get\t', 'gatx 0 ', 'mg ', `${' '.repeat(101)}get `]) {
       expect(playAllWays(`${head}${'a '.repeat(1500)}\r\n`)).toMatchObject(CLOSED);
     }
   });
 
-  it('may be a hundred times that for get and gets', () => {
-    for (const head of ['get ', 'gets ', `${' '.repeat(100)}get `]) {
+  it('may be a hundred times that for commands that get', () => {
+    for (const head of ['get ', 'gets ', 'gat 0 ', 'gats 0 ', `${' '.repeat(100)}get `]) {
       const { output, state } = playAllWays(
         `${head}${'nope '.repeat(40_000)}\r\nget a\r\n`,
         RECORDS,

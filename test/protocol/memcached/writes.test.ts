@@ -20,7 +20,7 @@ describe.each(['set', 'add', 'replace', 'append', 'prepend'])('%s', (verb) => {
   it('is not stored, and its data is swallowed', () => {
     expectReplies([
       [`${verb} k 0 0 3\r\nabc\r\n`, 'NOT_STORED\r\n'],
-      [`${verb} k 4294967295 -1 0\r\n\r\n`, 'NOT_STORED\r\n'],
+      [`${verb} k 4294967295 2592000 0\r\n\r\n`, 'NOT_STORED\r\n'],
       [`${verb} k 0 0 9\r\nversion\r\n\r\n`, 'NOT_STORED\r\n'],
       [` ${verb}  k 16 0 1 \r\na\r\n`, 'NOT_STORED\r\n'],
       [`${verb} k 0 0 1\na\r\n`, 'NOT_STORED\r\n'],
@@ -88,6 +88,22 @@ describe('cas', () => {
       ['cas k 0 0 3 x\r\n', BAD_FORMAT],
       [`cas ${TOO_LONG_KEY} 0 0 3 7\r\nabc\r\n`, BAD_FORMAT],
     ]);
+  });
+});
+
+describe('an add of something that has expired already, which asks whether the key exists', () => {
+  const play = (input: string): string => playAllWays(input, [['there', 'value']], false).output;
+
+  it.each(['-1', '2678400', '2592001'])('is answered by what is there: exptime %s', (exptime) => {
+    expect(play(`add there 0 ${exptime} 0\r\n\r\n`)).toBe('NOT_STORED\r\n');
+    expect(play(`add none 0 ${exptime} 3\r\nabc\r\n`)).toBe('STORED\r\n');
+    expect(play(`add none 0 ${exptime} 3\r\nabcde`)).toBe(BAD_CHUNK);
+    expect(play(`add none 0 ${exptime} 0 noreply\r\n\r\n`)).toBe('');
+  });
+
+  it('is another thing than an add that would be there later, and than a set', () => {
+    expect(play('add none 0 4102444800 0\r\n\r\n')).toBe('NOT_STORED\r\n');
+    expect(play('set none 0 -1 0\r\n\r\n')).toBe('NOT_STORED\r\n');
   });
 });
 
@@ -170,7 +186,7 @@ describe('the meta commands that write', () => {
       ['ms\r\n', 'ERROR\r\n'],
       ['ms k\r\nms k x\r\nms k -1\r\nms k 2147483647\r\n', BAD_FORMAT.repeat(4)],
       [`ms ${TOO_LONG_KEY} 9\r\nversion\r\n\r\n`, BAD_FORMAT],
-      [`ms ${TOO_LONG_KEY} 1\r\nabc`, BAD_CHUNK],
+      [`ms ${TOO_LONG_KEY} 1\r\nabc`, BAD_FORMAT],
     ]);
   });
 

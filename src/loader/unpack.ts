@@ -1,0 +1,97 @@
+import { closeSync, createReadStream, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import zlib from 'node:zlib';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { readBytes } from '../storage/scanners/byte-source.ts';
+import type { Recognised } from '../storage/scanners/recognise.ts';
+import type { ScanInput } from '../storage/scanners/scanner.ts';
+
+/** Most bytes a packed file may unpack to (64 GiB). Disk space usually ends before. */
+const UNPACKED_BYTES_MAX = 64 * 1024 * 1024 * 1024;
+
+/** Newer than the types of the oldest Node that is supported: 22.15, 23.8. */
+const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transform };
+
+/**
+ * Unpacks a file for scanners that read by page. What it unpacks to has no name, so that it goes
+ * with the process, however that ends.
+ *
+ * @param folder Where there is room for it.
+ * @returns The unpacked file, open; it is the caller's to close.
+ * @throws GoromdbError DATA_CORRUPT, FORMAT_UNSUPPORTED, LIMIT_EXCEEDED, FOLDER_UNUSABLE.
+ */
+export async function unpack(
+  input: ScanInput,
+  packing: NonNullable<Recognised['packing']>,
+  folder: string,
+  onProgress: (bytes: number) => void,
+): Promise<ScanInput> {
+  const fd = openNameless(join(folder, 'unpacked.tmp'));
+  try {
+    const write = (chunk: Uint8Array): void => writeAll(fd, chunk, folder);
+    if (packing === 'gzip') await unpackGzip(input, write, onProgress);
+    else await unpackZstd(input, write);
+    return { path: `${input.path} (unpacked)`, fd, size: fstatSync(fd).size };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+async function unpackGzip(
+  input: ScanInput,
+  write: (chunk: Uint8Array) => void,
+  onProgress: (bytes: number) => void,
+): Promise<void> {
+  for await (const chunk of readBytes(input, { gzipped: true, onProgress })) write(chunk);
+}
+
+async function unpackZstd(input: ScanInput, write: (chunk: Uint8Array) => void): Promise<void> {
+  if (createZstdDecompress === undefined) {
+    const message = `${input.path}: this is a zstd file, which this Node cannot unpack: it takes Node 22.15 or newer, or a file packed with gzip`;
+    throw new GoromdbError('FORMAT_UNSUPPORTED', message);
+  }
+  const source = createReadStream(input.path, { fd: input.fd, start: 0, autoClose: false });
+  let bytes = 0;
+  try {
+    await pipeline(source, createZstdDecompress(), async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) {
+        bytes += chunk.length;
+        if (bytes > UNPACKED_BYTES_MAX) {
+          const message = `${input.path} unpacks to more than ${UNPACKED_BYTES_MAX} bytes`;
+          throw new GoromdbError('LIMIT_EXCEEDED', message);
+        }
+        write(chunk);
+      }
+    });
+  } catch (cause) {
+    if (cause instanceof GoromdbError) throw cause;
+    const message = `${input.path}: the zstd data is damaged after ${bytes} unpacked bytes: ${messageOf(cause)}`;
+    throw new GoromdbError('DATA_CORRUPT', message, { cause });
+  }
+}
+
+function openNameless(path: string): number {
+  try {
+    const fd = openSync(path, 'w+');
+    unlinkSync(path);
+    return fd;
+  } catch (cause) {
+    throw noRoom(path, cause);
+  }
+}
+
+function writeAll(fd: number, chunk: Uint8Array, folder: string): void {
+  try {
+    for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+  } catch (cause) {
+    throw noRoom(folder, cause);
+  }
+}
+
+function noRoom(path: string, cause: unknown): GoromdbError {
+  const message = `cannot unpack to ${path}: ${messageOf(cause)}`;
+  return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
+}

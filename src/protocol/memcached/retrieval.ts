@@ -1,0 +1,143 @@
+import type { View } from '../../handler/handler.ts';
+import type { SessionContext } from '../protocol.ts';
+import type { Reply } from '../reply.ts';
+import { skipSpaces, wordEnd } from './line.ts';
+import { isSigned } from './numbers.ts';
+import { protocolError } from './protocol-error.ts';
+import { appendValue } from './values.ts';
+import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from './writes.ts';
+
+const END = Buffer.from('END\r\n');
+
+/**
+ * Answers `get`, `gets`, `gat` and `gats` (memcached's protocol.txt, "Retrieval command"). When
+ * the reply is full it stops before the next key, and goes on, on the same view of the data, when
+ * it is given the rest of the line.
+ */
+export class Retrieval {
+  readonly #context: SessionContext;
+  /** The data that the command under way is answered from. */
+  #view: View | undefined;
+  #withCas = false;
+  #touches = false;
+
+  constructor(context: SessionContext) {
+    this.#context = context;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#view !== undefined;
+  }
+
+  /**
+   * Begins `get` or `gets`, of which line[from, end) is what stands behind the command.
+   *
+   * @returns Where the first key begins that is not answered yet; `end` when the command is done.
+   */
+  get(line: Buffer, from: number, end: number, withCas: boolean, reply: Reply): number {
+    const keys = skipSpaces(line, from, end);
+    if (keys === end) {
+      protocolError(this.#context, reply, 'ERROR');
+      return end;
+    }
+    this.#withCas = withCas;
+    this.#touches = false;
+    return this.#begin(line, keys, end, reply);
+  }
+
+  /** As `get`, for `gat` and `gats`: a time comes before the keys, and does nothing. */
+  getAndTouch(line: Buffer, from: number, end: number, withCas: boolean, reply: Reply): number {
+    const time = skipSpaces(line, from, end);
+    const timeEnd = wordEnd(line, time, end);
+    if (time === end || !isSigned(line, time, timeEnd)) {
+      const error = time === end ? 'ERROR' : 'CLIENT_ERROR invalid exptime argument';
+      protocolError(this.#context, reply, error);
+      return end;
+    }
+    this.#withCas = withCas;
+    this.#touches = true;
+    return this.#begin(line, skipSpaces(line, timeEnd, end), end, reply);
+  }
+
+  /** Goes on with the keys in line[from, end). @returns As `get`. */
+  goOn(line: Buffer, from: number, end: number, reply: Reply): number {
+    return this.#finish(this.#answerKeys(this.#view!, line, from, end, reply), end, reply);
+  }
+
+  /** Lets go of the data. */
+  close(): void {
+    this.#view?.release();
+    this.#view = undefined;
+  }
+
+  /** A key that is too long makes the error the only reply, as memcached does it. */
+  #begin(line: Buffer, keys: number, end: number, reply: Reply): number {
+    const replyLength = reply.length;
+    const view = this.#context.handler.view();
+    // Kept from the start: if the storage throws, `close` still lets go of it.
+    this.#view = view;
+    const stop = this.#answerKeys(view, line, keys, end, reply);
+    // What is sent cannot be taken back, so the keys that have to wait are checked now.
+    if (hasLongKey(line, stop, end)) {
+      reply.truncate(replyLength);
+      this.close();
+      protocolError(this.#context, reply, BAD_FORMAT);
+      return end;
+    }
+    return this.#finish(stop, end, reply);
+  }
+
+  #finish(stop: number, end: number, reply: Reply): number {
+    if (stop === end) {
+      this.close();
+      reply.copy(END, 0, END.length);
+    }
+    return stop;
+  }
+
+  /**
+   * @returns Where the first key begins that is not answered, because the reply is full or the key
+   *   too long; `end` when all are.
+   */
+  #answerKeys(view: View, line: Buffer, from: number, end: number, reply: Reply): number {
+    let hits = 0;
+    let misses = 0;
+    let key = from;
+    while (key < end && !reply.isFull) {
+      const keyEnd = wordEnd(line, key, end);
+      if (keyEnd - key > ASKED_KEY_BYTES_MAX) break;
+      const entry = view.get(line, key, keyEnd);
+      if (entry === undefined) misses++;
+      else {
+        hits++;
+        appendValue(reply, entry, line, key, keyEnd, this.#withCas);
+      }
+      key = skipSpaces(line, keyEnd, end);
+    }
+    this.#count(hits, misses);
+    return key;
+  }
+
+  /** To memcached a key that is touched is not also one that is got. */
+  #count(hits: number, misses: number): void {
+    const { counters } = this.#context;
+    if (this.#touches) {
+      counters.cmd_touch += hits + misses;
+      counters.touch_hits += hits;
+      counters.touch_misses += misses;
+    } else {
+      counters.cmd_get += hits + misses;
+      counters.get_hits += hits;
+      counters.get_misses += misses;
+    }
+  }
+}
+
+function hasLongKey(line: Buffer, from: number, end: number): boolean {
+  for (let key = from; key < end; ) {
+    const keyEnd = wordEnd(line, key, end);
+    if (keyEnd - key > ASKED_KEY_BYTES_MAX) return true;
+    key = skipSpaces(line, keyEnd, end);
+  }
+  return false;
+}

@@ -1,0 +1,117 @@
+import type { DataSetInfo } from '../../storage/storage.ts';
+import type { Counters } from '../counters.ts';
+import type { ConnectionFacts, SessionContext } from '../protocol.ts';
+import { GET_LINE_BYTES_MAX, LINE_BYTES_MAX } from './line.ts';
+import type { Stat } from './stats.ts';
+import { ASKED_KEY_BYTES_MAX } from './writes.ts';
+
+/** What `stats items` counts of a class and cannot happen to records that are never replaced. */
+const NEVER_ITEMS = [
+  'evicted',
+  'evicted_nonzero',
+  'evicted_time',
+  'outofmemory',
+  'tailrepairs',
+  'reclaimed',
+  'expired_unfetched',
+  'evicted_unfetched',
+  'evicted_active',
+  'crawler_reclaimed',
+] as const;
+
+/** What `stats slabs` counts of a class and cannot happen without a write that succeeds. */
+const NEVER_SLABS = [
+  'cmd_set',
+  'delete_hits',
+  'incr_hits',
+  'decr_hits',
+  'cas_hits',
+  'cas_badval',
+] as const;
+
+/** `stats settings`: those of memcached's settings that mean something here, and our own. */
+export function settingStats(context: SessionContext): readonly Stat[] {
+  const { facts } = context;
+  return [
+    ['maxconns', facts.connectionsMax],
+    ['num_threads', facts.threads],
+    ['evictions', 'off'],
+    ['shutdown_command', context.shutdown === undefined ? 'no' : 'yes'],
+    ['detail_enabled', 'no'],
+    ['cas_enabled', 'yes'],
+    ['flush_enabled', 'no'],
+    ['dump_enabled', canList(context) ? 'yes' : 'no'],
+    ['track_sizes', 'no'],
+    ['read_only', 'yes'],
+    ['loud_refusals', context.loudRefusals === true ? 'yes' : 'no'],
+    ['key_bytes_max', ASKED_KEY_BYTES_MAX],
+    ['line_bytes_max', LINE_BYTES_MAX],
+    ['get_line_bytes_max', GET_LINE_BYTES_MAX],
+    ...Object.entries(facts.settings ?? {}),
+  ];
+}
+
+/** `stats items`: all records are in one class. */
+export function itemStats(info: DataSetInfo, now: number): readonly Stat[] {
+  if (info.keys === 0) return [];
+  const stats: readonly Stat[] = [
+    ['number', info.keys],
+    ['age', Math.max(0, Math.floor((now - info.loadedAt) / 1000))],
+    ['mem_requested', info.bytes],
+    ...NEVER_ITEMS.map((name): Stat => [name, 0]),
+  ];
+  return stats.map(([name, value]): Stat => [`items:1:${name}`, value]);
+}
+
+/** `stats slabs`: there are no slabs, but a table of just the records that there are. */
+export function slabStats(info: DataSetInfo, counters: Counters): readonly Stat[] {
+  const isEmpty = info.keys === 0;
+  const stats: readonly Stat[] = [
+    ['total_chunks', info.keys],
+    ['used_chunks', info.keys],
+    ['free_chunks', 0],
+    ['free_chunks_end', 0],
+    ['get_hits', counters.get_hits],
+    ['touch_hits', counters.touch_hits],
+    ...NEVER_SLABS.map((name): Stat => [name, 0]),
+  ];
+  return [
+    ...(isEmpty ? [] : stats.map(([name, value]): Stat => [`1:${name}`, value])),
+    ['active_slabs', isEmpty ? 0 : 1],
+    ['total_malloced', info.bytes],
+  ];
+}
+
+/** `stats conns`: the connections of the thread that is asked. */
+export function connectionStats(context: SessionContext): readonly Stat[] {
+  if (context.connections === undefined) return [['conns_status', 'disabled']];
+  return [...context.connections()].flatMap(connectionLines);
+}
+
+function connectionLines(connection: ConnectionFacts): readonly Stat[] {
+  const { id } = connection;
+  return [
+    [`${id}:addr`, connection.address],
+    [`${id}:listen_addr`, connection.listenAddress],
+    [`${id}:state`, connection.state],
+    [`${id}:secs_since_last_cmd`, connection.idleSeconds],
+  ];
+}
+
+/** `stats dataset`: what is being served. */
+export function dataSetStats(info: DataSetInfo): readonly Stat[] {
+  return [
+    ['generation', info.generation],
+    ['keys', info.keys],
+    ['bytes', info.bytes],
+    ['md5', info.md5 === '' ? 'none' : info.md5],
+    ['format', info.format],
+    ['loaded_at', Math.floor(info.loadedAt / 1000)],
+  ];
+}
+
+function canList(context: SessionContext): boolean {
+  const view = context.handler.view();
+  view.release();
+  return view.scan !== undefined;
+}

@@ -1,0 +1,107 @@
+import type { Reply } from '../reply.ts';
+import { ABOUT } from './about.ts';
+import {
+  type Call,
+  type Command,
+  keyCommand,
+  plainCommand,
+  runSubcommand,
+  type Subcommands,
+} from './command.ts';
+import { HANDSHAKE } from './handshake.ts';
+import { LISTINGS } from './listing.ts';
+import {
+  appendArray,
+  appendBulkText,
+  appendInteger,
+  appendMap,
+  appendNull,
+  appendSet,
+  appendSimple,
+} from './output.ts';
+import { READS } from './reads.ts';
+import { WRITES, type Write } from './writes.ts';
+
+function isDoneBySession(): never {
+  throw new TypeError('the session answers this command itself');
+}
+
+/** The session answers these two: GET must be fast, and MGET may have to wait. */
+export const GET: Command = keyCommand('get', 2, isDoneBySession);
+export const MGET: Command = { ...keyCommand('mget', -2, isDoneBySession), keys: [1, -1, 1] };
+
+/**
+ * What a browser sends that was made to attack a server on its network: an HTTP request can hold
+ * lines that are commands. Redis ends the connection at these.
+ */
+export const HTTP_WORDS: ReadonlySet<string> = new Set(['post', 'host:']);
+
+/** One command as COMMAND tells it; there are no categories, tips, key specifications and such. */
+function appendCommand(reply: Reply, { client }: Call, command: Command): void {
+  appendArray(reply, 10);
+  appendBulkText(reply, command.name);
+  appendInteger(reply, command.arity);
+  appendSet(reply, client.resp, command.flags.length);
+  for (const flag of command.flags) appendSimple(reply, flag);
+  for (const number of command.keys) appendInteger(reply, number);
+  for (let rest = 0; rest < 3; rest++) appendSet(reply, client.resp, 0);
+  appendArray(reply, 0);
+}
+
+function appendAll(call: Call, reply: Reply): void {
+  appendArray(reply, COMMANDS.size);
+  for (const command of COMMANDS.values()) appendCommand(reply, call, command);
+}
+
+function commandInfo(call: Call, reply: Reply): void {
+  const { args, client } = call;
+  if (args.left === 0) {
+    appendAll(call, reply);
+    return;
+  }
+  appendArray(reply, args.left);
+  while (args.left > 0) {
+    const command = COMMANDS.get(args.nextWord());
+    if (command === undefined) appendNull(reply, client.resp);
+    else appendCommand(reply, call, command);
+  }
+}
+
+function commandList(_: Call, reply: Reply): void {
+  appendArray(reply, COMMANDS.size);
+  for (const name of COMMANDS.keys()) appendBulkText(reply, name);
+}
+
+const COMMAND_SUBCOMMANDS: Subcommands = new Map([
+  ['count', { arity: 2, run: (_, reply) => appendInteger(reply, COMMANDS.size) }],
+  ['info', { arity: -2, run: commandInfo }],
+  ['list', { arity: 2, run: commandList }],
+  // Hints for people who type; redis-cli does without.
+  ['docs', { arity: -2, run: ({ client }, reply) => appendMap(reply, client.resp, 0) }],
+]);
+
+function command(call: Call, reply: Reply): void {
+  if (call.args.left === 0) appendAll(call, reply);
+  else runSubcommand(call, reply, 'command', COMMAND_SUBCOMMANDS);
+}
+
+/** The commands that are answered, by name in lower case. */
+export const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  [
+    GET,
+    MGET,
+    ...READS,
+    ...LISTINGS,
+    ...HANDSHAKE,
+    ...ABOUT,
+    plainCommand('command', -1, command, ['loading', 'stale']),
+  ].map((served) => [served.name, served]),
+);
+
+const WRITES_BY_NAME: ReadonlyMap<string, Write> = new Map(
+  WRITES.map((write) => [write.name, write]),
+);
+
+export function writeNamed(name: string): Write | undefined {
+  return WRITES_BY_NAME.get(name);
+}

@@ -1,0 +1,202 @@
+import type { Reply } from '../reply.ts';
+import { REDIS_VERSION } from './about.ts';
+import {
+  type Call,
+  type Client,
+  type Command,
+  fail,
+  failArity,
+  NOT_AN_INTEGER,
+  plainCommand,
+  runSubcommand,
+  type Subcommands,
+  SYNTAX_ERROR,
+} from './command.ts';
+import {
+  appendArray,
+  appendBulkCopy,
+  appendBulkText,
+  appendInteger,
+  appendMap,
+  appendNull,
+  appendSimple,
+  type RespVersion,
+} from './output.ts';
+
+const NO_PASSWORD =
+  'ERR AUTH <password> called without any password configured for the default user. ' +
+  'Are you sure your configuration is correct?';
+const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.';
+const BAD_NAME = 'ERR Client names cannot contain spaces, newlines or special characters.';
+const NO_CLUSTER = 'ERR This instance has cluster support disabled';
+
+/** A name that a client gives itself may have so many bytes: it is kept with the connection. */
+const CLIENT_NAME_BYTES_MAX = 256;
+
+/** Flags of commands that are answered whatever state the server is in. */
+const ALWAYS: readonly string[] = ['noscript', 'loading', 'stale', 'fast', 'no_auth'];
+
+function ok(_: Call, reply: Reply): void {
+  appendSimple(reply, 'OK');
+}
+
+function ping(call: Call, reply: Reply): void {
+  if (call.args.left === 0) appendSimple(reply, 'PONG');
+  else if (call.args.left === 1) echo(call, reply);
+  else failArity(call, reply, 'ping');
+}
+
+function echo({ args }: Call, reply: Reply): void {
+  args.advance();
+  appendBulkCopy(reply, args.input, args.start, args.end);
+}
+
+/** Without a password, as this server is, Redis lets the user `default` in with any. */
+function isUser(name: string): boolean {
+  return name === 'default';
+}
+
+function auth(call: Call, reply: Reply): void {
+  const { args } = call;
+  if (args.left > 2) fail(call, reply, SYNTAX_ERROR);
+  else if (args.left === 1) fail(call, reply, NO_PASSWORD);
+  else if (isUser(args.nextText())) appendSimple(reply, 'OK');
+  else fail(call, reply, WRONG_PASSWORD);
+}
+
+function isClientName(name: string): boolean {
+  return name.length <= CLIENT_NAME_BYTES_MAX && /^[!-~]*$/.test(name);
+}
+
+/** @returns The error in HELLO's options; undefined when they were taken over. */
+function takeHelloOptions(call: Call, wanted: RespVersion): string | undefined {
+  const { args, client } = call;
+  let { name } = client;
+  while (args.left > 0) {
+    const asked = args.nextText();
+    const option = asked.toLowerCase();
+    if (option === 'auth' && args.left >= 2) {
+      if (!isUser(args.nextText())) return WRONG_PASSWORD;
+      args.advance();
+    } else if (option === 'setname' && args.left >= 1) {
+      name = args.nextText();
+      if (!isClientName(name)) return BAD_NAME;
+    } else {
+      return `ERR Syntax error in HELLO option '${asked.slice(0, 128)}'`;
+    }
+  }
+  client.name = name;
+  client.resp = wanted;
+  return undefined;
+}
+
+/** HELLO [version [AUTH user password] [SETNAME name]] */
+function hello(call: Call, reply: Reply): void {
+  const { args, client } = call;
+  const asked = args.left > 0 ? args.nextText() : String(client.resp);
+  if (!/^\d{1,9}$/.test(asked)) {
+    fail(call, reply, 'ERR Protocol version is not an integer or out of range');
+    return;
+  }
+  const wanted = Number(asked);
+  if (wanted !== 2 && wanted !== 3) {
+    fail(call, reply, 'NOPROTO unsupported protocol version');
+    return;
+  }
+  const error = takeHelloOptions(call, wanted);
+  if (error === undefined) greet(client, reply);
+  else fail(call, reply, error);
+}
+
+function greet(client: Client, reply: Reply): void {
+  appendMap(reply, client.resp, 7);
+  for (const [name, value] of [
+    ['server', 'redis'],
+    ['version', REDIS_VERSION],
+    ['proto', client.resp],
+    ['id', client.id],
+    ['mode', 'standalone'],
+    ['role', 'master'],
+  ] as const) {
+    appendBulkText(reply, name);
+    if (typeof value === 'number') appendInteger(reply, value);
+    else appendBulkText(reply, value);
+  }
+  appendBulkText(reply, 'modules');
+  appendArray(reply, 0);
+}
+
+function setName(call: Call, reply: Reply): void {
+  const name = call.args.nextText();
+  if (!isClientName(name)) {
+    fail(call, reply, BAD_NAME);
+    return;
+  }
+  call.client.name = name;
+  appendSimple(reply, 'OK');
+}
+
+function getName({ client }: Call, reply: Reply): void {
+  if (client.name === '') appendNull(reply, client.resp);
+  else appendBulkText(reply, client.name);
+}
+
+/** Libraries tell their name and version; nothing here asks for it. */
+function setInfo(call: Call, reply: Reply): void {
+  const asked = call.args.nextText();
+  if (['lib-name', 'lib-ver'].includes(asked.toLowerCase())) appendSimple(reply, 'OK');
+  else fail(call, reply, `ERR Unrecognized option '${asked.slice(0, 128)}'`);
+}
+
+/** What is asked for is so in any case: no client is preferred to another. */
+function onOrOff(call: Call, reply: Reply): void {
+  if (['on', 'off'].includes(call.args.nextWord())) appendSimple(reply, 'OK');
+  else fail(call, reply, SYNTAX_ERROR);
+}
+
+const CLIENT_SUBCOMMANDS: Subcommands = new Map([
+  ['id', { arity: 2, run: ({ client }, reply) => appendInteger(reply, client.id) }],
+  ['getname', { arity: 2, run: getName }],
+  ['setname', { arity: 3, run: setName }],
+  ['setinfo', { arity: 4, run: setInfo }],
+  ['no-evict', { arity: 3, run: onOrOff }],
+  ['no-touch', { arity: 3, run: onOrOff }],
+]);
+
+function select(call: Call, reply: Reply): void {
+  const asked = call.args.nextText();
+  if (!/^(0|-?[1-9]\d{0,8})$/.test(asked)) fail(call, reply, NOT_AN_INTEGER);
+  else if (asked !== '0') fail(call, reply, 'ERR DB index is out of range');
+  else appendSimple(reply, 'OK');
+}
+
+function quit({ client }: Call, reply: Reply): void {
+  client.isEnding = true;
+  appendSimple(reply, 'OK');
+}
+
+function reset({ client }: Call, reply: Reply): void {
+  client.name = '';
+  client.resp = 2;
+  appendSimple(reply, 'RESET');
+}
+
+/** The commands about the connection itself. */
+export const HANDSHAKE: readonly Command[] = [
+  plainCommand('ping', -1, ping, ['fast']),
+  plainCommand('echo', 2, echo),
+  plainCommand('auth', -2, auth, ALWAYS),
+  plainCommand('hello', -1, hello, ALWAYS),
+  plainCommand(
+    'client',
+    -2,
+    (call, reply) => runSubcommand(call, reply, 'client', CLIENT_SUBCOMMANDS),
+    [],
+  ),
+  plainCommand('select', 2, select),
+  plainCommand('quit', -1, quit, ALWAYS),
+  plainCommand('reset', 1, reset, ALWAYS),
+  plainCommand('readonly', 1, ok),
+  plainCommand('readwrite', 1, ok),
+  plainCommand('cluster', -2, (call, reply) => fail(call, reply, NO_CLUSTER), []),
+];

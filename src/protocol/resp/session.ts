@@ -1,0 +1,279 @@
+import type { View } from '../../handler/handler.ts';
+import { LineFinder } from '../memcached/line.ts';
+import type { Session, SessionContext, SessionState } from '../protocol.ts';
+import type { Reply } from '../reply.ts';
+import { type Call, type Client, type Command, fitsArity, wrongArity } from './command.ts';
+import { COMMANDS, GET, HTTP_WORDS, MGET, writeNamed } from './commands.ts';
+import { Discard, upToNul } from './discard.ts';
+import { type Args, NAME_BYTES_MAX, REQUEST_BYTES_MAX, RequestFrame } from './frame.ts';
+import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
+import { appendArray, appendError, appendNull, appendValue } from './output.ts';
+import type { ScanPositions } from './positions.ts';
+import { READ_ONLY } from './writes.ts';
+
+const STAR = 0x2a;
+
+/** How every GET begins, and the bits that tell upper case from lower case. */
+const GET_HEAD = Buffer.from('*2\r\n$3\r\nget\r\n');
+const GET_CASE = Buffer.from('\0\0\0\0\0\0\0\0   \0\0', 'latin1');
+
+const TOO_LARGE = `ERR the command is too large: at most ${REQUEST_BYTES_MAX} bytes of arguments`;
+
+/** What the sessions of one thread share. */
+export interface RespShare {
+  readonly positions: ScanPositions;
+  /** For the one command that runs at a time. */
+  readonly args: Args;
+}
+
+/** An inline command, turned into a request. */
+interface Inline {
+  readonly request: Buffer;
+  /** How much of it is done with. */
+  at: number;
+}
+
+/** One client's conversation in Redis' protocol. */
+export class RespSession implements Session {
+  readonly #context: SessionContext;
+  readonly #args: Args;
+  readonly #client: Client;
+  readonly #call: Call;
+  readonly #frame = new RequestFrame();
+  #line: LineFinder | undefined;
+  #state: SessionState = 'open';
+  #discard: Discard | undefined;
+  #inline: Inline | undefined;
+  /** The view of an MGET under way. Between two calls: the input goes on with its other keys. */
+  #view: View | undefined;
+  /** How many keys it has yet to answer. */
+  #keysLeft = 0;
+
+  constructor(context: SessionContext, share: RespShare, id: number) {
+    this.#context = context;
+    this.#args = share.args;
+    this.#client = { id, name: '', resp: 2, isEnding: false };
+    this.#call = { context, client: this.#client, positions: share.positions, args: share.args };
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  receive(input: Buffer, start: number, end: number, reply: Reply): number {
+    let at = start;
+    while (at < end && this.#state === 'open' && !reply.isFull) {
+      const isRequest = this.#isInRequest() || input[at] === STAR;
+      const next =
+        this.#inline !== undefined
+          ? this.#runInline(this.#inline, at, reply)
+          : isRequest
+            ? this.#step(input, at, end, reply)
+            : this.#readLine(input, at, end, reply);
+      if (next === at) break;
+      at = next;
+    }
+    return at - start;
+  }
+
+  close(): void {
+    this.#view?.release();
+    this.#view = undefined;
+    this.#state = 'close';
+  }
+
+  #isInRequest(): boolean {
+    return this.#discard !== undefined || this.#view !== undefined;
+  }
+
+  /**
+   * Takes an inline command. Its line feed stays in the input until it is answered, as nothing
+   * calls `receive` for input that is used up.
+   */
+  #readLine(input: Buffer, start: number, end: number, reply: Reply): number {
+    this.#line ??= new LineFinder();
+    const line = this.#line;
+    const isWhole = line.find(input, start, end);
+    if ((isWhole ? line.next - 1 : end) - start > INLINE_BYTES_MAX) {
+      return this.#protocolError(reply, 'too big inline request', start);
+    }
+    if (!isWhole) return start;
+    const request = requestOfLine(input, start, line.textEnd);
+    if (request === undefined) {
+      return this.#protocolError(reply, 'unbalanced quotes in request', start);
+    }
+    this.#inline = { request, at: 0 };
+    return this.#runInline(this.#inline, line.next - 1, reply);
+  }
+
+  /** @param lineFeed Where the line feed is that ends the command. */
+  #runInline(inline: Inline, lineFeed: number, reply: Reply): number {
+    const { request } = inline;
+    while (inline.at < request.length && this.#state === 'open' && !reply.isFull) {
+      inline.at = this.#step(request, inline.at, request.length, reply);
+    }
+    if (inline.at < request.length) return lineFeed;
+    this.#inline = undefined;
+    return lineFeed + 1;
+  }
+
+  /** Goes on with the request that is under way, or begins one. */
+  #step(input: Buffer, start: number, end: number, reply: Reply): number {
+    if (this.#discard !== undefined) return this.#skip(this.#discard, input, start, end, reply);
+    if (this.#view !== undefined) return this.#goOn(this.#view, input, start, end, reply);
+    return this.#begin(input, start, end, reply);
+  }
+
+  #begin(input: Buffer, start: number, end: number, reply: Reply): number {
+    const frame = this.#frame;
+    const presence = frame.readHead(input, start, end);
+    if (presence === 'broken') return this.#protocolError(reply, frame.fault, start);
+    if (presence === 'partial') return start;
+    if (frame.argc <= 0) return frame.next;
+    if (isGetHead(input, start)) return this.#serve(GET, input, start, end, reply);
+    const nameEnd = frame.nameStart + Math.min(frame.nameBytes, NAME_BYTES_MAX);
+    const asked = input.toString('latin1', frame.nameStart, nameEnd);
+    const name = asked.toLowerCase();
+    const command = COMMANDS.get(name);
+    if (command !== undefined && fitsArity(command.arity, frame.argc)) {
+      return this.#serve(command, input, start, end, reply);
+    }
+    if (HTTP_WORDS.has(name)) {
+      this.#state = 'reset';
+      return frame.nameStart;
+    }
+    this.#refuse(name, asked, command);
+    return frame.nameStart;
+  }
+
+  /** Has the request go by that has this name, and finds out what to say then. */
+  #refuse(name: string, asked: string, command: Command | undefined): void {
+    const { argc, nameBytes } = this.#frame;
+    const { counters } = this.#context;
+    const write = writeNamed(name);
+    const isKnown = command !== undefined || write !== undefined;
+    let error = `ERR unknown command '${upToNul(asked)}', with args beginning with: `;
+    if (write !== undefined && fitsArity(write.arity, argc)) {
+      for (const counter of write.counters) counters[counter]++;
+      this.#context.onRefusedWrite?.(write.name);
+      error = READ_ONLY;
+    } else {
+      counters.protocol_errors++;
+      if (isKnown) error = wrongArity(name);
+    }
+    this.#discard = new Discard(error, argc - 1, nameBytes + 2, !isKnown);
+  }
+
+  #skip(discard: Discard, input: Buffer, start: number, end: number, reply: Reply): number {
+    const presence = discard.read(input, start, end);
+    if (presence === 'broken') return this.#protocolError(reply, discard.fault, discard.next);
+    if (presence === 'whole') {
+      this.#discard = undefined;
+      appendError(reply, discard.error);
+    }
+    return discard.next;
+  }
+
+  /** Runs a command once all of it has come. */
+  #serve(command: Command, input: Buffer, start: number, end: number, reply: Reply): number {
+    const frame = this.#frame;
+    const presence = frame.readArgs(input, start, end);
+    if (presence === 'partial') return start;
+    if (presence === 'broken') return this.#protocolError(reply, frame.fault, start);
+    frame.finish();
+    if (presence === 'large') {
+      this.#context.counters.protocol_errors++;
+      this.#discard = new Discard(TOO_LARGE, frame.argsLeft, 0, false);
+      return frame.next;
+    }
+    const { next } = frame;
+    this.#args.begin(input, frame.nameStart + frame.nameBytes + 2, end, frame.argc - 1);
+    if (command === GET) {
+      this.#get(reply);
+    } else if (command === MGET) {
+      return this.#mget(reply);
+    } else {
+      command.run(this.#call, reply);
+      if (this.#client.isEnding) this.#state = 'close';
+    }
+    return next;
+  }
+
+  #get(reply: Reply): void {
+    const { counters, handler } = this.#context;
+    const args = this.#args;
+    args.advance();
+    const view = handler.view();
+    try {
+      const entry = view.get(args.input, args.start, args.end);
+      counters.cmd_get++;
+      if (entry === undefined) {
+        counters.get_misses++;
+        appendNull(reply, this.#client.resp);
+      } else {
+        counters.get_hits++;
+        appendValue(reply, entry);
+      }
+    } finally {
+      view.release();
+    }
+  }
+
+  #mget(reply: Reply): number {
+    const args = this.#args;
+    appendArray(reply, args.left);
+    const view = this.#context.handler.view();
+    // Kept from the start: if the storage throws, `close` still lets go of it.
+    this.#view = view;
+    return this.#answerKeys(view, reply);
+  }
+
+  /** Goes on, on the same view, where a full reply made an MGET stop. */
+  #goOn(view: View, input: Buffer, start: number, end: number, reply: Reply): number {
+    this.#args.begin(input, start, end, this.#keysLeft);
+    return this.#answerKeys(view, reply);
+  }
+
+  /** @returns Where the first key is that is not answered; behind the last when all are. */
+  #answerKeys(view: View, reply: Reply): number {
+    const args = this.#args;
+    let hits = 0;
+    let misses = 0;
+    while (!reply.isFull && args.advance()) {
+      const entry = view.get(args.input, args.start, args.end);
+      if (entry === undefined) {
+        misses++;
+        appendNull(reply, this.#client.resp);
+      } else {
+        hits++;
+        appendValue(reply, entry);
+      }
+    }
+    const { counters } = this.#context;
+    counters.cmd_get += hits + misses;
+    counters.get_hits += hits;
+    counters.get_misses += misses;
+    this.#keysLeft = args.left;
+    if (args.left === 0) {
+      this.#view = undefined;
+      view.release();
+    }
+    return args.at;
+  }
+
+  /** Ends the connection: there is no telling where the next request begins. */
+  #protocolError(reply: Reply, fault: string, at: number): number {
+    this.#context.counters.protocol_errors++;
+    appendError(reply, `ERR Protocol error: ${fault}`);
+    this.#state = 'close';
+    return at;
+  }
+}
+
+/** Whether the request at `start`, whose head is there, is a GET with one key. */
+function isGetHead(input: Buffer, start: number): boolean {
+  for (let i = 0; i < GET_HEAD.length; i++) {
+    if ((input[start + i] | GET_CASE[i]) !== GET_HEAD[i]) return false;
+  }
+  return true;
+}

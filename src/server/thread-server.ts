@@ -1,0 +1,242 @@
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Handler } from '../handler/handler.ts';
+import type { Logger } from '../log.ts';
+import { type Counters, countersOf, resetCounters, sumCounters } from '../protocol/counters.ts';
+import { LoginSession } from '../protocol/login.ts';
+import type {
+  ConnectionFacts,
+  Protocol,
+  ServerFacts,
+  Session,
+  SessionContext,
+} from '../protocol/protocol.ts';
+import { Reply } from '../protocol/reply.ts';
+import {
+  type AccessOptions,
+  type Authenticate,
+  createAllowList,
+  isListed,
+  loadTls,
+  loadUsers,
+} from './access.ts';
+import { type Address, formatAddress } from './address.ts';
+import { Connection, type ConnectionShare } from './connection.ts';
+import { BufferBudget, type Limits } from './limits.ts';
+import { type ListenTarget, listen } from './listener.ts';
+import { RefusalLog } from './refusal-log.ts';
+import type { Server } from './server.ts';
+
+/** Bytes that one read takes at most. */
+const READ_BYTES = 64 * 1024;
+
+/** What memcached says to a connection above its limit. */
+const TOO_MANY = 'ERROR Too many open connections\r\n';
+
+/** How often idle connections are looked for, and the clock for it is set. */
+const SWEEP_INTERVAL_MS = 1_000;
+
+/** How long a client may take for the TLS handshake. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** How long `close` waits for clients to read their replies. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** Everything that one thread serves with. */
+export interface ServerParts {
+  readonly handler: Handler;
+  readonly protocol: Protocol;
+  readonly counterMemory: SharedArrayBuffer;
+  readonly thread: number;
+  readonly facts: ServerFacts;
+  readonly limits: Limits;
+  readonly access: AccessOptions;
+  /** Answer refused writes with an error. */
+  readonly loudRefusals: boolean;
+  /** What the command `shutdown` does; undefined: nobody may. */
+  readonly shutdown: (() => void) | undefined;
+  readonly logger: Logger;
+}
+
+function faultOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Serves in the thread that it is made in. */
+export class ThreadServer implements Server {
+  readonly #server: net.Server;
+  readonly #parts: ServerParts;
+  #authenticate: Authenticate | undefined;
+  readonly #connections = new Set<Connection>();
+  /** What TLS runs over: there from before the handshake. */
+  readonly #encrypted = new Set<net.Socket>();
+  readonly #context: SessionContext;
+  readonly #share: ConnectionShare;
+  readonly #allowList: net.BlockList;
+  readonly #refusals: RefusalLog;
+  #listenAddress = '';
+  #sweep: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: ServerParts) {
+    const counters: Counters = countersOf(parts.counterMemory, parts.thread);
+    const { access, limits, facts } = parts;
+    this.#parts = parts;
+    this.#authenticate = access.userFile === undefined ? undefined : loadUsers(access.userFile);
+    this.#allowList = createAllowList(access.allow);
+    this.#share = {
+      reply: new Reply(),
+      counters,
+      readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      limits,
+      budget: new BufferBudget(limits.bufferedBytesMax / facts.threads),
+      nowMs: performance.now(),
+      onClose: (connection) => {
+        counters.curr_connections--;
+        this.#connections.delete(connection);
+      },
+      onFault: (error) => parts.logger.error(`a request failed: ${faultOf(error)}`),
+    };
+    this.#refusals = new RefusalLog(parts.logger);
+    this.#context = {
+      handler: parts.handler,
+      counters,
+      sumCounters: () => sumCounters(parts.counterMemory),
+      resetCounters: () => resetCounters(parts.counterMemory),
+      connections: () => this.#describeConnections(),
+      loudRefusals: parts.loudRefusals,
+      ...(parts.shutdown === undefined ? {} : { shutdown: parts.shutdown }),
+      facts,
+    };
+    this.#server = this.#createServer();
+  }
+
+  /**
+   * Reads certificates and users again, for connections to come.
+   *
+   * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID; what was in use stays.
+   */
+  reload(): void {
+    const { access } = this.#parts;
+    if (access.userFile !== undefined) this.#authenticate = loadUsers(access.userFile);
+    if (access.tls !== undefined)
+      (this.#server as tls.Server).setSecureContext(loadTls(access.tls));
+  }
+
+  /** For threads that listen together: see `ListenTarget`. */
+  async listenOn(target: ListenTarget): Promise<Address | undefined> {
+    this.#sweep ??= setInterval(() => this.#sweepIdle(), SWEEP_INTERVAL_MS);
+    const address = await listen(this.#server, target, this.#parts.access.unixMode);
+    if (address !== undefined) this.#listenAddress = formatAddress(address);
+    return address;
+  }
+
+  async listen(address: Address): Promise<Address> {
+    return (await this.listenOn({ address, reusePort: false }))!;
+  }
+
+  /** The descriptor that is listened on; Node documents no way to ask for it. */
+  get descriptor(): number | undefined {
+    return (this.#server as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  }
+
+  close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const isClosed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const connection of this.#connections) connection.end();
+    const cut = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+      for (const socket of this.#encrypted) socket.destroy();
+    }, graceMs);
+    await isClosed;
+    clearTimeout(cut);
+    clearInterval(this.#sweep);
+  }
+
+  /** Half-open: a client may end its side and still wait for the answers. */
+  #createServer(): net.Server {
+    const { access } = this.#parts;
+    const options = { allowHalfOpen: true, pauseOnConnect: true };
+    const accept = (socket: net.Socket): void => this.#accept(socket);
+    if (access.tls === undefined) return net.createServer(options, accept);
+    const server = tls.createServer({
+      ...options,
+      ...loadTls(access.tls),
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    });
+    server.prependListener('connection', (socket) => {
+      this.#encrypted.add(socket);
+      socket.once('close', () => this.#encrypted.delete(socket));
+      // Refused before it costs a handshake. Those in one count too, or there were no limit on them.
+      const isOneTooMany = this.#encrypted.size > this.#share.limits.connectionsMax;
+      if (isOneTooMany) this.#share.counters.rejected_connections++;
+      if (isOneTooMany || !this.#isAllowed(socket)) socket.destroy();
+    });
+    server.on('secureConnection', accept);
+    // A client that cannot speak TLS, or whose certificate is not accepted, is its own fault.
+    server.on('tlsClientError', (_, socket) => socket.destroy());
+    return server;
+  }
+
+  #isAllowed(socket: net.Socket): boolean {
+    if (this.#parts.access.allow.length === 0) return true;
+    const at = this.#server.address();
+    // A UNIX socket has no addresses: its file's mode says who may connect.
+    if (at === null || typeof at === 'string') return true;
+    const { remoteAddress } = socket;
+    return remoteAddress !== undefined && isListed(this.#allowList, remoteAddress);
+  }
+
+  #accept(socket: net.Socket): void {
+    const { counters, limits } = this.#share;
+    counters.total_connections++;
+    if (!this.#isAllowed(socket)) {
+      counters.rejected_connections++;
+      socket.destroy();
+      return;
+    }
+    if (this.#context.sumCounters().curr_connections >= limits.connectionsMax) {
+      counters.rejected_connections++;
+      socket.on('error', () => {});
+      socket.end(TOO_MANY, () => socket.destroy());
+      return;
+    }
+    counters.curr_connections++;
+    const context = {
+      ...this.#context,
+      onRefusedWrite: (command: string) =>
+        this.#refusals.report(connection.client, command, this.#share.nowMs),
+    };
+    const connection = new Connection(socket, this.#createSession(context), this.#share);
+    this.#connections.add(connection);
+  }
+
+  #createSession(context: SessionContext): Session {
+    const { protocol } = this.#parts;
+    const authenticate = this.#authenticate;
+    if (authenticate === undefined) return protocol.createSession(context);
+    return new LoginSession(protocol, context, authenticate);
+  }
+
+  *#describeConnections(): Iterable<ConnectionFacts> {
+    let id = 0;
+    for (const connection of this.#connections) {
+      id++;
+      yield { id, listenAddress: this.#listenAddress, ...connection.describe() };
+    }
+  }
+
+  #sweepIdle(): void {
+    // The clock is set last: who was active since the last sweep has been idle for no time at all.
+    if (this.#share.limits.idleTimeoutMs !== 0) {
+      for (const connection of this.#connections) connection.closeIfIdle();
+    }
+    this.#share.nowMs = performance.now();
+  }
+}

@@ -1,0 +1,75 @@
+import { GoromdbError } from '../../errors.ts';
+import { readBtree } from './bdb-btree.ts';
+import { readHash } from './bdb-hash.ts';
+import { type BdbMeta, readBdbDatabase, readBdbHeader } from './bdb-header.ts';
+import { NameCollector, printable } from './bdb-names.ts';
+import { BdbPages } from './bdb-pages.ts';
+import { PageFile } from './page-file.ts';
+import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
+
+/**
+ * Reads btree and hash files of Berkeley DB 4 and 5 in either byte order, with checksums or
+ * without. Serves the only database of a file, or the named one of `options.bucket`; of duplicates
+ * the first, as DB->get does. Refuses what is encrypted, compressed, partitioned, or of another
+ * access method.
+ */
+export const bdbScanner: Scanner = {
+  format: 'bdb',
+  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
+    if (options.gzipped) {
+      throw unsupported(input, 'expected a plain Berkeley DB file; found one wrapped in gzip');
+    }
+    const meta = readBdbHeader(input);
+    const file = new PageFile(input, meta.pageBytes, options.onProgress);
+    const pages = new BdbPages(file, meta);
+    if (meta.databases) {
+      readNamed(input, pages, meta, options.bucket, sink);
+    } else if (options.bucket === undefined) {
+      readDatabase(pages, meta, sink);
+    } else {
+      throw unsupported(
+        input,
+        `expected a database named ${printable(options.bucket)}; found a file of one without name`,
+      );
+    }
+    options.onProgress?.(input.size);
+  },
+};
+
+/** The main database of a file with named ones holds nothing but their names. */
+function readNamed(
+  input: ScanInput,
+  pages: BdbPages,
+  main: BdbMeta,
+  bucket: string | undefined,
+  sink: RecordSink,
+): void {
+  const names = new NameCollector(bucket);
+  readDatabase(pages, main, names);
+  if (names.wrongBytes !== undefined) {
+    throw pages.corrupt(main.page, 0, 'names with page numbers of 4 bytes', [
+      `one of ${names.wrongBytes}`,
+    ]);
+  }
+  if (names.found !== undefined) {
+    const bytes = pages.fetchMeta(names.found, { page: main.page, at: 0 });
+    readDatabase(pages, readBdbDatabase(input, bytes, names.found, main), sink);
+    return;
+  }
+  const others = names.count === 0 ? 'no database' : `the databases ${names.list()}`;
+  throw unsupported(
+    input,
+    bucket === undefined
+      ? `expected records; found ${others}; choose one with -bucket`
+      : `expected a database named ${printable(bucket)}; found ${others}`,
+  );
+}
+
+function readDatabase(pages: BdbPages, meta: BdbMeta, sink: RecordSink): void {
+  if (meta.method === 'btree') readBtree(pages, meta, sink);
+  else readHash(pages, meta, sink);
+}
+
+function unsupported(input: ScanInput, text: string): GoromdbError {
+  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
+}

@@ -1,0 +1,67 @@
+require 'dalli'
+require 'digest'
+require 'json'
+
+VALUES = %w[plain empty large unicode binary none].freeze
+MANY = (0..99).map { |at| "k#{at}" }.freeze
+LONG = 'x' * 300_000
+
+# Raw: the values are those of any program, and not Ruby's. No retries: one bad answer shows.
+options = { raw: true, socket_max_failures: 0, socket_timeout: 5, down_retry_delay: 60 }
+client = Dalli::Client.new("127.0.0.1:#{ARGV[0]}", options)
+
+def sum(value)
+  value && Digest::MD5.hexdigest(value)
+end
+
+def attempt
+  yield
+rescue StandardError => e
+  "#{e.class}: #{e.message}"
+end
+
+# Tries a write, then reads on the same client.
+writes = []
+write = lambda do |name, &call|
+  answer = attempt(&call)
+  writes << { name: name, answer: answer, after: attempt { sum(client.get('plain')) } }
+end
+
+found = {
+  values: VALUES.to_h { |key| [key, sum(client.get(key))] },
+  many: client.get_multi(*MANY).transform_values { |value| sum(value) },
+  gets: client.get_cas('plain').first,
+  gets_miss: client.get_cas('none').first,
+  gets_many: client.get_multi_cas('plain', 'none', 'empty').keys.sort,
+  gat: client.gat('plain', 60),
+  version: client.version.values.first
+}
+before = client.stats.values.first
+cas = client.get_cas('plain').last
+
+%i[set add replace append prepend].each do |verb|
+  write.call(verb) { client.send(verb, 'plain', 'other') }
+end
+write.call('long set') { client.set('plain', LONG) }
+write.call('set with cas') { client.set_cas('plain', 'other', cas) }
+write.call('replace with cas') { client.replace_cas('plain', 'other', cas) }
+write.call('cas') { client.cas('plain') { 'other' } }
+write.call('delete') { client.delete('plain') }
+write.call('delete with cas') { client.delete_cas('plain', cas) }
+write.call('incr') { client.incr('plain') }
+write.call('decr') { client.decr('plain') }
+write.call('touch') { client.touch('plain', 60) }
+# What is called in this block is sent with the commands that are answered only when they fail.
+%i[set add replace append prepend].each do |verb|
+  write.call("quiet #{verb}") { client.multi { client.send(verb, 'plain', 'other') } }
+end
+write.call('quiet delete') { client.multi { client.delete('plain') } }
+write.call('quiet incr') { client.multi { client.incr('plain') } }
+write.call('flush') { client.flush }
+
+after = client.stats.values.first
+found[:writes] = writes
+found[:items] = after['curr_items']
+found[:reconnects] = after['total_connections'].to_i - before['total_connections'].to_i
+client.close
+puts JSON.generate(found)

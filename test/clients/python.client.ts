@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import {
+  answersOf,
+  each,
+  expectRightValues,
+  ITEMS,
+  PROTOCOL_VERSION,
+  program,
+  requirePackages,
+  runProgram,
+  Served,
+} from './harness.ts';
+
+const STORES = ['set', 'add', 'replace', 'append', 'prepend', 'long set'];
+const PYTHON = '/usr/bin/python3';
+
+function quiet(names: readonly string[]): string[] {
+  return names.map((name) => `noreply ${name}`);
+}
+
+test('pymemcache reads every kind of value and survives refused writes', async () => {
+  requirePackages('python3', 'python3-pymemcache');
+  const served = await Served.start();
+  const results = await runProgram(PYTHON, ['-B', program('use-pymemcache.py'), `${served.port}`]);
+  expectRightValues(results);
+  expect(results).toMatchObject({
+    gets: ['value', expect.stringMatching(/^\d+$/)],
+    gets_miss: [null, null],
+    gets_many: ['empty', 'plain'],
+    version: PROTOCOL_VERSION,
+    items: ITEMS,
+    reconnects: 0,
+  });
+  expect(answersOf(results)).toEqual({
+    ...each([...STORES, 'delete', 'touch'], false),
+    ...each(['incr', 'decr', ...quiet(['incr', 'decr'])], null),
+    set_many: ['plain', 'new'],
+    'noreply set_many': [],
+    delete_many: true,
+    ...each(quiet([...STORES, 'cas', 'delete', 'touch', 'delete_many', 'flush_all']), true),
+    // It knows this reply to other stores only, and makes a new connection. The two replies that
+    // it knows would have a caller who tries until it succeeds try forever.
+    cas: "MemcacheUnknownError: b'NOT_STORED'",
+    flush_all: "MemcacheClientError: b'flush_all not allowed'",
+  });
+  expect(await served.connectionsMade()).toBe(3);
+});
+
+test.each(['text', 'binary'])(
+  'pylibmc reads and survives refused writes (%s)',
+  async (protocol) => {
+    requirePackages('python3', 'python3-pylibmc');
+    const served = await Served.start();
+    const args = ['-B', program('use-pylibmc.py'), `${served.port}`, protocol];
+    const results = await runProgram(PYTHON, args);
+    expectRightValues(results);
+    expect(results).toMatchObject({
+      gets: ['value', expect.any(Number)],
+      gets_miss: [null, null],
+      version: PROTOCOL_VERSION,
+      items: ITEMS,
+      reconnects: 0,
+    });
+    const notAllowed = expect.stringMatching(/^SomeErrors: .* flush_all not allowed/);
+    expect(answersOf(results)).toEqual({
+      ...each([...STORES, 'delete', 'touch', 'delete_multi'], false),
+      ...each(quiet([...STORES, 'delete']), true),
+      ...each(['set_multi', 'add_multi'], ['plain', 'new']),
+      'noreply set_multi': [],
+      // 14: not stored.
+      cas: 'Error: error 14 from memcached_cas(plain)',
+      ...each(['incr', 'decr'], 'NotFound: 1 keys not found'),
+      incr_multi: 'NotFound: 2 keys not found',
+      // Without an answer there is no number; the library leaves what it had.
+      'noreply incr': expect.any(Number),
+      // In the binary protocol the library takes any answer to a flush for success.
+      flush_all: protocol === 'binary' ? true : notAllowed,
+    });
+    expect(await served.connectionsMade()).toBe(1);
+  },
+);
+
+test('python-memcache reads every kind of value and survives refused writes', async () => {
+  requirePackages('python3', 'python3-memcache');
+  const served = await Served.start();
+  const results = await runProgram(PYTHON, [
+    '-B',
+    program('use-python-memcache.py'),
+    `${served.port}`,
+  ]);
+  expectRightValues(results);
+  expect(results).toMatchObject({
+    gets: 'value',
+    gets_miss: null,
+    version: PROTOCOL_VERSION,
+    items: ITEMS,
+    reconnects: 0,
+  });
+  expect(answersOf(results)).toEqual({
+    ...each([...STORES, 'cas'], false),
+    ...each(quiet([...STORES, 'cas']), true),
+    ...each(['incr', 'decr', ...quiet(['incr', 'decr'])], null),
+    set_multi: ['plain', 'new'],
+    'noreply set_multi': [],
+    touch: 0,
+    // To this client a key that was not there is as good as deleted.
+    ...each(['delete', 'delete_multi', ...quiet(['touch', 'delete', 'delete_multi'])], 1),
+    flush_all: null,
+  });
+  expect(await served.connectionsMade()).toBe(1);
+});

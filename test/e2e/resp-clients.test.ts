@@ -1,0 +1,115 @@
+import { Redis } from 'ioredis';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createSimpleHandler } from '../../src/handler/simple.ts';
+import { respProtocol } from '../../src/protocol/resp/resp.ts';
+import { parseAddress } from '../../src/server/address.ts';
+import { createServer } from '../../src/server/create-server.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { tableOf } from '../support/storages.ts';
+
+const RECORDS: Readonly<Record<string, Buffer>> = {
+  plain: Buffer.from('value'),
+  empty: Buffer.alloc(0),
+  unicode: Buffer.from('Grüße, 世界'),
+  'key with spaces': Buffer.from('\r\n$-1\r\n'),
+  large: Buffer.alloc(3_000_000, 'x'),
+};
+
+const READ_ONLY = "READONLY You can't write against a read only replica.";
+
+async function serve(storage: Storage): Promise<Served> {
+  const handler = createSimpleHandler(storage);
+  const server = createServer({ handler, protocol: respProtocol });
+  onTestFinished(() => server.close());
+  const address = await server.listen(parseAddress('127.0.0.1:0'));
+  if (address.kind !== 'tcp') throw new Error('expected a TCP address');
+  return { port: address.port, swap: (next) => handler.swap(next) };
+}
+
+interface Served {
+  readonly port: number;
+  swap(next: Storage): void;
+}
+
+/** A client that asks once: an answer that it takes badly, or none, ends the test. */
+function connect(port: number): Redis {
+  const client = new Redis({
+    port,
+    connectionName: 'a-test',
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  onTestFinished(() => client.disconnect());
+  return client;
+}
+
+describe('the client ioredis', () => {
+  test('reads every kind of value', async () => {
+    const { port } = await serve(tableOf(Object.entries(RECORDS)));
+    const client = connect(port);
+    for (const [key, value] of Object.entries(RECORDS)) {
+      expect((await client.getBuffer(key))?.equals(value)).toBe(true);
+      expect(await client.strlen(key)).toBe(value.length);
+    }
+    expect(await client.get('none')).toBeNull();
+    expect(await client.mget('plain', 'none', 'unicode')).toEqual(['value', null, 'Grüße, 世界']);
+    expect(await client.exists('plain', 'none', 'empty')).toBe(2);
+    expect(await client.type('plain')).toBe('string');
+    expect(await client.ttl('plain')).toBe(-1);
+    expect(await client.getrange('plain', 1, 3)).toBe('alu');
+    expect(await client.dbsize()).toBe(5);
+    expect(await client.client('GETNAME')).toBe('a-test');
+    expect(await client.info('keyspace')).toContain('db0:keys=5,');
+    expect(await client.config('GET', 'maxmemory')).toEqual(['maxmemory', '0']);
+    expect(await client.quit()).toBe('OK');
+  });
+
+  test('sends pipelines', async () => {
+    const { port } = await serve(tableOf(Object.entries(RECORDS)));
+    const pipeline = connect(port).pipeline();
+    for (let i = 0; i < 2_000; i++) pipeline.get(i % 3 === 0 ? 'none' : 'plain');
+    const results = await pipeline.exec();
+    expect(results).toEqual(
+      Array.from({ length: 2_000 }, (_, i) => [null, i % 3 === 0 ? null : 'value']),
+    );
+  });
+
+  test('scans all keys, and asks for many at once, while the data is swapped', async () => {
+    const keys = Array.from({ length: 20_000 }, (_, at) => `key:${at}`);
+    const generation = (number: number): Storage =>
+      tableOf(
+        keys.map((key) => [key, `${number} of ${key}`]),
+        false,
+        number,
+      );
+    const { port, swap } = await serve(generation(1));
+    const client = connect(port);
+    const scanned = new Set<string>();
+    let pages = 0;
+    for await (const page of client.scanStream({ count: 500 })) {
+      for (const key of page as readonly string[]) scanned.add(key);
+      if (++pages === 20) swap(generation(2));
+    }
+    expect(scanned.size).toBe(20_000);
+    const asked = client.mget(keys);
+    swap(generation(3));
+    const values = await asked;
+    const [number] = values[0]!.split(' ');
+    expect(values).toEqual(keys.map((key) => `${number} of ${key}`));
+  });
+
+  test('survives refused commands on one connection', async () => {
+    const { port } = await serve(tableOf(Object.entries(RECORDS)));
+    const client = connect(port);
+    const id = await client.client('ID');
+    await expect(client.set('plain', 'other')).rejects.toThrow(READ_ONLY);
+    await expect(client.set('plain', 'x'.repeat(3_000_000))).rejects.toThrow(READ_ONLY);
+    await expect(client.del('plain')).rejects.toThrow(READ_ONLY);
+    await expect(client.hset('plain', 'field', 'other')).rejects.toThrow(READ_ONLY);
+    await expect(client.flushall()).rejects.toThrow(READ_ONLY);
+    await expect(client.multi().get('plain').exec()).rejects.toThrow();
+    await expect(client.hget('plain', 'field')).rejects.toThrow("ERR unknown command 'hget'");
+    expect(await client.get('plain')).toBe('value');
+    expect(await client.client('ID')).toBe(id);
+  });
+});

@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { createSimpleHandler } from '../../../src/handler/simple.ts';
+import {
+  countersOf,
+  createCounterMemory,
+  resetCounters,
+  sumCounters,
+} from '../../../src/protocol/counters.ts';
+import { Conversation, play, playAllWays } from '../../support/session.ts';
+import { MapStorage, type TestRecord, tableOf } from '../../support/storages.ts';
+
+const RECORDS: readonly TestRecord[] = [
+  ['a', 'of a'],
+  ['b', 'of b'],
+];
+
+/** The lines of a stats reply, by name; each must have the form of one. */
+function statsIn(output: string): ReadonlyMap<string, string> {
+  const lines = output.split('\r\n');
+  expect(lines.slice(-2)).toEqual(['END', '']);
+  return new Map(
+    lines.slice(0, -2).map((line): [string, string] => {
+      const [, name, value] = /^STAT (\S+) (\S+)$/.exec(line)!;
+      return [name, value];
+    }),
+  );
+}
+
+function stats(argument: string, records = RECORDS): Record<string, string> {
+  const { output, sends } = play(
+    `get a b a nope\r\ngat 0 a\r\nstats ${argument}\r\n`,
+    tableOf(records),
+  );
+  expect(sends).toBe(1);
+  return Object.fromEntries(statsIn(output.slice(output.lastIndexOf('END\r\nSTAT') + 5)));
+}
+
+describe('stats with an argument', () => {
+  it('settings tells what the server works with', () => {
+    expect(stats('settings')).toMatchObject({
+      maxconns: '100',
+      num_threads: '2',
+      cas_enabled: 'yes',
+      flush_enabled: 'no',
+      dump_enabled: 'yes',
+      shutdown_command: 'no',
+      loud_refusals: 'no',
+      read_only: 'yes',
+    });
+  });
+
+  it('settings adds what the server was started with', () => {
+    const facts = { version: '1.0.0', threads: 1, startedAt: 0, connectionsMax: 9 };
+    const { output } = play('stats settings\r\n', new MapStorage([]), {
+      facts: { ...facts, settings: { tcpport: 11211, inter: '127.0.0.1' } },
+      shutdown: () => {},
+      loudRefusals: true,
+    });
+    expect(Object.fromEntries(statsIn(output))).toMatchObject({
+      maxconns: '9',
+      tcpport: '11211',
+      inter: '127.0.0.1',
+      dump_enabled: 'no',
+      shutdown_command: 'yes',
+      loud_refusals: 'yes',
+    });
+  });
+
+  it('items tells of one class with all records', () => {
+    const items = stats('items');
+    expect(items).toMatchObject({ 'items:1:number': '2', 'items:1:evicted': '0' });
+    expect(Number(items['items:1:mem_requested'])).toBeGreaterThan(0);
+    expect(Number(items['items:1:age'])).toBeGreaterThan(0);
+    expect(play('stats items\r\n', tableOf([])).output).toBe('END\r\n');
+  });
+
+  it('slabs tells of one class with all records', () => {
+    expect(stats('slabs')).toMatchObject({
+      '1:used_chunks': '2',
+      '1:get_hits': '3',
+      '1:touch_hits': '1',
+      '1:cmd_set': '0',
+      active_slabs: '1',
+    });
+    expect(play('stats slabs\r\n', tableOf([])).output).toMatch(
+      /^STAT active_slabs 0\r\nSTAT total_malloced \d+\r\nEND\r\n$/,
+    );
+  });
+
+  it('conns tells of the connections, when the server keeps count of them', () => {
+    expect(playAllWays('stats conns\r\n').output).toBe('STAT conns_status disabled\r\nEND\r\n');
+    const connection = {
+      id: 12,
+      address: 'tcp:127.0.0.1:40530',
+      listenAddress: 'tcp:127.0.0.1:11211',
+      state: 'conn_read',
+      idleSeconds: 3,
+    } as const;
+    const { output } = play('stats conns\r\n', tableOf([]), { connections: () => [connection] });
+    expect(output).toBe(
+      'STAT 12:addr tcp:127.0.0.1:40530\r\nSTAT 12:listen_addr tcp:127.0.0.1:11211\r\n' +
+        'STAT 12:state conn_read\r\nSTAT 12:secs_since_last_cmd 3\r\nEND\r\n',
+    );
+  });
+
+  it('dataset tells what is served', () => {
+    expect(stats('dataset')).toMatchObject({
+      generation: '7',
+      keys: '2',
+      md5: 'f'.repeat(32),
+      format: 'test',
+      loaded_at: '1700000000',
+    });
+  });
+
+  it('sizes and detail are off, as memcached says it', () => {
+    const usage = 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
+    expect(playAllWays('stats sizes\r\n').output).toBe('STAT sizes_status disabled\r\nEND\r\n');
+    expect(playAllWays('stats detail\r\nstats detail x\r\n').output).toBe(usage.repeat(2));
+    expect(playAllWays('stats detail off\r\nstats detail dump x\r\n').output).toBe('OK\r\nEND\r\n');
+    expect(playAllWays('stats detail on\r\n').output).toBe(
+      'CLIENT_ERROR stats detail on not allowed\r\n',
+    );
+  });
+
+  it('is an error when it is not known', () => {
+    const input = 'stats x\r\nstats noreply\r\nstats SIZES\r\nstats cachedump 1 1\r\nstats\t\r\n';
+    expect(playAllWays(input).output).toBe('ERROR\r\n'.repeat(5));
+  });
+
+  it('ignores what stands behind it', () => {
+    expect(playAllWays('  stats  sizes  x y \r\n').output).toContain('STAT sizes_status disabled');
+  });
+});
+
+describe('stats reset', () => {
+  it('makes the counters begin again, but not those that tell how things stand', () => {
+    const conversation = new Conversation(createSimpleHandler(tableOf(RECORDS)));
+    conversation.counters.curr_connections = 5;
+    conversation.counters.total_connections = 9;
+    conversation.give(
+      Buffer.from('get a b\r\nset k 0 0 1\r\nx\r\nstats reset\r\nget a\r\nstats\r\n'),
+    );
+    const { output } = conversation.played();
+    expect(output).toContain('RESET\r\n');
+    const after = statsIn(output.slice(output.indexOf('STAT pid')));
+    expect(Object.fromEntries(after)).toMatchObject({
+      cmd_get: '1',
+      get_hits: '1',
+      cmd_set: '0',
+      refused_set: '0',
+      total_connections: '0',
+      curr_connections: '5',
+      curr_items: '2',
+    });
+  });
+
+  it('is not allowed when the server does not say how', () => {
+    const memory = createCounterMemory(1);
+    const handler = createSimpleHandler(tableOf([]));
+    const context = { counters: countersOf(memory, 0), sumCounters: () => sumCounters(memory) };
+    const conversation = new Conversation(handler, {
+      ...context,
+      resetCounters: undefined as never,
+    });
+    conversation.give(Buffer.from('stats reset\r\n'));
+    expect(conversation.played().output).toBe('CLIENT_ERROR stats reset not allowed\r\n');
+  });
+});
+
+describe('the counters', () => {
+  it('of all threads are summed since the last reset', () => {
+    const memory = createCounterMemory(3);
+    const threads = [0, 1, 2].map((thread) => countersOf(memory, thread));
+    for (const counters of threads) {
+      counters.cmd_get += 10;
+      counters.curr_connections++;
+    }
+    expect(sumCounters(memory)).toMatchObject({ cmd_get: 30, curr_connections: 3 });
+    resetCounters(memory);
+    expect(sumCounters(memory)).toMatchObject({ cmd_get: 0, curr_connections: 3 });
+    threads[1].cmd_get++;
+    threads[2].curr_connections--;
+    expect(sumCounters(memory)).toMatchObject({ cmd_get: 1, curr_connections: 2 });
+    resetCounters(memory);
+    expect(sumCounters(memory)).toMatchObject({ cmd_get: 0, curr_connections: 2 });
+    expect(threads[0].cmd_get).toBe(10);
+  });
+});

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const INSTALL = 'install memcached (Debian: apt-get install memcached)';
+const START_TRIES = 100;
+
+/** A real memcached on a port of its own. */
+export interface Memcached {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts memcached with what a read-only server cannot do turned off by its own switches: flush_all
+ * (-F) and watch (-W).
+ *
+ * @throws Error that says what to install when there is no memcached: skipping is not allowed.
+ */
+export async function startMemcached(): Promise<Memcached> {
+  const port = await freePort();
+  const options = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-m', '512', '-t', '2'];
+  // memcached refuses to run as root unless it is told for whom.
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
+  const child = spawn('memcached', [...options, ...user, '-F', '-W'], { stdio: 'ignore' });
+  const failure = new Promise<never>((_, reject) => {
+    child.once('error', () => reject(new Error(INSTALL)));
+    child.once('exit', (code) => reject(new Error(`memcached ended with status ${code}`)));
+  });
+  failure.catch(() => {});
+  await Promise.race([failure, isListening(port)]);
+  return {
+    port,
+    stop: async () => {
+      if (child.exitCode !== null) return;
+      const exit = once(child, 'exit');
+      child.kill();
+      await exit;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function isListening(port: number): Promise<void> {
+  for (let tries = 0; tries < START_TRIES; tries++) {
+    const socket = net.connect(port, '127.0.0.1');
+    const isOpen = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (isOpen) return;
+    await sleep(50);
+  }
+  throw new Error(`memcached does not listen on port ${port}`);
+}

@@ -1,0 +1,191 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished } from 'vitest';
+import type { Address } from '../../src/server/address.ts';
+import { drop } from './drop.ts';
+import { temporaryFolder } from './folder.ts';
+import { type Exchange, GoodClient } from './good-client.ts';
+import { GoromdbProcess } from './goromdb-process.ts';
+import { RawClient } from './raw-client.ts';
+import { type Vitals, vitalsOf } from './vitals.ts';
+
+const MIB = 1024 * 1024;
+
+/** The good client and the one that watches. */
+const OWN_CONNECTIONS = 2;
+
+/** No answer may take longer: a sign of life, not a measure of speed. */
+const ANSWER_MS_MAX = 5_000;
+
+/** How long what an attack took may take to come back. */
+const RECOVERY_MS = 10_000;
+
+/**
+ * A heap of JavaScript is never quite back where it was, and V8 lets tens of MiB of buffers that
+ * nobody needs lie until it has to do something. The attacks on memory would take far more than that.
+ */
+const LASTING_BYTES_MAX = 128 * MIB;
+
+/** How many connections are begun at once: the kernel keeps few that nobody has accepted. */
+const CONNECTING_MAX = 200;
+
+const LARGE_BYTES = MIB;
+
+const RECORDS: Readonly<Record<string, string>> = {
+  plain: 'value',
+  empty: '',
+  // Not so large that a reply lends it instead of copying it.
+  middle: 'm'.repeat(10_000),
+  large: 'l'.repeat(LARGE_BYTES),
+};
+
+/** A hit as it is answered. */
+export function block(key: string): string {
+  return `VALUE ${key} 0 ${RECORDS[key].length}\r\n${RECORDS[key]}\r\n`;
+}
+
+const EXCHANGES: readonly Exchange[] = [
+  { request: 'get plain\r\n', answer: `${block('plain')}END\r\n` },
+  {
+    request: 'get middle none empty plain\r\n',
+    answer: `${block('middle')}${block('empty')}${block('plain')}END\r\n`,
+  },
+  { request: 'get none\r\n', answer: 'END\r\n' },
+];
+
+const pem = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+
+/** Flags that make the server speak TLS only. */
+export const TLS_FLAGS = ['-tls-cert', pem('server.pem'), '-tls-key', pem('server.key')];
+
+/** A server in a process of its own, for clients that mean no good. */
+export class Victim {
+  readonly address: Address;
+  readonly #process: GoromdbProcess;
+  readonly #tls: ConnectionOptions | undefined;
+  readonly #watcher: RawClient;
+  readonly #attackers = new Set<net.Socket>();
+
+  private constructor(
+    address: Address,
+    goromdb: GoromdbProcess,
+    options: ConnectionOptions | undefined,
+    watcher: RawClient,
+  ) {
+    this.address = address;
+    this.#process = goromdb;
+    this.#tls = options;
+    this.#watcher = watcher;
+  }
+
+  static async start(...flags: readonly string[]): Promise<Victim> {
+    const file = join(temporaryFolder(), 'data.json');
+    drop(file, JSON.stringify(RECORDS));
+    const goromdb = new GoromdbProcess(['-file', file, '-addr', '127.0.0.1:0', ...flags]);
+    const address = await goromdb.address();
+    await goromdb.says(/ serves from /);
+    const ca = readFileSync(pem('ca.pem'));
+    const options = flags.includes('-tls-cert') ? { ca, servername: 'localhost' } : undefined;
+    const watcher = await RawClient.connect(address, options);
+    const victim = new Victim(address, goromdb, options, watcher);
+    onTestFinished(() => victim.#resetAttackers());
+    return victim;
+  }
+
+  /** A connection that does nothing by itself: it does not read either. Without TLS in any case. */
+  async attacker(): Promise<net.Socket> {
+    const { address } = this;
+    if (address.kind !== 'tcp') throw new Error('expected a TCP address');
+    const options = { port: address.port, host: '127.0.0.1', allowHalfOpen: true };
+    const socket = net.connect(options);
+    this.#attackers.add(socket);
+    // To be cut off is what it is here for.
+    socket.on('error', () => {});
+    socket.once('close', () => this.#attackers.delete(socket));
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  async attackers(count: number): Promise<net.Socket[]> {
+    const sockets: net.Socket[] = [];
+    while (sockets.length < count) {
+      const more = Math.min(CONNECTING_MAX, count - sockets.length);
+      sockets.push(...(await Promise.all(Array.from({ length: more }, () => this.attacker()))));
+    }
+    return sockets;
+  }
+
+  async stats(): Promise<Record<string, string>> {
+    const text = await this.#watcher.ask('stats\r\n', 'END\r\n');
+    return Object.fromEntries(
+      [...text.matchAll(/^STAT (\S+) (.*)\r$/gm)].map(([, name, value]) => [name, value]),
+    );
+  }
+
+  /** Waits until so many connections of attackers are open, as far as the server knows. */
+  async hasAttackers(count: number, timeout = RECOVERY_MS): Promise<void> {
+    const open = async (): Promise<number> => Number((await this.stats()).curr_connections);
+    await expect.poll(open, { timeout, interval: 20 }).toBe(OWN_CONNECTIONS + count);
+  }
+
+  /**
+   * Attacks the server while a good client uses it. Then the attackers go, and all must be as it was
+   * before: connections, descriptors, memory. A client that comes then is served.
+   *
+   * @param peakBytesMax How far memory may rise while the attack lasts.
+   */
+  async endures(peakBytesMax: number, attack: () => Promise<void>): Promise<void> {
+    const good = await GoodClient.start(this.address, EXCHANGES, this.#tls);
+    await this.hasAttackers(0);
+    const before = this.#vitals();
+    await attack();
+    this.#resetAttackers();
+    await this.hasAttackers(0);
+    await this.#expectRecovery(before);
+    const peak = this.#vitals()?.peakBytes ?? 0;
+    expect(peak - (before?.residentBytes ?? 0)).toBeLessThan(peakBytesMax);
+    const { answers, wrong, slowestMs } = await good.stop();
+    expect(wrong).toEqual([]);
+    expect(answers).toBeGreaterThan(0);
+    expect(slowestMs).toBeLessThan(ANSWER_MS_MAX);
+    const newcomer = await RawClient.connect(this.address, this.#tls);
+    expect(await newcomer.ask('get plain\r\n', 'END\r\n')).toBe(`${block('plain')}END\r\n`);
+    newcomer.socket.destroy();
+    // What the server itself takes for a fault of its own it logs as an error.
+    expect(this.#process.stderr).not.toMatch(/error/i);
+  }
+
+  #resetAttackers(): void {
+    for (const socket of this.#attackers) socket.resetAndDestroy();
+  }
+
+  #vitals(): Vitals | undefined {
+    return vitalsOf(this.#process.child.pid!);
+  }
+
+  async #expectRecovery(before: Vitals | undefined): Promise<void> {
+    if (before === undefined) return;
+    const now = (): Vitals => this.#vitals()!;
+    const patience = { timeout: RECOVERY_MS, interval: 50 };
+    await expect.poll(() => now().descriptors, patience).toBe(before.descriptors);
+    const most = before.residentBytes + LASTING_BYTES_MAX;
+    await expect.poll(() => now().residentBytes, patience).toBeLessThan(most);
+  }
+}
+
+/** Reads all that still comes; the connection may end well or badly. */
+export function readToEnd(socket: net.Socket): Promise<string> {
+  let text = '';
+  socket.setEncoding('latin1').on('data', (more: string) => {
+    text += more;
+  });
+  return new Promise((resolve) => {
+    const finish = (): void => resolve(text);
+    socket.once('end', finish).once('close', finish);
+  });
+}

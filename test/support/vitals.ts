@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** What a process holds of the machine. */
+export interface Vitals {
+  readonly residentBytes: number;
+  /** The most that it ever held. */
+  readonly peakBytes: number;
+  readonly descriptors: number;
+}
+
+function kibibytesOf(status: string, field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status);
+  if (match === null) throw new Error(`no ${field} in ${status}`);
+  return Number(match[1]);
+}
+
+/** @returns undefined where the system does not tell: anywhere but on Linux. */
+export function vitalsOf(pid: number): Vitals | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    residentBytes: kibibytesOf(status, 'VmRSS') * 1024,
+    peakBytes: kibibytesOf(status, 'VmHWM') * 1024,
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+/** How many descriptors this process may have open, and so may one that it starts. */
+export function descriptorsMax(): number {
+  if (process.platform !== 'linux') return 1024;
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  const [, soft] = /^Max open files\s+(\d+|unlimited)/m.exec(limits)!;
+  return soft === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(soft);
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+/** The clients of other languages: they need Debian's packages, so `npm test` leaves them out. */
+export default defineConfig({
+  test: {
+    include: ['test/clients/**/*.client.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
