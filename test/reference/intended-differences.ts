@@ -1,7 +1,7 @@
 import { BOTH_FORMS_PREFIX } from './data-set.ts';
 
 /** Something that this server answers otherwise than memcached, and why. */
-export interface IntendedDifference {
+interface IntendedDifference {
   readonly name: string;
   readonly reason: string;
   /** Makes the line of either server the same; undefined when a line vanishes. */
@@ -19,7 +19,7 @@ const QUIET_META_WRITE = / Owq\d+( |$)/;
  * All differences that the comparison looks away from. Lines of values are never looked at: they
  * must be the same bytes.
  */
-export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
+const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   {
     name: 'cas numbers',
     reason: 'memcached numbers each write; here it is the generation that a record came with',

@@ -5,7 +5,7 @@ import { PageSet } from './page-file.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './scanner.ts';
 
 /** dbinc/db_page.h: page types. */
-export const PAGE_INVALID = 0;
+const PAGE_INVALID = 0;
 export const PAGE_HASH_UNSORTED = 2;
 export const PAGE_BTREE_INTERNAL = 3;
 export const PAGE_RECNO_INTERNAL = 4;
@@ -16,7 +16,7 @@ export const PAGE_DUPLICATE_LEAF = 12;
 export const PAGE_HASH = 13;
 
 /** db_page.h: offsets in PAGE. */
-export const PAGE_PREVIOUS_AT = 12;
+const PAGE_PREVIOUS_AT = 12;
 export const PAGE_NEXT_AT = 16;
 export const PAGE_ENTRIES_AT = 20;
 export const PAGE_FREE_END_AT = 22;
