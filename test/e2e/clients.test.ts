@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Goromdb, startGoromdb } from 'goromdb';
+import { Memcache } from 'memcache';
 import { MemcacheClient } from 'memcache-client';
 import Memcached from 'memcached';
 import { expect, onTestFinished, test } from 'vitest';
@@ -83,4 +84,27 @@ test('the client memcached reads every kind of value and survives refused writes
   expect(version).toMatchObject({ version: '1.6.18' });
   const [stats] = await call<Record<string, unknown>[]>((done) => client.stats(done as never));
   expect(stats).toMatchObject({ generation: 1, keys: Object.keys(RECORDS).length });
+});
+
+test('the client memcache reads every kind of value and survives refused writes', async () => {
+  const { server } = await serve(RECORDS);
+  const client = new Memcache({ nodes: [server] });
+  onTestFinished(() => client.disconnect());
+  for (const [key, value] of Object.entries(RECORDS)) {
+    expect(await client.get(key)).toBe(value);
+  }
+  const hits = await client.gets(['plain', 'none', 'unicode']);
+  expect([...hits]).toEqual([
+    ['plain', RECORDS.plain],
+    ['unicode', RECORDS.unicode],
+  ]);
+  expect(await client.get('none')).toBeUndefined();
+  expect(await client.set('plain', 'other')).toBe(false);
+  expect(await client.add('plain', 'other')).toBe(false);
+  expect(await client.delete('plain')).toBe(false);
+  expect(await client.touch('plain', 1)).toBe(false);
+  expect(await client.incr('plain', 1)).toBeUndefined();
+  expect(await client.get('plain')).toBe('value');
+  expect([...(await client.version()).values()]).toEqual(['VERSION 1.6.18']);
+  expect([...(await client.stats()).values()]).toMatchObject([{ generation: '1' }]);
 });

@@ -1,5 +1,5 @@
 import type { Entry } from '../../storage/storage.ts';
-import type { Stat } from '../memcached/stats.ts';
+import type { Stat } from '../memcached/stat.ts';
 import type { Reply } from '../reply.ts';
 import {
   ERROR_TEXT,

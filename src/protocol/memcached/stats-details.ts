@@ -2,7 +2,7 @@ import type { DataSetInfo } from '../../storage/storage.ts';
 import type { Counters } from '../counters.ts';
 import type { ConnectionFacts, SessionContext } from '../protocol.ts';
 import { GET_LINE_BYTES_MAX, LINE_BYTES_MAX } from './line.ts';
-import type { Stat } from './stats.ts';
+import type { Stat } from './stat.ts';
 import { ASKED_KEY_BYTES_MAX } from './writes.ts';
 
 /** What `stats items` counts of a class and cannot happen to records that are never replaced. */

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { SessionContext } from '../protocol.ts';
+import type { Stat } from './stat.ts';
 import {
   connectionStats,
   dataSetStats,
@@ -8,9 +9,6 @@ import {
   settingStats,
   slabStats,
 } from './stats-details.ts';
-
-/** A line of a stats reply: name and value. */
-export type Stat = readonly [name: string, value: string | number];
 
 /** What memcached counts and cannot happen here: nothing is written, expires or is thrown out. */
 const NEVER = [

@@ -2,8 +2,9 @@ import { GoromdbError } from '../../errors.ts';
 import { readBtree } from './bdb-btree.ts';
 import { readHash } from './bdb-hash.ts';
 import { type BdbMeta, readBdbDatabase, readBdbHeader } from './bdb-header.ts';
-import { NameCollector, printable } from './bdb-names.ts';
+import { NameCollector } from './bdb-names.ts';
 import { BdbPages } from './bdb-pages.ts';
+import { printable } from './name-list.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
@@ -56,7 +57,7 @@ function readNamed(
     readDatabase(pages, readBdbDatabase(input, bytes, names.found, main), sink);
     return;
   }
-  const others = names.count === 0 ? 'no database' : `the databases ${names.list()}`;
+  const others = names.names.count === 0 ? 'no database' : `the databases ${names.names}`;
   throw unsupported(
     input,
     bucket === undefined

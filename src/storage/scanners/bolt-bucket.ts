@@ -1,5 +1,6 @@
-import { FLAGS_AT, OVERFLOW_AT, PAGE_HEADER_BYTES, readU64 } from './bolt-header.ts';
+import { FLAGS_AT, OVERFLOW_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';
 import { type BoltPages, PAGE_LEAF, type PageLink, readU16, readU32 } from './bolt-pages.ts';
+import { readU64 } from './bytes.ts';
 
 /** bbolt bucket.go, bucket: root page and sequence, before an inline page. */
 const BUCKET_BYTES = 16;

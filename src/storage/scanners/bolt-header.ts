@@ -1,4 +1,5 @@
 import { GoromdbError } from '../../errors.ts';
+import { readU64 } from './bytes.ts';
 import { readAt } from './page-file.ts';
 import type { ScanInput } from './scanner.ts';
 
@@ -62,11 +63,6 @@ interface Meta {
 interface NoMeta {
   readonly found: string;
   readonly isBolt: boolean;
-}
-
-/** Reads an unsigned 64-bit number. Over 2^53 it loses digits, but stays over any page count. */
-export function readU64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
 }
 
 /**

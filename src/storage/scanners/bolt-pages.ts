@@ -5,8 +5,8 @@ import {
   FLAGS_AT,
   OVERFLOW_AT,
   PAGE_HEADER_BYTES,
-  readU64,
 } from './bolt-header.ts';
+import { readU64 } from './bytes.ts';
 import type { PageFile } from './page-file.ts';
 import { PageSet } from './page-file.ts';
 

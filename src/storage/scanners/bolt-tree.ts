@@ -1,5 +1,5 @@
 import type { BoltBucket } from './bolt-bucket.ts';
-import { COUNT_AT, FLAGS_AT, PAGE_HEADER_BYTES, readU64 } from './bolt-header.ts';
+import { COUNT_AT, FLAGS_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';
 import {
   type BoltPages,
   ELEMENT_BYTES,
@@ -8,6 +8,7 @@ import {
   readU16,
   readU32,
 } from './bolt-pages.ts';
+import { compareBytes, readU64 } from './bytes.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './scanner.ts';
 
 /** bbolt page.go, bucketLeafFlag: the value of the element is a bucket. */
@@ -230,26 +231,4 @@ export class BoltTree {
   #disorder(number: number, at: number): Error {
     return this.#pages.corrupt(number, at, 'keys in ascending order', ['one out of order']);
   }
-}
-
-/**
- * Orders as bytes.Compare of Go: by bytes, then by length. A loop, as keys differ after a few bytes
- * and a call of Buffer.compare costs more than that.
- */
-function compareBytes(
-  a: Uint8Array,
-  aStart: number,
-  aEnd: number,
-  b: Uint8Array,
-  bStart: number,
-  bEnd: number,
-): number {
-  const aBytes = aEnd - aStart;
-  const bBytes = bEnd - bStart;
-  const shared = Math.min(aBytes, bBytes);
-  for (let i = 0; i < shared; i++) {
-    const difference = a[aStart + i] - b[bStart + i];
-    if (difference !== 0) return difference;
-  }
-  return aBytes - bBytes;
 }

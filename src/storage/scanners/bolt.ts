@@ -3,12 +3,9 @@ import { type BoltBucket, readBoltBucket } from './bolt-bucket.ts';
 import { readBoltHeader } from './bolt-header.ts';
 import { BoltPages } from './bolt-pages.ts';
 import { BoltTree, type ElementVisitor } from './bolt-tree.ts';
+import { NameList, printable } from './name-list.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
-
-/** Most names of buckets in an error message, and most characters of one. */
-const NAMES_MAX = 10;
-const NAME_CHARS_MAX = 64;
 
 /**
  * Reads the files of BoltDB and bbolt, of any page size. Serves one bucket at the top: that of
@@ -39,9 +36,9 @@ export const boltScanner: Scanner = {
 };
 
 function choose(input: ScanInput, buckets: BucketFinder, bucket: string | undefined): BoltBucket {
-  const { count, found } = buckets;
-  const others = count === 0 ? 'no bucket' : `the buckets ${buckets.list()}`;
-  if (bucket === undefined && count > 1) {
+  const { found, names } = buckets;
+  const others = names.count === 0 ? 'no bucket' : `the buckets ${names}`;
+  if (bucket === undefined && names.count > 1) {
     throw unsupported(input, `expected one bucket; found ${others}; choose one with -bucket`);
   }
   if (found !== undefined) return found;
@@ -76,10 +73,9 @@ class RecordVisitor implements ElementVisitor {
 
 /** Remembers the names of the buckets at the top, and the one to serve. */
 class BucketFinder implements ElementVisitor {
-  count = 0;
   /** The wanted bucket; any when none is wanted. */
   found: BoltBucket | undefined;
-  readonly #names: string[] = [];
+  readonly names = new NameList();
   readonly #wanted: Buffer | undefined;
   readonly #pages: BoltPages;
 
@@ -104,23 +100,8 @@ class BucketFinder implements ElementVisitor {
     const bucket = readBoltBucket(this.#pages, bytes, keyEnd, valueEnd, page, shift);
     const name = bytes.subarray(keyStart, keyEnd);
     if (this.#wanted === undefined || name.equals(this.#wanted)) this.found = bucket;
-    if (this.#names.length < NAMES_MAX) this.#names.push(printable(name.toString()));
-    this.count++;
+    this.names.add(name);
   }
-
-  list(): string {
-    const more = this.count - this.#names.length;
-    return this.#names.join(', ') + (more > 0 ? ` and ${more} more` : '');
-  }
-}
-
-/** Quotes a name so that it can go to a log: one line, printable ASCII, not too long. */
-function printable(name: string): string {
-  const short = name.length > NAME_CHARS_MAX ? `${name.slice(0, NAME_CHARS_MAX)}...` : name;
-  return JSON.stringify(short).replace(
-    /[^ -~]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function unsupported(input: ScanInput, text: string): GoromdbError {

@@ -1,4 +1,5 @@
 import { GoromdbError } from '../../errors.ts';
+import { readU64 } from './bytes.ts';
 import { readAt } from './page-file.ts';
 import type { ScanInput } from './scanner.ts';
 
@@ -98,11 +99,6 @@ interface Meta {
   readonly main: LmdbDatabase;
   readonly lastPage: number;
   readonly transaction: number;
-}
-
-/** Reads an unsigned 64-bit number. Over 2^53 it loses digits, but stays over any page count. */
-export function readU64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
 }
 
 /** Reads MDB_db at bytes[at, at + 48). */

@@ -1,5 +1,6 @@
 import { GoromdbError } from '../../errors.ts';
-import { type LmdbHeader, type LmdbLayout, readU64 } from './lmdb-header.ts';
+import { readU64 } from './bytes.ts';
+import type { LmdbHeader, LmdbLayout } from './lmdb-header.ts';
 import type { PageFile } from './page-file.ts';
 import { PageSet } from './page-file.ts';
 import { VALUE_BYTES_MAX } from './scanner.ts';

@@ -1,3 +1,4 @@
+import { compareBytes } from './bytes.ts';
 import type { LmdbDatabase } from './lmdb-header.ts';
 import {
   type LmdbPages,
@@ -298,26 +299,4 @@ export class LmdbTree {
 
 function readU16(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8);
-}
-
-/**
- * Orders as mdb_cmp_memn: by bytes, then by length. A loop, as keys differ after a few bytes and a
- * call of Buffer.compare costs more than that.
- */
-function compareBytes(
-  a: Uint8Array,
-  aStart: number,
-  aEnd: number,
-  b: Uint8Array,
-  bStart: number,
-  bEnd: number,
-): number {
-  const aBytes = aEnd - aStart;
-  const bBytes = bEnd - bStart;
-  const shared = Math.min(aBytes, bBytes);
-  for (let i = 0; i < shared; i++) {
-    const difference = a[aStart + i] - b[bStart + i];
-    if (difference !== 0) return difference;
-  }
-  return aBytes - bBytes;
 }

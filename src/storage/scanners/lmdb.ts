@@ -15,6 +15,7 @@ import {
   type NodeVisitor,
   type TreeRules,
 } from './lmdb-tree.ts';
+import { NameList, printable } from './name-list.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
@@ -23,10 +24,6 @@ const REVERSEKEY = 0x02;
 const INTEGERKEY = 0x08;
 const INTEGERDUP = 0x20;
 const REVERSEDUP = 0x40;
-
-/** Most names of databases in an error message, and most characters of one. */
-const NAMES_MAX = 10;
-const NAME_CHARS_MAX = 64;
 
 /** Where the record of the main database stands: the meta page. */
 const META_LINK: PageLink = { page: 0, at: 0 };
@@ -74,10 +71,10 @@ class LmdbScan {
   readMain(input: ScanInput, main: LmdbDatabase, sink: RecordSink): void {
     const names = new NameCollector(undefined);
     const records = this.#read(main, META_LINK, sink, names);
-    if (records > 0 || names.count === 0) return;
+    if (records > 0 || names.names.count === 0) return;
     throw unsupported(
       input,
-      `expected records; found only named databases: ${names.list()}; choose one with -bucket`,
+      `expected records; found only named databases: ${names.names}; choose one with -bucket`,
     );
   }
 
@@ -89,7 +86,7 @@ class LmdbScan {
       this.#read(found.db, found.from, sink, undefined);
       return;
     }
-    const others = names.count === 0 ? 'no named database' : `the databases ${names.list()}`;
+    const others = names.names.count === 0 ? 'no named database' : `the databases ${names.names}`;
     throw unsupported(input, `expected a database named ${printable(bucket)}; found ${others}`);
   }
 
@@ -241,9 +238,8 @@ class FirstDuplicate implements NodeVisitor {
 
 /** Remembers the names of databases, and the one that was asked for. */
 class NameCollector {
-  count = 0;
   found: NamedDatabase | undefined;
-  readonly #names: string[] = [];
+  readonly names = new NameList();
   readonly #wanted: Buffer | undefined;
   #isExact = false;
 
@@ -252,19 +248,13 @@ class NameCollector {
   }
 
   add(leaf: Buffer, start: number, end: number, page: number): void {
-    this.count++;
     const name = leaf.subarray(start, end);
-    if (this.#names.length < NAMES_MAX) this.#names.push(printable(withoutNul(name).toString()));
+    this.names.add(withoutNul(name));
     if (this.#wanted === undefined || this.#isExact) return;
     // The npm package `lmdb` ends names in NUL; a name without it is the better match.
     this.#isExact = name.equals(this.#wanted);
     if (!this.#isExact && !withoutNul(name).equals(this.#wanted)) return;
     this.found = { db: readLmdbDatabase(leaf, end), from: { page, at: end } };
-  }
-
-  list(): string {
-    const more = this.count - this.#names.length;
-    return this.#names.join(', ') + (more > 0 ? ` and ${more} more` : '');
   }
 }
 
@@ -272,15 +262,6 @@ const NO_SINK: RecordSink = { add: () => {} };
 
 function withoutNul(name: Buffer): Buffer {
   return name.at(-1) === 0 ? name.subarray(0, -1) : name;
-}
-
-/** Quotes a name so that it can go to a log: one line, printable ASCII, not too long. */
-function printable(name: string): string {
-  const short = name.length > NAME_CHARS_MAX ? `${name.slice(0, NAME_CHARS_MAX)}...` : name;
-  return JSON.stringify(short).replace(
-    /[^ -~]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function unsupported(input: ScanInput, text: string): GoromdbError {

@@ -1,6 +1,6 @@
 import { GoromdbError } from '../../errors.ts';
 import { bdbScanner } from './bdb.ts';
-import { printable } from './bdb-names.ts';
+import { printable } from './name-list.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
 /** memcachedb.h, struct _stritem: nbytes, nsuffix, nkey, two bytes that align what follows. */

@@ -1,0 +1,30 @@
+/**
+ * Orders keys as memcmp does, then by length: so do LMDB (mdb_cmp_memn), Go (bytes.Compare) and
+ * Berkeley DB (__bam_defcmp). A loop, as keys differ after a few bytes and a call of Buffer.compare
+ * costs more than that.
+ */
+export function compareBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  const aBytes = aEnd - aStart;
+  const bBytes = bEnd - bStart;
+  const shared = Math.min(aBytes, bBytes);
+  for (let i = 0; i < shared; i++) {
+    const difference = a[aStart + i] - b[bStart + i];
+    if (difference !== 0) return difference;
+  }
+  return aBytes - bBytes;
+}
+
+/**
+ * Reads an unsigned 64-bit number, little-endian. Over 2^53 it loses digits, but stays over any
+ * page count.
+ */
+export function readU64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
+}
