@@ -34,7 +34,7 @@ export interface GoromdbOptions {
   readonly limits?: Partial<Limits>;
   /** Who may connect, and how. Default: everybody, without TLS. */
   readonly access?: AccessOptions;
-  /** Answer refused writes with `CLIENT_ERROR read-only`. Default: with what clients survive. */
+  /** Answer writes in the text protocol with an error. Default: with what clients survive. */
   readonly loudRefusals?: boolean;
   /** Let clients end the server by the command `shutdown`. Default: no. */
   readonly allowShutdown?: boolean;
@@ -191,7 +191,6 @@ function settingsOf(options: GoromdbOptions, limits: Limits): Record<string, str
     inter: (address.kind === 'tcp' && address.host) || 'NULL',
     domain_socket: address.kind === 'unix' ? address.path : 'NULL',
     idle_timeout: Math.ceil(limits.idleTimeoutMs / 1000),
-    shutdown_command: options.allowShutdown ? 'yes' : 'no',
     ssl_enabled: options.access?.tls === undefined ? 'no' : 'yes',
     auth_enabled_ascii: options.access?.userFile === undefined ? 'no' : 'yes',
   };

@@ -76,7 +76,9 @@ function commandFirst(argv: readonly string[]): readonly string[] {
 function addServe(program: Command, accept: (invocation: Invocation) => void): void {
   const command = program
     .command(DEFAULT_COMMAND)
-    .description('Serves the newest version of a database file to memcached clients, read-only.')
+    .description(
+      'Serves the newest version of a database file to memcached and Redis clients, read-only.',
+    )
     .usage('goromdb -file PATH [flags]\n       goromdb COMMAND [flags]')
     .addHelpText('after', SERVE_NOTES)
     .action(() => {

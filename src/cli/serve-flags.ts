@@ -90,7 +90,7 @@ export const SERVE_FLAGS = {
     group: DATA,
     help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve',
     parse: parseName,
-    fallbackNote: 'the unnamed one',
+    fallbackNote: 'the unnamed one, or the only bucket',
   },
   basedir: {
     placeholder: 'DIR',
@@ -154,7 +154,7 @@ export const SERVE_FLAGS = {
   },
   'loud-refusals': {
     group: ACCESS,
-    help: 'answer writes with CLIENT_ERROR read-only, not with what clients survive',
+    help: 'answer writes in the text protocol with CLIENT_ERROR read-only, not with what clients survive',
     parse: parseBoolean,
     fallback: 'false',
   },
@@ -248,6 +248,12 @@ export function serveOptions(command: Command): ServeOptions {
   const { file, storage, gzipped, bucket } = values;
   if (file === undefined) {
     throw misuse('-file is required: the path of the file to wait for, such as -file data.json');
+  }
+  const hasLogin = values.proto === 'memcached' || values.proto === 'text';
+  if (values['auth-file'] !== undefined && !hasLogin) {
+    throw misuse(
+      `-auth-file: only memcached's text protocol has a login, and -proto is ${values.proto}`,
+    );
   }
   if (bucket !== undefined && storage === 'json') throw misuse('-bucket: json has no buckets');
   return {

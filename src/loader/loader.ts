@@ -193,10 +193,10 @@ export class Loader {
         ? 'no data is served yet'
         : `generation ${this.#generation} from ${slotPath(baseDir, this.#servingSlot)} serves on`;
     // Scanners name the file in front, others do not.
-    const prefix = `${drop.file}: `;
     const { message, code } = error;
-    const reason = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-    const why = `rejected ${prefix}${reason} (${code})`;
+    // Scanners begin with the path, since they know no more of it.
+    const reason = message.startsWith(drop.file) ? message : `${drop.file}: ${message}`;
+    const why = `rejected ${reason} (${code})`;
     try {
       await setAside(drop, drop.identity);
       logger.error(`${why}; set aside as ${drop.file}.rejected; ${now}`);

@@ -120,11 +120,11 @@ async function scanFile(
     await scan(await scannerFor(spec, input), input, { gzipped: isGzip, bucket, onProgress }, sink);
     return spec;
   }
+  if (gzipped && packing !== 'gzip') {
+    const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
+    throw new GoromdbError('FORMAT_UNKNOWN', message);
+  }
   if (packing === undefined) {
-    if (gzipped) {
-      const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
-      throw new GoromdbError('FORMAT_UNKNOWN', message);
-    }
     const scanner = await scannerFor(spec, input);
     await scan(scanner, input, { gzipped, bucket, onProgress }, sink);
     return scanner.format;

@@ -19,7 +19,7 @@ export interface CreateServerOptions {
   readonly protocol?: Protocol;
   readonly limits?: Partial<Limits>;
   readonly access?: AccessOptions;
-  /** Answer refused writes with `CLIENT_ERROR read-only`. Default: with what clients survive. */
+  /** Answer writes in the text protocol with an error. Default: with what clients survive. */
   readonly loudRefusals?: boolean;
   /** What the command `shutdown` does. Default: it is not enabled. */
   readonly shutdown?: () => void;

@@ -118,9 +118,11 @@ export class ThreadServer implements Server {
    */
   reload(): void {
     const { access } = this.#parts;
-    if (access.userFile !== undefined) this.#authenticate = loadUsers(access.userFile);
-    if (access.tls !== undefined)
-      (this.#server as tls.Server).setSecureContext(loadTls(access.tls));
+    // All is read before any of it is used.
+    const users = access.userFile === undefined ? undefined : loadUsers(access.userFile);
+    const certificates = access.tls === undefined ? undefined : loadTls(access.tls);
+    this.#authenticate = users;
+    if (certificates !== undefined) (this.#server as tls.Server).setSecureContext(certificates);
   }
 
   /** For threads that listen together: see `ListenTarget`. */
@@ -175,8 +177,9 @@ export class ThreadServer implements Server {
       socket.once('close', () => this.#encrypted.delete(socket));
       // Refused before it costs a handshake. Those in one count too, or there were no limit on them.
       const isOneTooMany = this.#encrypted.size > this.#share.limits.connectionsMax;
-      if (isOneTooMany) this.#share.counters.rejected_connections++;
-      if (isOneTooMany || !this.#isAllowed(socket)) socket.destroy();
+      if (!isOneTooMany && this.#isAllowed(socket)) return;
+      this.#share.counters.rejected_connections++;
+      socket.destroy();
     });
     server.on('secureConnection', accept);
     // A client that cannot speak TLS, or whose certificate is not accepted, is its own fault.

@@ -201,6 +201,10 @@ describe('limits and access', () => {
     [['-tls-cert', 'c'], '-tls-cert and -tls-key belong together: give both or none'],
     [['-tls-key', 'k'], '-tls-cert and -tls-key belong together: give both or none'],
     [['-tls-client-ca', 'ca'], '-tls-client-ca: it needs -tls-cert and -tls-key'],
+    [
+      ['-auth-file', 'users', '-proto', 'redis'],
+      "-auth-file: only memcached's text protocol has a login, and -proto is redis",
+    ],
     ...['10.0.0.0/33', '10.0.0', 'fd00::/129', '1.2.3.4/', '1.2.3.4/8/8', ''].map((entry) => [
       ['-allow', entry],
       `-allow: "${entry}" is not allowed in the list of addresses; expected one such as 10.1.2.3, 10.0.0.0/8 or fd00::/8`,
@@ -370,7 +374,7 @@ describe('help and version', () => {
       '-file PATH the file to wait for (required)',
       '-gzipped the file must be packed',
       '-bucket NAME',
-      '(default: the unnamed one)',
+      '(default: the unnamed one, or the only bucket)',
       '-basedir DIR',
       '(default: the folder of -file)',
       '-threads N',
