@@ -121,6 +121,7 @@ async function start(
   const close = async (): Promise<void> => {
     // At once: a load under way may take its time to stop, and clients must not wait for it.
     await Promise.all([watcher.close(), server.close()]);
+    await loader.close();
     resolve();
   };
   let closing: Promise<void> | undefined;

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'FORMAT_UNSUPPORTED'
   | 'DATA_CORRUPT'
   | 'LIMIT_EXCEEDED'
+  | 'OUT_OF_MEMORY'
   | 'LOADER_FAILED'
   | 'SERVER_FAILED';
 

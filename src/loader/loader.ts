@@ -4,9 +4,9 @@ import type { Logger } from '../log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableParts } from '../storage/table.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
+import { LoaderWorker } from './loader-worker.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { servingLine } from './report.ts';
-import { runWorker } from './run-worker.ts';
 import {
   type FilledSlot,
   install,
@@ -51,6 +51,7 @@ export type Seconds = Partial<Record<Stage, number>>;
 /** Takes files into service: verify, scan, index, move into the idle slot, switch. */
 export class Loader {
   readonly #options: LoaderOptions;
+  readonly #worker = new LoaderWorker();
   #servingSlot: SlotName | undefined;
   #nextSlot: SlotName = 'data00';
   #generation = 0;
@@ -89,6 +90,11 @@ export class Loader {
       }
     }
     return false;
+  }
+
+  /** Ends the worker. No load may be under way. */
+  close(): Promise<void> {
+    return this.#worker.close();
   }
 
   /** Loads what the watcher found. Whatever is wrong with it, what was served is served on. */
@@ -134,7 +140,7 @@ export class Loader {
     try {
       const { memory } = progress;
       const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir };
-      return await runWorker({ path, md5, ...how, progress: memory }, signal);
+      return await this.#worker.run({ path, md5, ...how, progress: memory }, signal);
     } finally {
       onLoad?.(undefined);
     }
@@ -192,9 +198,8 @@ export class Loader {
       this.#servingSlot === undefined
         ? 'no data is served yet'
         : `generation ${this.#generation} from ${slotPath(baseDir, this.#servingSlot)} serves on`;
-    // Scanners name the file in front, others do not.
     const { message, code } = error;
-    // Scanners begin with the path, since they know no more of it.
+    // Scanners name the file in front, others do not.
     const reason = message.startsWith(drop.file) ? message : `${drop.file}: ${message}`;
     const why = `rejected ${reason} (${code})`;
     try {

@@ -1,5 +1,6 @@
 /** What runs in the loader worker: one file is verified, scanned and indexed, and the worker ends. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
@@ -55,6 +56,8 @@ async function load(request: LoadRequest): Promise<LoadResult> {
     return await loadOpen(request, fd);
   } finally {
     closeSync(fd);
+    // When the answer has gone, the table's memory is no longer needed here.
+    setImmediate(collectGarbage);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Counters } from '../protocol/counters.ts';
 import type { ConnectionFacts, Session } from '../protocol/protocol.ts';
 import { LEND_BYTES_MIN, type Reply } from '../protocol/reply.ts';
@@ -13,6 +14,9 @@ const ROUNDS_MAX = 8;
 
 /** How long a closing connection may take to read what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 2_000;
+
+/** A connection on which nothing moves this long is asked whether its client is still there. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
 
 /** What a reply that waits to be read holds: the slab that it was built in. */
 const UNREAD_REPLY_BYTES = 64 * 1024;
@@ -65,6 +69,8 @@ export class Connection {
     );
     this.#socket = socket;
     socket.setNoDelay(true);
+    // A client that vanishes without a word would keep its place for ever.
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.on('drain', () => this.#continue());
     socket.on('end', () => this.end());
     // Only a stalled or closing connection has a timeout set.
@@ -132,7 +138,7 @@ export class Connection {
       // What was answered before is in a state nobody knows: nothing of it is sent.
       this.#share.reply.reset();
       this.#share.onFault(error);
-      this.#socket.resetAndDestroy();
+      this.#cut();
     }
   }
 
@@ -227,8 +233,7 @@ export class Connection {
   #take(bytes: number): void {
     this.#taken += bytes;
     if (this.#share.budget.take(bytes)) return;
-    this.#isFinished = true;
-    this.#socket.resetAndDestroy();
+    this.#cut();
   }
 
   #wait(isSent: boolean): void {
@@ -236,7 +241,10 @@ export class Connection {
     this.#socket.pause();
     if (isSent) {
       this.#share.counters.conn_yields++;
-      setImmediate(() => this.#continue());
+      setImmediate(() => {
+        // A stall that began meanwhile ends when the client reads, not now.
+        if (!this.#isStalled) this.#continue();
+      });
     } else {
       // Any progress of the reading client starts the time anew.
       this.#socket.setTimeout(this.#share.limits.stallTimeoutMs);
@@ -259,12 +267,20 @@ export class Connection {
     else if (this.#isEnding) this.#finish();
   }
 
+  /** Ends the connection as an error. Only TCP has a reset: a pipe or TLS would throw. */
+  #cut(): void {
+    this.#isFinished = true;
+    const socket = this.#socket;
+    if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+
   #finish(): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.#dropRest();
     if (this.#session.state === 'reset') {
-      this.#socket.resetAndDestroy();
+      this.#cut();
       return;
     }
     this.#socket.setTimeout(CLOSE_TIMEOUT_MS);

@@ -8,18 +8,19 @@ import { type Address, formatAddress } from './address.ts';
 /** Connections that the kernel may hold for us to accept (memcached's default). */
 const BACKLOG = 1024;
 
-/** What a serving thread listens on: an address, or a socket that another thread listens on. */
+/** What to listen on: an address, or a descriptor of a socket that listens on it already. */
 export type ListenTarget =
   | { readonly address: Address; readonly reusePort: boolean }
-  | { readonly fd: number };
+  | { readonly address: Address; readonly fd: number };
 
 /** Makes a server listen and tells on which address it does. */
 export async function listen(
   server: net.Server,
   target: ListenTarget,
   unixMode: number = UNIX_MODE,
-): Promise<Address | undefined> {
-  if ('address' in target && target.address.kind === 'unix') {
+): Promise<Address> {
+  const isNew = 'reusePort' in target;
+  if (isNew && target.address.kind === 'unix') {
     await makeRoomForSocket(target.address.path);
   }
   await new Promise<void>((resolve, reject) => {
@@ -30,7 +31,7 @@ export async function listen(
       resolve();
     });
   });
-  if (!('address' in target)) return undefined;
+  if (!isNew) return target.address;
   if (target.address.kind === 'unix') {
     chmodSync(target.address.path, unixMode);
     return target.address;
@@ -59,7 +60,7 @@ function listenOptions(target: ListenTarget): net.ListenOptions {
 }
 
 function listenError(target: ListenTarget, cause: NodeJS.ErrnoException): GoromdbError {
-  const where = 'address' in target ? formatAddress(target.address) : `descriptor ${target.fd}`;
+  const where = formatAddress(target.address);
   const reasons: Record<string, string> = {
     EADDRINUSE: 'another program listens there; stop it, or choose another address with -addr',
     EACCES: 'no permission; choose a port above 1023, or a folder you may write to',

@@ -32,5 +32,4 @@ export type ThreadRequest =
 /** The reply to `listen`; the others have nothing to tell. */
 export interface ThreadReply {
   readonly address?: Address | undefined;
-  readonly fd?: number | undefined;
 }

@@ -126,20 +126,15 @@ export class ThreadServer implements Server {
   }
 
   /** For threads that listen together: see `ListenTarget`. */
-  async listenOn(target: ListenTarget): Promise<Address | undefined> {
+  async listenOn(target: ListenTarget): Promise<Address> {
     this.#sweep ??= setInterval(() => this.#sweepIdle(), SWEEP_INTERVAL_MS);
     const address = await listen(this.#server, target, this.#parts.access.unixMode);
-    if (address !== undefined) this.#listenAddress = formatAddress(address);
+    this.#listenAddress = formatAddress(address);
     return address;
   }
 
-  async listen(address: Address): Promise<Address> {
-    return (await this.listenOn({ address, reusePort: false }))!;
-  }
-
-  /** The descriptor that is listened on; Node documents no way to ask for it. */
-  get descriptor(): number | undefined {
-    return (this.#server as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  listen(address: Address): Promise<Address> {
+    return this.listenOn({ address, reusePort: false });
   }
 
   close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {

@@ -32,10 +32,8 @@ const server = new ThreadServer({ ...data, handler, protocol, shutdown, logger }
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
-    case 'listen': {
-      const address = await server.listenOn(request.target);
-      return { address, fd: server.descriptor };
-    }
+    case 'listen':
+      return { address: await server.listenOn(request.target) };
     case 'swap':
       // A message is a turn of the event loop of its own: it never falls into a batch of commands.
       handler.swap(openTable(request.table, request.info));

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { collectGarbage } from '../collect-garbage.ts';
@@ -10,7 +11,9 @@ import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
 import type { Limits } from './limits.ts';
+import type { ListenTarget } from './listener.ts';
 import type { Server } from './server.ts';
+import { listenShared } from './shared-listener.ts';
 import {
   SHUTDOWN,
   type ThreadData,
@@ -43,9 +46,12 @@ type Client = WorkerClient<ThreadRequest, ThreadReply>;
 /** Serves from several threads on one address. */
 export class Threads implements Server {
   readonly #clients: readonly Client[];
+  readonly #unixMode: number | undefined;
+  #socketPath: string | undefined;
   #isClosing = false;
 
   constructor(options: ThreadsOptions) {
+    this.#unixMode = options.access.unixMode;
     const counterMemory = createCounterMemory(options.threads);
     const facts = {
       version: PROTOCOL_VERSION,
@@ -76,16 +82,33 @@ export class Threads implements Server {
   }
 
   async listen(address: Address): Promise<Address> {
-    const [first, ...others] = this.#clients;
-    const reusePort = others.length > 0 && address.kind === 'tcp' && hasReusePort();
-    const { address: bound, fd } = await first.request({
-      kind: 'listen',
-      target: { address, reusePort },
-    });
-    // Without reusePort all threads accept on the first one's descriptor.
-    const target = reusePort ? { address: bound!, reusePort } : { fd: fd! };
-    await Promise.all(others.map((client) => client.request({ kind: 'listen', target })));
-    return bound!;
+    const count = this.#clients.length;
+    if (count > 1 && (address.kind === 'unix' || !hasReusePort())) {
+      const { address: bound, fds } = await listenShared({
+        address,
+        unixMode: this.#unixMode,
+        count,
+      });
+      this.#socketPath = bound.kind === 'unix' ? bound.path : undefined;
+      await this.#listenAll(fds.map((fd) => ({ fd, address: bound })));
+      return bound;
+    }
+    const reusePort = count > 1;
+    const bound = await this.#listenOne(this.#clients[0], { address, reusePort });
+    const others = this.#clients.slice(1);
+    await Promise.all(
+      others.map((client) => this.#listenOne(client, { address: bound, reusePort })),
+    );
+    return bound;
+  }
+
+  async #listenAll(targets: readonly ListenTarget[]): Promise<void> {
+    await Promise.all(this.#clients.map((client, i) => this.#listenOne(client, targets[i])));
+  }
+
+  async #listenOne(client: Client, target: ListenTarget): Promise<Address> {
+    const { address } = await client.request({ kind: 'listen', target });
+    return address!;
   }
 
   /** Puts a table into service in all threads. When this resolves, none serves the old one. */
@@ -109,6 +132,8 @@ export class Threads implements Server {
       this.#clients.map((client) => client.request({ kind: 'close', graceMs })),
     );
     await Promise.all(this.#clients.map((client) => client.worker.terminate()));
+    // No thread has made the socket's file, so none removes it.
+    if (this.#socketPath !== undefined) rmSync(this.#socketPath, { force: true });
   }
 
   #watch(worker: Worker, onDeath: (error: Error) => void): void {

@@ -140,7 +140,7 @@ export class TableBuilder implements RecordSink {
       return this.#options.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
     } catch (cause) {
       throw new GoromdbError(
-        'LIMIT_EXCEEDED',
+        'OUT_OF_MEMORY',
         `not enough memory: expected ${bytes} bytes more beside ${this.#usedBytes()}`,
         { cause },
       );

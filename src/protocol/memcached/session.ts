@@ -223,9 +223,11 @@ export class TextSession implements Session {
   #has(key: string): boolean {
     const view = this.#context.handler.view();
     const bytes = Buffer.from(key, 'latin1');
-    const isThere = view.get(bytes, 0, bytes.length) !== undefined;
-    view.release();
-    return isThere;
+    try {
+      return view.get(bytes, 0, bytes.length) !== undefined;
+    } finally {
+      view.release();
+    }
   }
 
   /** @returns The offset behind what was swallowed. */

@@ -15,8 +15,8 @@ export const jsonScanner: Scanner = {
   async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
     if (options.bucket !== undefined) {
       throw new GoromdbError(
-        'OPTION_INVALID',
-        `${input.path}: -bucket ${JSON.stringify(options.bucket)} was given but a JSON file has no buckets`,
+        'FORMAT_UNSUPPORTED',
+        `${input.path}: -bucket ${JSON.stringify(options.bucket)} was given but a JSON file has no buckets: remove -bucket, or drop a file that has it`,
       );
     }
     const text = options.gzipped ? 'the unpacked text' : undefined;

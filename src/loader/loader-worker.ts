@@ -1,0 +1,94 @@
+import { Worker } from 'node:worker_threads';
+import { GoromdbError } from '../errors.ts';
+import { WorkerClient } from '../rpc.ts';
+import type { LoadRequest, LoadResult } from './worker.ts';
+
+/**
+ * Heap of the loader worker, in MiB. Records live outside the heap, in the table's budget; a file
+ * that makes the scanner need more than this is refused, and the process lives.
+ */
+const WORKER_HEAP_MIB = 512;
+
+/**
+ * How long a worker waits for another file. To start one took 40 ms and more, several times as long
+ * as loading a small file; an hourly file should not keep a thread for it.
+ */
+const IDLE_MS = 2_000;
+
+type Client = WorkerClient<LoadRequest, LoadResult>;
+
+/** Verifies, scans and indexes files in a worker thread, one at a time. */
+export class LoaderWorker {
+  #idle: Client | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param signal Ends the worker at once; the promise is then rejected.
+   * @throws GoromdbError with the scanner's code, or LOADER_FAILED, or FILE_UNREADABLE.
+   */
+  async run(request: LoadRequest, signal?: AbortSignal): Promise<LoadResult> {
+    const client = this.#take();
+    const { worker } = client;
+    let stop = (_cause: NodeJS.ErrnoException): void => {};
+    const isOver = new Promise<never>((_, reject) => {
+      stop = (cause) => reject(workerError(request.path, cause));
+    });
+    const abort = (): void => stop(new Error('it was stopped'));
+    worker.once('error', stop);
+    signal?.addEventListener('abort', abort);
+    try {
+      const result = await Promise.race([client.request(request), isOver]);
+      this.#keep(client);
+      return result;
+    } catch (error) {
+      // Nobody knows what is left in a worker that failed.
+      await worker.terminate();
+      throw error;
+    } finally {
+      worker.removeListener('error', stop);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Ends the worker, if one waits. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    const idle = this.#idle;
+    this.#idle = undefined;
+    await idle?.worker.terminate();
+  }
+
+  #take(): Client {
+    clearTimeout(this.#timer);
+    const idle = this.#idle;
+    this.#idle = undefined;
+    if (idle !== undefined) {
+      idle.worker.ref();
+      return idle;
+    }
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      name: 'load',
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB },
+    });
+    const client: Client = new WorkerClient(worker);
+    worker.once('exit', () => {
+      if (this.#idle === client) this.#idle = undefined;
+    });
+    return client;
+  }
+
+  #keep(client: Client): void {
+    this.#idle = client;
+    client.worker.unref();
+    this.#timer = setTimeout(() => void this.close(), IDLE_MS);
+    this.#timer.unref();
+  }
+}
+
+function workerError(path: string, cause: NodeJS.ErrnoException): GoromdbError {
+  if (cause.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const message = `${path} needs more than ${WORKER_HEAP_MIB} MiB of heap to scan`;
+    return new GoromdbError('LIMIT_EXCEEDED', message, { cause });
+  }
+  return new GoromdbError('LOADER_FAILED', `loading ${path} failed: ${cause.message}`, { cause });
+}

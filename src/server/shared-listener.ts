@@ -1,0 +1,76 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type ErrorCode, GoromdbError } from '../errors.ts';
+import type { Address } from './address.ts';
+
+export interface HelperRequest {
+  readonly address: Address;
+  readonly unixMode: number | undefined;
+  /** How many descriptors of the socket are wanted. */
+  readonly count: number;
+}
+
+export type HelperAnswer =
+  | { readonly kind: 'socket'; readonly address: Address }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+/** One listening socket under several descriptors. */
+export interface SharedListener {
+  readonly address: Address;
+  /** Each is to be closed by whoever listens on it, and by nobody else. */
+  readonly fds: readonly number[];
+}
+
+/** What arrives of a handle that was sent: it is not read from here, only its number is used. */
+interface ReceivedHandle {
+  readonly fd: number;
+}
+
+/**
+ * The handles that have arrived. A handle that is collected or closed takes its descriptor with it,
+ * and that belongs to the thread that listens on it.
+ */
+const received: ReceivedHandle[] = [];
+
+/**
+ * Listens for several threads. Threads can listen on one descriptor, but then the first that closes
+ * it frees its number, and the next closes whatever has that number by then: closing a server with
+ * three threads ended its process now and then. So each gets a descriptor of its own. Node has no
+ * `dup`, but sockets that are sent between processes are duplicated: a child process listens, sends
+ * the socket as often as it is needed, and is killed, so that it cleans nothing up.
+ *
+ * From Node 22.12 on `reusePort` makes this unnecessary.
+ *
+ * @throws GoromdbError ADDRESS_UNAVAILABLE.
+ */
+export async function listenShared(request: HelperRequest): Promise<SharedListener> {
+  const helper = fork(fileURLToPath(new URL('./listen-helper.js', import.meta.url)), {
+    // Without what a debugger or a test runner has put there for its own processes.
+    execArgv: [],
+    serialization: 'json',
+  });
+  const fds: number[] = [];
+  try {
+    return await new Promise<SharedListener>((resolve, reject) => {
+      helper.on('message', (message, handle) => {
+        const answer = message as HelperAnswer;
+        if (answer.kind === 'failed') {
+          reject(new GoromdbError(answer.code, answer.message));
+          return;
+        }
+        const socket = handle as unknown as ReceivedHandle;
+        received.push(socket);
+        fds.push(socket.fd);
+        if (fds.length === request.count) resolve({ address: answer.address, fds });
+      });
+      helper.once('error', reject);
+      helper.once('exit', (code, signal) => {
+        const message = `the process that listens for the threads has ended (${signal ?? code})`;
+        reject(new GoromdbError('ADDRESS_UNAVAILABLE', message));
+      });
+      helper.send(request);
+    });
+  } finally {
+    helper.kill('SIGKILL');
+  }
+}
