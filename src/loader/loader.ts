@@ -3,6 +3,7 @@ import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableParts } from '../storage/table.ts';
+import { see } from '../watcher/identity.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { LoaderWorker } from './loader-worker.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
@@ -81,7 +82,7 @@ export class Loader {
     for (const slot of slots) {
       try {
         await this.#recoverSlot(slot);
-        await removeSumOf(drop.sumFile, slot.md5, basename(drop.file)).catch(() => {});
+        await this.#removeLeftSum(drop, slot.md5);
         return true;
       } catch (error) {
         const generation =
@@ -109,6 +110,13 @@ export class Loader {
       if (!provesFileBad(error)) throw error;
       return this.#reject(drop, error);
     }
+  }
+
+  /** A crash may come after the file was moved and before its sum was removed. */
+  async #removeLeftSum(drop: { file: string; sumFile: string }, md5: string): Promise<void> {
+    // With a file beside it the sum belongs to a new drop, even if it is of the same content.
+    if ((await see(drop.file)).kind !== 'absent') return;
+    await removeSumOf(drop.sumFile, md5, basename(drop.file)).catch(() => {});
   }
 
   async #recoverSlot(slot: FilledSlot): Promise<void> {

@@ -1,4 +1,12 @@
-import { closeSync, createReadStream, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  fstatSync,
+  openSync,
+  statfsSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,8 +16,11 @@ import { readBytes } from '../storage/scanners/byte-source.ts';
 import type { Recognised } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 
-/** Most bytes a packed file may unpack to (64 GiB). Disk space usually ends before. */
+/** Most bytes a packed file may unpack to (64 GiB). */
 const UNPACKED_BYTES_MAX = 64 * 1024 * 1024 * 1024;
+
+/** Share of the free disk space that unpacking may take: what serves must find room, too. */
+const FREE_SPACE_SHARE = 0.5;
 
 /** Newer than the types of the oldest Node that is supported: 22.15, 23.8. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transform };
@@ -30,7 +41,17 @@ export async function unpack(
 ): Promise<ScanInput> {
   const fd = openNameless(join(folder, 'unpacked.tmp'));
   try {
-    const write = (chunk: Uint8Array): void => writeAll(fd, chunk, folder);
+    const { bavail, bsize } = statfsSync(folder);
+    const bytesMax = Math.min(UNPACKED_BYTES_MAX, Math.floor(bavail * bsize * FREE_SPACE_SHARE));
+    let bytes = 0;
+    const write = (chunk: Uint8Array): void => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) {
+        const message = `${input.path} unpacks to more than ${bytesMax} bytes, which is half of the free space in ${folder}`;
+        throw new GoromdbError('LIMIT_EXCEEDED', message);
+      }
+      writeAll(fd, chunk, folder);
+    };
     if (packing === 'gzip') await unpackGzip(input, write, onProgress);
     else await unpackZstd(input, write);
     return { path: `${input.path} (unpacked)`, fd, size: fstatSync(fd).size };
@@ -59,10 +80,6 @@ async function unpackZstd(input: ScanInput, write: (chunk: Uint8Array) => void):
     await pipeline(source, createZstdDecompress(), async (chunks: AsyncIterable<Buffer>) => {
       for await (const chunk of chunks) {
         bytes += chunk.length;
-        if (bytes > UNPACKED_BYTES_MAX) {
-          const message = `${input.path} unpacks to more than ${UNPACKED_BYTES_MAX} bytes`;
-          throw new GoromdbError('LIMIT_EXCEEDED', message);
-        }
         write(chunk);
       }
     });

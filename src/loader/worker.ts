@@ -1,10 +1,10 @@
-/** What runs in the loader worker: one file is verified, scanned and indexed, and the worker ends. */
+/** What runs in the loader worker: files are verified, scanned and indexed, one at a time. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
-import type { RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
+import { type RecordSink, type ScanInput, VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import { type TableParts, transferableMemory } from '../storage/table.ts';
 import { TableBuilder } from '../storage/table-builder.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
@@ -49,6 +49,13 @@ export type LoadResult =
       readonly seconds: WorkerSeconds;
     };
 
+/**
+ * A file may be so much larger than the table that it may make: free pages, text and packing take
+ * room in files. More is a mistake, and to hash it would hold up the next file for hours.
+ */
+const FILE_BYTES_PER_TABLE_BYTE = 8;
+const FILE_BYTES_MIN_LIMIT = 1024 * 1024 * 1024;
+
 async function load(request: LoadRequest): Promise<LoadResult> {
   const fd = openFile(request.path);
   if (fd === undefined) return { kind: 'changed' };
@@ -80,6 +87,11 @@ function openFile(path: string): number | undefined {
 async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const progress = new ProgressMemory(request.progress);
   const identity = identityOf(fstatSync(fd, { bigint: true }));
+  const bytesMax = Math.max(FILE_BYTES_MIN_LIMIT, request.bytesMax * FILE_BYTES_PER_TABLE_BYTE);
+  if (identity.size > bytesMax) {
+    const message = `${request.path} is too large: expected at most ${bytesMax} bytes, found ${identity.size}`;
+    throw new GoromdbError('LIMIT_EXCEEDED', message);
+  }
   const startMs = performance.now();
   const found = md5Of(fd, (bytes) => progress.write('verify', bytes));
   if (found !== request.md5) return { kind: 'mismatch', found };
@@ -116,11 +128,17 @@ async function scanFile(
   onProgress: (bytes: number) => void,
 ): Promise<string> {
   const { bucket, gzipped, scanner: spec } = request;
+  const valueBytesMax = Math.min(VALUE_BYTES_MAX, request.bytesMax);
   const { packing } = recognise(input);
   // Text is read as it is unpacked; pages are read in any order, which takes a file.
   if (spec === 'json' && packing !== 'zstd') {
     const isGzip = gzipped || packing === 'gzip';
-    await scan(await scannerFor(spec, input), input, { gzipped: isGzip, bucket, onProgress }, sink);
+    await scan(
+      await scannerFor(spec, input),
+      input,
+      { gzipped: isGzip, bucket, valueBytesMax, onProgress },
+      sink,
+    );
     return spec;
   }
   if (gzipped && packing !== 'gzip') {
@@ -129,13 +147,13 @@ async function scanFile(
   }
   if (packing === undefined) {
     const scanner = await scannerFor(spec, input);
-    await scan(scanner, input, { gzipped, bucket, onProgress }, sink);
+    await scan(scanner, input, { gzipped, bucket, valueBytesMax, onProgress }, sink);
     return scanner.format;
   }
   const unpacked = await unpack(input, packing, request.scratchDir, onProgress);
   try {
     const scanner = await scannerFor(spec, unpacked);
-    await scan(scanner, unpacked, { gzipped: false, bucket }, sink);
+    await scan(scanner, unpacked, { gzipped: false, bucket, valueBytesMax }, sink);
     return scanner.format;
   } finally {
     closeSync(unpacked.fd);

@@ -6,6 +6,12 @@ const SLAB_BYTES = 64 * 1024;
 /** A reply this long is written out before more is added to it. */
 export const REPLY_FULL_BYTES = 48 * 1024;
 
+/**
+ * Lookups after which the others get their turn although there is nothing to send yet: a request of
+ * 64 KiB can name 30,000 keys that are not there.
+ */
+const WORK_MAX = 2_000;
+
 /** From this length on, a value is not copied: the socket is given the storage's own memory. */
 export const LEND_BYTES_MIN = 16 * 1024;
 
@@ -20,6 +26,7 @@ export class Reply {
   #end = 0;
   #parts: Buffer[] = [];
   #partsBytes = 0;
+  #work = 0;
 
   /** Bytes that wait to be sent. */
   get length(): number {
@@ -28,7 +35,12 @@ export class Reply {
 
   /** Whether the session should stop until this has been sent. */
   get isFull(): boolean {
-    return this.length >= REPLY_FULL_BYTES;
+    return this.length >= REPLY_FULL_BYTES || this.#work >= WORK_MAX;
+  }
+
+  /** Accounts for work that may leave no trace in the reply, in lookups of a key. */
+  charge(lookups: number): void {
+    this.#work += lookups;
   }
 
   /** Appends text of Latin-1 characters. */
@@ -90,6 +102,7 @@ export class Reply {
   reset(): void {
     if (this.#parts.length > 0) this.#parts = [];
     this.#partsBytes = 0;
+    this.#work = 0;
     this.#start = 0;
     this.#end = 0;
   }

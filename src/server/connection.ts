@@ -171,7 +171,10 @@ export class Connection {
    */
   #send(): boolean {
     const { reply, counters } = this.#share;
-    if (reply.length === 0) return true;
+    if (reply.length === 0) {
+      reply.reset();
+      return true;
+    }
     counters.bytes_written += reply.length;
     const socket = this.#socket;
     const isBehind = socket.writableLength > 0;

@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -105,6 +106,15 @@ describe('a load', () => {
     expect(subject.served.map((info) => info.generation)).toEqual([1, 2, 3, 4]);
     expect(recordedIn('data00').generation).toBe(3);
     expect(recordedIn('data01').generation).toBe(4);
+  });
+
+  test('refuses a file that is far too large before it reads it', async () => {
+    const subject = startLoader({ bytesMax: 1e6 });
+    await subject.recover();
+    writeFileSync(file, '');
+    truncateSync(file, 8 * 1024 ** 4);
+    expect(await subject.loader.load(offer('0'.repeat(32)), NEVER)).toEqual({ kind: 'rejected' });
+    expect(subject.logger.lines[0]).toMatch(/is too large: expected at most 1073741824 bytes/);
   });
 
   test('tells of another sum, with the one that the file has, and leaves the drop', async () => {
@@ -314,6 +324,14 @@ describe('recovering', () => {
     await subject.load(version(3));
     expect(subject.served.map((info) => info.generation)).toEqual([2, 3]);
     expect(recordedIn('data00').generation).toBe(3);
+  });
+
+  test('leaves the sum of a new drop with the content that is served already', async () => {
+    await filled();
+    drop(file, version(2));
+    const subject = startLoader();
+    expect(await subject.recover()).toBe(true);
+    expect(existsSync(`${file}.md5`)).toBe(true);
   });
 
   test('does not overwrite the newest of two generations that the flags do not fit', async () => {

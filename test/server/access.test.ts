@@ -246,3 +246,26 @@ test('a UNIX socket has the mode that it was given, and goes by no list', async 
   expect(statSync(path).mode & 0o777).toBe(0o750);
   expect(await (await RawClient.connect(address)).ask('get a\r\n', 'END\r\n')).toBe(A);
 });
+
+describe('a client that has to be cut off', () => {
+  // Redis' protocol ends the connection of a browser, whose request could be made by a web page.
+  const request = '*1\r\n$4\r\nPOST\r\n';
+
+  test('takes nobody with it over a UNIX socket', async () => {
+    const at = { kind: 'unix', path: join(temporaryFolder(), 'socket') } as const;
+    const { address } = await serve({}, at);
+    const client = await RawClient.connect(address);
+    client.socket.write(request);
+    await client.readToEnd();
+    expect(await (await RawClient.connect(address)).ask('get a\r\n', 'END\r\n')).toBe(A);
+  });
+
+  test('takes nobody with it over TLS', async () => {
+    const { address } = await serve({ tls: SERVER_TLS });
+    const client = await RawClient.connect(address, TRUSTING);
+    client.socket.write(request);
+    await client.readToEnd();
+    const other = await RawClient.connect(address, TRUSTING);
+    expect(await other.ask('get a\r\n', 'END\r\n')).toBe(A);
+  });
+});

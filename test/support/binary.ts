@@ -141,6 +141,8 @@ export class BinaryConversation {
       // What a socket does at leisure decides which; both must do.
       if (this.#sent.length % 2 === 0) reply.detach();
       else reply.reset();
+    } else {
+      reply.reset();
     }
     return wasFull && this.session.state === 'open';
   }

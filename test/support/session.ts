@@ -117,6 +117,8 @@ export class Conversation {
       // What a socket does at leisure decides which; both must do.
       if (this.#sends % 2 === 0) reply.detach();
       else reply.reset();
+    } else {
+      reply.reset();
     }
     return wasFull && this.session.state === 'open';
   }

@@ -107,6 +107,7 @@ export class Retrieval {
       const keyEnd = wordEnd(line, key, end);
       if (keyEnd - key > ASKED_KEY_BYTES_MAX) break;
       const entry = view.get(line, key, keyEnd);
+      reply.charge(1);
       if (entry === undefined) misses++;
       else {
         hits++;

@@ -1,5 +1,5 @@
 /** A pattern may have this many bytes: to match a key takes at most their product in steps. */
-export const PATTERN_BYTES_MAX = 256;
+export const PATTERN_BYTES_MAX = 64;
 
 const STAR = 0x2a;
 const QUESTION = 0x3f;

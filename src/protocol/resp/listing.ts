@@ -16,7 +16,7 @@ import { appendArray, appendBulkText, appendInteger } from './output.ts';
 import type { ScanView } from './positions.ts';
 
 /** KEYS is refused on more keys than this: it holds the thread until it is done. */
-export const KEYS_MAX = 10_000;
+export const KEYS_MAX = 1_000;
 
 /** SCAN shows at most so many keys at once, whatever COUNT says; to Redis, too, it is a hint. */
 export const SCAN_COUNT_MAX = 1_000;
@@ -59,6 +59,9 @@ class KeyList {
     reply.lend(this.#bytes, 0, this.#end);
   }
 }
+
+/** What it costs to list a key and compare it with a pattern, in lookups. */
+const LISTING_COST = 8;
 
 interface ScanOptions {
   count: number;
@@ -125,6 +128,7 @@ function scan(call: Call, reply: Reply): void {
       return;
     }
     const { glob, count, wantsStrings } = options;
+    reply.charge(count * LISTING_COST);
     const list = new KeyList();
     const next = wantsStrings
       ? call.positions.scan(view, cursor, count, (key, start, end) => {
@@ -150,6 +154,7 @@ function keys(call: Call, reply: Reply): void {
     } else if (!canScan(view)) {
       fail(call, reply, CANNOT_LIST);
     } else {
+      reply.charge(view.info.keys * LISTING_COST);
       const list = new KeyList();
       let cursor = 0;
       do {

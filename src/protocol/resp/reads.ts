@@ -31,9 +31,17 @@ function expiry(call: Call, reply: Reply): void {
   lookUp(call, (entry) => appendInteger(reply, entry ? -1 : -2));
 }
 
+/** More keys than this in one EXISTS would keep the other clients waiting. */
+const EXISTS_KEYS_MAX = 10_000;
+
 /** How many of the keys there are; one that is named twice counts twice. */
 function exists(call: Call, reply: Reply): void {
   const { args } = call;
+  if (args.left > EXISTS_KEYS_MAX) {
+    fail(call, reply, `ERR EXISTS is refused for more than ${EXISTS_KEYS_MAX} keys, ask in parts`);
+    return;
+  }
+  reply.charge(args.left);
   const found = withView(call, (view) => {
     let count = 0;
     while (args.advance()) {

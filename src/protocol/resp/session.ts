@@ -241,6 +241,7 @@ export class RespSession implements Session {
     let misses = 0;
     while (!reply.isFull && args.advance()) {
       const entry = view.get(args.input, args.start, args.end);
+      reply.charge(1);
       if (entry === undefined) {
         misses++;
         appendNull(reply, this.#client.resp);

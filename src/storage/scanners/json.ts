@@ -20,7 +20,11 @@ export const jsonScanner: Scanner = {
       );
     }
     const text = options.gzipped ? 'the unpacked text' : undefined;
-    const records = new JsonRecords(sink, { path: input.path, text });
+    const records = new JsonRecords(sink, {
+      path: input.path,
+      text,
+      valueBytesMax: options.valueBytesMax,
+    });
     for await (const chunk of readBytes(input, options)) records.write(chunk);
     records.end();
   },

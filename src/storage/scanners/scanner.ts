@@ -19,6 +19,8 @@ export interface ScanOptions {
   readonly gzipped: boolean;
   /** The named database to read; undefined: the main one. */
   readonly bucket?: string | undefined;
+  /** Longest value in bytes, where it is less than VALUE_BYTES_MAX: larger ones have no room. */
+  readonly valueBytesMax?: number | undefined;
   /** Told now and then how many bytes of the file are done. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }

@@ -287,7 +287,7 @@ describe('jsonScanner', () => {
   test('refuses a bucket, as JSON has none, and does not blame the file', async () => {
     const result = scan('{"a":"b"}', { bucket: 'users' });
     await expect(result).rejects.toMatchObject({
-      code: 'OPTION_INVALID',
+      code: 'FORMAT_UNSUPPORTED',
       message: expect.stringContaining('-bucket "users" was given but a JSON file has no buckets'),
     });
   });
