@@ -98,7 +98,8 @@ test('the server outlives hostile JSON files and takes the next good one', async
     ['half a character', '{"a":"\\ud800"}', /\(DATA_CORRUPT\)/],
     ['a bare line end in a string', '{"a":"\n"}', /\(DATA_CORRUPT\)/],
     ['a key too long', `{"${'k'.repeat(70_000)}":"1"}`, /\(LIMIT_EXCEEDED\)/],
-    ['a string without end', `{"a":"${'x'.repeat(100 * MIB)}`, /\(DATA_CORRUPT\)/],
+    ['a string without end', `{"a":"${'x'.repeat(30 * MIB)}`, /\(DATA_CORRUPT\)/],
+    ['one beyond memory', `{"a":"${'x'.repeat(100 * MIB)}`, /\(LIMIT_EXCEEDED\)/],
     ['a value beyond memory', `{"a":"${'x'.repeat(65 * MIB)}"}`, /\(LIMIT_EXCEEDED\)/],
     [
       'too much for memory',
