@@ -6,12 +6,11 @@ import { defaultTableBytesMax } from './loader/memory.ts';
 import { checkScanner } from './loader/scanners.ts';
 import { SLOT_NAMES } from './loader/slots.ts';
 import { type Logger, silentLogger } from './log.ts';
-import { threadError } from './rpc.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
 import { type Address, formatAddress } from './server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
-import { THREADS_MAX, Threads } from './server/threads.ts';
+import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
 import { startWatcher } from './watcher/watcher.ts';
 
 export interface GoromdbOptions {
@@ -83,10 +82,16 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   await checkScanner(options.storage);
   if (options.access !== undefined) checkAccess(options.access);
   let shutdown = (): void => {};
-  const threads = createThreads(options, () => shutdown());
+  const threads = createThreads(
+    options,
+    () => shutdown(),
+    (lost) => loader.restore(lost),
+  );
+  const loader = createLoader(options, baseDir, threads.server);
   try {
     // A thread that cannot even start must not be waited for.
-    const goromdb = await Promise.race([threads.failure, start(options, baseDir, file, threads)]);
+    const started = start(options, file, threads, loader);
+    const goromdb = await Promise.race([threads.failure, started]);
     shutdown = () => void goromdb.close();
     return goromdb;
   } catch (error) {
@@ -97,12 +102,11 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
 
 async function start(
   options: GoromdbOptions,
-  baseDir: string,
   file: string,
   { server, done, resolve }: ServingThreads,
+  loader: Loader,
 ): Promise<Goromdb> {
   const { logger = silentLogger } = options;
-  const loader = createLoader(options, baseDir, server);
   await loader.prepare();
   // Before the work of loading: an address in use should be told at once.
   await checkAddress(options.address);
@@ -151,7 +155,11 @@ interface ServingThreads {
   readonly failure: Promise<never>;
 }
 
-function createThreads(options: GoromdbOptions, shutdown: () => void): ServingThreads {
+function createThreads(
+  options: GoromdbOptions,
+  shutdown: () => void,
+  restore: ThreadsOptions['restore'],
+): ServingThreads {
   const { threads = 1, protocol = 'memcached', handler = 'simple' } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const access = options.access ?? { allow: [] };
@@ -170,12 +178,9 @@ function createThreads(options: GoromdbOptions, shutdown: () => void): ServingTh
   const done = Promise.race([isClosed, failure]);
   // Whoever does not ask for `done` must not be ended by its rejection.
   done.catch(() => {});
-  const onDeath = (cause: Error): void => {
-    const { code, message } = threadError(cause);
-    fail(new GoromdbError(code, `a serving thread has failed: ${message}`, { cause }));
-  };
   const server = new Threads({
-    ...{ threads, protocol, handler, limits, access, onDeath },
+    ...{ threads, protocol, handler, limits, access, restore, onFailure: fail },
+    logger: options.logger ?? silentLogger,
     loudRefusals: options.loudRefusals ?? false,
     shutdown: options.allowShutdown ? shutdown : undefined,
     settings: settingsOf(options, limits),

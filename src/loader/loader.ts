@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { TableParts } from '../storage/table.ts';
+import type { ServedTable, TableParts } from '../storage/table.ts';
 import { see } from '../watcher/identity.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { LoaderWorker } from './loader-worker.ts';
@@ -93,6 +93,37 @@ export class Loader {
     return false;
   }
 
+  /**
+   * Loads the generation that serves once more, because its memory is lost or damaged. If its slot
+   * is damaged too, the other slot's generation takes its place.
+   *
+   * @throws GoromdbError FILE_UNREADABLE when neither can be loaded.
+   */
+  async restore(lost: DataSetInfo): Promise<ServedTable> {
+    const { baseDir, logger } = this.#options;
+    const refuse = (name: string, error: unknown): void =>
+      logger.error(`slot ${name} cannot be loaded again: ${describe(error)}`);
+    const isLost = ({ record }: FilledSlot): boolean => record?.generation === lost.generation;
+    const slots = await readSlots(baseDir, refuse);
+    for (const slot of [...slots.filter(isLost), ...slots.filter((slot) => !isLost(slot))]) {
+      try {
+        const { record, result } = await this.#loadSlot(slot);
+        this.#servingSlot = slot.name;
+        this.#nextSlot = otherSlot(slot.name);
+        const { generation, md5 } = record;
+        const { keys, bytes } = result.table;
+        const { format } = result;
+        const loadedAt = isLost(slot) ? lost.loadedAt : Date.now();
+        logger.warn(`generation ${generation} is loaded again from slot ${slot.name}`);
+        return { table: result.table, info: { generation, keys, bytes, md5, format, loadedAt } };
+      } catch (error) {
+        refuse(slot.name, error);
+      }
+    }
+    const message = `generation ${lost.generation} is lost: no slot in ${baseDir} holds a sound file`;
+    throw new GoromdbError('FILE_UNREADABLE', message);
+  }
+
   /** Ends the worker. No load may be under way. */
   close(): Promise<void> {
     return this.#worker.close();
@@ -120,6 +151,11 @@ export class Loader {
   }
 
   async #recoverSlot(slot: FilledSlot): Promise<void> {
+    const { record, result } = await this.#loadSlot(slot);
+    await this.#switch(slot.name, record, result, { ...result.seconds });
+  }
+
+  async #loadSlot(slot: FilledSlot): Promise<{ record: SlotRecord; result: Table }> {
     const result = await this.#run(slot.path, slot.md5);
     if (result.kind === 'mismatch') {
       const sums = `the slot's sum file says ${slot.md5}, the file has ${result.found}`;
@@ -130,7 +166,7 @@ export class Loader {
     }
     const record = slot.record ?? this.#record(slot.path, slot.md5, result);
     if (slot.record === undefined) await writeRecord(this.#options.baseDir, slot.name, record);
-    await this.#switch(slot.name, record, result, { ...result.seconds });
+    return { record, result };
   }
 
   async #run(path: string, md5: string, signal?: AbortSignal): Promise<LoadResult> {

@@ -33,6 +33,7 @@ export const COUNTER_NAMES = [
   'refused_ms',
   'refused_md',
   'refused_ma',
+  'serving_thread_restarts',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];
@@ -51,7 +52,8 @@ const STANDING: ReadonlySet<CounterName> = new Set(['curr_connections']);
 
 /**
  * Memory for the counters of some threads, to be shared with all of them: a block for each thread,
- * and behind these a block with the sums at the last reset.
+ * and behind these a block with the sums at the last reset. The main thread counts too where it
+ * watches over others: it is one thread more, the last.
  */
 export function createCounterMemory(threads: number): SharedArrayBuffer {
   return new SharedArrayBuffer(BLOCK_BYTES * (threads + 1));

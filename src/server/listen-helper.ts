@@ -1,6 +1,6 @@
 /**
  * What runs in a short-lived child process: it listens, and hands the listening socket over as many
- * times as it is asked to. See shared-listener.ts.
+ * times as it is asked to; or it hands back the one that it was sent. See shared-listener.ts.
  */
 import net from 'node:net';
 import process from 'node:process';
@@ -14,7 +14,12 @@ function send(answer: HelperAnswer, handle?: unknown): void {
   process.send?.(answer, handle as net.Server);
 }
 
-async function serve({ address, unixMode, count }: HelperRequest): Promise<void> {
+async function serve(request: HelperRequest, socket: unknown): Promise<void> {
+  const { address, unixMode, count } = request;
+  if (socket !== undefined) {
+    send({ kind: 'socket', address }, socket);
+    return;
+  }
   try {
     const bound = await listen(server, { address, reusePort: false }, unixMode);
     // The bare handle: a net.Server would begin to accept where it arrives.
@@ -26,4 +31,4 @@ async function serve({ address, unixMode, count }: HelperRequest): Promise<void>
   }
 }
 
-process.once('message', (request: HelperRequest) => void serve(request));
+process.once('message', (request: HelperRequest, socket: unknown) => void serve(request, socket));

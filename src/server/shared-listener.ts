@@ -1,4 +1,5 @@
-import { fork } from 'node:child_process';
+import { fork, type SendHandle } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, GoromdbError } from '../errors.ts';
 import type { Address } from './address.ts';
@@ -19,11 +20,16 @@ export interface SharedListener {
   readonly address: Address;
   /** Each is to be closed by whoever listens on it, and by nobody else. */
   readonly fds: readonly number[];
+  /** Makes another descriptor of it, for a thread that comes later. */
+  duplicate(): Promise<number>;
+  /** Closes the one that it keeps for itself, and removes a UNIX socket's file. */
+  close(): void;
 }
 
 /** What arrives of a handle that was sent: it is not read from here, only its number is used. */
 interface ReceivedHandle {
   readonly fd: number;
+  close(): void;
 }
 
 /**
@@ -44,31 +50,54 @@ const received: ReceivedHandle[] = [];
  * @throws GoromdbError ADDRESS_UNAVAILABLE.
  */
 export async function listenShared(request: HelperRequest): Promise<SharedListener> {
+  const { address, handles } = await askHelper({ ...request, count: request.count + 1 });
+  // From this one others are made when their threads have gone.
+  const [own, ...others] = handles;
+  return {
+    address,
+    fds: others.map(({ fd }) => fd),
+    duplicate: async () => {
+      const [copy] = (await askHelper({ address, unixMode: undefined, count: 1 }, own)).handles;
+      return copy.fd;
+    },
+    close: () => {
+      own.close();
+      // No thread has made the socket's file, so none removes it.
+      if (address.kind === 'unix') rmSync(address.path, { force: true });
+    },
+  };
+}
+
+/** @param socket What to duplicate; undefined: a new one on the address. */
+async function askHelper(
+  request: HelperRequest,
+  socket?: ReceivedHandle,
+): Promise<{ readonly address: Address; readonly handles: readonly ReceivedHandle[] }> {
   const helper = fork(fileURLToPath(new URL('./listen-helper.js', import.meta.url)), {
     // Without what a debugger or a test runner has put there for its own processes.
     execArgv: [],
     serialization: 'json',
   });
-  const fds: number[] = [];
+  const handles: ReceivedHandle[] = [];
   try {
-    return await new Promise<SharedListener>((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       helper.on('message', (message, handle) => {
         const answer = message as HelperAnswer;
         if (answer.kind === 'failed') {
           reject(new GoromdbError(answer.code, answer.message));
           return;
         }
-        const socket = handle as unknown as ReceivedHandle;
-        received.push(socket);
-        fds.push(socket.fd);
-        if (fds.length === request.count) resolve({ address: answer.address, fds });
+        const arrived = handle as unknown as ReceivedHandle;
+        received.push(arrived);
+        handles.push(arrived);
+        if (handles.length === request.count) resolve({ address: answer.address, handles });
       });
       helper.once('error', reject);
       helper.once('exit', (code, signal) => {
         const message = `the process that listens for the threads has ended (${signal ?? code})`;
         reject(new GoromdbError('ADDRESS_UNAVAILABLE', message));
       });
-      helper.send(request);
+      helper.send(request, socket as unknown as SendHandle);
     });
   } finally {
     helper.kill('SIGKILL');

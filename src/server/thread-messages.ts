@@ -1,6 +1,5 @@
 import type { ServerFacts } from '../protocol/protocol.ts';
-import type { DataSetInfo } from '../storage/storage.ts';
-import type { TableParts } from '../storage/table.ts';
+import type { ServedTable } from '../storage/table.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
 import type { Limits } from './limits.ts';
@@ -23,10 +22,19 @@ export interface ThreadData {
 /** What a thread tells unasked: a client has sent `shutdown`. */
 export const SHUTDOWN = 'shutdown';
 
+/** The other thing: it ends, and hands back the table that was its own. */
+export interface Farewell {
+  readonly left: ServedTable;
+}
+
+/** All that comes from a thread; what has an `id` is an answer. */
+export type ThreadMessage = typeof SHUTDOWN | Farewell | { readonly id: number };
+
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
-  | { readonly kind: 'swap'; readonly table: TableParts; readonly info: DataSetInfo }
+  | ({ readonly kind: 'swap' } & ServedTable)
   | { readonly kind: 'reload' }
+  | { readonly kind: 'ping' }
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 
 /** The reply to `listen`; the others have nothing to tell. */

@@ -11,8 +11,9 @@ import { PROTOCOLS } from '../protocol/protocols.ts';
 import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import type { Storage } from '../storage/storage.ts';
-import { openTable } from '../storage/table.ts';
+import { openTable, type ServedTable, transferableMemory } from '../storage/table.ts';
 import {
+  type Farewell,
   SHUTDOWN,
   type ThreadData,
   type ThreadReply,
@@ -29,6 +30,14 @@ const handler = createHandler(emptyStorage);
 const logger = createLineLogger((line) => process.stderr.write(line));
 const shutdown = data.allowShutdown ? () => parentPort?.postMessage(SHUTDOWN) : undefined;
 const server = new ThreadServer({ ...data, handler, protocol, shutdown, logger });
+let served: ServedTable | undefined;
+
+// Whatever fault ends this thread: memory that it has to itself serves on in the next one. (Out of
+// heap, or ended from outside, a thread does not get here.)
+process.on('exit', () => {
+  const memory = served === undefined ? [] : transferableMemory(served.table);
+  if (memory.length > 0) parentPort?.postMessage({ left: served! } satisfies Farewell, memory);
+});
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
@@ -37,10 +46,13 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
     case 'swap':
       // A message is a turn of the event loop of its own: it never falls into a batch of commands.
       handler.swap(openTable(request.table, request.info));
+      served = { table: request.table, info: request.info };
       if (request.table.index instanceof SharedArrayBuffer) collectGarbage();
       return {};
     case 'reload':
       server.reload();
+      return {};
+    case 'ping':
       return {};
     case 'close':
       await server.close(request.graceMs);

@@ -1,25 +1,23 @@
-import { rmSync } from 'node:fs';
 import process from 'node:process';
-import { Worker } from 'node:worker_threads';
+import { setTimeout as delay } from 'node:timers/promises';
 import { collectGarbage } from '../collect-garbage.ts';
-import { GoromdbError } from '../errors.ts';
-import { createCounterMemory } from '../protocol/counters.ts';
-import { WorkerClient } from '../rpc.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type Counters, countersOf, createCounterMemory } from '../protocol/counters.ts';
+import { threadError } from '../rpc.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { type TableParts, transferableMemory } from '../storage/table.ts';
+import { type ServedTable, type TableParts, transferableMemory } from '../storage/table.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
 import type { Limits } from './limits.ts';
 import type { ListenTarget } from './listener.ts';
+import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
 import type { Server } from './server.ts';
-import { listenShared } from './shared-listener.ts';
-import {
-  SHUTDOWN,
-  type ThreadData,
-  type ThreadReply,
-  type ThreadRequest,
-} from './thread-messages.ts';
+import { ServingThread } from './serving-thread.ts';
+import { listenShared, type SharedListener } from './shared-listener.ts';
+import type { ThreadData } from './thread-messages.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** Serving threads of one process at most. */
 export const THREADS_MAX = 64;
@@ -37,116 +35,227 @@ export interface ThreadsOptions {
   readonly settings: Readonly<Record<string, string | number>>;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
-  /** Told when a thread ends by itself, which only a fault of ours can make it do. */
-  readonly onDeath: (error: Error) => void;
+  /** Loads a data set again whose memory went with the thread that served it. */
+  readonly restore: (lost: DataSetInfo) => Promise<ServedTable>;
+  /** Told when serving cannot go on: a thread could not start, or threads die again and again. */
+  readonly onFailure: (error: Error) => void;
+  readonly logger: Logger;
 }
 
-type Client = WorkerClient<ThreadRequest, ThreadReply>;
+/** The place of one thread: the thread changes when it dies, the rest stays. */
+interface Place {
+  readonly data: ThreadData;
+  thread: ServingThread;
+  target: ListenTarget | undefined;
+  /** What the last thread here handed back. */
+  left: ServedTable | undefined;
+}
 
-/** Serves from several threads on one address. */
+/** Serves from several threads on one address. One that dies is replaced. */
 export class Threads implements Server {
-  readonly #clients: readonly Client[];
-  readonly #unixMode: number | undefined;
-  #socketPath: string | undefined;
+  readonly #options: ThreadsOptions;
+  readonly #places: readonly Place[];
+  /** What the main thread counts. */
+  readonly #counters: Counters;
+  readonly #counterMemory: SharedArrayBuffer;
+  readonly #restarts = new RestartLimit();
+  #listener: SharedListener | undefined;
+  #watchdog: Watchdog | undefined;
+  #served: ServedTable | undefined;
+  /** Swaps and replacements happen one after the other. */
+  #work: Promise<unknown> = Promise.resolve();
+  #isListening = false;
   #isClosing = false;
 
   constructor(options: ThreadsOptions) {
-    this.#unixMode = options.access.unixMode;
-    const counterMemory = createCounterMemory(options.threads);
+    this.#options = options;
+    const { threads, protocol, handler, limits, access, loudRefusals, settings } = options;
+    // The last block is the main thread's own.
+    const counterMemory = createCounterMemory(threads + 1);
+    this.#counterMemory = counterMemory;
+    this.#counters = countersOf(counterMemory, threads);
     const facts = {
       version: PROTOCOL_VERSION,
-      threads: options.threads,
+      threads,
       startedAt: Date.now(),
-      connectionsMax: options.limits.connectionsMax,
-      settings: options.settings,
+      connectionsMax: limits.connectionsMax,
+      settings,
     };
-    this.#clients = Array.from({ length: options.threads }, (_, thread) => {
-      const { protocol, handler, limits, access, loudRefusals, shutdown } = options;
-      const data: ThreadData = {
+    const allowShutdown = options.shutdown !== undefined;
+    this.#places = Array.from({ length: threads }, (_, thread) => {
+      const data = {
         ...{ thread, protocol, handler, limits, access, loudRefusals, counterMemory, facts },
-        allowShutdown: shutdown !== undefined,
+        allowShutdown,
       };
-      const worker = new Worker(new URL('./thread.js', import.meta.url), {
-        workerData: data,
-        name: `serve ${thread}`,
-      });
-      this.#watch(worker, options.onDeath);
-      worker.on('message', (message: unknown) => message === SHUTDOWN && shutdown?.());
-      return new WorkerClient(worker);
+      const place: Place = { data, target: undefined, left: undefined, thread: undefined! };
+      place.thread = this.#start(place);
+      return place;
     });
   }
 
   /** Whether tables must be in memory that several threads can read. */
   get needsSharedMemory(): boolean {
-    return this.#clients.length > 1;
+    return this.#places.length > 1;
   }
 
   async listen(address: Address): Promise<Address> {
-    const count = this.#clients.length;
-    if (count > 1 && (address.kind === 'unix' || !hasReusePort())) {
-      const { address: bound, fds } = await listenShared({
-        address,
-        unixMode: this.#unixMode,
-        count,
-      });
-      this.#socketPath = bound.kind === 'unix' ? bound.path : undefined;
-      await this.#listenAll(fds.map((fd) => ({ fd, address: bound })));
-      return bound;
-    }
-    const reusePort = count > 1;
-    const bound = await this.#listenOne(this.#clients[0], { address, reusePort });
-    const others = this.#clients.slice(1);
-    await Promise.all(
-      others.map((client) => this.#listenOne(client, { address: bound, reusePort })),
-    );
+    const count = this.#places.length;
+    const bound =
+      count > 1 && (address.kind === 'unix' || !hasReusePort())
+        ? await this.#listenShared(address)
+        : await this.#listenEach(address);
+    this.#isListening = true;
+    this.#watchdog = new Watchdog(() => this.#places.map((place) => place.thread));
     return bound;
   }
 
-  async #listenAll(targets: readonly ListenTarget[]): Promise<void> {
-    await Promise.all(this.#clients.map((client, i) => this.#listenOne(client, targets[i])));
+  async #listenShared(address: Address): Promise<Address> {
+    const { unixMode } = this.#options.access;
+    const count = this.#places.length;
+    this.#listener = await listenShared({ address, unixMode, count });
+    const { fds, address: bound } = this.#listener;
+    this.#places.forEach((place, i) => {
+      place.target = { fd: fds[i], address: bound };
+    });
+    await Promise.all(this.#places.map(listenAt));
+    return bound;
   }
 
-  async #listenOne(client: Client, target: ListenTarget): Promise<Address> {
-    const { address } = await client.request({ kind: 'listen', target });
-    return address!;
+  async #listenEach(address: Address): Promise<Address> {
+    const [first, ...others] = this.#places;
+    const reusePort = others.length > 0;
+    first.target = { address, reusePort };
+    const bound = await listenAt(first);
+    for (const place of this.#places) place.target = { address: bound, reusePort };
+    await Promise.all(others.map(listenAt));
+    return bound;
   }
 
-  /** Puts a table into service in all threads. When this resolves, none serves the old one. */
-  async swap(table: TableParts, info: DataSetInfo): Promise<void> {
-    const transfer = transferableMemory(table);
-    await Promise.all(
-      this.#clients.map((client) => client.request({ kind: 'swap', table, info }, transfer)),
+  /**
+   * Puts a table into service in all threads. When this resolves, none serves the old one: a thread
+   * that could not go over to the new one has been ended, and its replacement serves the new one.
+   *
+   * @throws GoromdbError when no thread could: all serve the old one.
+   */
+  swap(table: TableParts, info: DataSetInfo): Promise<void> {
+    return this.#inTurn(() => this.#swap({ table, info }));
+  }
+
+  async #swap(next: ServedTable): Promise<void> {
+    const memory = transferableMemory(next.table);
+    const threads = this.#places.map((place) => place.thread);
+    const outcomes = await Promise.allSettled(
+      threads.map((thread) => thread.request({ kind: 'swap', ...next }, memory)),
     );
+    const faults = outcomes.map((one) => (one.status === 'rejected' ? one.reason : undefined));
+    const left = threads.filter((thread, i) => faults[i] !== undefined && thread.isAlive);
+    if (left.length === threads.length || (!this.#isListening && faults.some(Boolean))) {
+      throw faults.find(Boolean);
+    }
+    this.#served = next;
+    for (const thread of left) {
+      const cause = faults[threads.indexOf(thread)];
+      const why = `it cannot go over to generation ${next.info.generation}: ${messageOf(cause)}`;
+      await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
+    }
     if (this.needsSharedMemory) collectGarbage();
   }
 
   /** Reads the certificates again. @throws GoromdbError: those in use stay. */
   async reload(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.request({ kind: 'reload' })));
+    await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'reload' })));
   }
 
   async close(graceMs?: number): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    await Promise.allSettled(
-      this.#clients.map((client) => client.request({ kind: 'close', graceMs })),
-    );
-    await Promise.all(this.#clients.map((client) => client.worker.terminate()));
-    // No thread has made the socket's file, so none removes it.
-    if (this.#socketPath !== undefined) rmSync(this.#socketPath, { force: true });
+    this.#watchdog?.close();
+    const threads = this.#places.map((place) => place.thread);
+    await Promise.allSettled(threads.map((thread) => thread.request({ kind: 'close', graceMs })));
+    await Promise.all(threads.map((thread) => thread.end()));
+    this.#listener?.close();
   }
 
-  #watch(worker: Worker, onDeath: (error: Error) => void): void {
-    let fault: Error | undefined;
-    worker.on('error', (error: Error) => {
-      fault = error;
-    });
-    worker.on('exit', (code) => {
-      if (this.#isClosing) return;
-      const message = `a serving thread has ended with code ${code}`;
-      onDeath(fault ?? new GoromdbError('SERVER_FAILED', message));
+  /** Has work done when the work before it is done. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#work.then(work);
+    this.#work = done.catch(() => {});
+    return done;
+  }
+
+  #start(place: Place): ServingThread {
+    return new ServingThread(place.data, {
+      onShutdown: () => this.#options.shutdown?.(),
+      onExit: (fault, left) => this.#bury(place, fault, left),
     });
   }
+
+  /** A thread has ended: another one takes its place, unless that is of no use. */
+  #bury(place: Place, fault: Error, left: ServedTable | undefined): void {
+    if (this.#isClosing) return;
+    const { onFailure, logger } = this.#options;
+    if (!this.#isListening) {
+      const { code, message } = threadError(fault);
+      onFailure(
+        new GoromdbError(code, `a serving thread has failed: ${message}`, { cause: fault }),
+      );
+      return;
+    }
+    // Its connections are gone. Nobody else writes the counters of a thread that has ended.
+    countersOf(this.#counterMemory, place.data.thread).curr_connections = 0;
+    this.#counters.serving_thread_restarts++;
+    place.left = left;
+    const died = `serving thread ${place.data.thread} has died: ${fault.stack ?? fault.message}`;
+    const pauseMs = this.#restarts.pauseMs(performance.now());
+    if (pauseMs === undefined) {
+      logger.error(`${died}; it is not replaced`);
+      const often = `${RESTARTS_MAX + 1} times in ${RESTART_WINDOW_MS / 1000} s`;
+      const message = `serving threads have died ${often}; the last: ${fault.message}`;
+      onFailure(new GoromdbError('SERVER_FAILED', message, { cause: fault }));
+      return;
+    }
+    logger.error(`${died}; it is replaced, and its connections are lost`);
+    this.#inTurn(() => this.#replace(place, pauseMs)).catch(onFailure);
+  }
+
+  /** @throws GoromdbError when there is nothing to serve any more. */
+  async #replace(place: Place, pauseMs: number): Promise<void> {
+    await delay(pauseMs, undefined, { ref: false });
+    if (this.#isClosing) return;
+    const served = await this.#servedAt(place);
+    if (this.#isClosing) return;
+    const thread = this.#start(place);
+    place.thread = thread;
+    try {
+      if (served !== undefined) {
+        await thread.request({ kind: 'swap', ...served }, transferableMemory(served.table));
+        this.#served = served;
+      }
+      if (this.#listener !== undefined) {
+        place.target = { fd: await this.#listener.duplicate(), address: place.target!.address };
+      }
+      await listenAt(place);
+      this.#options.logger.info(`serving thread ${place.data.thread} serves again`);
+    } catch (cause) {
+      // If it has ended already, that was told; else this tells it, and the next one is tried.
+      await thread.end(new GoromdbError('SERVER_FAILED', messageOf(cause), { cause }));
+    }
+  }
+
+  /** What a new thread is to serve; undefined: there is no data yet. */
+  async #servedAt(place: Place): Promise<ServedTable | undefined> {
+    const served = this.#served;
+    if (served === undefined || this.needsSharedMemory) return served;
+    const { left } = place;
+    place.left = undefined;
+    if (left?.info.generation === served.info.generation) return left;
+    return this.#options.restore(served.info);
+  }
+}
+
+async function listenAt({ thread, target }: Place): Promise<Address> {
+  const { address } = await thread.request({ kind: 'listen', target: target! });
+  return address!;
 }
 
 /** `reusePort` came with Node 22.12 and 23.1; before, the option is ignored without a word. */

@@ -23,6 +23,12 @@ export interface TableParts {
   readonly bytes: number;
 }
 
+/** A table and what it is, ready to be served. */
+export interface ServedTable {
+  readonly table: TableParts;
+  readonly info: DataSetInfo;
+}
+
 /** The memory of a table that can be handed over to another thread; shared memory need not be. */
 export function transferableMemory(parts: TableParts): readonly ArrayBuffer[] {
   const memory = [...parts.segments, parts.index];

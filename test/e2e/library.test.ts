@@ -1,9 +1,8 @@
 /** The parts that a library user can replace, as a user would: everything comes from the package. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import {
   type Address,
   createServer,
@@ -17,6 +16,7 @@ import {
 } from 'goromdb';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { drop } from '../support/drop.ts';
+import { moduleUrl } from '../support/mortal.ts';
 import { TextClient } from '../support/text-client.ts';
 
 /** The current time of some cities: a storage whose records are made when they are asked for. */
@@ -90,15 +90,6 @@ async function ask(address: Address, input: string): Promise<string> {
   const socket = net.connect({ port: address.port, host: '127.0.0.1' });
   socket.end(input);
   return Buffer.concat(await socket.toArray()).toString();
-}
-
-/** A module in a folder of its own; `$goromdb` in its text is this package. */
-function moduleUrl(text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'goromdb-test-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'module.mjs');
-  writeFileSync(path, text.replace('$goromdb', import.meta.resolve('goromdb')));
-  return pathToFileURL(path).href;
 }
 
 test('createServer serves a storage of your own', async () => {
@@ -224,29 +215,4 @@ test('startGoromdb closes once, however often it is told to, and `done` then res
   await goromdb.close();
   expect(isDone).toHaveBeenCalledTimes(1);
   await expect(TextClient.connect(goromdb.address)).rejects.toThrow('ECONNREFUSED');
-});
-
-test('startGoromdb tells by `done` that a serving thread has failed, and can be closed', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'goromdb-test-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const goromdb = await startGoromdb({
-    address: parseAddress('127.0.0.1:0'),
-    file: join(folder, 'data'),
-    storage: 'json',
-    threads: 2,
-    protocol: moduleUrl(`
-      export default {
-        name: 'fatal',
-        createSession: () => ({
-          state: 'open',
-          receive: () => process.exit(1),
-          close: () => {},
-        }),
-      };`),
-  });
-  const client = await TextClient.connect(goromdb.address);
-  onTestFinished(() => client.close());
-  client.send('x');
-  await expect(goromdb.done).rejects.toMatchObject({ code: 'SERVER_FAILED' });
-  await goromdb.close();
 });

@@ -1,0 +1,77 @@
+import { Worker } from 'node:worker_threads';
+import { WorkerClient } from '../rpc.ts';
+import type { ServedTable } from '../storage/table.ts';
+import {
+  SHUTDOWN,
+  type ThreadData,
+  type ThreadMessage,
+  type ThreadReply,
+  type ThreadRequest,
+} from './thread-messages.ts';
+import { HANG_ROUNDS, type Watched } from './watchdog.ts';
+
+/** What a thread tells without being asked. */
+export interface ThreadEvents {
+  /** A client has sent `shutdown`. */
+  readonly onShutdown: () => void;
+  /**
+   * The thread has ended.
+   *
+   * @param fault What ended it.
+   * @param left The table that it served, when that was its own and it could still hand it back.
+   */
+  readonly onExit: (fault: Error, left: ServedTable | undefined) => void;
+}
+
+/** One worker that serves. */
+export class ServingThread implements Watched {
+  readonly #worker: Worker;
+  readonly #client: WorkerClient<ThreadRequest, ThreadReply>;
+  #fault: Error | undefined;
+  #left: ServedTable | undefined;
+  #isAlive = true;
+
+  constructor(data: ThreadData, { onShutdown, onExit }: ThreadEvents) {
+    this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData: data,
+      name: `serve ${data.thread}`,
+    });
+    this.#worker.on('message', (message: ThreadMessage) => {
+      if (message === SHUTDOWN) onShutdown();
+      else if ('left' in message) this.#left = message.left;
+    });
+    this.#worker.on('error', (error: Error) => {
+      this.#fault ??= error;
+    });
+    // First, so that who waits for a reply finds the fault and the table already told of.
+    this.#worker.on('exit', (code) => {
+      this.#isAlive = false;
+      onExit(this.#fault ?? new Error(`it has ended with code ${code}`), this.#left);
+    });
+    this.#client = new WorkerClient(this.#worker);
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  /** @throws GoromdbError what the thread answers, or what has ended it. */
+  request(body: ThreadRequest, transfer?: readonly ArrayBuffer[]): Promise<ThreadReply> {
+    return this.#client.request(body, transfer);
+  }
+
+  /** See `Watched`. */
+  ping(): Promise<unknown> {
+    return this.#client.request({ kind: 'ping' });
+  }
+
+  onHang(): void {
+    void this.end(new Error(`it has not answered for ${HANG_ROUNDS} s: it hangs`));
+  }
+
+  /** Ends it at once, also out of an endless loop. @param fault Why, for `onExit`. */
+  async end(fault?: Error): Promise<void> {
+    this.#fault ??= fault;
+    await this.#worker.terminate();
+  }
+}
