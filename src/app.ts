@@ -1,6 +1,7 @@
 /** The composition root: makes the parts, connects them, starts and closes them in order. */
 import { dirname, join, resolve } from 'node:path';
 import { GoromdbError, messageOf } from './errors.ts';
+import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
 import { checkScanner } from './loader/scanners.ts';
@@ -41,6 +42,8 @@ export interface GoromdbOptions {
   readonly threads?: number;
   /** Bytes that a data set may take in memory. Default: 0.4 of what the machine or cgroup has. */
   readonly memoryBytes?: number | undefined;
+  /** What is asked of each new generation. Default: nothing but that its file is sound. */
+  readonly guards?: Guards;
   /** Look at the drop folder this often in place of waiting for events; 0: wait for events. */
   readonly pollIntervalMs?: number;
   /** Look at the drop folder this often beside the events. */
@@ -216,6 +219,8 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     shared: threads.needsSharedMemory,
     bytesMax: tableBytesMax(options),
     swap: (table, info) => threads.swap(table, info),
+    guards: options.guards,
+    sample: () => threads.sample(),
     logger,
     onLoad,
   });

@@ -13,6 +13,11 @@ export type ErrorCode =
   | 'DATA_CORRUPT'
   | 'LIMIT_EXCEEDED'
   | 'OUT_OF_MEMORY'
+  | 'DISK_FULL'
+  | 'TOO_FEW_KEYS'
+  | 'SHRUNK_TOO_MUCH'
+  | 'CANARY_MISSING'
+  | 'HIT_RATE_DROPPED'
   | 'LOADER_FAILED'
   | 'SERVER_FAILED';
 
@@ -24,23 +29,43 @@ const BAD_FILE: ReadonlySet<ErrorCode> = new Set([
   'LIMIT_EXCEEDED',
 ]);
 
+/** The codes of a guard: the file is sound, and not what its owner wants. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set([
+  'TOO_FEW_KEYS',
+  'SHRUNK_TOO_MUCH',
+  'CANARY_MISSING',
+  'HIT_RATE_DROPPED',
+]);
+
 /**
  * An error that a person can act on: the message says what was expected, what was found and what
- * happens now; `code` is for programs; `cause` keeps the error underneath.
+ * happens now; `code` and `numbers` are for programs; `cause` keeps the error underneath.
  */
 export class GoromdbError extends Error {
   override readonly name = 'GoromdbError';
   readonly code: ErrorCode;
+  /** The numbers that the message speaks of, by name, where they matter. */
+  readonly numbers: Readonly<Record<string, number>>;
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown; readonly numbers?: Readonly<Record<string, number>> },
+  ) {
     super(message, options);
     this.code = code;
+    this.numbers = options?.numbers ?? {};
   }
 }
 
 /** Whether an error says that the file itself is bad, as against a disk, a permission or a race. */
 export function provesFileBad(error: unknown): error is GoromdbError {
   return error instanceof GoromdbError && BAD_FILE.has(error.code);
+}
+
+/** Whether a guard has refused a file that is sound. */
+export function isRefusal(error: unknown): error is GoromdbError {
+  return error instanceof GoromdbError && REFUSED.has(error.code);
 }
 
 /** The message of anything that was thrown. */

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GoromdbError } from '../errors.ts';
+import type { Canary } from '../loader/guards.ts';
 import { createAllowList } from '../server/access.ts';
 import { THREADS_MAX } from '../server/threads.ts';
+import { KEY_BYTES_MAX } from '../storage/scanners/scanner.ts';
 
 /** Longest duration of a flag, in milliseconds. The timers of Node fire at once after 24.8 days. */
 const DURATION_MS_MAX = 24 * 60 * 60 * 1000;
@@ -18,6 +20,8 @@ interface Flag<T> {
   readonly parse: (text: string) => T;
   /** The default as a person would type it; `undefined`: the flag has no value when not given. */
   readonly fallback?: string;
+  /** It may be given several times: what `parse` returns is a list, and the lists are joined. */
+  readonly repeats?: true;
   /** For the help: what happens without the flag, when that is no fixed text. */
   readonly fallbackNote?: string;
 }
@@ -39,7 +43,10 @@ export function addFlags(command: Command, table: FlagTable): Command {
     const value = flag.placeholder === undefined ? '[bool]' : `<${flag.placeholder}>`;
     const option = new Option(`--${name} ${value}`, flag.help)
       .helpGroup(`${flag.group}:`)
-      .argParser((text) => parseValue(name, flag, text));
+      .argParser((text, previous: unknown) => {
+        const value = parseValue(name, flag, text);
+        return flag.repeats && Array.isArray(previous) ? previous.concat(value) : value;
+      });
     if (flag.fallback !== undefined) {
       option.default(parseValue(name, flag, flag.fallback), flag.fallback);
     } else if (flag.fallbackNote !== undefined) {
@@ -164,6 +171,30 @@ const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map([
 const SIZE_FORMS =
   '"max" or a size such as "512MiB", "1.5GB" or "1073741824" ' +
   '(units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
+
+/** A number of keys, from 0 on. */
+export function parseKeyCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(count)) return count;
+  throw notAllowed(text, 'a whole number from 0 on');
+}
+
+/** A number from 0 to 100, with or without a percent sign. */
+export function parsePercent(text: string): number {
+  const percent = /^\d+(?:\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (percent <= 100) return percent;
+  throw notAllowed(text, 'a percentage from 0 to 100, such as 5 or 2.5');
+}
+
+/** `KEY`, or `KEY=VALUE`; the first `=` divides. */
+export function parseCanary(text: string): readonly Canary[] {
+  const at = text.indexOf('=');
+  const key = Buffer.from(at === -1 ? text : text.slice(0, at));
+  if (key.length === 0 || key.length > KEY_BYTES_MAX) {
+    throw notAllowed(text, `KEY or KEY=VALUE, with a key of 1 to ${KEY_BYTES_MAX} bytes`);
+  }
+  return [{ key, value: at === -1 ? undefined : Buffer.from(text.slice(at + 1)) }];
+}
 
 /** A size in whole bytes; `max` is `Infinity`. The case of units does not matter. */
 export function parseSize(text: string): number {

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import type { Guards } from '../loader/guards.ts';
 import { STORAGE_NAMES } from '../loader/scanners.ts';
 import type { AccessOptions } from '../server/access.ts';
 import { type Address, parseAddress } from '../server/address.ts';
@@ -11,13 +12,16 @@ import {
   oneOf,
   parseAllowList,
   parseBoolean,
+  parseCanary,
   parseCount,
   parseDuration,
   parseDurationOrZero,
   parseFilePath,
   parseFolderPath,
+  parseKeyCount,
   parseMode,
   parseName,
+  parsePercent,
   parseSize,
   parseThreads,
   valuesOf,
@@ -37,6 +41,7 @@ export interface ServeOptions {
   readonly bucket: string | undefined;
   /** The folder that keeps what is served. */
   readonly basedir: string;
+  readonly guards: Guards;
   readonly threads: number;
   /** `Infinity`: no limit; `undefined`: the program takes a share of what the machine has. */
   readonly memoryBytes: number | undefined;
@@ -52,6 +57,7 @@ export interface ServeOptions {
 const LISTENING = 'Listening';
 const DATA = 'Data';
 const ACCESS = 'Access';
+const GUARDS = 'Guards: what a new generation must have to be served';
 const RESOURCES = 'Memory, threads and limits';
 const WATCHING = 'Watching';
 
@@ -98,6 +104,35 @@ export const SERVE_FLAGS = {
     help: 'the folder that keeps the data being served',
     parse: parseFolderPath,
     fallbackNote: 'the folder of -file',
+  },
+  'min-keys': {
+    placeholder: 'N',
+    group: GUARDS,
+    help: 'refuse a file with fewer keys',
+    parse: parseKeyCount,
+    fallback: '0',
+  },
+  'max-shrink': {
+    placeholder: 'PERCENT',
+    group: GUARDS,
+    help: 'refuse a file whose keys or bytes are fewer than those of the serving generation by more than this',
+    parse: parsePercent,
+    fallbackNote: 'not asked',
+  },
+  canary: {
+    placeholder: 'KEY[=VALUE]',
+    group: GUARDS,
+    help: 'refuse a file without this key, or with another value; may be given several times',
+    parse: parseCanary,
+    repeats: true,
+    fallbackNote: 'none',
+  },
+  'max-hit-drop': {
+    placeholder: 'PERCENT',
+    group: GUARDS,
+    help: 'refuse a file in which the lookups of the last minutes would have so many percent fewer hits',
+    parse: parsePercent,
+    fallbackNote: 'not asked',
   },
   addr: { ...ADDRESS_FLAG, fallback: ':11211' },
   s: {
@@ -265,6 +300,12 @@ export function serveOptions(command: Command): ServeOptions {
     gzipped,
     bucket,
     basedir: values.basedir ?? dirname(file),
+    guards: {
+      minKeys: values['min-keys'],
+      maxShrinkPercent: values['max-shrink'],
+      canaries: values.canary,
+      maxHitDropPercent: values['max-hit-drop'],
+    },
     threads: values.threads,
     memoryBytes: values.memory,
     pollIntervalMs: values['poll-interval'],

@@ -27,13 +27,15 @@ export class LoaderWorker {
    * @throws GoromdbError with the scanner's code, or LOADER_FAILED, or FILE_UNREADABLE.
    */
   async run(request: LoadRequest, signal?: AbortSignal): Promise<LoadResult> {
+    const stopped = new Error('it was stopped');
+    if (signal?.aborted) throw workerError(request.path, stopped);
     const client = this.#take();
     const { worker } = client;
     let stop = (_cause: NodeJS.ErrnoException): void => {};
     const isOver = new Promise<never>((_, reject) => {
       stop = (cause) => reject(workerError(request.path, cause));
     });
-    const abort = (): void => stop(new Error('it was stopped'));
+    const abort = (): void => stop(stopped);
     worker.once('error', stop);
     signal?.addEventListener('abort', abort);
     try {

@@ -1,13 +1,18 @@
-import { basename } from 'node:path';
-import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
+import { basename, dirname } from 'node:path';
+import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { ServedTable, TableParts } from '../storage/table.ts';
+import { openTable, type ServedTable, type TableParts } from '../storage/table.ts';
 import { see } from '../watcher/identity.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
+import { canRename } from './folder.ts';
+import { isForced, removeForceMark } from './force.ts';
+import { checkGuards, type Guards } from './guards.ts';
 import { LoaderWorker } from './loader-worker.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { servingLine } from './report.ts';
+import { checkRoom } from './room.ts';
 import {
   type FilledSlot,
   install,
@@ -39,6 +44,10 @@ export interface LoaderOptions {
   readonly bytesMax: number;
   /** Puts a table into service; resolves when no thread serves the old one. */
   readonly swap: (table: TableParts, info: DataSetInfo) => Promise<void>;
+  /** What is asked of a dropped file; the slots are not asked. */
+  readonly guards?: Guards | undefined;
+  /** Lookups that clients made of late. */
+  readonly sample?: (() => readonly SampledLookup[]) | undefined;
   readonly logger: Logger;
   /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
   readonly onLoad?:
@@ -54,6 +63,7 @@ export class Loader {
   readonly #options: LoaderOptions;
   readonly #worker = new LoaderWorker();
   #servingSlot: SlotName | undefined;
+  #serving: { readonly info: DataSetInfo; readonly fileBytes: number } | undefined;
   #nextSlot: SlotName = 'data00';
   #generation = 0;
 
@@ -114,8 +124,10 @@ export class Loader {
         const { keys, bytes } = result.table;
         const { format } = result;
         const loadedAt = isLost(slot) ? lost.loadedAt : Date.now();
+        const info = { generation, keys, bytes, md5, format, loadedAt };
+        this.#serving = { info, fileBytes: record.bytes };
         logger.warn(`generation ${generation} is loaded again from slot ${slot.name}`);
-        return { table: result.table, info: { generation, keys, bytes, md5, format, loadedAt } };
+        return { table: result.table, info };
       } catch (error) {
         refuse(slot.name, error);
       }
@@ -132,14 +144,55 @@ export class Loader {
   /** Loads what the watcher found. Whatever is wrong with it, what was served is served on. */
   async load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
     try {
+      const forced = await isForced(drop);
+      if (!forced) await this.#checkRoom(drop);
       const result = await this.#run(drop.file, drop.md5, signal);
       if (result.kind !== 'table') return result;
+      this.#guard(drop, result, forced);
       await this.#serve(drop, result, signal);
+      await removeForceMark(drop);
       return { kind: 'taken' };
     } catch (error) {
       if (isChange(error)) return { kind: 'changed' };
-      if (!provesFileBad(error)) throw error;
-      return this.#reject(drop, error);
+      if (!provesFileBad(error) && !isRefusal(error)) throw error;
+      const verdict = await this.#reject(drop, error);
+      if (verdict.kind === 'rejected') await removeForceMark(drop);
+      return verdict;
+    }
+  }
+
+  /** @throws GoromdbError DISK_FULL, OUT_OF_MEMORY. */
+  async #checkRoom({ file, identity }: Drop): Promise<void> {
+    const { baseDir, bytesMax } = this.#options;
+    const slotFile = slotPath(baseDir, this.#nextSlot);
+    const serving = this.#serving;
+    const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
+    await checkRoom({
+      fileBytes: Number(identity.size),
+      isCopied: !isMovable,
+      slotFile,
+      serving: serving && { fileBytes: serving.fileBytes, tableBytes: serving.info.bytes },
+      tableBytesMax: bytesMax,
+    });
+  }
+
+  /** @throws GoromdbError See `checkGuards`; not when the drop is forced. */
+  #guard(drop: Drop, { table, format }: Table, forced: boolean): void {
+    const { guards, sample = () => [], logger } = this.#options;
+    if (guards === undefined) return;
+    const { keys, bytes } = table;
+    const generation = this.#generation + 1;
+    const info = { generation, keys, bytes, md5: drop.md5, format, loadedAt: Date.now() };
+    const candidate = openTable(table, info);
+    try {
+      checkGuards(guards, candidate, this.#serving?.info, sample);
+    } catch (error) {
+      if (!forced) throw error;
+      logger.warn(
+        `${drop.file} is served in spite of this, by its .force mark: ${describe(error)}`,
+      );
+    } finally {
+      candidate.close();
     }
   }
 
@@ -228,7 +281,9 @@ export class Loader {
     const { generation, md5 } = record;
     const { keys, bytes } = table;
     const startMs = performance.now();
-    await this.#options.swap(table, { generation, keys, bytes, md5, format, loadedAt: Date.now() });
+    const info = { generation, keys, bytes, md5, format, loadedAt: Date.now() };
+    await this.#options.swap(table, info);
+    this.#serving = { info, fileBytes: record.bytes };
     this.#servingSlot = slot;
     this.#nextSlot = otherSlot(slot);
     this.#generation = Math.max(this.#generation, generation);

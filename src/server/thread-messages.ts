@@ -11,6 +11,7 @@ export interface ThreadData {
   readonly protocol: string;
   readonly handler: string;
   readonly counterMemory: SharedArrayBuffer;
+  readonly sampleMemory: SharedArrayBuffer;
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;

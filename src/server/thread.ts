@@ -10,6 +10,7 @@ import type { Protocol } from '../protocol/protocol.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
+import { LookupSampler } from '../storage/lookup-sample.ts';
 import type { Storage } from '../storage/storage.ts';
 import { openTable, type ServedTable, transferableMemory } from '../storage/table.ts';
 import {
@@ -21,6 +22,8 @@ import {
 } from './thread-messages.ts';
 import { ThreadServer } from './thread-server.ts';
 
+const SAMPLER_TICK_MS = 1_000;
+
 const data: ThreadData = workerData;
 const createHandler = await loadPlugin<(storage: Storage) => Handler>('-handler', data.handler, {
   simple: createSimpleHandler,
@@ -30,6 +33,8 @@ const handler = createHandler(emptyStorage);
 const logger = createLineLogger((line) => process.stderr.write(line));
 const shutdown = data.allowShutdown ? () => parentPort?.postMessage(SHUTDOWN) : undefined;
 const server = new ThreadServer({ ...data, handler, protocol, shutdown, logger });
+const sampler = new LookupSampler(data.sampleMemory, data.thread, data.facts.threads);
+setInterval(() => sampler.tick(), SAMPLER_TICK_MS).unref();
 let served: ServedTable | undefined;
 
 // Whatever fault ends this thread: memory that it has to itself serves on in the next one. (Out of
@@ -45,7 +50,7 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       return { address: await server.listenOn(request.target) };
     case 'swap':
       // A message is a turn of the event loop of its own: it never falls into a batch of commands.
-      handler.swap(openTable(request.table, request.info));
+      handler.swap(sampler.observe(openTable(request.table, request.info)));
       served = { table: request.table, info: request.info };
       if (request.table.index instanceof SharedArrayBuffer) collectGarbage();
       return {};

@@ -5,6 +5,7 @@ import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type Counters, countersOf, createCounterMemory } from '../protocol/counters.ts';
 import { threadError } from '../rpc.ts';
+import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import { type ServedTable, type TableParts, transferableMemory } from '../storage/table.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
@@ -58,6 +59,7 @@ export class Threads implements Server {
   /** What the main thread counts. */
   readonly #counters: Counters;
   readonly #counterMemory: SharedArrayBuffer;
+  readonly #sampleMemory: SharedArrayBuffer;
   readonly #restarts = new RestartLimit();
   #listener: SharedListener | undefined;
   #watchdog: Watchdog | undefined;
@@ -73,6 +75,8 @@ export class Threads implements Server {
     // The last block is the main thread's own.
     const counterMemory = createCounterMemory(threads + 1);
     this.#counterMemory = counterMemory;
+    const sampleMemory = createSampleMemory(threads);
+    this.#sampleMemory = sampleMemory;
     this.#counters = countersOf(counterMemory, threads);
     const facts = {
       version: PROTOCOL_VERSION,
@@ -84,8 +88,8 @@ export class Threads implements Server {
     const allowShutdown = options.shutdown !== undefined;
     this.#places = Array.from({ length: threads }, (_, thread) => {
       const data = {
-        ...{ thread, protocol, handler, limits, access, loudRefusals, counterMemory, facts },
-        allowShutdown,
+        ...{ thread, protocol, handler, limits, access, loudRefusals, facts },
+        ...{ counterMemory, sampleMemory, allowShutdown },
       };
       const place: Place = { data, target: undefined, left: undefined, thread: undefined! };
       place.thread = this.#start(place);
@@ -96,6 +100,11 @@ export class Threads implements Server {
   /** Whether tables must be in memory that several threads can read. */
   get needsSharedMemory(): boolean {
     return this.#places.length > 1;
+  }
+
+  /** Lookups that clients made of late. */
+  sample(): readonly SampledLookup[] {
+    return readSample(this.#sampleMemory);
   }
 
   async listen(address: Address): Promise<Address> {

@@ -16,6 +16,12 @@ const DEFAULTS: ServeOptions = {
   gzipped: false,
   bucket: undefined,
   basedir: dirname(FILE),
+  guards: {
+    minKeys: 0,
+    maxShrinkPercent: undefined,
+    canaries: undefined,
+    maxHitDropPercent: undefined,
+  },
   threads: 1,
   memoryBytes: undefined,
   pollIntervalMs: 0,
@@ -399,5 +405,37 @@ describe('help and version', () => {
       expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
       expect(text).not.toMatch(/\s$|--addr|undefined/);
     }
+  });
+});
+
+describe('the guards of the command line', () => {
+  it('are taken as given, canaries several times', () => {
+    const flags = ['-min-keys', '10', '-max-shrink', '2.5', '-max-hit-drop=1%'];
+    const canaries = ['-canary', 'a', '-canary', 'b=', '-canary=c=d=e'];
+    const canary = (key: string, value?: string) => ({
+      key: Buffer.from(key),
+      value: value === undefined ? undefined : Buffer.from(value),
+    });
+    expect(parse('-file', 'data.json', ...flags, ...canaries)).toEqual(
+      serve({
+        guards: {
+          minKeys: 10,
+          maxShrinkPercent: 2.5,
+          canaries: [canary('a'), canary('b', ''), canary('c', 'd=e')],
+          maxHitDropPercent: 1,
+        },
+      }),
+    );
+  });
+
+  it.each([
+    ['-min-keys', '-1', 'a whole number from 0 on'],
+    ['-max-shrink', '101', 'a percentage from 0 to 100, such as 5 or 2.5'],
+    ['-max-hit-drop', 'x', 'a percentage from 0 to 100, such as 5 or 2.5'],
+    ['-canary', '=x', 'KEY or KEY=VALUE, with a key of 1 to 65535 bytes'],
+  ])('refuse %s %s', (flag, value, expected) => {
+    expect(parse('-file', 'data.json', flag, value)).toEqual(
+      wrong(`${flag}: ${JSON.stringify(value)} is not allowed; expected ${expected}`),
+    );
   });
 });

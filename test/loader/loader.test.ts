@@ -229,7 +229,7 @@ describe('a load', () => {
     await recover();
     drop(file, 'x');
     const loading = loader.load(offer(md5('x')), abort.signal);
-    expect(isLoading).toBe(true);
+    await expect.poll(() => isLoading).toBe(true);
     abort.abort();
     await expect(loading).rejects.toMatchObject({ code: 'LOADER_FAILED' });
     expect(isLoading).toBe(false);
@@ -421,3 +421,77 @@ function moduleFile(text: string): string {
   writeFileSync(path, text);
   return pathToFileURL(path).href;
 }
+
+describe('a guard', () => {
+  const guards = { minKeys: 2 };
+
+  test('has a sound file set aside before anything is moved, and what served serves on', async () => {
+    const subject = startLoader({ guards });
+    await subject.recover();
+    await subject.load('{"v":"1","w":"1"}');
+    expect(await subject.load(version(2))).toEqual({ kind: 'rejected' });
+    expect(subject.value()).toBe('1');
+    expect(readFileSync(`${file}.rejected`, 'utf8')).toBe(version(2));
+    expect(existsSync(join(base, 'data01', 'data.db'))).toBe(false);
+    expect(subject.logger.lines.at(-1)).toBe(
+      `error rejected ${file}: expected at least 2 keys (-min-keys), found 1 (TOO_FEW_KEYS); set ` +
+        `aside as ${file}.rejected; generation 1 from ${join(base, 'data00', 'data.db')} serves on`,
+    );
+  });
+
+  test('does not judge what is in the slots at a start', async () => {
+    const before = startLoader();
+    await before.recover();
+    await before.load(version(1));
+    const subject = startLoader({ guards });
+    expect(await subject.recover()).toBe(true);
+    expect(subject.value()).toBe('1');
+  });
+
+  test('is overridden by a mark beside the file, once', async () => {
+    const subject = startLoader({ guards });
+    await subject.recover();
+    writeFileSync(`${file}.force`, '');
+    expect(await subject.load(version(1))).toEqual({ kind: 'taken' });
+    expect(subject.value()).toBe('1');
+    expect(existsSync(`${file}.force`)).toBe(false);
+    expect(subject.logger.lines[0]).toBe(
+      `warn ${file} is served in spite of this, by its .force mark: expected at least 2 keys ` +
+        '(-min-keys), found 1 (TOO_FEW_KEYS)',
+    );
+    expect(await subject.load(version(2))).toEqual({ kind: 'rejected' });
+  });
+
+  test('is not overridden by a mark for another file, which stays', async () => {
+    const subject = startLoader({ guards });
+    await subject.recover();
+    writeFileSync(`${file}.force`, `${md5(version(2))}  data.json\n`);
+    expect(await subject.load(version(1))).toEqual({ kind: 'rejected' });
+    expect(existsSync(`${file}.force`)).toBe(true);
+    expect(await subject.load(version(2))).toEqual({ kind: 'taken' });
+    expect(existsSync(`${file}.force`)).toBe(false);
+  });
+
+  test('is no more overridden than integrity is: a bad file is rejected with its mark', async () => {
+    const subject = startLoader({ guards });
+    await subject.recover();
+    writeFileSync(`${file}.force`, '');
+    expect(await subject.load('{"v":1}')).toEqual({ kind: 'rejected' });
+    expect(existsSync(`${file}.force`)).toBe(false);
+    writeFileSync(`${file}.force`, '');
+    const mismatch = await subject.load(version(1), '0'.repeat(32));
+    expect(mismatch.kind).toBe('mismatch');
+    expect(existsSync(`${file}.force`)).toBe(true);
+  });
+
+  test('hears what clients asked for of late', async () => {
+    const sample = Array.from({ length: 100 }, () => ({ key: Buffer.from('v'), wasHit: true }));
+    const hitGuards = { maxHitDropPercent: 5 };
+    const subject = startLoader({ guards: hitGuards, sample: () => sample });
+    await subject.recover();
+    await subject.load(version(1));
+    expect(await subject.load('{"w":"2"}')).toEqual({ kind: 'rejected' });
+    expect(subject.logger.lines.at(-1)).toContain('missing are "v" (HIT_RATE_DROPPED)');
+    expect(await subject.load(version(3))).toEqual({ kind: 'taken' });
+  });
+});

@@ -72,6 +72,8 @@ describe('a serving thread that dies', () => {
   ])('by %s is replaced; the connections of the others do not notice', async (how, reason) => {
     const { address, logger } = await start(3);
     const clients = await Promise.all(Array.from({ length: 24 }, () => RawClient.connect(address)));
+    // What is asked for is also accepted.
+    for (const client of clients) expect(await client.ask('get key\r\n', 'END\r\n')).toBe(ANSWER);
     const [killer] = clients;
     const lost = await portsBeside(killer);
     expect(lost.length).toBeLessThan(clients.length);

@@ -1,0 +1,80 @@
+import { stat, statfs } from 'node:fs/promises';
+import os from 'node:os';
+import { dirname } from 'node:path';
+import process from 'node:process';
+import { GoromdbError } from '../errors.ts';
+import { formatBytes } from './report.ts';
+
+/** What the slot's small files need, with what a file system needs for their names. */
+const SLOT_BYTES = 64 * 1024;
+
+/** What a load is going to need. */
+export interface Need {
+  /** Bytes of the file. */
+  readonly fileBytes: number;
+  /** Whether it will be copied, not renamed. */
+  readonly isCopied: boolean;
+  /** The file of the slot that it goes to, which gives way. */
+  readonly slotFile: string;
+  /** What serves now, which tells how much memory a byte of the file takes. */
+  readonly serving: { readonly fileBytes: number; readonly tableBytes: number } | undefined;
+  /** Bytes that a table may take. */
+  readonly tableBytesMax: number;
+}
+
+/** Memory of a table for a byte of its file: below are free pages in the file, above packed ones. */
+const RATIO_MIN = 1 / 8;
+const RATIO_MAX = 8;
+
+/**
+ * Refuses to begin a load that cannot end well: it would cost minutes, and at the end perhaps the
+ * process. What it needs is an estimate; `-memory` bounds what it gets.
+ *
+ * @throws GoromdbError DISK_FULL, OUT_OF_MEMORY.
+ */
+export async function checkRoom(
+  need: Need,
+  free: { readonly disk: typeof freeDisk; readonly memory: typeof freeMemory } = {
+    disk: freeDisk,
+    memory: freeMemory,
+  },
+): Promise<void> {
+  const { fileBytes, isCopied, slotFile, serving, tableBytesMax } = need;
+  const diskBytes = SLOT_BYTES + (isCopied ? fileBytes : 0);
+  const diskFree = await free.disk(slotFile);
+  if (diskFree < diskBytes) {
+    const found = `found ${formatBytes(diskFree)}`;
+    const message = `expected ${formatBytes(diskBytes)} of free space for the slot in ${dirname(slotFile)}, ${found}`;
+    throw new GoromdbError('DISK_FULL', message, { numbers: { diskBytes, diskFree } });
+  }
+  const ratio = serving === undefined ? 1 : serving.tableBytes / Math.max(1, serving.fileBytes);
+  const perByte = Math.min(RATIO_MAX, Math.max(RATIO_MIN, ratio));
+  const memoryBytes = Math.min(fileBytes * perByte, tableBytesMax);
+  const memoryFree = free.memory();
+  if (memoryFree < memoryBytes) {
+    const found = `found ${formatBytes(memoryFree)}`;
+    const message = `expected ${formatBytes(memoryBytes)} of free memory beside what serves, ${found}`;
+    throw new GoromdbError('OUT_OF_MEMORY', message, { numbers: { memoryBytes, memoryFree } });
+  }
+}
+
+/**
+ * Free space where a slot's file is to lie, with what that file gives free. Where that cannot be
+ * told, the installation will say what is wrong.
+ */
+async function freeDisk(slotFile: string): Promise<number> {
+  const space = await statfs(dirname(slotFile)).catch(() => undefined);
+  if (space === undefined) return Number.POSITIVE_INFINITY;
+  const old = await stat(slotFile).catch(() => undefined);
+  return space.bavail * space.bsize + (old?.size ?? 0);
+}
+
+/**
+ * Memory that this process may still take. Of a cgroup only this process's own part is known to be
+ * in use: its page cache counts as used too, and would be given up.
+ */
+function freeMemory(): number {
+  const machine = os.freemem();
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  return Math.min(machine, constrained - process.memoryUsage.rss());
+}
