@@ -5,6 +5,7 @@ import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
 import { checkScanner } from './loader/scanners.ts';
+import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
 import { SLOT_NAMES } from './loader/slots.ts';
 import { type Logger, silentLogger } from './log.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
@@ -44,6 +45,11 @@ export interface GoromdbOptions {
   readonly memoryBytes?: number | undefined;
   /** What is asked of each new generation. Default: nothing but that its file is sound. */
   readonly guards?: Guards;
+  /**
+   * How fast what serves is checked against its sums in the background, in bytes a second up to
+   * 1 GiB (default 8 MiB; 0: not at all), and how long it rests after each time (default 60 s).
+   */
+  readonly scrub?: { readonly bytesPerSecond?: number; readonly passPauseMs?: number };
   /** Look at the drop folder this often in place of waiting for events; 0: wait for events. */
   readonly pollIntervalMs?: number;
   /** Look at the drop folder this often beside the events. */
@@ -125,9 +131,11 @@ async function start(
     ...(options.pollIntervalMs ? { pollMs: options.pollIntervalMs } : {}),
     ...(options.rescanMs ? { rescanMs: options.rescanMs } : {}),
   });
+  const scrub = startScrub(options, server, loader);
   const close = async (): Promise<void> => {
     // At once: a load under way may take its time to stop, and clients must not wait for it.
     await Promise.all([watcher.close(), server.close()]);
+    await scrub?.close();
     await loader.close();
     resolve();
   };
@@ -146,6 +154,24 @@ async function start(
       return closing;
     },
   };
+}
+
+function startScrub(options: GoromdbOptions, server: Threads, loader: Loader): Scrub | undefined {
+  const {
+    scrub: { bytesPerSecond = SCRUB_RATE_DEFAULT, passPauseMs } = {},
+    logger = silentLogger,
+  } = options;
+  if (bytesPerSecond === 0) return undefined;
+  return new Scrub({
+    bytesPerSecond,
+    ...(passPauseMs === undefined ? {} : { passPauseMs }),
+    served: () => server.served,
+    slotFile: () => loader.slotFile,
+    sum: (slice) => server.sum(slice),
+    count: (name) => server.count(name),
+    heal: (damaged) => loader.heal(damaged),
+    logger,
+  });
 }
 
 /** The serving threads, and what becomes of them. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GoromdbError } from '../errors.ts';
 import type { Canary } from '../loader/guards.ts';
+import { SCRUB_RATE_MAX } from '../loader/scrub.ts';
 import { createAllowList } from '../server/access.ts';
 import { THREADS_MAX } from '../server/threads.ts';
 import { KEY_BYTES_MAX } from '../storage/scanners/scanner.ts';
@@ -204,6 +205,13 @@ export function parseSize(text: string): number {
   const bytes = Math.floor(Number(match?.[1]) * (bytesPerUnit ?? Number.NaN));
   if (Number.isSafeInteger(bytes)) return bytes;
   throw notAllowed(text, SIZE_FORMS);
+}
+
+/** A number of bytes a second up to {@link SCRUB_RATE_MAX}; 0 is off. */
+export function parseScrubRate(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes <= SCRUB_RATE_MAX) return bytes;
+  throw notAllowed(text, 'a size from 0 to 1GiB, such as "8MiB"');
 }
 
 const MS_PER_UNIT: ReadonlyMap<string, number> = new Map([

@@ -22,6 +22,7 @@ import {
   parseMode,
   parseName,
   parsePercent,
+  parseScrubRate,
   parseSize,
   parseThreads,
   valuesOf,
@@ -42,6 +43,7 @@ export interface ServeOptions {
   /** The folder that keeps what is served. */
   readonly basedir: string;
   readonly guards: Guards;
+  readonly scrub: { readonly bytesPerSecond: number };
   readonly threads: number;
   /** `Infinity`: no limit; `undefined`: the program takes a share of what the machine has. */
   readonly memoryBytes: number | undefined;
@@ -220,6 +222,13 @@ export const SERVE_FLAGS = {
     parse: parseSize,
     fallbackNote: 'a share of what the machine has',
   },
+  'scrub-rate': {
+    placeholder: 'SIZE',
+    group: RESOURCES,
+    help: 'check what serves against its sums in the background, so many bytes a second; 0 does not',
+    parse: parseScrubRate,
+    fallback: '8MiB',
+  },
   'conn-limit': {
     placeholder: 'N',
     group: RESOURCES,
@@ -306,6 +315,7 @@ export function serveOptions(command: Command): ServeOptions {
       canaries: values.canary,
       maxHitDropPercent: values['max-hit-drop'],
     },
+    scrub: { bytesPerSecond: values['scrub-rate'] },
     threads: values.threads,
     memoryBytes: values.memory,
     pollIntervalMs: values['poll-interval'],

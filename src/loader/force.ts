@@ -6,7 +6,7 @@ import { remove } from './folder.ts';
 const MARK_BYTES_MAX = 4_096;
 
 /** Where the mark that overrides guards lies. */
-export function forceMarkOf(file: string): string {
+function forceMarkOf(file: string): string {
   return `${file}.force`;
 }
 

@@ -23,19 +23,23 @@ export class LoaderWorker {
   #timer: NodeJS.Timeout | undefined;
 
   /**
+   * @param msMax How long it may take.
    * @param signal Ends the worker at once; the promise is then rejected.
-   * @throws GoromdbError with the scanner's code, or LOADER_FAILED, or FILE_UNREADABLE.
+   * @throws GoromdbError with the scanner's code, or LOADER_FAILED, or FILE_UNREADABLE, or
+   *   LIMIT_EXCEEDED when it takes too much memory or time.
    */
-  async run(request: LoadRequest, signal?: AbortSignal): Promise<LoadResult> {
+  async run(request: LoadRequest, msMax: number, signal?: AbortSignal): Promise<LoadResult> {
     const stopped = new Error('it was stopped');
     if (signal?.aborted) throw workerError(request.path, stopped);
     const client = this.#take();
     const { worker } = client;
-    let stop = (_cause: NodeJS.ErrnoException): void => {};
+    let fail = (_error: GoromdbError): void => {};
     const isOver = new Promise<never>((_, reject) => {
-      stop = (cause) => reject(workerError(request.path, cause));
+      fail = reject;
     });
+    const stop = (cause: NodeJS.ErrnoException): void => fail(workerError(request.path, cause));
     const abort = (): void => stop(stopped);
+    const timer = setTimeout(() => fail(timeError(request.path, msMax)), msMax);
     worker.once('error', stop);
     signal?.addEventListener('abort', abort);
     try {
@@ -47,6 +51,7 @@ export class LoaderWorker {
       await worker.terminate();
       throw error;
     } finally {
+      clearTimeout(timer);
       worker.removeListener('error', stop);
       signal?.removeEventListener('abort', abort);
     }
@@ -93,4 +98,9 @@ function workerError(path: string, cause: NodeJS.ErrnoException): GoromdbError {
     return new GoromdbError('LIMIT_EXCEEDED', message, { cause });
   }
   return new GoromdbError('LOADER_FAILED', `loading ${path} failed: ${cause.message}`, { cause });
+}
+
+function timeError(path: string, msMax: number): GoromdbError {
+  const message = `${path} took more than ${Math.ceil(msMax / 1000)} s to load`;
+  return new GoromdbError('LIMIT_EXCEEDED', message);
 }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -13,6 +14,7 @@ import { LoaderWorker } from './loader-worker.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { servingLine } from './report.ts';
 import { checkRoom } from './room.ts';
+import type { SlotFile } from './scrub.ts';
 import {
   type FilledSlot,
   install,
@@ -46,6 +48,8 @@ export interface LoaderOptions {
   readonly swap: (table: TableParts, info: DataSetInfo) => Promise<void>;
   /** What is asked of a dropped file; the slots are not asked. */
   readonly guards?: Guards | undefined;
+  /** Milliseconds that the work on the smallest file may take. Default {@link LOAD_MS_MIN}. */
+  readonly loadMsMin?: number | undefined;
   /** Lookups that clients made of late. */
   readonly sample?: (() => readonly SampledLookup[]) | undefined;
   readonly logger: Logger;
@@ -54,6 +58,15 @@ export interface LoaderOptions {
     | ((load: { path: string; progress: ProgressMemory } | undefined) => void)
     | undefined;
 }
+
+/**
+ * How long the work on a file may take: some time for any, and more for each byte, at a rate a hundred
+ * times slower than what is slow. A scanner that does not come to an end must not keep up all others.
+ */
+const LOAD_MS_MIN = 10 * 60 * 1000;
+const LOAD_BYTES_PER_MS = 1_000;
+/** Node's timers cannot wait longer. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 type Table = Extract<LoadResult, { kind: 'table' }>;
 export type Seconds = Partial<Record<Stage, number>>;
@@ -65,6 +78,7 @@ export class Loader {
   #servingSlot: SlotName | undefined;
   #serving: { readonly info: DataSetInfo; readonly fileBytes: number } | undefined;
   #nextSlot: SlotName = 'data00';
+  #work: Promise<unknown> = Promise.resolve();
   #generation = 0;
 
   constructor(options: LoaderOptions) {
@@ -136,13 +150,40 @@ export class Loader {
     throw new GoromdbError('FILE_UNREADABLE', message);
   }
 
+  /** Where the serving generation lies. */
+  get slotFile(): SlotFile | undefined {
+    if (this.#serving === undefined || this.#servingSlot === undefined) return undefined;
+    const { generation, md5 } = this.#serving.info;
+    return { generation, md5, path: slotPath(this.#options.baseDir, this.#servingSlot) };
+  }
+
+  /** Puts the generation that serves into service once more, because its memory is damaged. */
+  heal(damaged: DataSetInfo): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#serving?.info.generation !== damaged.generation) return;
+      const { table, info } = await this.restore(damaged);
+      await this.#options.swap(table, info);
+    });
+  }
+
+  /** Loading and healing happen one after the other: both decide what serves. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#work.then(work);
+    this.#work = done.catch(() => {});
+    return done;
+  }
+
   /** Ends the worker. No load may be under way. */
   close(): Promise<void> {
     return this.#worker.close();
   }
 
   /** Loads what the watcher found. Whatever is wrong with it, what was served is served on. */
-  async load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
+  load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
+    return this.#inTurn(() => this.#load(drop, signal));
+  }
+
+  async #load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
     try {
       const forced = await isForced(drop);
       if (!forced) await this.#checkRoom(drop);
@@ -237,10 +278,20 @@ export class Loader {
     try {
       const { memory } = progress;
       const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir };
-      return await this.#worker.run({ path, md5, ...how, progress: memory }, signal);
+      const request = { path, md5, ...how, progress: memory };
+      return await this.#worker.run(request, await this.#loadMsMax(path), signal);
     } finally {
       onLoad?.(undefined);
     }
+  }
+
+  async #loadMsMax(path: string): Promise<number> {
+    const { loadMsMin = LOAD_MS_MIN } = this.#options;
+    const size = await stat(path).then(
+      (stats) => stats.size,
+      () => 0,
+    );
+    return Math.min(TIMER_MS_MAX, loadMsMin + size / LOAD_BYTES_PER_MS);
   }
 
   async #serve(drop: Drop, result: Table, signal: AbortSignal): Promise<void> {

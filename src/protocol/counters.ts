@@ -34,6 +34,9 @@ export const COUNTER_NAMES = [
   'refused_md',
   'refused_ma',
   'serving_thread_restarts',
+  'scrub_passes',
+  'scrub_file_faults',
+  'scrub_memory_faults',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];

@@ -1,4 +1,5 @@
 import type { ServerFacts } from '../protocol/protocol.ts';
+import type { TableSlice } from '../storage/checksum.ts';
 import type { ServedTable } from '../storage/table.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
@@ -36,9 +37,13 @@ export type ThreadRequest =
   | ({ readonly kind: 'swap' } & ServedTable)
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }
+  /** Go on with the sum of a region of the table: see `regionsOf`. */
+  | ({ readonly kind: 'sum' } & TableSlice)
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 
-/** The reply to `listen`; the others have nothing to tell. */
+/** The reply to `listen` and to `sum`; the others have nothing to tell. */
 export interface ThreadReply {
   readonly address?: Address | undefined;
+  /** Undefined when another generation serves. */
+  readonly sum?: number | undefined;
 }

@@ -9,6 +9,7 @@ import { loadPlugin } from '../plugin.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { answerRequests } from '../rpc.ts';
+import { sumSlice } from '../storage/checksum.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import { LookupSampler } from '../storage/lookup-sample.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -59,6 +60,8 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       return {};
     case 'ping':
       return {};
+    case 'sum':
+      return { sum: sumSlice(served, request) };
     case 'close':
       await server.close(request.graceMs);
       return {};

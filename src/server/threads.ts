@@ -3,8 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { type Counters, countersOf, createCounterMemory } from '../protocol/counters.ts';
+import {
+  type CounterName,
+  type Counters,
+  countersOf,
+  createCounterMemory,
+} from '../protocol/counters.ts';
 import { threadError } from '../rpc.ts';
+import { sumSlice, type TableSlice } from '../storage/checksum.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import { type ServedTable, type TableParts, transferableMemory } from '../storage/table.ts';
@@ -105,6 +111,22 @@ export class Threads implements Server {
   /** Lookups that clients made of late. */
   sample(): readonly SampledLookup[] {
     return readSample(this.#sampleMemory);
+  }
+
+  /** What serves. The memory of a table that one thread has to itself is not seen from here. */
+  get served(): ServedTable | undefined {
+    return this.#served;
+  }
+
+  /** See `sumSlice`. */
+  async sum(slice: TableSlice): Promise<number | undefined> {
+    if (this.needsSharedMemory) return sumSlice(this.#served, slice);
+    return (await this.#places[0].thread.request({ kind: 'sum', ...slice })).sum;
+  }
+
+  /** Counts something that the main thread has found. */
+  count(name: CounterName): void {
+    this.#counters[name]++;
   }
 
   async listen(address: Address): Promise<Address> {

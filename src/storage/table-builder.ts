@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { GoromdbError } from '../errors.ts';
+import { sumPart } from './checksum.ts';
 import { hashKey } from './hash.ts';
 import {
   copyBytes,
@@ -102,7 +103,11 @@ export class TableBuilder implements RecordSink {
       if (keys !== undefined) {
         const segments = this.#segments.map((segment) => segment.bytes.buffer);
         const used = this.#segments.map((segment) => segment.used);
-        return { segments, used, index: index.buffer, slots, seed, keys, bytes };
+        const sums = [
+          ...segments.map((memory, i) => sumPart(memory, 0, used[i], 0)),
+          sumPart(index.buffer, 0, slots * 8, 0),
+        ];
+        return { segments, used, index: index.buffer, sums, slots, seed, keys, bytes };
       }
       index.fill(0);
     }

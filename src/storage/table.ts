@@ -16,6 +16,8 @@ export interface TableParts {
   /** For each segment, where its last record ends. The first begins at 1. */
   readonly used: readonly number[];
   readonly index: ArrayBufferLike;
+  /** The CRC-32 of what is used of each segment, and last that of the index. */
+  readonly sums: readonly number[];
   readonly slots: number;
   readonly seed: number;
   readonly keys: number;

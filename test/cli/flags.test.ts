@@ -22,6 +22,7 @@ const DEFAULTS: ServeOptions = {
     canaries: undefined,
     maxHitDropPercent: undefined,
   },
+  scrub: { bytesPerSecond: 8 * 1024 * 1024 },
   threads: 1,
   memoryBytes: undefined,
   pollIntervalMs: 0,

@@ -291,6 +291,22 @@ describe("a user's scanner", () => {
     expect(subject.logger.lines[0]).toMatch(/needs more than 512 MiB of heap to scan/);
   });
 
+  test('that does not come to an end has its file rejected, and the next one is loaded', async () => {
+    const scanner = moduleFile(`
+      export default {
+        format: 'endless',
+        async scan({ size }, options, sink) {
+          while (size === 1);
+          sink.add(Buffer.from('v'), 0, 1, Buffer.from('1'), 0, 1, 0);
+        },
+      };`);
+    const subject = startLoader({ scanner, loadMsMin: 500 });
+    await subject.recover();
+    expect(await subject.load('x')).toEqual({ kind: 'rejected' });
+    expect(subject.logger.lines[0]).toMatch(/took more than 1 s to load \(LIMIT_EXCEEDED\)/);
+    expect(await subject.load('yz')).toEqual({ kind: 'taken' });
+  });
+
   test('that ends its worker fails the load', async () => {
     const subject = startLoader({
       scanner: moduleFile("export default { format: 'x', scan: () => process.exit(0) };"),

@@ -45,6 +45,7 @@ function tinyTable(key: Buffer): Storage {
     segments: [segment.buffer],
     used: [segment.length],
     index: index.buffer,
+    sums: [],
     slots: 2,
     seed: 1,
     keys: 1,

@@ -1,0 +1,147 @@
+/** Damage on the disk and in memory: everything comes from the package, the threads are real. */
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Goromdb, type GoromdbOptions, parseAddress, startGoromdb } from 'goromdb';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
+import { drop } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { moduleUrl } from '../support/mortal.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+/** Flips a bit of the value that is asked for as `damage:KEY`, in the memory that all reads use. */
+const damaging = (): string =>
+  moduleUrl(`
+    import { createSimpleHandler } from '$goromdb';
+    export default (storage) => {
+      const inner = createSimpleHandler(storage);
+      return {
+        name: 'damaging',
+        swap: (next) => inner.swap(next),
+        view: () => {
+          const view = inner.view();
+          const get = (key, start, end) => {
+            const isDamage = key.toString('latin1', start, end).startsWith('damage:');
+            const entry = view.get(key, start + (isDamage ? 'damage:'.length : 0), end);
+            if (isDamage) entry.buffer[entry.valueStart] ^= 1;
+            return isDamage ? undefined : entry;
+          };
+          return { info: view.info, get, release: () => view.release() };
+        },
+      };
+    };`);
+
+interface Subject {
+  readonly goromdb: Goromdb;
+  readonly logger: CollectingLogger;
+  readonly client: RawClient;
+  readonly base: string;
+  readonly file: string;
+}
+
+async function start(options: Partial<GoromdbOptions> = {}): Promise<Subject> {
+  const folder = temporaryFolder();
+  const file = join(folder, 'data.json');
+  const base = join(folder, 'base');
+  const logger = collectingLogger();
+  const goromdb = await startGoromdb({
+    address: parseAddress('127.0.0.1:0'),
+    ...{ file, basedir: base, storage: 'json', logger },
+    handler: damaging(),
+    // As fast as a small file needs it; without a rest.
+    scrub: { bytesPerSecond: 1024 * 1024, passPauseMs: 10 },
+    ...options,
+  });
+  onTestFinished(() => goromdb.close());
+  const client = await RawClient.connect(goromdb.address);
+  return { goromdb, logger, client, base, file };
+}
+
+/** Drops a version: its value, and enough besides that a pass has many slices. */
+async function publish({ logger, file }: Subject, generation: number): Promise<void> {
+  const rest = Object.fromEntries(
+    Array.from({ length: 400 }, (_, i) => [`key:${i}`, `${generation}`.repeat(300)]),
+  );
+  drop(file, JSON.stringify({ key: `a${generation}`, ...rest }));
+  await logged(logger, `generation ${generation} serves from slot`);
+}
+
+function logged(logger: CollectingLogger, text: string): Promise<void> {
+  return expect.poll(() => logger.lines.join('\n'), { timeout: 15_000 }).toContain(text);
+}
+
+function flipByte(path: string): void {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.from('?'), 0, 1, statSync(path).size >> 1);
+  closeSync(fd);
+}
+
+async function passes(client: RawClient): Promise<number> {
+  const stats = await client.ask('stats\r\n', 'END\r\n');
+  return Number(/STAT scrub_passes (\d+)/.exec(stats)?.[1]);
+}
+
+describe.each([1, 2])('a scrub, with %i serving threads', (threads) => {
+  test('finds nothing in what is sound, over and over', async () => {
+    const subject = await start({ threads });
+    await publish(subject, 1);
+    await expect.poll(() => passes(subject.client), { timeout: 10_000 }).toBeGreaterThan(1);
+    await publish(subject, 2);
+    const before = await passes(subject.client);
+    await expect
+      .poll(() => passes(subject.client), { timeout: 10_000 })
+      .toBeGreaterThan(before + 1);
+    expect(subject.logger.lines.filter((line) => !line.startsWith('info'))).toEqual([]);
+  });
+
+  test('replaces damaged memory from the slot', async () => {
+    const subject = await start({ threads });
+    await publish(subject, 1);
+    expect(await subject.client.ask('get damage:key\r\n', 'END\r\n')).toBe('END\r\n');
+    const asked = (): Promise<string> => subject.client.ask('get key\r\n', 'END\r\n');
+    await expect.poll(asked, { timeout: 10_000 }).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
+    await logged(subject.logger, 'generation 1 is loaded again from slot data00');
+    expect(subject.logger.lines.join('\n')).toContain(
+      'error the memory of generation 1 is damaged (region 0): replies may have been wrong',
+    );
+    const stats = await subject.client.ask('stats\r\n', 'END\r\n');
+    expect(stats).toContain('STAT scrub_memory_faults 1\r\n');
+    expect(stats).toContain('STAT scrub_file_faults 0\r\n');
+  });
+
+  test('goes back to the previous generation where memory and file are damaged', async () => {
+    const subject = await start({
+      threads,
+      scrub: { bytesPerSecond: 256 * 1024, passPauseMs: 10 },
+    });
+    await publish(subject, 1);
+    await publish(subject, 2);
+    flipByte(join(subject.base, 'data01', 'data.db'));
+    await subject.client.ask('get damage:key\r\n', 'END\r\n');
+    const asked = (): Promise<string> => subject.client.ask('gets key\r\n', 'END\r\n');
+    await expect.poll(asked, { timeout: 15_000 }).toBe('VALUE key 0 2 1\r\na1\r\nEND\r\n');
+    await logged(subject.logger, 'slot data01 cannot be loaded again: ');
+    await publish(subject, 3);
+    expect(await asked()).toBe('VALUE key 0 2 3\r\na3\r\nEND\r\n');
+  });
+});
+
+test('a scrub tells once of a damaged file, and what is in memory serves on', async () => {
+  const subject = await start();
+  await publish(subject, 1);
+  flipByte(join(subject.base, 'data00', 'data.db'));
+  await logged(subject.logger, 'data.db is damaged: its MD5 is not ');
+  const before = await passes(subject.client);
+  await expect.poll(() => passes(subject.client), { timeout: 10_000 }).toBeGreaterThan(before + 1);
+  expect(await subject.client.ask('get key\r\n', 'END\r\n')).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
+  expect(subject.logger.lines.filter((line) => line.startsWith('error'))).toHaveLength(1);
+  await publish(subject, 2);
+});
+
+test('a scrub of rate 0 does not happen', async () => {
+  const subject = await start({ scrub: { bytesPerSecond: 0 } });
+  await publish(subject, 1);
+  await subject.client.ask('get damage:key\r\n', 'END\r\n');
+  await publish(subject, 2);
+  expect(await passes(subject.client)).toBe(0);
+});
