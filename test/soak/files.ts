@@ -1,0 +1,82 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { open } from 'lmdb';
+import type { Version } from './timeline.ts';
+
+/** Keys that every version of the soak's own records has. */
+export const KEYS = 20_000;
+
+/** Bytes of a value at most, so that some are copied to the reply and some are not. */
+const VALUE_BYTES_MAX = 20_000;
+
+export function keyOf(number: number): string {
+  return `soak:${number}`;
+}
+
+/** A value that tells which version and key it belongs to; every 500th is a large one. */
+export function recordValue(version: number, number: number): string {
+  const length = number % 500 === 0 ? VALUE_BYTES_MAX : 20 + ((number * 7 + version) % 200);
+  return `${version}:${number}:`.padEnd(length, 'x');
+}
+
+/** A file to drop. */
+export interface SoakFile {
+  readonly format: string;
+  readonly version: Version;
+  readonly bytes: Buffer;
+}
+
+type Maker = (version: number) => Promise<Buffer>;
+
+async function json(version: number): Promise<Buffer> {
+  const records: Record<string, string> = {};
+  for (let i = 0; i < KEYS; i++) records[keyOf(i)] = recordValue(version, i);
+  return Buffer.from(JSON.stringify(records));
+}
+
+async function lmdb(version: number): Promise<Buffer> {
+  const folder = mkdtempSync(join(tmpdir(), 'goromdb-soak-lmdb-'));
+  const path = join(folder, 'data.db');
+  try {
+    const store = open({ path, noSubdir: true, encoding: 'binary', keyEncoding: 'binary' });
+    store.transactionSync(() => {
+      for (let i = 0; i < KEYS; i++) {
+        void store.put(Buffer.from(keyOf(i)), Buffer.from(recordValue(version, i)));
+      }
+    });
+    await store.close();
+    return readFileSync(path);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const packed =
+  (make: Maker): Maker =>
+  async (version) =>
+    gzipSync(await make(version), { level: 1 });
+
+const MAKERS: readonly (readonly [string, Maker])[] = [
+  ['json', json],
+  ['lmdb', lmdb],
+  ['json.gz', packed(json)],
+  ['lmdb.gz', packed(lmdb)],
+];
+
+/** Files of formats that only other programs write; their records are others. */
+const FOREIGN = ['bolt/plain', 'bdb/btree-plain', 'bdb/hash-plain'];
+
+export const FORMATS = MAKERS.length + FOREIGN.length;
+
+/** Makes a file of a format, by number. */
+export async function makeFile(format: number, version: number): Promise<SoakFile> {
+  if (format < MAKERS.length) {
+    const [name, make] = MAKERS[format];
+    return { format: name, version, bytes: await make(version) };
+  }
+  const name = FOREIGN[format - MAKERS.length];
+  const bytes = readFileSync(join(process.cwd(), 'fixtures', `${name}.db`));
+  return { format: name, version: 'foreign', bytes };
+}

@@ -1,0 +1,44 @@
+import type { Sample } from './server.ts';
+
+/** What memory may grow by, of what it was: collectors take their time. */
+const GROWTH_MAX = 1.25;
+/** And what it may grow by in any case. */
+const GROWTH_BYTES = 48 * 1024 * 1024;
+/** Descriptors and threads come and go with connections and loads. */
+const GROWTH_COUNT = 8;
+
+/** Samples that a verdict takes. */
+const SAMPLES_MIN = 12;
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+}
+
+/** How memory, descriptors and threads of one process went, from its first third to its last. */
+export interface Course {
+  readonly lines: readonly string[];
+  readonly isFlat: boolean;
+}
+
+export function courseOf(samples: readonly Sample[]): Course {
+  if (samples.length < SAMPLES_MIN) {
+    return { lines: [`too short to judge: ${samples.length} samples`], isFlat: true };
+  }
+  const third = Math.floor(samples.length / 3);
+  const [first, last] = [samples.slice(0, third), samples.slice(-third)];
+  const kinds = [
+    ['resident MiB', (s: Sample) => s.residentBytes / 2 ** 20, GROWTH_BYTES / 2 ** 20],
+    ['descriptors', (s: Sample) => s.descriptors, GROWTH_COUNT],
+    ['threads', (s: Sample) => s.threads, GROWTH_COUNT],
+  ] as const;
+  let isFlat = true;
+  const lines = kinds.map(([name, of, slack]) => {
+    const [before, after] = [median(first.map(of)), median(last.map(of))];
+    const most = Math.max(...samples.map(of));
+    const grows = after > before * GROWTH_MAX && after > before + slack;
+    if (grows) isFlat = false;
+    const verdict = grows ? 'GROWS' : 'flat';
+    return `${name}: ${before.toFixed(0)} in the first third, ${after.toFixed(0)} in the last, ${most.toFixed(0)} at most: ${verdict}`;
+  });
+  return { lines, isFlat };
+}

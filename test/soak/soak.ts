@@ -1,0 +1,271 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Address, parseAddress } from '../../src/server/address.ts';
+import { drop, md5 } from '../support/drop.ts';
+import { Random } from '../support/random-bytes.ts';
+import { FORMATS, makeFile, type SoakFile } from './files.ts';
+import { misbehave } from './hostile.ts';
+import { type LoadShare, runClient, sleep } from './load.ts';
+import { type Sample, SoakServer } from './server.ts';
+import { Timeline, type Version } from './timeline.ts';
+
+/** Clients that ask all the time. */
+const CLIENTS = 6;
+/** How long the server may take to do what it must. */
+const PATIENCE_MS = 60_000;
+const SAMPLE_INTERVAL_MS = 1_000;
+/** A fault is followed by more of its kind. */
+const FAULTS_MAX = 20;
+
+/** What came of a run. */
+export interface Outcome {
+  readonly faults: readonly string[];
+  readonly requests: number;
+  readonly keys: number;
+  /** How often each action was done. */
+  readonly actions: Readonly<Record<string, number>>;
+  /** Of the process of the second half, which lives to the end. */
+  readonly samples: readonly Sample[];
+}
+
+/** One run: a server, clients that check it, and what is done to it. */
+export class Soak {
+  readonly #random: Random;
+  /** Of its own, so that what is done does not depend on how fast clients are. */
+  readonly #loadRandom: Random;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'goromdb-soak-'));
+  readonly #file = join(this.#folder, 'data.db');
+  readonly #timeline = new Timeline();
+  readonly #versions = new Map<string, Version>();
+  readonly #faults: string[] = [];
+  readonly #actions: Record<string, number> = {};
+  readonly #endMs: number;
+  readonly #halfMs: number;
+  readonly #say: (line: string) => void;
+  #samples: Sample[] = [];
+  #server!: SoakServer;
+  #address: Address = parseAddress('127.0.0.1:0');
+  #isAway = true;
+  #isOver = false;
+  #version = 0;
+  #lines: string[] = [];
+  #wake: () => void = () => {};
+
+  constructor(minutes: number, seed: number, say: (line: string) => void) {
+    this.#random = new Random(seed);
+    this.#loadRandom = new Random(seed + 1);
+    this.#endMs = performance.now() + minutes * 60_000;
+    this.#halfMs = performance.now() + minutes * 30_000;
+    this.#say = say;
+  }
+
+  async run(): Promise<Outcome> {
+    const share = this.#share();
+    try {
+      await this.#start();
+      await this.#publish(0, false);
+      const clients = Array.from({ length: CLIENTS }, () => runClient(share));
+      const sampler = setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS);
+      await this.#act();
+      this.#isOver = true;
+      await Promise.all(clients);
+      clearInterval(sampler);
+      await this.#end('SIGTERM');
+    } finally {
+      this.#isOver = true;
+      await this.#server.kill('SIGKILL');
+      rmSync(this.#folder, { recursive: true, force: true });
+    }
+    const { requests, keys } = share;
+    const [faults, actions, samples] = [this.#faults, this.#actions, this.#samples];
+    return { faults, requests, keys, actions, samples };
+  }
+
+  #share(): LoadShare {
+    return {
+      ...{ timeline: this.#timeline, random: this.#loadRandom, requests: 0, keys: 0 },
+      address: () => this.#address,
+      isServerAway: () => this.#isAway,
+      isOver: () => this.#isOver,
+      onFault: (fault) => this.#fault(fault),
+    };
+  }
+
+  #fault(fault: string): void {
+    this.#say(`FAULT: ${fault}`);
+    this.#faults.push(fault);
+    if (this.#faults.length >= FAULTS_MAX) this.#isOver = true;
+  }
+
+  async #act(): Promise<void> {
+    let isSecondHalf = false;
+    while (performance.now() < this.#endMs && !this.#isOver) {
+      if (!isSecondHalf && performance.now() > this.#halfMs) {
+        // From here on one process lives, and what it holds must not grow.
+        isSecondHalf = true;
+        await this.#restart('SIGTERM', 2);
+        this.#samples = [];
+      }
+      const [name, act] = this.#choose(isSecondHalf);
+      this.#actions[name] = (this.#actions[name] ?? 0) + 1;
+      try {
+        await act();
+      } catch (error) {
+        this.#fault(`${name}: ${String(error)}`);
+      }
+      await sleep(this.#random.below(400));
+    }
+  }
+
+  #choose(isSecondHalf: boolean): readonly [string, () => Promise<void>] {
+    const random = this.#random;
+    const dice = random.below(isSecondHalf ? 80 : 100);
+    const format = random.below(FORMATS);
+    if (dice < 35) return ['publish', () => this.#publish(format, random.below(2) === 0)];
+    if (dice < 45) return ['drop a damaged file', () => this.#publishDamaged(format)];
+    if (dice < 53) return ['drop with a wrong sum first', () => this.#publishWithWrongSum(format)];
+    if (dice < 58) return ['replace a drop at once', () => this.#replaceDrop(format)];
+    if (dice < 80) return ['misbehave', () => misbehave(this.#address, random)];
+    if (dice < 85) return ['restart', () => this.#restart('SIGTERM')];
+    if (dice < 92) return ['kill', () => this.#restart('SIGKILL')];
+    return ['kill in a swap', () => this.#killInSwap(format)];
+  }
+
+  async #publish(format: number, isForced: boolean): Promise<void> {
+    const file = await this.#make(format);
+    if (isForced) writeFileSync(`${this.#file}.force`, md5(file.bytes));
+    this.#drop(file);
+    await this.#outcomeOf(file);
+  }
+
+  /** Cut short, with the right sum: it must be refused, whatever the cut leaves. */
+  async #publishDamaged(format: number): Promise<void> {
+    const { bytes } = await this.#make(format);
+    const length = Math.floor((bytes.length * (20 + this.#random.below(70))) / 100);
+    this.#lines = [];
+    drop(this.#file, bytes.subarray(0, length));
+    await this.#logged(/rejected /);
+  }
+
+  async #publishWithWrongSum(format: number): Promise<void> {
+    const file = await this.#make(format);
+    this.#lines = [];
+    this.#timeline.offered(file.version);
+    drop(this.#file, file.bytes);
+    writeFileSync(`${this.#file}.md5`, `${'0'.repeat(32)}\n`);
+    await sleep(this.#random.below(1000));
+    writeFileSync(`${this.#file}.md5`, `${md5(file.bytes)}\n`);
+    await this.#outcomeOf(file);
+  }
+
+  async #replaceDrop(format: number): Promise<void> {
+    const first = await this.#make(0);
+    const second = await this.#make(format);
+    this.#drop(first);
+    await sleep(this.#random.below(300));
+    this.#drop(second);
+    await this.#outcomeOf(second);
+    this.#timeline.withdrawn(first.version === second.version ? -1 : first.version);
+  }
+
+  async #killInSwap(format: number): Promise<void> {
+    const file = await this.#make(format);
+    this.#drop(file);
+    await sleep(this.#random.below(400));
+    const before = this.#lines;
+    await this.#restart('SIGKILL');
+    // It was refused or taken before the kill, or is now.
+    const told = before.find((line) => line.includes(' rejected '));
+    if (told !== undefined) this.#judge(file, told);
+    else if (!this.#lines.some((line) => line.includes(md5(file.bytes))))
+      await this.#outcomeOf(file);
+  }
+
+  async #make(format: number): Promise<SoakFile> {
+    this.#version++;
+    const file = await makeFile(format, this.#version);
+    this.#versions.set(md5(file.bytes), file.version);
+    return file;
+  }
+
+  #drop(file: SoakFile): void {
+    this.#lines = [];
+    this.#timeline.offered(file.version);
+    drop(this.#file, file.bytes);
+  }
+
+  async #outcomeOf(file: SoakFile): Promise<void> {
+    const sum = md5(file.bytes);
+    this.#judge(file, await this.#logged(new RegExp(`rejected |serves from .*${sum}`)));
+  }
+
+  #judge(file: SoakFile, line: string): void {
+    if (!line.includes('rejected ')) return;
+    this.#timeline.withdrawn(file.version);
+    const isGuard = line.includes('HIT_RATE_DROPPED') && file.version === 'foreign';
+    if (!isGuard) this.#fault(`a good file was refused: ${line}`);
+  }
+
+  async #restart(signal: NodeJS.Signals, threads = 1 + this.#random.below(3)): Promise<void> {
+    await this.#end(signal);
+    this.#timeline.killed();
+    await this.#start(threads);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#isAway = true;
+    await this.#server.kill(signal);
+  }
+
+  async #start(threads = 2): Promise<void> {
+    this.#lines = [];
+    const base = join(this.#folder, 'base');
+    const args = ['-addr', '127.0.0.1:0', '-file', this.#file, '-basedir', base];
+    const guards = ['-max-hit-drop', '50'];
+    const scrub = ['-scrub-rate', '64MiB'];
+    const server = new SoakServer(
+      [...args, ...guards, ...scrub, '-threads', `${threads}`],
+      (line) => this.#hear(line),
+    );
+    this.#server = server;
+    void server.hasEnded.then((how) => {
+      if (!server.isEnding) this.#fault(`the server has ended by itself: ${how}`);
+    });
+    const line = await this.#logged(/listens on [^;\s]+/);
+    this.#address = parseAddress(/listens on ([^;\s]+)/.exec(line)![1]);
+    this.#isAway = false;
+  }
+
+  #hear(line: string): void {
+    this.#lines.push(line);
+    const sum = / generation \d+ serves from .* md5 ([0-9a-f]{32})/.exec(line)?.[1];
+    const version = sum === undefined ? undefined : this.#versions.get(sum);
+    if (version !== undefined) this.#timeline.serves(version);
+    const isFault = / error /.test(line) && !line.includes(' rejected ');
+    if (isFault) this.#fault(`the log says: ${line}`);
+    this.#wake();
+  }
+
+  async #logged(pattern: RegExp): Promise<string> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const line = this.#lines.find((one) => pattern.test(one));
+      if (line !== undefined) return line;
+      if (performance.now() > deadlineMs) {
+        throw new Error(`the log never said ${pattern}, but ${this.#lines.join('; ')}`);
+      }
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+        sleep(1_000),
+      ]);
+    }
+  }
+
+  #sample(): void {
+    const sample = this.#isAway ? undefined : this.#server.sample();
+    if (sample !== undefined) this.#samples.push(sample);
+  }
+}
