@@ -1,10 +1,11 @@
 /** The composition root: makes the parts, connects them, starts and closes them in order. */
 import { dirname, join, resolve } from 'node:path';
+import { Control } from './control/control.ts';
 import { GoromdbError, messageOf } from './errors.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
 import { checkScanner } from './loader/scanners.ts';
-import { SLOT_NAMES } from './loader/slots.ts';
+import { prepareBase, SLOT_NAMES } from './loader/slots.ts';
 import { type Logger, silentLogger } from './log.ts';
 import { threadError } from './rpc.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
@@ -70,7 +71,7 @@ export interface Goromdb {
  * Starts the whole server: puts the newest generation in the slots into service, listens, and
  * waits for files to be dropped.
  *
- * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_UNUSABLE, OPTION_INVALID.
+ * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_IN_USE, FOLDER_UNUSABLE, OPTION_INVALID.
  */
 export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   const baseDir = resolve(options.basedir ?? dirname(options.file));
@@ -82,15 +83,20 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
   await checkScanner(options.storage);
   if (options.access !== undefined) checkAccess(options.access);
+  await prepareBase(baseDir);
+  const control = await Control.take(baseDir, options.logger ?? silentLogger);
   let shutdown = (): void => {};
-  const threads = createThreads(options, () => shutdown());
+  let threads: ServingThreads | undefined;
   try {
+    threads = createThreads(options, () => shutdown());
+    const starting = start(options, baseDir, file, threads, control);
     // A thread that cannot even start must not be waited for.
-    const goromdb = await Promise.race([threads.failure, start(options, baseDir, file, threads)]);
+    const goromdb = await Promise.race([threads.failure, starting]);
     shutdown = () => void goromdb.close();
     return goromdb;
   } catch (error) {
-    await threads.server.close();
+    await threads?.server.close();
+    await control.close();
     throw error;
   }
 }
@@ -100,6 +106,7 @@ async function start(
   baseDir: string,
   file: string,
   { server, done, resolve }: ServingThreads,
+  control: Control,
 ): Promise<Goromdb> {
   const { logger = silentLogger } = options;
   const loader = createLoader(options, baseDir, server);
@@ -122,6 +129,7 @@ async function start(
     // At once: a load under way may take its time to stop, and clients must not wait for it.
     await Promise.all([watcher.close(), server.close()]);
     await loader.close();
+    await control.close();
     resolve();
   };
   let closing: Promise<void> | undefined;

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { lstat, readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
@@ -7,6 +7,7 @@ import {
   canRename,
   copyDurably,
   isAbsence,
+  makeFolder,
   remove,
   syncFile,
   syncFolder,
@@ -34,8 +35,10 @@ export interface SlotRecord {
   readonly format: string;
   /** Path that the file was dropped at. */
   readonly source: string;
-  /** When it was installed, in ISO 8601. */
+  /** When it was installed, or rolled back to, in ISO 8601. */
   readonly installedAt: string;
+  /** After a rollback: the number under which the same data was served before. */
+  readonly restores?: number;
 }
 
 /** A slot whose file and sum are there. Whether they match is still to be verified. */
@@ -70,7 +73,25 @@ export function slotPath(baseDir: string, name: SlotName): string {
   return join(baseDir, name, DATA_NAME);
 }
 
-/** Makes the base folder and the slots, and shows that files can be made in them. */
+/**
+ * Makes the base folder.
+ *
+ * @throws GoromdbError FOLDER_UNUSABLE.
+ */
+export async function prepareBase(baseDir: string): Promise<void> {
+  try {
+    await makeFolder(baseDir);
+  } catch (cause) {
+    throw cannotWrite(baseDir, cause);
+  }
+}
+
+/**
+ * Makes the slots in the base folder, and shows that files can be made in them. No other server may
+ * use the folder.
+ *
+ * @throws GoromdbError FOLDER_UNUSABLE.
+ */
 export async function prepareSlots(baseDir: string): Promise<void> {
   try {
     for (const name of SLOT_NAMES) {
@@ -83,27 +104,16 @@ export async function prepareSlots(baseDir: string): Promise<void> {
       await remove(probe);
     }
   } catch (cause) {
-    const { code = messageOf(cause), path = baseDir } = cause as NodeJS.ErrnoException;
-    throw new GoromdbError(
-      'FOLDER_UNUSABLE',
-      `cannot write in the base folder ${baseDir} (${code} at ${path}): ${adviceOn(code)}, or ` +
-        'choose another folder with -basedir',
-      { cause },
-    );
+    throw cannotWrite(baseDir, cause);
   }
 }
 
-/** `mkdir` with `recursive` never ends where a file system makes no folders, as below /proc. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path);
-  }
+function cannotWrite(baseDir: string, cause: unknown): GoromdbError {
+  const { code = messageOf(cause), path = baseDir } = cause as NodeJS.ErrnoException;
+  const message =
+    `cannot write in the base folder ${baseDir} (${code} at ${path}): ${adviceOn(code)}, or ` +
+    'choose another folder with -basedir';
+  return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
 }
 
 function adviceOn(code: string): string {
@@ -305,6 +315,11 @@ async function saysSum(sumFile: string, md5: string, name: string): Promise<bool
 async function isSame(path: string, identity: FileIdentity): Promise<boolean> {
   const stats = await stat(path, { bigint: true }).catch(() => undefined);
   return stats !== undefined && sameContent(identityOf(stats), identity);
+}
+
+/** Deletes what a slot holds. It must not be the one that serves. */
+export function emptySlot(baseDir: string, name: SlotName): Promise<void> {
+  return clearSlot(join(baseDir, name));
 }
 
 async function clearSlot(folder: string): Promise<void> {
