@@ -73,7 +73,7 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
 /** The file as the watcher offers it. */
 function offer(sum: string): Drop {
   const identity = identityOf(statSync(file, { bigint: true }));
-  return { file, sumFile: `${file}.md5`, md5: sum, identity };
+  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false };
 }
 
 function version(v: number): string {
@@ -289,6 +289,18 @@ describe("a user's scanner", () => {
     await subject.recover();
     expect(await subject.load('x')).toEqual({ kind: 'rejected' });
     expect(subject.logger.lines[0]).toMatch(/needs more than 512 MiB of heap to scan/);
+  });
+
+  test('that throws something of its own fails the load, with what it threw', async () => {
+    const subject = startLoader({
+      scanner: moduleFile("export default { format: 'odd', scan() { throw new Error('oops'); } };"),
+    });
+    await subject.recover();
+    await expect(subject.load('x')).rejects.toMatchObject({
+      code: 'SCANNER_FAILED',
+      message: `the scanner for odd failed on ${file}: oops`,
+    });
+    expect(existsSync(file)).toBe(true);
   });
 
   test('that ends its worker fails the load', async () => {
