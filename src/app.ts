@@ -4,8 +4,10 @@ import { Control } from './control/control.ts';
 import { GoromdbError, messageOf } from './errors.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
+import type { KeepPrevious } from './loader/rollback.ts';
 import { checkScanner } from './loader/scanners.ts';
 import { prepareBase, SLOT_NAMES } from './loader/slots.ts';
+import type { ServerStatus } from './loader/status.ts';
 import { type Logger, silentLogger } from './log.ts';
 import { threadError } from './rpc.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
@@ -13,6 +15,8 @@ import { type Address, formatAddress } from './server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads } from './server/threads.ts';
+import { VERSION } from './version.ts';
+import { see } from './watcher/identity.ts';
 import { startWatcher } from './watcher/watcher.ts';
 
 export interface GoromdbOptions {
@@ -32,6 +36,8 @@ export interface GoromdbOptions {
   readonly bucket?: string | undefined;
   /** Folder of the slots. Default: the folder of `file`. */
   readonly basedir?: string;
+  /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
+  readonly keepPrevious?: KeepPrevious;
   readonly limits?: Partial<Limits>;
   /** Who may connect, and how. Default: everybody, without TLS. */
   readonly access?: AccessOptions;
@@ -115,11 +121,17 @@ async function start(
   await checkAddress(options.address);
   const hasData = await loader.recover({ file, sumFile: `${file}.md5` });
   const address = await server.listen(options.address);
-  const state = hasData ? '' : '; there is no data yet, so every key is a miss';
-  logger.info(`listens on ${formatAddress(address)}${state}`);
+  const listensOn = formatAddress(address);
+  logger.info(`listens on ${listensOn}${hasData ? '' : await describeLack(file)}`);
+  loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${listensOn}`);
+  control.answer('rollback', () => loader.rollback());
+  control.answer('status', async (): Promise<ServerStatus> => {
+    return { ...loader.status, address: listensOn, file, events: loader.events.events };
+  });
   const watcher = startWatcher({
     file,
     onDrop: (drop, signal) => loader.load(drop, signal),
+    onWait: (complaint) => loader.wait(file, complaint),
     logger,
     polling: (options.pollIntervalMs ?? 0) > 0,
     ...(options.pollIntervalMs ? { pollMs: options.pollIntervalMs } : {}),
@@ -128,6 +140,7 @@ async function start(
   const close = async (): Promise<void> => {
     // At once: a load under way may take its time to stop, and clients must not wait for it.
     await Promise.all([watcher.close(), server.close()]);
+    loader.events.add('closed', `pid ${control.holder.pid}`);
     await loader.close();
     await control.close();
     resolve();
@@ -147,6 +160,15 @@ async function start(
       return closing;
     },
   };
+}
+
+/** What a start without data says: whether somebody must do something. */
+async function describeLack(file: string): Promise<string> {
+  const [data, sum] = await Promise.all([see(file), see(`${file}.md5`)]);
+  if (data.kind === 'file' && sum.kind === 'file') {
+    return `; there is no data in the slots yet: ${file} is there, and is loaded next`;
+  }
+  return `; there is no data yet, so every key is a miss until ${file} and its .md5 are dropped`;
 }
 
 /** The serving threads, and what becomes of them. */
@@ -216,8 +238,9 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     scanner: storage,
     gzipped: options.gzipped ?? false,
     bucket: options.bucket,
-    shared: threads.needsSharedMemory,
+    shared: threads.needsSharedMemory || options.keepPrevious === 'memory',
     bytesMax: tableBytesMax(options),
+    keepPrevious: options.keepPrevious,
     swap: (table, info) => threads.swap(table, info),
     logger,
     onLoad,

@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'OUT_OF_MEMORY'
   | 'SCANNER_FAILED'
   | 'LOADER_FAILED'
+  | 'ROLLBACK_REFUSED'
   | 'SERVER_FAILED';
 
 /** The codes that prove a file bad: loading it again cannot help, so it is set aside. */
@@ -34,10 +35,20 @@ const BAD_FILE: ReadonlySet<ErrorCode> = new Set([
 export class GoromdbError extends Error {
   override readonly name = 'GoromdbError';
   readonly code: ErrorCode;
+  /** The figures that the message speaks of, for programs; undefined where there are none. */
+  readonly numbers: Readonly<Record<string, number | string>> | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: {
+      readonly cause?: unknown;
+      readonly numbers?: Readonly<Record<string, number | string>>;
+    },
+  ) {
     super(message, options);
     this.code = code;
+    this.numbers = options?.numbers;
   }
 }
 
@@ -49,4 +60,10 @@ export function provesFileBad(error: unknown): error is GoromdbError {
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Message and code of anything that was thrown, as they are logged. */
+export function messageWithCode(error: unknown): string {
+  const code = error instanceof GoromdbError ? ` (${error.code})` : '';
+  return `${messageOf(error)}${code}`;
 }

@@ -2,6 +2,14 @@ import { Command, CommanderError, type HelpConfiguration, Option } from 'command
 import { messageOf } from '../errors.ts';
 import type { Address } from '../server/address.ts';
 import {
+  ADMIN_FLAGS,
+  PUBLISH_FLAGS,
+  PUBLISH_NOTES,
+  type PublishOptions,
+  publishOptions,
+  ROLLBACK_NOTES,
+} from './admin-flags.ts';
+import {
   addFlags,
   type FlagTable,
   goSpelling,
@@ -21,6 +29,8 @@ import {
 export type Invocation =
   | { readonly kind: 'serve'; readonly options: ServeOptions }
   | { readonly kind: 'demo'; readonly address: Address }
+  | { readonly kind: 'publish'; readonly options: PublishOptions }
+  | { readonly kind: 'rollback' | 'status'; readonly basedir: string; readonly json: boolean }
   /** Help or version, for standard output. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: 0 }
   /** For standard error. */
@@ -31,7 +41,7 @@ type AddCommand = (program: Command, accept: (invocation: Invocation) => void) =
 
 /** The command that runs when none is named. */
 const DEFAULT_COMMAND = 'serve';
-const COMMANDS: readonly AddCommand[] = [addServe, addDemo];
+const COMMANDS: readonly AddCommand[] = [addServe, addDemo, addPublish, addRollback, addStatus];
 const HELP_COLUMNS = 80;
 
 /**
@@ -102,6 +112,42 @@ function addDemo(program: Command, accept: (invocation: Invocation) => void): vo
       accept({ kind: 'demo', address: valuesOf(command, DEMO_FLAGS).addr });
     });
   addFlags(command, DEMO_FLAGS);
+}
+
+function addPublish(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('publish')
+    .description('Drops a file as a producer should, and waits until it serves.')
+    .usage('goromdb publish FILE DROP [flags]')
+    .addHelpText('after', PUBLISH_NOTES)
+    .action(() => accept({ kind: 'publish', options: publishOptions(command) }));
+  addFlags(command, PUBLISH_FLAGS);
+}
+
+function addRollback(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('rollback')
+    .description('Returns to the generation before, with a server running or not.')
+    .usage('goromdb rollback -basedir DIR [flags]')
+    .addHelpText('after', ROLLBACK_NOTES)
+    .action(() => accept({ kind: 'rollback', ...adminOptions(command) }));
+  addFlags(command, ADMIN_FLAGS);
+}
+
+function addStatus(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('status')
+    .description('Shows the slots, what serves, and the last events.')
+    .usage('goromdb status -basedir DIR [flags]')
+    .action(() => accept({ kind: 'status', ...adminOptions(command) }));
+  addFlags(command, ADMIN_FLAGS);
+}
+
+function adminOptions(command: Command): { readonly basedir: string; readonly json: boolean } {
+  refuseArguments(command);
+  const { basedir, json } = valuesOf(command, ADMIN_FLAGS);
+  if (basedir === undefined) throw misuse('-basedir is required: the base folder of the server');
+  return { basedir, json };
 }
 
 function createProgram(write: (text: string) => void): Command {

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import type { KeepPrevious } from '../loader/rollback.ts';
 import { STORAGE_NAMES } from '../loader/scanners.ts';
 import type { AccessOptions } from '../server/access.ts';
 import { type Address, parseAddress } from '../server/address.ts';
@@ -37,6 +38,7 @@ export interface ServeOptions {
   readonly bucket: string | undefined;
   /** The folder that keeps what is served. */
   readonly basedir: string;
+  readonly keepPrevious: KeepPrevious;
   readonly threads: number;
   /** `Infinity`: no limit; `undefined`: the program takes a share of what the machine has. */
   readonly memoryBytes: number | undefined;
@@ -98,6 +100,13 @@ export const SERVE_FLAGS = {
     help: 'the folder that keeps the data being served',
     parse: parseFolderPath,
     fallbackNote: 'the folder of -file',
+  },
+  'keep-previous': {
+    placeholder: 'WHERE',
+    group: DATA,
+    help: 'where the generation before stays, for rolling back: disk, memory (as well, which is faster), or no, which deletes it',
+    parse: oneOf('disk', 'memory', 'no'),
+    fallback: 'disk',
   },
   addr: { ...ADDRESS_FLAG, fallback: ':11211' },
   s: {
@@ -265,6 +274,7 @@ export function serveOptions(command: Command): ServeOptions {
     gzipped,
     bucket,
     basedir: values.basedir ?? dirname(file),
+    keepPrevious: values['keep-previous'],
     threads: values.threads,
     memoryBytes: values.memory,
     pollIntervalMs: values['poll-interval'],

@@ -22,6 +22,12 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
+/** What tells a folder from another one at its path; undefined when there is none. */
+export async function folderKey(path: string): Promise<string | undefined> {
+  const stats = await stat(path, { bigint: true }).catch(() => undefined);
+  return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined;
+}
+
 /** Makes names that were made, moved or removed in a folder survive a power loss. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -35,6 +35,7 @@ export class LoaderWorker {
     });
     const abort = (): void => stop(new Error('it was stopped'));
     worker.once('error', stop);
+    if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort);
     try {
       const result = await Promise.race([client.request(request), isOver]);

@@ -1,6 +1,7 @@
 import { lstat, readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
+import { forceMarkOf, isForced } from '../watcher/force-mark.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 import {
@@ -276,12 +277,13 @@ async function copyMakingRoom(
 
 /**
  * Removes what is left of a drop that was installed, but nothing that a producer has put there
- * since.
+ * since. Its mark goes first: it must not hold for the next file.
  */
 export async function removeDrop(
   { file, sumFile, md5 }: { readonly file: string; readonly sumFile: string; readonly md5: string },
   identity: FileIdentity,
 ): Promise<void> {
+  await removeMark(file, md5);
   if (await isSame(file, identity)) await remove(file);
   await removeSumOf(sumFile, md5, basename(file));
   await syncFolder(dirname(file));
@@ -302,9 +304,14 @@ export async function setAside(
   identity: FileIdentity,
 ): Promise<void> {
   await checkUnchanged(file, file, identity);
+  await removeMark(file, md5);
   await rename(file, `${file}.rejected`);
   const hasSum = await saysSum(sumFile, md5, basename(file));
   if (hasSum) await rename(sumFile, `${file}.rejected.md5`);
+}
+
+async function removeMark(file: string, md5: string): Promise<void> {
+  if (await isForced(file, md5)) await remove(forceMarkOf(file));
 }
 
 async function saysSum(sumFile: string, md5: string, name: string): Promise<boolean> {

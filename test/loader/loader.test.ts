@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type DataSetInfo, openTable } from 'goromdb';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { identityOf } from '../../src/watcher/identity.ts';
@@ -54,6 +54,7 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
   const defaults = { scanner: 'json', gzipped: false, bucket: undefined, shared: false };
   const bytesMax = 1e9;
   const loader = new Loader({ baseDir: base, ...defaults, bytesMax, swap, logger, ...options });
+  onTestFinished(() => loader.close());
   return {
     loader,
     logger,
@@ -90,7 +91,8 @@ describe('a load', () => {
     await subject.recover();
     expect(await subject.load(version(1))).toEqual({ kind: 'taken' });
     expect(subject.value()).toBe('1');
-    expect(readdirSync(join(file, '..'))).toEqual([]);
+    await subject.loader.close();
+    expect(readdirSync(join(file, '..'))).toEqual(['data.json.status.json']);
     expect(readFileSync(join(base, 'data00', 'data.db'), 'utf8')).toBe(version(1));
     expect(subject.logger.lines).toEqual([
       expect.stringMatching(
@@ -165,7 +167,12 @@ describe('a load', () => {
     await subject.load(version(1));
     expect(await subject.load('{"v":1}')).toEqual({ kind: 'rejected' });
     expect(subject.value()).toBe('1');
-    expect(readdirSync(join(file, '..'))).toEqual(['data.json.rejected', 'data.json.rejected.md5']);
+    await subject.loader.close();
+    expect(readdirSync(join(file, '..'))).toEqual([
+      'data.json.rejected',
+      'data.json.rejected.md5',
+      'data.json.status.json',
+    ]);
     expect(readFileSync(`${file}.rejected`, 'utf8')).toBe('{"v":1}');
     expect(subject.logger.lines.at(-1)).toBe(
       `error rejected ${file}: expected a string at byte 5, key "v", found a number ` +
