@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'LIMIT_EXCEEDED'
   | 'OUT_OF_MEMORY'
   | 'LOADER_FAILED'
+  | 'LOAD_FAILED'
   | 'SERVER_FAILED';
 
 /** The codes that prove a file bad: loading it again cannot help, so it is set aside. */

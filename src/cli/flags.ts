@@ -1,6 +1,7 @@
 import { Command, CommanderError, type HelpConfiguration, Option } from 'commander';
 import { messageOf } from '../errors.ts';
 import type { Address } from '../server/address.ts';
+import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './bench-flags.ts';
 import {
   addFlags,
   type FlagTable,
@@ -21,6 +22,7 @@ import {
 export type Invocation =
   | { readonly kind: 'serve'; readonly options: ServeOptions }
   | { readonly kind: 'demo'; readonly address: Address }
+  | { readonly kind: 'bench'; readonly options: BenchOptions }
   /** Help or version, for standard output. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: 0 }
   /** For standard error. */
@@ -31,7 +33,7 @@ type AddCommand = (program: Command, accept: (invocation: Invocation) => void) =
 
 /** The command that runs when none is named. */
 const DEFAULT_COMMAND = 'serve';
-const COMMANDS: readonly AddCommand[] = [addServe, addDemo];
+const COMMANDS: readonly AddCommand[] = [addServe, addDemo, addBench];
 const HELP_COLUMNS = 80;
 
 /**
@@ -117,6 +119,17 @@ function createProgram(write: (text: string) => void): Command {
       getOutHelpWidth: () => HELP_COLUMNS,
       getOutHasColors: () => false,
     });
+}
+
+function addBench(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('bench')
+    .description('Loads a memcached server, this one or another, and measures how it answers.')
+    .usage('goromdb bench ADDRESS [flags]')
+    .addHelpText('after', BENCH_NOTES)
+    .allowExcessArguments()
+    .action(() => accept({ kind: 'bench', options: benchOptions(command) }));
+  addFlags(command, BENCH_FLAGS);
 }
 
 function addCommonFlags(program: Command, version: string): void {

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { VERSION } from '../version.ts';
+import { bench } from './bench.ts';
 import { runDemo } from './demo.ts';
 import { parseCommandLine } from './flags.ts';
 import { serve } from './serve.ts';
@@ -21,6 +22,9 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case 'demo':
       await runDemo(invocation.address);
+      return;
+    case 'bench':
+      await bench(invocation.options);
       return;
     case 'serve':
       await serve(invocation.options);
