@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'SCANNER_FAILED'
   | 'LOADER_FAILED'
   | 'ROLLBACK_REFUSED'
+  | 'LOAD_FAILED'
   | 'SERVER_FAILED';
 
 /** The codes that prove a file bad: loading it again cannot help, so it is set aside. */

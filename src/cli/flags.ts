@@ -9,6 +9,7 @@ import {
   publishOptions,
   ROLLBACK_NOTES,
 } from './admin-flags.ts';
+import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './bench-flags.ts';
 import {
   addFlags,
   type FlagTable,
@@ -31,6 +32,7 @@ export type Invocation =
   | { readonly kind: 'demo'; readonly address: Address }
   | { readonly kind: 'publish'; readonly options: PublishOptions }
   | { readonly kind: 'rollback' | 'status'; readonly basedir: string; readonly json: boolean }
+  | { readonly kind: 'bench'; readonly options: BenchOptions }
   /** Help or version, for standard output. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: 0 }
   /** For standard error. */
@@ -41,7 +43,14 @@ type AddCommand = (program: Command, accept: (invocation: Invocation) => void) =
 
 /** The command that runs when none is named. */
 const DEFAULT_COMMAND = 'serve';
-const COMMANDS: readonly AddCommand[] = [addServe, addDemo, addPublish, addRollback, addStatus];
+const COMMANDS: readonly AddCommand[] = [
+  addServe,
+  addDemo,
+  addPublish,
+  addRollback,
+  addStatus,
+  addBench,
+];
 const HELP_COLUMNS = 80;
 
 /**
@@ -163,6 +172,17 @@ function createProgram(write: (text: string) => void): Command {
       getOutHelpWidth: () => HELP_COLUMNS,
       getOutHasColors: () => false,
     });
+}
+
+function addBench(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('bench')
+    .description('Loads a memcached server, this one or another, and measures how it answers.')
+    .usage('goromdb bench ADDRESS [flags]')
+    .addHelpText('after', BENCH_NOTES)
+    .allowExcessArguments()
+    .action(() => accept({ kind: 'bench', options: benchOptions(command) }));
+  addFlags(command, BENCH_FLAGS);
 }
 
 function addCommonFlags(program: Command, version: string): void {

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { VERSION } from '../version.ts';
+import { bench } from './bench.ts';
 import { runDemo } from './demo.ts';
 import { parseCommandLine } from './flags.ts';
 import { publish } from './publish.ts';
@@ -33,6 +34,9 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case 'status':
       await showStatus(invocation.basedir, invocation.json).catch(fail);
+      return;
+    case 'bench':
+      await bench(invocation.options);
       return;
     case 'serve':
       await serve(invocation.options);
