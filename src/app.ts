@@ -1,18 +1,23 @@
 /** The composition root: makes the parts, connects them, starts and closes them in order. */
 import { dirname, join, resolve } from 'node:path';
+import { Control } from './control/control.ts';
 import { GoromdbError, messageOf } from './errors.ts';
 import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
+import type { KeepPrevious } from './loader/rollback.ts';
 import { checkScanner } from './loader/scanners.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
-import { SLOT_NAMES } from './loader/slots.ts';
+import { prepareBase, SLOT_NAMES } from './loader/slots.ts';
+import type { ServerStatus } from './loader/status.ts';
 import { type Logger, silentLogger } from './log.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
 import { type Address, formatAddress } from './server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
+import { VERSION } from './version.ts';
+import { see } from './watcher/identity.ts';
 import { startWatcher } from './watcher/watcher.ts';
 
 export interface GoromdbOptions {
@@ -32,6 +37,8 @@ export interface GoromdbOptions {
   readonly bucket?: string | undefined;
   /** Folder of the slots. Default: the folder of `file`. */
   readonly basedir?: string;
+  /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
+  readonly keepPrevious?: KeepPrevious;
   readonly limits?: Partial<Limits>;
   /** Who may connect, and how. Default: everybody, without TLS. */
   readonly access?: AccessOptions;
@@ -78,7 +85,7 @@ export interface Goromdb {
  * Starts the whole server: puts the newest generation in the slots into service, listens, and
  * waits for files to be dropped.
  *
- * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_UNUSABLE, OPTION_INVALID.
+ * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_IN_USE, FOLDER_UNUSABLE, OPTION_INVALID.
  */
 export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   const baseDir = resolve(options.basedir ?? dirname(options.file));
@@ -90,21 +97,25 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
   await checkScanner(options.storage);
   if (options.access !== undefined) checkAccess(options.access);
+  await prepareBase(baseDir);
+  const control = await Control.take(baseDir, options.logger ?? silentLogger);
   let shutdown = (): void => {};
-  const threads = createThreads(
-    options,
-    () => shutdown(),
-    (lost) => loader.restore(lost),
-  );
-  const loader = createLoader(options, baseDir, threads.server);
+  let threads: ServingThreads | undefined;
   try {
+    threads = createThreads(
+      options,
+      () => shutdown(),
+      (lost) => loader.restore(lost),
+    );
+    const loader = createLoader(options, baseDir, threads.server);
+    const starting = start(options, file, threads, loader, control);
     // A thread that cannot even start must not be waited for.
-    const started = start(options, file, threads, loader);
-    const goromdb = await Promise.race([threads.failure, started]);
+    const goromdb = await Promise.race([threads.failure, starting]);
     shutdown = () => void goromdb.close();
     return goromdb;
   } catch (error) {
-    await threads.server.close();
+    await threads?.server.close();
+    await control.close();
     throw error;
   }
 }
@@ -114,6 +125,7 @@ async function start(
   file: string,
   { server, done, resolve }: ServingThreads,
   loader: Loader,
+  control: Control,
 ): Promise<Goromdb> {
   const { logger = silentLogger } = options;
   await loader.prepare();
@@ -121,11 +133,17 @@ async function start(
   await checkAddress(options.address);
   const hasData = await loader.recover({ file, sumFile: `${file}.md5` });
   const address = await server.listen(options.address);
-  const state = hasData ? '' : '; there is no data yet, so every key is a miss';
-  logger.info(`listens on ${formatAddress(address)}${state}`);
+  const listensOn = formatAddress(address);
+  logger.info(`listens on ${listensOn}${hasData ? '' : await describeLack(file)}`);
+  loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${listensOn}`);
+  control.answer('rollback', () => loader.rollback());
+  control.answer('status', async (): Promise<ServerStatus> => {
+    return { ...loader.status, address: listensOn, file, events: loader.events.events };
+  });
   const watcher = startWatcher({
     file,
     onDrop: (drop, signal) => loader.load(drop, signal),
+    onWait: (complaint) => loader.wait(file, complaint),
     logger,
     polling: (options.pollIntervalMs ?? 0) > 0,
     ...(options.pollIntervalMs ? { pollMs: options.pollIntervalMs } : {}),
@@ -136,7 +154,9 @@ async function start(
     // At once: a load under way may take its time to stop, and clients must not wait for it.
     await Promise.all([watcher.close(), server.close()]);
     await scrub?.close();
+    loader.events.add('closed', `pid ${control.holder.pid}`);
     await loader.close();
+    await control.close();
     resolve();
   };
   let closing: Promise<void> | undefined;
@@ -172,6 +192,15 @@ function startScrub(options: GoromdbOptions, server: Threads, loader: Loader): S
     heal: (damaged) => loader.heal(damaged),
     logger,
   });
+}
+
+/** What a start without data says: whether somebody must do something. */
+async function describeLack(file: string): Promise<string> {
+  const [data, sum] = await Promise.all([see(file), see(`${file}.md5`)]);
+  if (data.kind === 'file' && sum.kind === 'file') {
+    return `; there is no data in the slots yet: ${file} is there, and is loaded next`;
+  }
+  return `; there is no data yet, so every key is a miss until ${file} and its .md5 are dropped`;
 }
 
 /** The serving threads, and what becomes of them. */
@@ -242,8 +271,9 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     scanner: storage,
     gzipped: options.gzipped ?? false,
     bucket: options.bucket,
-    shared: threads.needsSharedMemory,
+    shared: threads.needsSharedMemory || options.keepPrevious === 'memory',
     bytesMax: tableBytesMax(options),
+    keepPrevious: options.keepPrevious,
     swap: (table, info) => threads.swap(table, info),
     guards: options.guards,
     sample: () => threads.sample(),

@@ -3,11 +3,13 @@ export type ErrorCode =
   | 'ADDRESS_INVALID'
   | 'ADDRESS_UNAVAILABLE'
   | 'FOLDER_UNUSABLE'
+  | 'FOLDER_IN_USE'
   | 'OPTION_INVALID'
   | 'FILE_UNREADABLE'
   | 'FILE_CHANGED'
   | 'SUM_MISMATCH'
   | 'SUM_INVALID'
+  | 'SUM_MISSING'
   | 'FORMAT_UNKNOWN'
   | 'FORMAT_UNSUPPORTED'
   | 'DATA_CORRUPT'
@@ -18,7 +20,10 @@ export type ErrorCode =
   | 'SHRUNK_TOO_MUCH'
   | 'CANARY_MISSING'
   | 'HIT_RATE_DROPPED'
+  | 'SCANNER_FAILED'
   | 'LOADER_FAILED'
+  | 'ROLLBACK_REFUSED'
+  | 'LOAD_FAILED'
   | 'SERVER_FAILED';
 
 /** The codes that prove a file bad: loading it again cannot help, so it is set aside. */
@@ -39,22 +44,25 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * An error that a person can act on: the message says what was expected, what was found and what
- * happens now; `code` and `numbers` are for programs; `cause` keeps the error underneath.
+ * happens now; `code` is for programs; `cause` keeps the error underneath.
  */
 export class GoromdbError extends Error {
   override readonly name = 'GoromdbError';
   readonly code: ErrorCode;
-  /** The numbers that the message speaks of, by name, where they matter. */
-  readonly numbers: Readonly<Record<string, number>>;
+  /** The figures that the message speaks of, for programs; undefined where there are none. */
+  readonly numbers: Readonly<Record<string, number | string>> | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options?: { readonly cause?: unknown; readonly numbers?: Readonly<Record<string, number>> },
+    options?: {
+      readonly cause?: unknown;
+      readonly numbers?: Readonly<Record<string, number | string>>;
+    },
   ) {
     super(message, options);
     this.code = code;
-    this.numbers = options?.numbers ?? {};
+    this.numbers = options?.numbers;
   }
 }
 
@@ -71,4 +79,10 @@ export function isRefusal(error: unknown): error is GoromdbError {
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Message and code of anything that was thrown, as they are logged. */
+export function messageWithCode(error: unknown): string {
+  const code = error instanceof GoromdbError ? ` (${error.code})` : '';
+  return `${messageOf(error)}${code}`;
 }

@@ -29,7 +29,7 @@ export function createLineLogger(
  * One message is one line, and no message moves the cursor of a terminal, whatever a file name or a
  * hostile file put into it.
  */
-function oneLine(message: string): string {
+export function oneLine(message: string): string {
   return message.replace(/\r?\n|\p{Cc}/gu, ' ');
 }
 

@@ -2,6 +2,15 @@ import { Command, CommanderError, type HelpConfiguration, Option } from 'command
 import { messageOf } from '../errors.ts';
 import type { Address } from '../server/address.ts';
 import {
+  ADMIN_FLAGS,
+  PUBLISH_FLAGS,
+  PUBLISH_NOTES,
+  type PublishOptions,
+  publishOptions,
+  ROLLBACK_NOTES,
+} from './admin-flags.ts';
+import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './bench-flags.ts';
+import {
   addFlags,
   type FlagTable,
   goSpelling,
@@ -21,6 +30,9 @@ import {
 export type Invocation =
   | { readonly kind: 'serve'; readonly options: ServeOptions }
   | { readonly kind: 'demo'; readonly address: Address }
+  | { readonly kind: 'publish'; readonly options: PublishOptions }
+  | { readonly kind: 'rollback' | 'status'; readonly basedir: string; readonly json: boolean }
+  | { readonly kind: 'bench'; readonly options: BenchOptions }
   /** Help or version, for standard output. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: 0 }
   /** For standard error. */
@@ -31,7 +43,14 @@ type AddCommand = (program: Command, accept: (invocation: Invocation) => void) =
 
 /** The command that runs when none is named. */
 const DEFAULT_COMMAND = 'serve';
-const COMMANDS: readonly AddCommand[] = [addServe, addDemo];
+const COMMANDS: readonly AddCommand[] = [
+  addServe,
+  addDemo,
+  addPublish,
+  addRollback,
+  addStatus,
+  addBench,
+];
 const HELP_COLUMNS = 80;
 
 /**
@@ -104,6 +123,42 @@ function addDemo(program: Command, accept: (invocation: Invocation) => void): vo
   addFlags(command, DEMO_FLAGS);
 }
 
+function addPublish(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('publish')
+    .description('Drops a file as a producer should, and waits until it serves.')
+    .usage('goromdb publish FILE DROP [flags]')
+    .addHelpText('after', PUBLISH_NOTES)
+    .action(() => accept({ kind: 'publish', options: publishOptions(command) }));
+  addFlags(command, PUBLISH_FLAGS);
+}
+
+function addRollback(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('rollback')
+    .description('Returns to the generation before, with a server running or not.')
+    .usage('goromdb rollback -basedir DIR [flags]')
+    .addHelpText('after', ROLLBACK_NOTES)
+    .action(() => accept({ kind: 'rollback', ...adminOptions(command) }));
+  addFlags(command, ADMIN_FLAGS);
+}
+
+function addStatus(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('status')
+    .description('Shows the slots, what serves, and the last events.')
+    .usage('goromdb status -basedir DIR [flags]')
+    .action(() => accept({ kind: 'status', ...adminOptions(command) }));
+  addFlags(command, ADMIN_FLAGS);
+}
+
+function adminOptions(command: Command): { readonly basedir: string; readonly json: boolean } {
+  refuseArguments(command);
+  const { basedir, json } = valuesOf(command, ADMIN_FLAGS);
+  if (basedir === undefined) throw misuse('-basedir is required: the base folder of the server');
+  return { basedir, json };
+}
+
 function createProgram(write: (text: string) => void): Command {
   return new Command('goromdb')
     .exitOverride()
@@ -117,6 +172,17 @@ function createProgram(write: (text: string) => void): Command {
       getOutHelpWidth: () => HELP_COLUMNS,
       getOutHasColors: () => false,
     });
+}
+
+function addBench(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('bench')
+    .description('Loads a memcached server, this one or another, and measures how it answers.')
+    .usage('goromdb bench ADDRESS [flags]')
+    .addHelpText('after', BENCH_NOTES)
+    .allowExcessArguments()
+    .action(() => accept({ kind: 'bench', options: benchOptions(command) }));
+  addFlags(command, BENCH_FLAGS);
 }
 
 function addCommonFlags(program: Command, version: string): void {

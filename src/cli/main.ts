@@ -1,8 +1,12 @@
 import process from 'node:process';
 import { VERSION } from '../version.ts';
+import { bench } from './bench.ts';
 import { runDemo } from './demo.ts';
 import { parseCommandLine } from './flags.ts';
-import { serve } from './serve.ts';
+import { publish } from './publish.ts';
+import { rollback } from './rollback.ts';
+import { fail, serve } from './serve.ts';
+import { showStatus } from './status.ts';
 
 /**
  * The command `goromdb`.
@@ -21,6 +25,18 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case 'demo':
       await runDemo(invocation.address);
+      return;
+    case 'publish':
+      process.exitCode = await publish(invocation.options).catch(fail);
+      return;
+    case 'rollback':
+      await rollback(invocation.basedir, invocation.json).catch(fail);
+      return;
+    case 'status':
+      await showStatus(invocation.basedir, invocation.json).catch(fail);
+      return;
+    case 'bench':
+      await bench(invocation.options);
       return;
     case 'serve':
       await serve(invocation.options);

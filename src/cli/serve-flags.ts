@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { Guards } from '../loader/guards.ts';
+import type { KeepPrevious } from '../loader/rollback.ts';
 import { STORAGE_NAMES } from '../loader/scanners.ts';
 import type { AccessOptions } from '../server/access.ts';
 import { type Address, parseAddress } from '../server/address.ts';
@@ -44,6 +45,7 @@ export interface ServeOptions {
   readonly basedir: string;
   readonly guards: Guards;
   readonly scrub: { readonly bytesPerSecond: number };
+  readonly keepPrevious: KeepPrevious;
   readonly threads: number;
   /** `Infinity`: no limit; `undefined`: the program takes a share of what the machine has. */
   readonly memoryBytes: number | undefined;
@@ -135,6 +137,13 @@ export const SERVE_FLAGS = {
     help: 'refuse a file in which the lookups of the last minutes would have so many percent fewer hits',
     parse: parsePercent,
     fallbackNote: 'not asked',
+  },
+  'keep-previous': {
+    placeholder: 'WHERE',
+    group: DATA,
+    help: 'where the generation before stays, for rolling back: disk, memory (as well, which is faster), or no, which deletes it',
+    parse: oneOf('disk', 'memory', 'no'),
+    fallback: 'disk',
   },
   addr: { ...ADDRESS_FLAG, fallback: ':11211' },
   s: {
@@ -316,6 +325,7 @@ export function serveOptions(command: Command): ServeOptions {
       maxHitDropPercent: values['max-hit-drop'],
     },
     scrub: { bytesPerSecond: values['scrub-rate'] },
+    keepPrevious: values['keep-previous'],
     threads: values.threads,
     memoryBytes: values.memory,
     pollIntervalMs: values['poll-interval'],

@@ -1,10 +1,32 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GoromdbError } from '../errors.ts';
 
 /** Bytes that one step of a copy reads. */
 const COPY_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Makes a folder and those on its way. `mkdir` with `recursive` never ends where a file system makes
+ * no folders, as below /proc.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
+  }
+}
+
+/** What tells a folder from another one at its path; undefined when there is none. */
+export async function folderKey(path: string): Promise<string | undefined> {
+  const stats = await stat(path, { bigint: true }).catch(() => undefined);
+  return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined;
+}
 
 /** Makes names that were made, moved or removed in a folder survive a power loss. */
 export async function syncFolder(path: string): Promise<void> {

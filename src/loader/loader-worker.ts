@@ -41,6 +41,7 @@ export class LoaderWorker {
     const abort = (): void => stop(stopped);
     const timer = setTimeout(() => fail(timeError(request.path, msMax)), msMax);
     worker.once('error', stop);
+    if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort);
     try {
       const result = await Promise.race([client.request(request), isOver]);

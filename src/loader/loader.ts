@@ -1,21 +1,27 @@
-import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { SampledLookup } from '../storage/lookup-sample.ts';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GoromdbError, isRefusal, messageOf, messageWithCode, provesFileBad } from '../errors.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { openTable, type ServedTable, type TableParts } from '../storage/table.ts';
+import type { ServedTable, TableParts } from '../storage/table.ts';
+import type { Complaint } from '../watcher/complaints.ts';
 import { see } from '../watcher/identity.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
-import { canRename } from './folder.ts';
-import { isForced, removeForceMark } from './force.ts';
-import { checkGuards, type Guards } from './guards.ts';
+import { type Admission, admitDrop, admitTable, type Standing } from './admission.ts';
+import { EventLog } from './events.ts';
+import { folderKey, makeFolder } from './folder.ts';
+import { HeldTables } from './held-tables.ts';
+import { loadMsMax } from './load-time.ts';
 import { LoaderWorker } from './loader-worker.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
+import { type Outcome, Receipts } from './receipt.ts';
+import { correction, outcomeOf } from './receipt-correction.ts';
 import { servingLine } from './report.ts';
-import { checkRoom } from './room.ts';
+import { loadAgain } from './restore.ts';
+import { findPrevious, type KeepPrevious, type RolledBack, refused } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
+import { setAsideBad } from './set-aside.ts';
 import {
+  emptySlot,
   type FilledSlot,
   install,
   leastNeededSlot,
@@ -27,13 +33,14 @@ import {
   removeSumOf,
   type SlotName,
   type SlotRecord,
-  setAside,
   slotPath,
   writeRecord,
 } from './slots.ts';
+import type { LoaderStatus } from './status.ts';
 import type { LoadResult } from './worker.ts';
 
-export interface LoaderOptions {
+/** `guards` judge dropped files; the slots are not asked. */
+export interface LoaderOptions extends Admission {
   /** Folder of the two slots. */
   readonly baseDir: string;
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
@@ -46,48 +53,70 @@ export interface LoaderOptions {
   readonly bytesMax: number;
   /** Puts a table into service; resolves when no thread serves the old one. */
   readonly swap: (table: TableParts, info: DataSetInfo) => Promise<void>;
-  /** What is asked of a dropped file; the slots are not asked. */
-  readonly guards?: Guards | undefined;
-  /** Milliseconds that the work on the smallest file may take. Default {@link LOAD_MS_MIN}. */
+  /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
-  /** Lookups that clients made of late. */
-  readonly sample?: (() => readonly SampledLookup[]) | undefined;
-  readonly logger: Logger;
+  /** What becomes of the generation before, when a newer one serves: see `KeepPrevious`. */
+  readonly keepPrevious?: KeepPrevious | undefined;
   /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
   readonly onLoad?:
     | ((load: { path: string; progress: ProgressMemory } | undefined) => void)
     | undefined;
 }
 
-/**
- * How long the work on a file may take: some time for any, and more for each byte, at a rate a hundred
- * times slower than what is slow. A scanner that does not come to an end must not keep up all others.
- */
-const LOAD_MS_MIN = 10 * 60 * 1000;
-const LOAD_BYTES_PER_MS = 1_000;
-/** Node's timers cannot wait longer. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+/** How often it is looked whether a load or a rollback is over that healing waits for. */
+const BUSY_POLL_MS = 100;
 
 type Table = Extract<LoadResult, { kind: 'table' }>;
 export type Seconds = Partial<Record<Stage, number>>;
 
 /** Takes files into service: verify, scan, index, move into the idle slot, switch. */
 export class Loader {
+  readonly events: EventLog;
   readonly #options: LoaderOptions;
   readonly #worker = new LoaderWorker();
+  readonly #receipts: Receipts;
+  /** Tells the base folder from another one at its path. */
+  #baseKey: string | undefined;
   #servingSlot: SlotName | undefined;
-  #serving: { readonly info: DataSetInfo; readonly fileBytes: number } | undefined;
+  #serving: Standing | undefined;
   #nextSlot: SlotName = 'data00';
-  #work: Promise<unknown> = Promise.resolve();
   #generation = 0;
+  #running: { readonly path: string; readonly progress: ProgressMemory } | undefined;
+  #isLoading = false;
+  #rollingBack: Promise<unknown> | undefined;
+  readonly #held = new HeldTables();
 
   constructor(options: LoaderOptions) {
     this.#options = options;
+    this.#receipts = new Receipts(options.logger);
+    this.events = new EventLog(options.baseDir, options.logger);
   }
 
-  /** Makes the slots' folders. @throws GoromdbError FOLDER_UNUSABLE. */
-  prepare(): Promise<void> {
-    return prepareSlots(this.#options.baseDir);
+  get status(): LoaderStatus {
+    const slot = this.#servingSlot;
+    const running = this.#running;
+    return {
+      serving: slot === undefined ? undefined : { slot, generation: this.#generation },
+      loading: running && { path: running.path, ...running.progress.read() },
+    };
+  }
+
+  /**
+   * Makes the slots' folders. When that fails and a slot holds data, it is served nevertheless.
+   *
+   * @throws GoromdbError FOLDER_UNUSABLE.
+   */
+  async prepare(): Promise<void> {
+    const { baseDir, logger } = this.#options;
+    await this.events.load();
+    this.#baseKey = await folderKey(baseDir);
+    try {
+      await prepareSlots(baseDir);
+    } catch (error) {
+      const slots = await readSlots(baseDir, () => {});
+      if (slots.length === 0) throw error;
+      logger.error(`${messageOf(error)}. What the slots hold is served; new files are not taken`);
+    }
   }
 
   /**
@@ -98,15 +127,20 @@ export class Loader {
    */
   async recover(drop: { readonly file: string; readonly sumFile: string }): Promise<boolean> {
     const { baseDir, logger } = this.#options;
-    const refuse = (name: string, error: unknown): void =>
-      logger.warn(`slot ${name} is not used: ${describe(error)}`);
+    const refuse = (name: string, error: unknown): void => {
+      const text = `slot ${name} is not used: ${messageWithCode(error)}`;
+      this.events.add('slot not used', text);
+      logger.warn(text);
+    };
     const slots = await readSlots(baseDir, refuse);
     this.#generation = await newestGeneration(baseDir);
     this.#nextSlot = leastNeededSlot(slots);
     for (const slot of slots) {
       try {
-        await this.#recoverSlot(slot);
+        const { record, result } = await this.#loadSlot(slot);
+        const seconds = await this.#switch(slot.name, record, result, result.seconds);
         await this.#removeLeftSum(drop, slot.md5);
+        await this.#correctReceipt(drop.file, outcomeOf(slot.name, record, seconds), record);
         return true;
       } catch (error) {
         const generation =
@@ -117,37 +151,22 @@ export class Loader {
     return false;
   }
 
-  /**
-   * Loads the generation that serves once more, because its memory is lost or damaged. If its slot
-   * is damaged too, the other slot's generation takes its place.
-   *
-   * @throws GoromdbError FILE_UNREADABLE when neither can be loaded.
-   */
+  /** Loads the generation that serves once more: see `loadAgain`. */
   async restore(lost: DataSetInfo): Promise<ServedTable> {
-    const { baseDir, logger } = this.#options;
-    const refuse = (name: string, error: unknown): void =>
-      logger.error(`slot ${name} cannot be loaded again: ${describe(error)}`);
-    const isLost = ({ record }: FilledSlot): boolean => record?.generation === lost.generation;
-    const slots = await readSlots(baseDir, refuse);
-    for (const slot of [...slots.filter(isLost), ...slots.filter((slot) => !isLost(slot))]) {
-      try {
-        const { record, result } = await this.#loadSlot(slot);
-        this.#servingSlot = slot.name;
-        this.#nextSlot = otherSlot(slot.name);
-        const { generation, md5 } = record;
-        const { keys, bytes } = result.table;
-        const { format } = result;
-        const loadedAt = isLost(slot) ? lost.loadedAt : Date.now();
-        const info = { generation, keys, bytes, md5, format, loadedAt };
-        this.#serving = { info, fileBytes: record.bytes };
-        logger.warn(`generation ${generation} is loaded again from slot ${slot.name}`);
-        return { table: result.table, info };
-      } catch (error) {
-        refuse(slot.name, error);
-      }
-    }
-    const message = `generation ${lost.generation} is lost: no slot in ${baseDir} holds a sound file`;
-    throw new GoromdbError('FILE_UNREADABLE', message);
+    const { baseDir, logger, keepPrevious } = this.#options;
+    const load = (slot: FilledSlot) => this.#loadSlot(slot);
+    const { slot, loaded } = await loadAgain(baseDir, lost.generation, load, logger);
+    const { record, result } = loaded;
+    const { name, md5 } = slot;
+    const info = infoOf(record.generation, md5, result);
+    this.#servingSlot = name;
+    this.#nextSlot = otherSlot(name);
+    this.#serving = { info, fileBytes: record.bytes };
+    if (keepPrevious === 'memory') this.#held.mended(name, md5, result);
+    const text = `generation ${info.generation} is loaded again from slot ${name}`;
+    this.events.add('loaded again', text);
+    logger.warn(text);
+    return { table: result.table, info };
   }
 
   /** Where the serving generation lies. */
@@ -158,82 +177,112 @@ export class Loader {
   }
 
   /** Puts the generation that serves into service once more, because its memory is damaged. */
-  heal(damaged: DataSetInfo): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#serving?.info.generation !== damaged.generation) return;
-      const { table, info } = await this.restore(damaged);
-      await this.#options.swap(table, info);
-    });
-  }
-
-  /** Loading and healing happen one after the other: both decide what serves. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#work.then(work);
-    this.#work = done.catch(() => {});
-    return done;
-  }
-
-  /** Ends the worker. No load may be under way. */
-  close(): Promise<void> {
-    return this.#worker.close();
-  }
-
-  /** Loads what the watcher found. Whatever is wrong with it, what was served is served on. */
-  load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
-    return this.#inTurn(() => this.#load(drop, signal));
-  }
-
-  async #load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
+  async heal(damaged: DataSetInfo): Promise<void> {
+    while (this.#isLoading || this.#rollingBack !== undefined) await delay(BUSY_POLL_MS);
+    if (this.#serving?.info.generation !== damaged.generation) return;
+    const healing = this.restore(damaged).then(({ table, info }) =>
+      this.#options.swap(table, info),
+    );
+    this.#rollingBack = healing;
     try {
-      const forced = await isForced(drop);
-      if (!forced) await this.#checkRoom(drop);
-      const result = await this.#run(drop.file, drop.md5, signal);
-      if (result.kind !== 'table') return result;
-      this.#guard(drop, result, forced);
-      await this.#serve(drop, result, signal);
-      await removeForceMark(drop);
-      return { kind: 'taken' };
-    } catch (error) {
-      if (isChange(error)) return { kind: 'changed' };
-      if (!provesFileBad(error) && !isRefusal(error)) throw error;
-      const verdict = await this.#reject(drop, error);
-      if (verdict.kind === 'rejected') await removeForceMark(drop);
-      return verdict;
+      await healing;
+    } finally {
+      this.#rollingBack = undefined;
     }
   }
 
-  /** @throws GoromdbError DISK_FULL, OUT_OF_MEMORY. */
-  async #checkRoom({ file, identity }: Drop): Promise<void> {
-    const { baseDir, bytesMax } = this.#options;
-    const slotFile = slotPath(baseDir, this.#nextSlot);
-    const serving = this.#serving;
-    const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
-    await checkRoom({
-      fileBytes: Number(identity.size),
-      isCopied: !isMovable,
-      slotFile,
-      serving: serving && { fileBytes: serving.fileBytes, tableBytes: serving.info.bytes },
-      tableBytesMax: bytesMax,
-    });
+  /** Ends the worker. No load may be under way. */
+  async close(): Promise<void> {
+    await this.#rollingBack?.catch(() => {});
+    await this.#worker.close();
+    await this.#receipts.flush();
+    await this.events.flush();
   }
 
-  /** @throws GoromdbError See `checkGuards`; not when the drop is forced. */
-  #guard(drop: Drop, { table, format }: Table, forced: boolean): void {
-    const { guards, sample = () => [], logger } = this.#options;
-    if (guards === undefined) return;
-    const { keys, bytes } = table;
-    const generation = this.#generation + 1;
-    const info = { generation, keys, bytes, md5: drop.md5, format, loadedAt: Date.now() };
-    const candidate = openTable(table, info);
+  /** Tells in the file's receipt why it is not loaded now. */
+  wait(file: string, { code, text }: Complaint): void {
+    this.#receipts.say({ file }, { state: 'waiting', code, reason: text });
+  }
+
+  /** Loads what the watcher found. Whatever is wrong with it, what was served is served on. */
+  async load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
+    while (this.#rollingBack !== undefined) await this.#rollingBack.catch(() => {});
+    this.#isLoading = true;
+    // Of three data sets one would be too many.
+    this.#held.releasePrevious();
     try {
-      checkGuards(guards, candidate, this.#serving?.info, sample);
+      const { baseDir } = this.#options;
+      await admitDrop(drop, slotPath(baseDir, this.#nextSlot), this.#serving, this.#options);
+      const result = await this.#run(drop.file, drop.md5, signal, drop);
+      if (result.kind !== 'table') return result;
+      const info = infoOf(this.#generation + 1, drop.md5, result);
+      admitTable(drop, { table: result.table, info }, this.#serving, this.#options);
+      await this.#serve(drop, result, signal);
+      return { kind: 'taken' };
     } catch (error) {
-      if (!forced) throw error;
-      logger.warn(
-        `${drop.file} is served in spite of this, by its .force mark: ${describe(error)}`,
-      );
+      if (isChange(error)) return { kind: 'changed' };
+      if (provesFileBad(error) || isRefusal(error)) return await this.#reject(drop, error);
+      this.#tellFailure(drop, error, signal);
+      throw error;
     } finally {
-      candidate.close();
+      this.#isLoading = false;
+    }
+  }
+
+  /**
+   * Returns to the generation in the other slot. It gets a new number, so that the newest complete
+   * generation is the one to serve, at the next start also; to roll back again returns to this one.
+   *
+   * @throws GoromdbError ROLLBACK_REFUSED, with the reason; what was served is served on.
+   */
+  async rollback(): Promise<RolledBack> {
+    if (this.#isLoading) {
+      throw refused('a file is being loaded; ask again when it serves, or take it away');
+    }
+    if (this.#rollingBack !== undefined) throw refused('another rollback is under way');
+    const rollingBack = this.#rollback();
+    this.#rollingBack = rollingBack;
+    try {
+      return await rollingBack;
+    } finally {
+      this.#rollingBack = undefined;
+    }
+  }
+
+  async #rollback(): Promise<RolledBack> {
+    const { baseDir } = this.#options;
+    const startMs = performance.now();
+    const serving = this.#servingSlot;
+    if (serving === undefined) throw refused('nothing serves yet');
+    await this.#checkBase();
+    const { previous, current } = await findPrevious(baseDir, serving);
+    const { record: before, result } = await this.#loadPrevious(previous);
+    const record = {
+      ...this.#record(before.source, previous.md5, result),
+      restores: before.restores ?? before.generation,
+    };
+    await writeRecord(baseDir, previous.name, record);
+    this.#generation = record.generation;
+    const all = await this.#switch(previous.name, record, result, result.seconds);
+    const seconds = (performance.now() - startMs) / 1000;
+    const text = `rolled back to the data of generation ${record.restores}, which is generation ${record.generation} now`;
+    this.#options.logger.warn(`${text}; ${seconds.toFixed(3)} s`);
+    this.events.add('rolled back', text);
+    const file = current?.record?.source ?? before.source;
+    const outcome = outcomeOf(previous.name, record, all);
+    await this.#correctReceipt(file, outcome, record, current?.record);
+    return { slot: previous.name, record, seconds };
+  }
+
+  async #loadPrevious(slot: FilledSlot): Promise<{ record: SlotRecord; result: Table }> {
+    const held = this.#held.find(slot.name, slot.md5);
+    if (held !== undefined && slot.record !== undefined) {
+      return { record: slot.record, result: held };
+    }
+    try {
+      return await this.#loadSlot(slot);
+    } catch (cause) {
+      throw refused(`slot ${slot.name} cannot be used: ${messageWithCode(cause)}`, cause);
     }
   }
 
@@ -244,12 +293,18 @@ export class Loader {
     await removeSumOf(drop.sumFile, md5, basename(drop.file)).catch(() => {});
   }
 
-  async #recoverSlot(slot: FilledSlot): Promise<void> {
-    const { record, result } = await this.#loadSlot(slot);
-    await this.#switch(slot.name, record, result, { ...result.seconds });
+  async #correctReceipt(
+    file: string,
+    outcome: Outcome,
+    record: SlotRecord,
+    withdrawn?: SlotRecord,
+  ): Promise<void> {
+    const word = await correction(file, outcome, record, withdrawn);
+    if (word !== undefined) this.#receipts.say(word.subject, word.outcome);
   }
 
   async #loadSlot(slot: FilledSlot): Promise<{ record: SlotRecord; result: Table }> {
+    const { baseDir, logger } = this.#options;
     const result = await this.#run(slot.path, slot.md5);
     if (result.kind === 'mismatch') {
       const sums = `the slot's sum file says ${slot.md5}, the file has ${result.found}`;
@@ -259,39 +314,33 @@ export class Loader {
       throw new GoromdbError('FILE_CHANGED', `${slot.path} is being written by another program`);
     }
     const record = slot.record ?? this.#record(slot.path, slot.md5, result);
-    if (slot.record === undefined) await writeRecord(this.#options.baseDir, slot.name, record);
+    if (slot.record === undefined) {
+      await writeRecord(baseDir, slot.name, record).catch((error: unknown) => {
+        logger.warn(
+          `slot ${slot.name} gets no record (${messageOf(error)}), and is served as it is`,
+        );
+      });
+    }
     return { record, result };
   }
 
-  async #run(path: string, md5: string, signal?: AbortSignal): Promise<LoadResult> {
-    const {
-      scanner,
-      gzipped,
-      bucket,
-      shared,
-      bytesMax,
-      baseDir: scratchDir,
-      onLoad,
-    } = this.#options;
+  /** @param drop The drop whose receipt tells of the progress. */
+  async #run(path: string, md5: string, signal?: AbortSignal, drop?: Drop): Promise<LoadResult> {
+    const { scanner, gzipped, bucket, shared, bytesMax, onLoad, loadMsMin } = this.#options;
     const progress = new ProgressMemory();
-    onLoad?.({ path, progress });
+    this.#running = { path, progress };
+    onLoad?.(this.#running);
+    const stop = drop === undefined ? undefined : this.#receipts.follow(subjectOf(drop), progress);
     try {
       const { memory } = progress;
-      const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir };
+      const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir: this.#options.baseDir };
       const request = { path, md5, ...how, progress: memory };
-      return await this.#worker.run(request, await this.#loadMsMax(path), signal);
+      return await this.#worker.run(request, await loadMsMax(path, loadMsMin), signal);
     } finally {
+      stop?.();
+      this.#running = undefined;
       onLoad?.(undefined);
     }
-  }
-
-  async #loadMsMax(path: string): Promise<number> {
-    const { loadMsMin = LOAD_MS_MIN } = this.#options;
-    const size = await stat(path).then(
-      (stats) => stats.size,
-      () => 0,
-    );
-    return Math.min(TIMER_MS_MAX, loadMsMin + size / LOAD_BYTES_PER_MS);
   }
 
   async #serve(drop: Drop, result: Table, signal: AbortSignal): Promise<void> {
@@ -300,7 +349,11 @@ export class Loader {
     const slot = this.#nextSlot;
     const record = this.#record(drop.file, drop.md5, result);
     const startMs = performance.now();
+    await this.#checkBase();
+    await makeFolder(join(baseDir, slot));
     await install(baseDir, slot, { file: drop.file, identity, record }, signal);
+    // Whatever comes now, this number belongs to this data.
+    this.#generation = record.generation;
     await removeDrop(drop, identity).catch((error: unknown) => {
       logger.warn(
         `${drop.file} is taken, but cannot be removed (${messageOf(error)}): give this user write ` +
@@ -308,7 +361,25 @@ export class Loader {
       );
     });
     const move = (performance.now() - startMs) / 1000;
-    await this.#switch(slot, record, result, { ...result.seconds, move });
+    const seconds = await this.#switch(slot, record, result, { ...result.seconds, move });
+    this.#receipts.say(subjectOf(drop), outcomeOf(slot, record, seconds));
+    if (this.#options.keepPrevious !== 'no') return;
+    await emptySlot(baseDir, otherSlot(slot)).catch((error: unknown) => {
+      logger.warn(`slot ${otherSlot(slot)} could not be emptied (${messageOf(error)})`);
+    });
+  }
+
+  /**
+   * A folder that was unmounted leaves another one at its path. What is put there is gone from sight
+   * when the right one is back, and an older generation would be served at the next start.
+   */
+  async #checkBase(): Promise<void> {
+    const { baseDir } = this.#options;
+    const key = await folderKey(baseDir);
+    if (key === this.#baseKey) return;
+    const found = key === undefined ? 'is gone' : 'is another one than at the start';
+    const message = `the base folder ${baseDir} ${found}: bring it back, or restart the server`;
+    throw new GoromdbError('FOLDER_UNUSABLE', message);
   }
 
   #record(source: string, md5: string, { table, format, identity }: Table): SlotRecord {
@@ -323,52 +394,65 @@ export class Loader {
     };
   }
 
+  /** @returns The seconds of all stages. */
   async #switch(
     slot: SlotName,
     record: SlotRecord,
-    { table, format }: Table,
+    result: Table,
     seconds: Seconds,
-  ): Promise<void> {
+  ): Promise<Seconds> {
     const { generation, md5 } = record;
-    const { keys, bytes } = table;
     const startMs = performance.now();
-    const info = { generation, keys, bytes, md5, format, loadedAt: Date.now() };
-    await this.#options.swap(table, info);
+    const info = infoOf(generation, md5, result);
+    await this.#options.swap(result.table, info);
     this.#serving = { info, fileBytes: record.bytes };
+    if (this.#options.keepPrevious === 'memory') this.#held.serves(slot, md5, result);
     this.#servingSlot = slot;
     this.#nextSlot = otherSlot(slot);
     this.#generation = Math.max(this.#generation, generation);
     const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
-    this.#options.logger.info(servingLine(slot, record, all));
+    const line = servingLine(slot, record, all);
+    this.#options.logger.info(line);
+    this.events.add('serving', line);
+    return all;
   }
 
   async #reject(drop: Drop, error: GoromdbError): Promise<Verdict> {
-    const { logger, baseDir } = this.#options;
-    const now =
-      this.#servingSlot === undefined
-        ? 'no data is served yet'
-        : `generation ${this.#generation} from ${slotPath(baseDir, this.#servingSlot)} serves on`;
-    const { message, code } = error;
-    // Scanners name the file in front, others do not.
-    const reason = message.startsWith(drop.file) ? message : `${drop.file}: ${message}`;
-    const why = `rejected ${reason} (${code})`;
-    try {
-      await setAside(drop, drop.identity);
-      logger.error(`${why}; set aside as ${drop.file}.rejected; ${now}`);
-    } catch (cause) {
-      if (isChange(cause)) return { kind: 'changed' };
-      logger.error(`${why}; it could not be set aside (${messageOf(cause)}); ${now}`);
-    }
+    const { baseDir, logger } = this.#options;
+    const serving = this.#servingSlot && { slot: this.#servingSlot, generation: this.#generation };
+    const rejection = await setAsideBad(drop, error, baseDir, serving);
+    if (rejection === undefined) return { kind: 'changed' };
+    logger.error(rejection.line);
+    this.events.add('rejected', rejection.line);
+    this.#receipts.say(subjectOf(drop), rejection.outcome);
     return { kind: 'rejected' };
   }
+
+  /** The watcher says what happens next. */
+  #tellFailure(drop: Drop, error: unknown, signal: AbortSignal): void {
+    const reason = messageOf(error);
+    if (signal.aborted) {
+      this.events.add('given up', reason);
+      this.#receipts.say(subjectOf(drop), {
+        state: 'waiting',
+        code: 'LOADER_FAILED',
+        reason: 'its load was stopped: another file has come, or the server has ended',
+      });
+      return;
+    }
+    this.events.add('failed', reason);
+  }
+}
+
+function infoOf(generation: number, md5: string, { table, format }: Table): DataSetInfo {
+  const { keys, bytes } = table;
+  return { generation, keys, bytes, md5, format, loadedAt: Date.now() };
+}
+
+function subjectOf({ file, md5, identity }: Drop): { file: string; md5: string; bytes: number } {
+  return { file, md5, bytes: Number(identity.size) };
 }
 
 function isChange(error: unknown): boolean {
   return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
-}
-
-/** Message and code of an error, as they are logged. */
-function describe(error: unknown): string {
-  const code = error instanceof GoromdbError ? ` (${error.code})` : '';
-  return `${messageOf(error)}${code}`;
 }

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
 import { loadPlugin } from '../plugin.ts';
 import { bdbScanner } from '../storage/scanners/bdb.ts';
 import { boltScanner } from '../storage/scanners/bolt.ts';
@@ -41,7 +41,8 @@ export async function scannerFor(spec: string, input: ScanInput): Promise<Scanne
 /**
  * Scans a file. When it is not what the scanner expects, the error says what it looks like.
  *
- * @throws GoromdbError as `Scanner.scan`.
+ * @throws GoromdbError as `Scanner.scan`; SCANNER_FAILED for a fault of the scanner; what the file
+ *   system throws.
  */
 export async function scan(
   scanner: Scanner,
@@ -52,11 +53,23 @@ export async function scan(
   try {
     await scanner.scan(input, options, sink);
   } catch (error) {
+    if (isFault(error)) {
+      const message = `the scanner for ${scanner.format} failed on ${input.path}: ${messageOf(error)}`;
+      throw new GoromdbError('SCANNER_FAILED', message, { cause: error });
+    }
     const { format } = recognise(input);
     const isOther = format !== undefined && !scanner.format.includes(format);
-    if (!(error instanceof GoromdbError) || error.code !== 'FORMAT_UNKNOWN' || !isOther)
-      throw error;
+    if (!isUnknown(error) || !isOther) throw error;
     const message = `${error.message}; it looks like ${format}: use -storage ${format}`;
     throw new GoromdbError(error.code, message, { cause: error });
   }
+}
+
+/** A scanner says by a GoromdbError what is wrong with a file; anything else is its own fault. */
+function isFault(error: unknown): boolean {
+  return !(error instanceof GoromdbError) && !(error instanceof Error && 'syscall' in error);
+}
+
+function isUnknown(error: unknown): error is GoromdbError {
+  return error instanceof GoromdbError && error.code === 'FORMAT_UNKNOWN';
 }

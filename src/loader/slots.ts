@@ -1,12 +1,14 @@
-import { lstat, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { lstat, readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
+import { forceMarkOf, isForced } from '../watcher/force-mark.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 import {
   canRename,
   copyDurably,
   isAbsence,
+  makeFolder,
   remove,
   syncFile,
   syncFolder,
@@ -34,8 +36,10 @@ export interface SlotRecord {
   readonly format: string;
   /** Path that the file was dropped at. */
   readonly source: string;
-  /** When it was installed, in ISO 8601. */
+  /** When it was installed, or rolled back to, in ISO 8601. */
   readonly installedAt: string;
+  /** After a rollback: the number under which the same data was served before. */
+  readonly restores?: number;
 }
 
 /** A slot whose file and sum are there. Whether they match is still to be verified. */
@@ -70,7 +74,25 @@ export function slotPath(baseDir: string, name: SlotName): string {
   return join(baseDir, name, DATA_NAME);
 }
 
-/** Makes the base folder and the slots, and shows that files can be made in them. */
+/**
+ * Makes the base folder.
+ *
+ * @throws GoromdbError FOLDER_UNUSABLE.
+ */
+export async function prepareBase(baseDir: string): Promise<void> {
+  try {
+    await makeFolder(baseDir);
+  } catch (cause) {
+    throw cannotWrite(baseDir, cause);
+  }
+}
+
+/**
+ * Makes the slots in the base folder, and shows that files can be made in them. No other server may
+ * use the folder.
+ *
+ * @throws GoromdbError FOLDER_UNUSABLE.
+ */
 export async function prepareSlots(baseDir: string): Promise<void> {
   try {
     for (const name of SLOT_NAMES) {
@@ -83,27 +105,16 @@ export async function prepareSlots(baseDir: string): Promise<void> {
       await remove(probe);
     }
   } catch (cause) {
-    const { code = messageOf(cause), path = baseDir } = cause as NodeJS.ErrnoException;
-    throw new GoromdbError(
-      'FOLDER_UNUSABLE',
-      `cannot write in the base folder ${baseDir} (${code} at ${path}): ${adviceOn(code)}, or ` +
-        'choose another folder with -basedir',
-      { cause },
-    );
+    throw cannotWrite(baseDir, cause);
   }
 }
 
-/** `mkdir` with `recursive` never ends where a file system makes no folders, as below /proc. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path);
-  }
+function cannotWrite(baseDir: string, cause: unknown): GoromdbError {
+  const { code = messageOf(cause), path = baseDir } = cause as NodeJS.ErrnoException;
+  const message =
+    `cannot write in the base folder ${baseDir} (${code} at ${path}): ${adviceOn(code)}, or ` +
+    'choose another folder with -basedir';
+  return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
 }
 
 function adviceOn(code: string): string {
@@ -266,12 +277,13 @@ async function copyMakingRoom(
 
 /**
  * Removes what is left of a drop that was installed, but nothing that a producer has put there
- * since.
+ * since. Its mark goes first: it must not hold for the next file.
  */
 export async function removeDrop(
   { file, sumFile, md5 }: { readonly file: string; readonly sumFile: string; readonly md5: string },
   identity: FileIdentity,
 ): Promise<void> {
+  await removeMark(file, md5);
   if (await isSame(file, identity)) await remove(file);
   await removeSumOf(sumFile, md5, basename(file));
   await syncFolder(dirname(file));
@@ -292,9 +304,14 @@ export async function setAside(
   identity: FileIdentity,
 ): Promise<void> {
   await checkUnchanged(file, file, identity);
+  await removeMark(file, md5);
   await rename(file, `${file}.rejected`);
   const hasSum = await saysSum(sumFile, md5, basename(file));
   if (hasSum) await rename(sumFile, `${file}.rejected.md5`);
+}
+
+async function removeMark(file: string, md5: string): Promise<void> {
+  if (await isForced(file, md5)) await remove(forceMarkOf(file));
 }
 
 async function saysSum(sumFile: string, md5: string, name: string): Promise<boolean> {
@@ -305,6 +322,11 @@ async function saysSum(sumFile: string, md5: string, name: string): Promise<bool
 async function isSame(path: string, identity: FileIdentity): Promise<boolean> {
   const stats = await stat(path, { bigint: true }).catch(() => undefined);
   return stats !== undefined && sameContent(identityOf(stats), identity);
+}
+
+/** Deletes what a slot holds. It must not be the one that serves. */
+export function emptySlot(baseDir: string, name: SlotName): Promise<void> {
+  return clearSlot(join(baseDir, name));
 }
 
 async function clearSlot(folder: string): Promise<void> {

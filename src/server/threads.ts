@@ -189,7 +189,7 @@ export class Threads implements Server {
       const why = `it cannot go over to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
     }
-    if (this.needsSharedMemory) collectGarbage();
+    if (memory.length === 0) collectGarbage();
   }
 
   /** Reads the certificates again. @throws GoromdbError: those in use stay. */
@@ -276,7 +276,7 @@ export class Threads implements Server {
   /** What a new thread is to serve; undefined: there is no data yet. */
   async #servedAt(place: Place): Promise<ServedTable | undefined> {
     const served = this.#served;
-    if (served === undefined || this.needsSharedMemory) return served;
+    if (served === undefined || transferableMemory(served.table).length === 0) return served;
     const { left } = place;
     place.left = undefined;
     if (left?.info.generation === served.info.generation) return left;

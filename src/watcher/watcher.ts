@@ -1,10 +1,21 @@
 import { basename, dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { mismatch, sumInvalid, unusable } from './complaints.ts';
+import {
+  type Complaint,
+  changed,
+  lineOf,
+  mismatch,
+  sumInvalid,
+  sumMissing,
+  unusable,
+} from './complaints.ts';
 import { FolderEvents } from './folder-events.ts';
+import { isForced } from './force-mark.ts';
 import { type FileIdentity, keyOf, type Sight, see } from './identity.ts';
+import { OfferWatch } from './offer-watch.ts';
+import { Retries } from './retries.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
 
 /** The files are looked at this often even when no event says so: events get lost. */
@@ -13,7 +24,7 @@ const RESCAN_INTERVAL_MS = 5000;
 const STABLE_MS = 250;
 /** What is still wrong this long after the last change is not in the making: it is warned of. */
 const SETTLED_MS = 2000;
-/** A load that failed for want of descriptors, space or permission is tried again after this. */
+/** A load that failed for want of descriptors, space or permission is first tried again after this. */
 const AGAIN_MS = 30_000;
 /** How often the file system is asked in polling mode. */
 const POLL_INTERVAL_MS = 1000;
@@ -35,6 +46,8 @@ export interface Drop {
   readonly md5: string;
   /** The file as it was seen, without opening it, before the sum file was read. */
   readonly identity: FileIdentity;
+  /** The file is marked: guards that would refuse it are overridden. */
+  readonly force: boolean;
 }
 
 /** What became of an offered drop. */
@@ -53,9 +66,12 @@ export interface WatcherOptions {
   readonly file: string;
   /**
    * Receives each drop, one at a time. The signal is aborted by `close()`, which then waits for the
-   * promise. What it throws is logged, and the drop is not offered again until something changes.
+   * promise, and when another file comes in the place of this one. What it throws is logged, and the
+   * drop is offered again later, or when something changes.
    */
   readonly onDrop: (drop: Drop, signal: AbortSignal) => Promise<Verdict>;
+  /** Told why a file that is there is not offered, or not now. May be told the same again. */
+  readonly onWait?: (complaint: Complaint) => void;
   readonly logger: Logger;
   /** Poll instead of trusting events of the file system: for network mounts. Default `false`. */
   readonly polling?: boolean;
@@ -103,7 +119,7 @@ interface Judgement {
   /** The pair that was judged; another pair is not bound by it. */
   readonly key: string;
   /** What to warn of once the pair has settled. */
-  readonly complaint?: string;
+  readonly complaint?: Complaint;
   /** When the same pair is worth another try; never, unless given. Nothing is said until then. */
   readonly retryAtMs?: number;
   /** The same for what may fail for other reasons than the files: it is complained of at once. */
@@ -114,11 +130,12 @@ class PairWatcher implements Watcher {
   readonly #file: string;
   readonly #sumFile: string;
   readonly #onDrop: WatcherOptions['onDrop'];
+  readonly #onWait: NonNullable<WatcherOptions['onWait']>;
   readonly #logger: Logger;
   readonly #rescanMs: number;
   readonly #stableMs: number;
   readonly #settledMs: number;
-  readonly #againMs: number;
+  readonly #retries: Retries;
   readonly #abort = new AbortController();
 
   readonly #events: FolderEvents;
@@ -131,6 +148,7 @@ class PairWatcher implements Watcher {
   /** How long the last offer took. */
   #offerMs = 0;
   #forget = false;
+  #offered: OfferWatch | undefined;
   /** The pair that something was last said of. */
   #toldOf = '';
 
@@ -144,12 +162,13 @@ class PairWatcher implements Watcher {
     this.#file = resolve(options.file);
     this.#sumFile = `${this.#file}.md5`;
     this.#onDrop = options.onDrop;
+    this.#onWait = options.onWait ?? (() => {});
     this.#logger = options.logger;
     const pollMs = duration('pollMs', options.pollMs, POLL_INTERVAL_MS);
     this.#rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
     this.#stableMs = duration('stableMs', options.stableMs, STABLE_MS);
     this.#settledMs = duration('settledMs', options.settledMs, SETTLED_MS);
-    this.#againMs = duration('againMs', options.againMs, AGAIN_MS);
+    this.#retries = new Retries(duration('againMs', options.againMs, AGAIN_MS));
     this.#events = new FolderEvents({
       folder: dirname(this.#file),
       names: new Set([basename(this.#file), basename(this.#sumFile)]),
@@ -180,6 +199,7 @@ class PairWatcher implements Watcher {
   /** Asks for a look; what is asked for during a look or an offer is one look after it. */
   #want(): void {
     this.#wanted = true;
+    this.#offered?.look();
     this.#running ??= this.#run();
   }
 
@@ -209,6 +229,7 @@ class PairWatcher implements Watcher {
       this.#judgement = undefined;
       this.#toldOf = '';
       this.#cautious = false;
+      this.#retries.forget();
     }
     if (!(await this.#events.attend())) return;
     const pair = await this.#seePair();
@@ -230,6 +251,7 @@ class PairWatcher implements Watcher {
     // Judging takes time: warn of nothing before another look has found the pair unchanged.
     this.#judgement = judgement;
     this.#wanted = true;
+    if (judgement.complaint !== undefined) this.#onWait(judgement.complaint);
   }
 
   /** How long the pair has not changed, as far as looks tell. */
@@ -250,10 +272,10 @@ class PairWatcher implements Watcher {
     const { file, sum, key } = pair;
     if (file.kind !== 'file' || sum.kind !== 'file') {
       this.#cautious = false;
-      const complaints: string[] = [];
-      if (file.kind === 'unusable') complaints.push(unusable(this.#file, file.what));
-      if (sum.kind === 'unusable') complaints.push(unusable(this.#sumFile, sum.what));
-      return complaints.length > 0 ? { key, complaint: complaints.join(' ') } : undefined;
+      if (file.kind === 'unusable') return { key, complaint: unusable(this.#file, file.what) };
+      if (sum.kind === 'unusable') return { key, complaint: unusable(this.#sumFile, sum.what) };
+      if (file.kind === 'file') this.#onWait(sumMissing(this.#file, this.#sumFile));
+      return undefined;
     }
     const waitMs = this.#cautious ? this.#pauseMs() - this.#quietMs() : 0;
     if (waitMs > 0) {
@@ -265,7 +287,7 @@ class PairWatcher implements Watcher {
       bytes = await readSumFile(this.#sumFile);
     } catch (error) {
       const complaint = unusable(this.#sumFile, `unreadable (${messageOf(error)})`);
-      return this.#retryLater({ key, complaint });
+      return { key, complaint, ...this.#again(this.#retries.after(key, error).pauseMs) };
     }
     const md5 =
       bytes.length > SUM_FILE_BYTES_MAX ? undefined : parseSumFile(bytes, basename(this.#file));
@@ -275,12 +297,12 @@ class PairWatcher implements Watcher {
       sumFile: this.#sumFile,
       md5,
       identity: file.identity,
+      force: await isForced(this.#file, md5),
     });
   }
 
-  /** What fails for want of descriptors, space or permission may go well another time. */
-  #retryLater(judgement: Judgement): Judgement {
-    return { ...judgement, againAtMs: performance.now() + this.#againMs };
+  #again(pauseMs: number | undefined): Pick<Judgement, 'againAtMs'> {
+    return pauseMs === undefined ? {} : { againAtMs: performance.now() + pauseMs };
   }
 
   /** How long the pair must be quiet after a failed look: the more it cost, the longer. */
@@ -293,24 +315,39 @@ class PairWatcher implements Watcher {
     if (signal.aborted) return undefined;
     const { key } = pair;
     const startMs = performance.now();
+    const watch = new OfferWatch(drop, signal, this.#rescanMs);
+    this.#offered = watch;
     let verdict: Verdict;
     try {
-      verdict = await this.#onDrop(drop, signal);
+      verdict = await this.#onDrop(drop, watch.signal);
     } catch (error) {
       if (signal.aborted) return undefined;
-      const fault = `Loading ${drop.file} failed: ${messageOf(error)}. `;
-      this.#tellOnce(key, () => {
-        this.#logger.error(`${fault}It is tried again now and then, and when something changes.`);
-      });
-      return this.#retryLater({ key });
+      if (!watch.isSuperseded) return this.#postpone(drop, key, error);
+      this.#logger.info(`the load of ${drop.file} is given up: another file is in its place`);
+      verdict = { kind: 'changed' };
+    } finally {
+      watch.end();
+      this.#offered = undefined;
     }
     const nowMs = performance.now();
     this.#offerMs = nowMs - startMs;
     this.#cautious = verdict.kind === 'mismatch' || verdict.kind === 'changed';
-    if (verdict.kind === 'changed') return { key, retryAtMs: nowMs + this.#settledMs };
+    if (verdict.kind === 'changed') {
+      this.#onWait(changed(drop.file));
+      return { key, retryAtMs: nowMs + this.#settledMs };
+    }
     if (verdict.kind !== 'mismatch') return { key };
     const complaint = mismatch(drop.file, drop.sumFile, drop.md5, verdict.found);
     return pair.fresh ? { key, complaint, retryAtMs: nowMs + this.#pauseMs() } : { key, complaint };
+  }
+
+  /** A load failed, and not because of the file. */
+  #postpone(drop: Drop, key: string, error: unknown): Judgement {
+    const { pauseMs, news } = this.#retries.after(key, error);
+    const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
+    this.#onWait({ code, text: `Loading ${drop.file} failed: ${messageOf(error)}` });
+    if (news !== undefined) this.#logger.error(`Loading ${drop.file} failed: ${news}`);
+    return { key, ...this.#again(pauseMs) };
   }
 
   #warnWhenSettled(judged: Judgement): void {
@@ -324,7 +361,7 @@ class PairWatcher implements Watcher {
       return;
     }
     this.#judgement = againAtMs === undefined ? { key } : { key, againAtMs };
-    this.#tellOnce(key, () => this.#logger.warn(complaint));
+    this.#tellOnce(key, () => this.#logger.warn(lineOf(complaint)));
   }
 
   /** Says what is wrong with a pair; what further tries find of the same pair is no news. */

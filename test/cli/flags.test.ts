@@ -23,6 +23,7 @@ const DEFAULTS: ServeOptions = {
     maxHitDropPercent: undefined,
   },
   scrub: { bytesPerSecond: 8 * 1024 * 1024 },
+  keepPrevious: 'disk',
   threads: 1,
   memoryBytes: undefined,
   pollIntervalMs: 0,
@@ -343,6 +344,32 @@ describe('the demo command', () => {
   });
 });
 
+describe('the commands that look after a base folder', () => {
+  const basedir = resolve('base');
+
+  it.each(['rollback', 'status'] as const)('%s needs a base folder', (kind) => {
+    expect(parse(kind, '-basedir', 'base')).toEqual({ kind, basedir, json: false });
+    expect(parse(kind, '--json', '-basedir=base')).toEqual({ kind, basedir, json: true });
+    const message = '-basedir is required: the base folder of the server';
+    expect(parse(kind)).toEqual(wrong(message, `goromdb ${kind}`));
+    expect(parse(kind, '-basedir', 'base', 'x')).toMatchObject({ kind: 'usage-error' });
+  });
+
+  it('publish takes the file and where to drop it', () => {
+    const options = { source: resolve('new'), target: resolve('drop'), force: false };
+    expect(parse('publish', 'new', 'drop')).toEqual({
+      kind: 'publish',
+      options: { ...options, timeoutMs: 600_000 },
+    });
+    expect(parse('publish', '-timeout', '0', 'new', '-force', 'drop')).toEqual({
+      kind: 'publish',
+      options: { ...options, timeoutMs: 0, force: true },
+    });
+    const message = 'expected FILE and DROP, found 1 arguments';
+    expect(parse('publish', 'new')).toEqual(wrong(message, 'goromdb publish'));
+  });
+});
+
 describe('help and version', () => {
   const textOf = (...argv: string[]): string => {
     const invocation = parse(...argv);
@@ -402,7 +429,8 @@ describe('help and version', () => {
   });
 
   it('can be read in 80 columns, whatever the terminal', () => {
-    for (const text of [textOf('-help'), textOf('demo', '-help')]) {
+    for (const command of ['serve', 'demo', 'publish', 'rollback', 'status']) {
+      const text = textOf(command, '-help');
       expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
       expect(text).not.toMatch(/\s$|--addr|undefined/);
     }

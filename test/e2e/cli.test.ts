@@ -201,7 +201,7 @@ describe('a server', () => {
     const goromdb = new GoromdbProcess([...ANY, '-file', file, '-rescan', '1h']);
     const address = await goromdb.address();
     drop(file, '{"v":"1"}');
-    await goromdb.says(/ error Loading .* failed: .*tried again now and then/);
+    await goromdb.says(/ error Loading .* failed: .*Nothing was changed: the drop stays/);
     rmdirSync(blocked);
     await goromdb.kill('SIGHUP');
     await goromdb.says(/generation 1 serves/);

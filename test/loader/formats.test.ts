@@ -52,8 +52,10 @@ async function load(scanner: string, content: Uint8Array, gzipped = false): Prom
   });
   await loader.prepare();
   const identity = identityOf(statSync(file, { bigint: true }));
-  const offered = { file, sumFile: `${file}.md5`, md5: md5(content), identity };
-  return (await loader.load(offered, new AbortController().signal)).kind;
+  const offered = { file, sumFile: `${file}.md5`, md5: md5(content), identity, force: false };
+  const { kind } = await loader.load(offered, new AbortController().signal);
+  await loader.close();
+  return kind;
 }
 
 describe('-storage auto', () => {
@@ -68,7 +70,7 @@ describe('-storage auto', () => {
     expect(await load('auto', zlib.gzipSync(content))).toBe('taken');
     expect(keys).toContain(key);
     expect(logger.lines[0]).toMatch(new RegExp(` of ${format}, md5 `));
-    expect(readdirSync(base).sort()).toEqual(['data00', 'data01']);
+    expect(readdirSync(base).sort()).toEqual(['data00', 'data01', 'events.json']);
   });
 
   test.each([
@@ -79,7 +81,7 @@ describe('-storage auto', () => {
   ])('rejects %s', async (_, content, message) => {
     expect(await load('auto', content)).toBe('rejected');
     expect(logger.lines[0]).toMatch(message);
-    expect(readdirSync(base).sort()).toEqual(['data00', 'data01']);
+    expect(readdirSync(base).sort()).toEqual(['data00', 'data01', 'events.json']);
   });
 });
 

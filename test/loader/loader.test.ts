@@ -12,9 +12,10 @@ import {
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type DataSetInfo, openTable } from 'goromdb';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
+import { isForced } from '../../src/watcher/force-mark.ts';
 import { identityOf } from '../../src/watcher/identity.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
@@ -54,6 +55,7 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
   const defaults = { scanner: 'json', gzipped: false, bucket: undefined, shared: false };
   const bytesMax = 1e9;
   const loader = new Loader({ baseDir: base, ...defaults, bytesMax, swap, logger, ...options });
+  onTestFinished(() => loader.close());
   return {
     loader,
     logger,
@@ -61,7 +63,8 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
     value: () => value,
     load: async (content, sum) => {
       drop(file, content);
-      return loader.load(offer(sum ?? md5(content)), NEVER);
+      const force = await isForced(file, md5(content));
+      return loader.load({ ...offer(sum ?? md5(content)), force }, NEVER);
     },
     recover: async () => {
       await loader.prepare();
@@ -73,7 +76,7 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
 /** The file as the watcher offers it. */
 function offer(sum: string): Drop {
   const identity = identityOf(statSync(file, { bigint: true }));
-  return { file, sumFile: `${file}.md5`, md5: sum, identity };
+  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false };
 }
 
 function version(v: number): string {
@@ -90,7 +93,8 @@ describe('a load', () => {
     await subject.recover();
     expect(await subject.load(version(1))).toEqual({ kind: 'taken' });
     expect(subject.value()).toBe('1');
-    expect(readdirSync(join(file, '..'))).toEqual([]);
+    await subject.loader.close();
+    expect(readdirSync(join(file, '..'))).toEqual(['data.json.status.json']);
     expect(readFileSync(join(base, 'data00', 'data.db'), 'utf8')).toBe(version(1));
     expect(subject.logger.lines).toEqual([
       expect.stringMatching(
@@ -165,7 +169,12 @@ describe('a load', () => {
     await subject.load(version(1));
     expect(await subject.load('{"v":1}')).toEqual({ kind: 'rejected' });
     expect(subject.value()).toBe('1');
-    expect(readdirSync(join(file, '..'))).toEqual(['data.json.rejected', 'data.json.rejected.md5']);
+    await subject.loader.close();
+    expect(readdirSync(join(file, '..'))).toEqual([
+      'data.json.rejected',
+      'data.json.rejected.md5',
+      'data.json.status.json',
+    ]);
     expect(readFileSync(`${file}.rejected`, 'utf8')).toBe('{"v":1}');
     expect(subject.logger.lines.at(-1)).toBe(
       `error rejected ${file}: expected a string at byte 5, key "v", found a number ` +
@@ -289,6 +298,18 @@ describe("a user's scanner", () => {
     await subject.recover();
     expect(await subject.load('x')).toEqual({ kind: 'rejected' });
     expect(subject.logger.lines[0]).toMatch(/needs more than 512 MiB of heap to scan/);
+  });
+
+  test('that throws something of its own fails the load, with what it threw', async () => {
+    const subject = startLoader({
+      scanner: moduleFile("export default { format: 'odd', scan() { throw new Error('oops'); } };"),
+    });
+    await subject.recover();
+    await expect(subject.load('x')).rejects.toMatchObject({
+      code: 'SCANNER_FAILED',
+      message: `the scanner for odd failed on ${file}: oops`,
+    });
+    expect(existsSync(file)).toBe(true);
   });
 
   test('that does not come to an end has its file rejected, and the next one is loaded', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { open } from 'lmdb';
+import { md5 } from '../support/drop.ts';
 import type { Version } from './timeline.ts';
 
 /** Keys that every version of the soak's own records has. */
@@ -26,6 +27,8 @@ export interface SoakFile {
   readonly format: string;
   readonly version: Version;
   readonly bytes: Buffer;
+  /** Its MD5. */
+  readonly sum: string;
 }
 
 type Maker = (version: number) => Promise<Buffer>;
@@ -74,9 +77,10 @@ export const FORMATS = MAKERS.length + FOREIGN.length;
 export async function makeFile(format: number, version: number): Promise<SoakFile> {
   if (format < MAKERS.length) {
     const [name, make] = MAKERS[format];
-    return { format: name, version, bytes: await make(version) };
+    const bytes = await make(version);
+    return { format: name, version, bytes, sum: md5(bytes) };
   }
   const name = FOREIGN[format - MAKERS.length];
   const bytes = readFileSync(join(process.cwd(), 'fixtures', `${name}.db`));
-  return { format: name, version: 'foreign', bytes };
+  return { format: name, version: 'foreign', bytes, sum: md5(bytes) };
 }

@@ -55,3 +55,16 @@ export class SoakServer {
     for (const line of lines) this.#onLine(line);
   }
 }
+
+/** Runs one of the program's commands to its end. */
+export async function runCommand(
+  args: readonly string[],
+): Promise<{ readonly status: number | null; readonly stderr: string }> {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { status, stderr };
+}

@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, parseAddress } from '../../src/server/address.ts';
-import { drop, md5 } from '../support/drop.ts';
+import { drop } from '../support/drop.ts';
 import { Random } from '../support/random-bytes.ts';
 import { FORMATS, makeFile, type SoakFile } from './files.ts';
 import { misbehave } from './hostile.ts';
 import { type LoadShare, runClient, sleep } from './load.ts';
-import { type Sample, SoakServer } from './server.ts';
-import { Timeline, type Version } from './timeline.ts';
+import { runCommand, type Sample, SoakServer } from './server.ts';
+import { Timeline } from './timeline.ts';
 
 /** Clients that ask all the time. */
 const CLIENTS = 6;
@@ -36,8 +36,8 @@ export class Soak {
   readonly #loadRandom: Random;
   readonly #folder = mkdtempSync(join(tmpdir(), 'goromdb-soak-'));
   readonly #file = join(this.#folder, 'data.db');
+  readonly #base = join(this.#folder, 'base');
   readonly #timeline = new Timeline();
-  readonly #versions = new Map<string, Version>();
   readonly #faults: string[] = [];
   readonly #actions: Record<string, number> = {};
   readonly #endMs: number;
@@ -48,7 +48,11 @@ export class Soak {
   #address: Address = parseAddress('127.0.0.1:0');
   #isAway = true;
   #isOver = false;
+  /** What was dropped so far, by MD5. */
+  readonly #files = new Map<string, Pick<SoakFile, 'sum' | 'version'>>();
   #version = 0;
+  /** The MD5 that the log named last. */
+  #serving = '';
   #lines: string[] = [];
   #wake: () => void = () => {};
 
@@ -124,7 +128,8 @@ export class Soak {
     const format = random.below(FORMATS);
     if (dice < 35) return ['publish', () => this.#publish(format, random.below(2) === 0)];
     if (dice < 45) return ['drop a damaged file', () => this.#publishDamaged(format)];
-    if (dice < 53) return ['drop with a wrong sum first', () => this.#publishWithWrongSum(format)];
+    if (dice < 51) return ['drop with a wrong sum first', () => this.#publishWithWrongSum(format)];
+    if (dice < 55) return ['roll back', () => this.#rollBack()];
     if (dice < 58) return ['replace a drop at once', () => this.#replaceDrop(format)];
     if (dice < 80) return ['misbehave', () => misbehave(this.#address, random)];
     if (dice < 85) return ['restart', () => this.#restart('SIGTERM')];
@@ -134,7 +139,7 @@ export class Soak {
 
   async #publish(format: number, isForced: boolean): Promise<void> {
     const file = await this.#make(format);
-    if (isForced) writeFileSync(`${this.#file}.force`, md5(file.bytes));
+    if (isForced) writeFileSync(`${this.#file}.force`, file.sum);
     this.#drop(file);
     await this.#outcomeOf(file);
   }
@@ -151,11 +156,11 @@ export class Soak {
   async #publishWithWrongSum(format: number): Promise<void> {
     const file = await this.#make(format);
     this.#lines = [];
-    this.#timeline.offered(file.version);
+    this.#timeline.offered(file.sum, file.version);
     drop(this.#file, file.bytes);
     writeFileSync(`${this.#file}.md5`, `${'0'.repeat(32)}\n`);
     await sleep(this.#random.below(1000));
-    writeFileSync(`${this.#file}.md5`, `${md5(file.bytes)}\n`);
+    writeFileSync(`${this.#file}.md5`, `${file.sum}\n`);
     await this.#outcomeOf(file);
   }
 
@@ -166,7 +171,29 @@ export class Soak {
     await sleep(this.#random.below(300));
     this.#drop(second);
     await this.#outcomeOf(second);
-    this.#timeline.withdrawn(first.version === second.version ? -1 : first.version);
+    this.#timeline.withdrawn(first.sum);
+  }
+
+  /** Back to what the other slot holds; after a kill in a swap, that may be nothing. */
+  async #rollBack(): Promise<void> {
+    const sums = ['data00', 'data01'].map((slot) => this.#sumIn(slot));
+    const target = this.#files.get(sums.find((sum) => sum !== this.#serving) ?? '');
+    if (target === undefined) return;
+    this.#lines = [];
+    this.#timeline.offered(target.sum, target.version);
+    const { status, stderr } = await runCommand(['rollback', '-basedir', this.#base]);
+    if (status === 0) {
+      await this.#logged(new RegExp(`serves from .*${target.sum}`));
+    } else {
+      this.#timeline.withdrawn(target.sum);
+      this.#fault(`a rollback was refused: ${stderr}`);
+    }
+  }
+
+  #sumIn(slot: string): string | undefined {
+    const path = join(this.#base, slot, 'data.db');
+    if (!existsSync(path) || !existsSync(`${path}.md5`)) return undefined;
+    return readFileSync(`${path}.md5`, 'latin1').slice(0, 32);
   }
 
   async #killInSwap(format: number): Promise<void> {
@@ -178,31 +205,31 @@ export class Soak {
     // It was refused or taken before the kill, or is now.
     const told = before.find((line) => line.includes(' rejected '));
     if (told !== undefined) this.#judge(file, told);
-    else if (!this.#lines.some((line) => line.includes(md5(file.bytes))))
-      await this.#outcomeOf(file);
+    else if (!this.#lines.some((line) => line.includes(file.sum))) await this.#outcomeOf(file);
   }
 
   async #make(format: number): Promise<SoakFile> {
     this.#version++;
     const file = await makeFile(format, this.#version);
-    this.#versions.set(md5(file.bytes), file.version);
-    return file;
+    this.#files.set(file.sum, { sum: file.sum, version: file.version });
+    // What serves already could not be told from what is dropped.
+    return file.sum === this.#serving ? this.#make(0) : file;
   }
 
   #drop(file: SoakFile): void {
     this.#lines = [];
-    this.#timeline.offered(file.version);
+    this.#timeline.offered(file.sum, file.version);
     drop(this.#file, file.bytes);
   }
 
   async #outcomeOf(file: SoakFile): Promise<void> {
-    const sum = md5(file.bytes);
+    const sum = file.sum;
     this.#judge(file, await this.#logged(new RegExp(`rejected |serves from .*${sum}`)));
   }
 
   #judge(file: SoakFile, line: string): void {
     if (!line.includes('rejected ')) return;
-    this.#timeline.withdrawn(file.version);
+    this.#timeline.withdrawn(file.sum);
     const isGuard = line.includes('HIT_RATE_DROPPED') && file.version === 'foreign';
     if (!isGuard) this.#fault(`a good file was refused: ${line}`);
   }
@@ -220,8 +247,7 @@ export class Soak {
 
   async #start(threads = 2): Promise<void> {
     this.#lines = [];
-    const base = join(this.#folder, 'base');
-    const args = ['-addr', '127.0.0.1:0', '-file', this.#file, '-basedir', base];
+    const args = ['-addr', '127.0.0.1:0', '-file', this.#file, '-basedir', this.#base];
     const guards = ['-max-hit-drop', '50'];
     const scrub = ['-scrub-rate', '64MiB'];
     const server = new SoakServer(
@@ -240,8 +266,10 @@ export class Soak {
   #hear(line: string): void {
     this.#lines.push(line);
     const sum = / generation \d+ serves from .* md5 ([0-9a-f]{32})/.exec(line)?.[1];
-    const version = sum === undefined ? undefined : this.#versions.get(sum);
-    if (version !== undefined) this.#timeline.serves(version);
+    if (sum !== undefined) {
+      this.#serving = sum;
+      this.#timeline.serves(sum);
+    }
     const isFault = / error /.test(line) && !line.includes(' rejected ');
     if (isFault) this.#fault(`the log says: ${line}`);
     this.#wake();

@@ -9,14 +9,14 @@ async function moment(): Promise<number> {
 
 test('the soak takes an answer from before a swap only for a request from before it', async () => {
   const timeline = new Timeline();
-  timeline.offered(1);
-  timeline.serves(1);
+  timeline.offered('a', 1);
+  timeline.serves('a');
   const before = await moment();
   expect(timeline.mayAnswer(2, before)).toBe(false);
-  timeline.offered(2);
+  timeline.offered('b', 2);
   expect(timeline.mayAnswer(1, before)).toBe(true);
   expect(timeline.mayAnswer(2, before)).toBe(true);
-  timeline.serves(2);
+  timeline.serves('b');
   const after = await moment();
   expect(timeline.mayAnswer(1, before)).toBe(true);
   expect(timeline.mayAnswer(1, after)).toBe(false);
@@ -25,10 +25,10 @@ test('the soak takes an answer from before a swap only for a request from before
 
 test('the soak takes no answer from a file that was refused', async () => {
   const timeline = new Timeline();
-  timeline.offered(1);
-  timeline.serves(1);
-  timeline.offered('foreign');
-  timeline.withdrawn('foreign');
+  timeline.offered('a', 1);
+  timeline.serves('a');
+  timeline.offered('f', 'foreign');
+  timeline.withdrawn('f');
   const after = await moment();
   expect(timeline.mayAnswer('foreign', after)).toBe(false);
   expect(timeline.mayAnswer(1, after)).toBe(true);
@@ -36,9 +36,9 @@ test('the soak takes no answer from a file that was refused', async () => {
 
 test('the soak takes nothing older after a kill than what a client had seen', async () => {
   const timeline = new Timeline();
-  timeline.offered(1);
-  timeline.serves(1);
-  timeline.offered(2);
+  timeline.offered('a', 1);
+  timeline.serves('a');
+  timeline.offered('b', 2);
   timeline.killed();
   // Nobody has seen the new one: both may serve, the old one until the new one is told of.
   const then = await moment();
@@ -48,4 +48,16 @@ test('the soak takes nothing older after a kill than what a client had seen', as
   const later = await moment();
   expect(timeline.mayAnswer(1, later)).toBe(false);
   expect(timeline.mayAnswer(2, later)).toBe(true);
+});
+
+test('the soak keeps two files without its records apart', async () => {
+  const timeline = new Timeline();
+  timeline.offered('f', 'foreign');
+  timeline.serves('f');
+  timeline.offered('g', 'foreign');
+  timeline.withdrawn('g');
+  expect(timeline.mayAnswer('foreign', await moment())).toBe(true);
+  timeline.offered('a', 1);
+  timeline.serves('a');
+  expect(timeline.mayAnswer('foreign', await moment())).toBe(false);
 });

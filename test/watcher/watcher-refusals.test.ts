@@ -3,11 +3,32 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { GoromdbError } from '../../src/errors.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
-import { createGate, md5, pass, SETTLED_MS, until, useDropFolder } from './drop-folder.ts';
+import {
+  createGate,
+  md5,
+  NEVER_MS,
+  pass,
+  SETTLED_MS,
+  until,
+  useDropFolder,
+} from './drop-folder.ts';
 
-const { folder, file, sumFile, warnings, errors, drops, verify, start, put, putFile, putSum } =
-  useDropFolder();
+const {
+  folder,
+  file,
+  sumFile,
+  infos,
+  warnings,
+  errors,
+  drops,
+  verify,
+  start,
+  put,
+  putFile,
+  putSum,
+} = useDropFolder();
 
 describe('a sum file that cannot be read', () => {
   it('is warned of once, shown and told what is accepted, when it has settled', async () => {
@@ -91,6 +112,101 @@ describe('something that is not a regular file', () => {
   });
 });
 
+describe('a mark beside the file', () => {
+  it.each([
+    ['is empty', '', true],
+    ["has the file's sum", `${md5('one')}\n`, true],
+    ['has the sum of another file', `${md5('two')}\n`, false],
+  ])('that %s is told with the drop', async (_, mark, force) => {
+    await put(`${file}.force`, mark);
+    await putFile('one');
+    await putSum('one');
+    start();
+    await until(() => expect(drops).toMatchObject([{ force }]));
+  });
+
+  it('that is a FIFO does not count and does not block', async () => {
+    execFileSync('mkfifo', [`${file}.force`]);
+    await putFile('one');
+    await putSum('one');
+    start();
+    await until(() => expect(drops).toHaveLength(1));
+  });
+});
+
+describe('a load', () => {
+  /** Loads until it is told to stop. */
+  function endless(): { onDrop: (drop: Drop, signal: AbortSignal) => Promise<Verdict> } {
+    return {
+      onDrop: (drop, signal) => {
+        drops.push(drop);
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('it was stopped')));
+        });
+      },
+    };
+  }
+
+  it.each([
+    ['replaced', (): Promise<void> => putFile('two')],
+    ['written to', (): Promise<void> => writeFile(file, 'two')],
+  ])('is given up when its file is %s', async (_, change) => {
+    await putFile('one');
+    await putSum('one');
+    start(endless());
+    await until(() => expect(drops).toHaveLength(1));
+    await change();
+    await putSum('two');
+    await until(() => expect(drops).toHaveLength(2));
+    expect(drops[1].md5).toBe(md5('two'));
+    expect(infos).toEqual([`the load of ${file} is given up: another file is in its place`]);
+    expect(errors).toEqual([]);
+  });
+
+  it('is given up by re-scan where no events arrive', async () => {
+    await putFile('one');
+    await putSum('one');
+    const running = start({ ...endless(), rescanMs: 20, polling: true, pollMs: NEVER_MS });
+    await until(() => expect(drops).toHaveLength(1));
+    await putFile('two');
+    await until(() => expect(infos).toHaveLength(1));
+    await running.close();
+  });
+
+  it('is not given up when its file is moved away, as it is when it is taken', async () => {
+    await putFile('one');
+    await putSum('one');
+    const running = start({ ...endless(), rescanMs: 10 });
+    await until(() => expect(drops).toHaveLength(1));
+    await unlink(file);
+    await pass();
+    expect(infos).toEqual([]);
+    await running.close();
+  });
+});
+
+describe('what is waited for', () => {
+  it('is told with a code: the sum, another sum, a change, what failed', async () => {
+    const told: string[] = [];
+    const verdicts: (() => Promise<Verdict>)[] = [
+      async () => ({ kind: 'mismatch', found: md5('two') }),
+      async () => ({ kind: 'changed' }),
+      () => Promise.reject(new GoromdbError('FOLDER_UNUSABLE', 'no room')),
+    ];
+    const onDrop = (): Promise<Verdict> => (verdicts.shift() ?? verify)(drops[0]);
+    await putFile('one');
+    start({ onDrop, onWait: ({ code }) => void told.push(code) });
+    await until(() => expect(told).toEqual(['SUM_MISSING']));
+    await put(sumFile, md5('one'));
+    await until(() => expect(told).toContain('SUM_MISMATCH'));
+    await put(sumFile, `${md5('one')}\n`);
+    await until(() => expect(told.at(-1)).toBe('FOLDER_UNUSABLE'));
+    expect(new Set(told)).toEqual(
+      new Set(['SUM_MISSING', 'SUM_MISMATCH', 'FILE_CHANGED', 'FOLDER_UNUSABLE']),
+    );
+  });
+});
+
 describe('verdicts', () => {
   it('does not offer a rejected drop again until it changes', async () => {
     const onDrop = vi.fn(async (): Promise<Verdict> => ({ kind: 'rejected' }));
@@ -132,7 +248,24 @@ describe('verdicts', () => {
     start({ onDrop, againMs: 20 });
     await until(() => expect(onDrop).toHaveBeenCalledTimes(3));
     expect(errors).toHaveLength(1);
-    expect(errors[0]).toMatch(/failed: too many open files\. It is tried again/);
+    expect(errors[0]).toMatch(
+      /failed: too many open files\. Nothing was changed: .* tried again in 0\.02 s, then less often, at least every 10 minutes; /,
+    );
+  });
+
+  it('gives up a scanner that fails again and again, until something changes', async () => {
+    const fault = new GoromdbError('SCANNER_FAILED', 'the scanner for odd failed');
+    const onDrop = vi.fn(() => Promise.reject(fault));
+    await putFile('one');
+    await putSum('one');
+    start({ onDrop, againMs: 1, rescanMs: 5 });
+    await until(() => expect(errors).toHaveLength(2));
+    expect(errors[0]).toContain('5 times in all');
+    expect(errors[1]).toContain('It was tried 5 times and is given up: mend the scanner');
+    await pass();
+    expect(onDrop).toHaveBeenCalledTimes(5);
+    await putFile('two');
+    await until(() => expect(onDrop.mock.calls.length).toBeGreaterThan(5));
   });
 
   it('logs a fault once and tries again when the drop changes or a look is asked for', async () => {

@@ -1,0 +1,98 @@
+import process from 'node:process';
+import { fillServer } from '../load/fill.ts';
+import { keysOfFile, keysOfServer } from '../load/key-source.ts';
+import { type LoadPlan, type LoadProgress, type LoadReport, runLoad } from '../load/load.ts';
+import type { KeySource } from '../load/requests.ts';
+import { formatBytes } from '../loader/report.ts';
+import { formatAddress } from '../server/address.ts';
+import type { BenchOptions } from './bench-flags.ts';
+import type { Terminal } from './progress.ts';
+import { fail } from './serve.ts';
+
+/** The command `goromdb bench`: ends with 0 when all replies were right. */
+export async function bench(options: BenchOptions): Promise<void> {
+  const { stderr, stdout } = process;
+  process.on('SIGINT', () => process.exit(130));
+  try {
+    const source = await keysOf(options);
+    const line = progressLine(stderr);
+    const report = await runLoad({ ...options.plan, source }, line.show).finally(line.clear);
+    stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report, options.plan));
+    if (report.complaints.length > 0) process.exitCode = 1;
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function keysOf({ address, generated, keysFile, fill }: BenchOptions): Promise<KeySource> {
+  if (keysFile !== undefined) return keysOfFile(keysFile);
+  if (generated === undefined) return keysOfServer(address);
+  if (fill) await fillServer(address, generated);
+  return { kind: 'generated', keys: generated.keys };
+}
+
+/** One line of a terminal that is drawn over; in a pipe there is none. */
+function progressLine(terminal: Terminal): {
+  readonly show: (progress: LoadProgress) => void;
+  readonly clear: () => void;
+} {
+  if (terminal.isTTY !== true) return { show: () => {}, clear: () => {} };
+  return {
+    show: ({ phase, leftMs, requestsPerSecond, p99Ms }) => {
+      const left = phase === 'connect' ? '' : ` ${(leftMs / 1000).toFixed(0)} s left,`;
+      const p99 = Number.isNaN(p99Ms) ? '' : `, p99 ${milliseconds(p99Ms)}`;
+      const rate = `${rounded(requestsPerSecond)} requests/s`;
+      terminal.write(`\r\x1b[K${phase}:${left} ${rate}${p99}`);
+    },
+    clear: () => terminal.write('\r\x1b[K'),
+  };
+}
+
+function reportText(report: LoadReport, plan: Omit<LoadPlan, 'source'>): string {
+  const { stats, latencyMs, server, complaints } = report;
+  const { p50, p90, p99, p999, max } = latencyMs;
+  const { shape } = plan;
+  const hits = stats.keys === 0 ? 0 : (stats.hits / stats.keys) * 100;
+  const latencies = [p50, p90, p99, p999, max].map(milliseconds);
+  const of = shape.pipeline > 1 ? `of ${shape.pipeline} requests at once` : 'of a request';
+  const lines = [
+    ['server', `${formatAddress(plan.address)}, ${stats.connected} connections`],
+    ['requests', `${stats.requests} in ${report.seconds.toFixed(2)} s`],
+    ['throughput', throughputText(report, plan)],
+    ['keys', `${rounded(stats.keys / report.seconds)}/s, ${hits.toFixed(2)} % of them hits`],
+    ['received', `${formatBytes(stats.bytesRead / report.seconds)}/s`],
+    [
+      'latency',
+      `${of}: p50 ${latencies[0]}, p90 ${latencies[1]}, p99 ${latencies[2]}, ` +
+        `p99.9 ${latencies[3]}, max ${latencies[4]}`,
+    ],
+    ['checked', `${stats.checked} replies byte by byte, ${stats.wrong} wrong`],
+    ...(server === undefined
+      ? []
+      : [
+          [
+            'server CPU',
+            `${server.cpuMicrosPerRequest.toFixed(2)} µs a request, ${server.cpus.toFixed(2)} processors`,
+          ],
+          ['server memory', formatBytes(server.residentBytes)],
+        ]),
+    ...complaints.map((complaint) => ['fault', complaint]),
+  ];
+  return `${lines.map(([name, text]) => `${name.padEnd(14)}${text}`).join('\n')}\n`;
+}
+
+function throughputText(
+  { requestsPerSecond }: LoadReport,
+  { ratePerSecond }: Omit<LoadPlan, 'source'>,
+): string {
+  const rate = `${rounded(requestsPerSecond)} requests/s`;
+  return ratePerSecond === 0 ? rate : `${rate} of ${ratePerSecond} that were to be sent`;
+}
+
+function rounded(value: number): string {
+  return String(Math.round(value));
+}
+
+function milliseconds(ms: number): string {
+  return ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : `${ms.toFixed(2)} ms`;
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import process from 'node:process';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { syncFolder } from '../loader/folder.ts';
+import { forceMarkOf } from '../watcher/force-mark.ts';
+
+/** Bytes that one step of the copy reads. */
+const COPY_BYTES = 1024 * 1024;
+
+/** A file that was dropped. */
+export interface Dropped {
+  readonly md5: string;
+  /** Tells it from another file that takes its place. */
+  readonly ino: bigint;
+}
+
+/** What to drop, and where. */
+interface Drop {
+  readonly source: string;
+  /** Where the server waits for it. */
+  readonly file: string;
+  readonly force: boolean;
+  /** Told how much of the source is copied, in percent. */
+  readonly onProgress: (percent: number) => void;
+}
+
+/**
+ * Drops a file as a producer should: under a temporary name in the drop folder, flushed, renamed, and
+ * its sum last. The sum is that of the source as it was read, so it proves the copy, too.
+ *
+ * @throws GoromdbError FILE_UNREADABLE, FILE_CHANGED, FOLDER_UNUSABLE; nothing new is in the drop
+ *   folder then that a server would take.
+ */
+export async function dropFile({ source, file, force, onProgress }: Drop): Promise<Dropped> {
+  const from = await openSource(source, file);
+  const temporary = (suffix: string): string =>
+    join(dirname(file), `.${basename(file)}.${process.pid}${suffix}.tmp`);
+  const made: string[] = [];
+  const write = async (suffix: string, text: string): Promise<void> => {
+    const path = temporary(suffix);
+    const to = await create(path, made);
+    try {
+      await to.writeFile(text);
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+    await rename(path, `${file}${suffix}`);
+  };
+  try {
+    const to = await create(temporary(''), made);
+    let md5: string;
+    let ino: bigint;
+    try {
+      md5 = await copy(from, to, source, onProgress);
+      await to.sync();
+      ({ ino } = await to.stat({ bigint: true }));
+    } finally {
+      await to.close();
+    }
+    // The mark names the sum, so that it cannot hold for another file.
+    if (force) await write('.force', `${md5}\n`);
+    await rename(temporary(''), file);
+    await write('.md5', `${md5}  ${basename(file)}\n`);
+    await syncFolder(dirname(file));
+    return { md5, ino };
+  } catch (cause) {
+    for (const path of made) await rm(path, { force: true }).catch(() => {});
+    if (force) await rm(forceMarkOf(file), { force: true }).catch(() => {});
+    if (cause instanceof GoromdbError) throw cause;
+    const message = `cannot drop ${file}: ${messageOf(cause)}`;
+    throw new GoromdbError('FOLDER_UNUSABLE', message, { cause });
+  } finally {
+    await from.close();
+  }
+}
+
+/** A FIFO must not block, and a file that is dropped onto itself would be lost. */
+async function openSource(source: string, file: string): Promise<FileHandle> {
+  let from: FileHandle | undefined;
+  try {
+    from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = await from.stat();
+    if (!stats.isFile()) throw new Error('it is not a regular file');
+    const there = await stat(file).catch(() => undefined);
+    if (there?.ino === stats.ino && there.dev === stats.dev) {
+      throw new Error('it lies where it is to be dropped: make it in another folder');
+    }
+    return from;
+  } catch (cause) {
+    await from?.close();
+    const message = `cannot publish ${source}: ${messageOf(cause)}`;
+    throw new GoromdbError('FILE_UNREADABLE', message, { cause });
+  }
+}
+
+async function create(path: string, made: string[]): Promise<FileHandle> {
+  const file = await open(path, 'wx');
+  made.push(path);
+  return file;
+}
+
+async function copy(
+  from: FileHandle,
+  to: FileHandle,
+  source: string,
+  onProgress: (percent: number) => void,
+): Promise<string> {
+  const before = await from.stat({ bigint: true });
+  const hash = createHash('md5');
+  const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
+  for (let done = 0; ; ) {
+    const { bytesRead } = await from.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    await to.writeFile(buffer.subarray(0, bytesRead));
+    done += bytesRead;
+    onProgress(Math.min(100, Math.floor((done * 100) / Number(before.size))));
+  }
+  const after = await from.stat({ bigint: true });
+  if (after.size === before.size && after.mtimeNs === before.mtimeNs) return hash.digest('hex');
+  throw new GoromdbError('FILE_CHANGED', `${source} has changed while it was copied: not dropped`);
+}

@@ -1,0 +1,132 @@
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Receipt, readReceipt, receiptPath } from '../loader/receipt.ts';
+import { oneLine } from '../log.ts';
+import type { PublishOptions } from './admin-flags.ts';
+import { type Dropped, dropFile } from './drop-file.ts';
+
+/** How often the receipt is looked at. */
+const POLL_MS = 100;
+/** Cells of the bar. */
+const BAR_CELLS = 30;
+
+const EXIT = { done: 0, rejected: 3, timeout: 4, superseded: 5 } as const;
+
+/** Draws over one line of a terminal; in a pipe, nothing. */
+class Bar {
+  readonly #isShown = process.stderr.isTTY === true;
+  #isDrawn = false;
+
+  draw(percent: number, what: string): void {
+    if (!this.#isShown) return;
+    this.#isDrawn = true;
+    const full = Math.round((percent * BAR_CELLS) / 100);
+    const cells = '#'.repeat(full).padEnd(BAR_CELLS, '.');
+    process.stderr.write(`\r\x1b[K[${cells}] ${String(percent).padStart(3)}% ${oneLine(what)}`);
+  }
+
+  clear(): void {
+    if (this.#isDrawn) process.stderr.write('\r\x1b[K');
+    this.#isDrawn = false;
+  }
+}
+
+/**
+ * Drops a file, and waits for what becomes of it. The last line says it: on standard output when the
+ * file serves, else on standard error.
+ *
+ * @returns The exit code.
+ * @throws GoromdbError when it could not be dropped.
+ */
+export async function publish(options: PublishOptions): Promise<number> {
+  const { source, target, timeoutMs, force } = options;
+  const isFolder = (await stat(target).catch(() => undefined))?.isDirectory() === true;
+  const file = isFolder ? join(target, basename(source)) : target;
+  const bar = new Bar();
+  const before = await readReceipt(file);
+  const onProgress = (percent: number): void => bar.draw(percent, 'copying');
+  const dropped = await dropFile({ source, file, force, onProgress }).finally(() => bar.clear());
+  if (timeoutMs === 0) {
+    process.stdout.write(`dropped ${file}, md5 ${dropped.md5}\n`);
+    return EXIT.done;
+  }
+  return follow(file, dropped, before, { bar, timeoutMs });
+}
+
+async function follow(
+  file: string,
+  dropped: Dropped,
+  before: Receipt | undefined,
+  { bar, timeoutMs }: { readonly bar: Bar; readonly timeoutMs: number },
+): Promise<number> {
+  const endMs = performance.now() + timeoutMs;
+  let last: Receipt | undefined;
+  for (;;) {
+    const receipt = await readReceipt(file);
+    const isNew = receipt !== undefined && JSON.stringify(receipt) !== JSON.stringify(before);
+    if (isNew && receipt.md5 === dropped.md5) {
+      last = receipt;
+      const code = conclude(receipt, bar);
+      if (code !== undefined) return code;
+    } else if (await isReplaced(file, dropped, isNew)) {
+      return fail(bar, EXIT.superseded, `another file took the place of ${file} before it served`);
+    }
+    if (performance.now() >= endMs) {
+      return fail(bar, EXIT.timeout, lateness(file, last, timeoutMs));
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** @returns The exit code, if this is the last word. */
+function conclude(receipt: Receipt, bar: Bar): number | undefined {
+  switch (receipt.state) {
+    case 'serving': {
+      bar.clear();
+      const { generation, keys, seconds } = receipt;
+      const total = Object.values(seconds).reduce((sum, stage) => sum + stage, 0);
+      const line = `serving: generation ${generation}, ${keys} keys, after ${total.toFixed(3)} s`;
+      process.stdout.write(`${line}\n`);
+      return EXIT.done;
+    }
+    case 'rejected':
+      return fail(bar, EXIT.rejected, `rejected: ${receipt.reason} (${receipt.code})`);
+    case 'verifying':
+      bar.draw(receipt.percent, 'verifying');
+      return undefined;
+    case 'loading':
+      bar.draw(receipt.percent, `loading: ${receipt.stage}`);
+      return undefined;
+    case 'waiting':
+      bar.draw(0, `waiting: ${receipt.reason}`);
+      return undefined;
+    case 'rolled-back':
+      return fail(bar, EXIT.superseded, receipt.reason);
+  }
+}
+
+/** Another file is there, or was there and has a receipt of its own. */
+async function isReplaced(file: string, { ino }: Dropped, isOther: boolean): Promise<boolean> {
+  const there = await stat(file, { bigint: true }).catch(() => undefined);
+  return there === undefined ? isOther : there.ino !== ino;
+}
+
+function lateness(file: string, last: Receipt | undefined, timeoutMs: number): string {
+  const within = `within ${timeoutMs / 1000} s; the drop stays`;
+  if (last === undefined) {
+    return (
+      `nobody has written ${receiptPath(file)} ${within}: check that a goromdb runs with ` +
+      `-file ${file}, and that it may write there`
+    );
+  }
+  const why = last.state === 'waiting' ? `: ${last.reason} (${last.code})` : '';
+  return `${file} does not serve ${within}; its state is ${last.state}${why}`;
+}
+
+function fail(bar: Bar, code: number, message: string): number {
+  bar.clear();
+  process.stderr.write(`goromdb: ${oneLine(message)}\n`);
+  return code;
+}

@@ -1,0 +1,12 @@
+import { stat } from 'node:fs/promises';
+import { GoromdbError, messageOf } from '../errors.ts';
+
+/** @throws GoromdbError FOLDER_UNUSABLE when there is no such folder. */
+export async function requireFolder(path: string): Promise<void> {
+  const stats = await stat(path).catch((cause: unknown) => {
+    const message = `there is no base folder ${path} (${messageOf(cause)}): check -basedir`;
+    throw new GoromdbError('FOLDER_UNUSABLE', message, { cause });
+  });
+  if (stats.isDirectory()) return;
+  throw new GoromdbError('FOLDER_UNUSABLE', `${path} is not a folder: check -basedir`);
+}

@@ -1,0 +1,81 @@
+import process from 'node:process';
+import { askServer } from '../control/control-client.ts';
+import type { Holder } from '../control/folder-lock.ts';
+import { messageOf } from '../errors.ts';
+import { type Event, readEvents } from '../loader/events.ts';
+import { formatBytes } from '../loader/report.ts';
+import { readSlotStatus, type ServerStatus, type SlotStatus } from '../loader/status.ts';
+import { oneLine } from '../log.ts';
+import { requireFolder } from './require-folder.ts';
+
+const TIMEOUT_MS = 5_000;
+
+/** All that there is to say about a base folder. */
+interface Status {
+  readonly basedir: string;
+  /** Undefined when no server runs there. */
+  readonly server: (ServerStatus & { readonly holder: Holder | undefined }) | undefined;
+  /** Why the server that runs there could not be asked. */
+  readonly fault: string | undefined;
+  readonly slots: readonly SlotStatus[];
+  /** The newest last. */
+  readonly events: readonly Event[];
+}
+
+/** Prints what the slots of a base folder hold, what serves, and the last events. */
+export async function showStatus(baseDir: string, isJson: boolean): Promise<void> {
+  await requireFolder(baseDir);
+  const status = await readStatus(baseDir);
+  const text = isJson ? JSON.stringify(status, undefined, 2) : describe(status).join('\n');
+  process.stdout.write(`${text}\n`);
+}
+
+async function readStatus(basedir: string): Promise<Status> {
+  let server: Status['server'];
+  let fault: string | undefined;
+  try {
+    const answer = await askServer(basedir, { command: 'status' }, TIMEOUT_MS);
+    if (answer !== undefined) {
+      server = { ...(answer.result as ServerStatus), holder: answer.holder };
+    }
+  } catch (error) {
+    fault = messageOf(error);
+  }
+  const slots = await readSlotStatus(basedir, server?.serving?.slot);
+  const events = server?.events ?? (await readEvents(basedir));
+  return { basedir, server, fault, slots, events };
+}
+
+function describe({ server, fault, slots, events }: Status): string[] {
+  const lines: string[] = [];
+  if (server === undefined) lines.push(fault ?? 'no server runs here');
+  else {
+    const { holder, address, file, serving, loading } = server;
+    lines.push(
+      `server   pid ${holder?.pid} on ${holder?.host}, since ${holder?.since}, on ${address}`,
+      `waits    for ${file}`,
+      `serves   ${serving === undefined ? 'nothing yet' : `generation ${serving.generation} from slot ${serving.slot}`}`,
+    );
+    if (loading !== undefined) {
+      lines.push(`loads    ${loading.path}: ${loading.stage}, ${formatBytes(loading.bytes)}`);
+    }
+  }
+  lines.push('', ...slots.map(describeSlot), '', 'last events:');
+  for (const { at, kind, text } of events) lines.push(`  ${at} ${kind}: ${text}`);
+  if (events.length === 0) lines.push('  none');
+  // File names, and what was found in files, must not move the cursor of a terminal.
+  return lines.map(oneLine);
+}
+
+function describeSlot({ slot, state, path, md5, record, fault }: SlotStatus): string {
+  const head = `${slot}   ${state}`;
+  if (state === 'empty') return head;
+  if (state === 'unreadable') return `${head}: ${fault}`;
+  if (record === undefined) return `${head}: ${path}, md5 ${md5}, filled by another program`;
+  const { generation, restores, keys, bytes, format, source, installedAt } = record;
+  const was = restores === undefined ? '' : ` (the data of ${restores})`;
+  return (
+    `${head}: generation ${generation}${was}, ${keys} keys, ${formatBytes(bytes)} of ${format}, ` +
+    `md5 ${md5}, from ${source}, ${installedAt}`
+  );
+}

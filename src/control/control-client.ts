@@ -1,0 +1,118 @@
+import net from 'node:net';
+import { type ErrorCode, GoromdbError, messageOf } from '../errors.ts';
+import { controlPath } from './control-path.ts';
+import { type Holder, parseHolder } from './folder-lock.ts';
+
+/** Longest line of a request. */
+export const REQUEST_BYTES_MAX = 4_096;
+/** Longest answer that is read: a status is a few thousand bytes. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
+/** How long a server may take to say who it is. */
+const GREETING_MS_MAX = 1_000;
+
+export interface Request {
+  readonly command: string;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+export type Answer =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+/** What a connection to a control socket said: the greeting, and the answer if one was asked for. */
+interface Conversation {
+  readonly holder: Holder | undefined;
+  readonly answer: string | undefined;
+}
+
+/**
+ * Who serves from a base folder, as its control socket says.
+ *
+ * @returns undefined when nobody listens there.
+ * @throws GoromdbError FOLDER_UNUSABLE when the socket is not this user's to open.
+ */
+export async function findServer(baseDir: string): Promise<Holder | undefined> {
+  const said = await converse(baseDir, undefined, GREETING_MS_MAX);
+  if (said === undefined) return undefined;
+  return said.holder ?? { pid: 0, host: 'an unknown host', since: 'an unknown time' };
+}
+
+/**
+ * Has the server of a base folder run a command.
+ *
+ * @param timeoutMs How long it may take.
+ * @returns Its result, or undefined when no server runs there.
+ * @throws GoromdbError as the server says, or SERVER_FAILED when it says nothing.
+ */
+export async function askServer(
+  baseDir: string,
+  request: Request,
+  timeoutMs: number,
+): Promise<{ readonly holder: Holder | undefined; readonly result: unknown } | undefined> {
+  const said = await converse(baseDir, request, timeoutMs);
+  if (said === undefined) return undefined;
+  const { holder, answer } = said;
+  if (answer === undefined) {
+    const who = holder === undefined ? 'the server' : `the server (pid ${holder.pid})`;
+    const message = `${who} of ${baseDir} has not answered within ${timeoutMs / 1000} s`;
+    throw new GoromdbError('SERVER_FAILED', message);
+  }
+  const parsed = JSON.parse(answer) as Answer;
+  if (!parsed.ok) throw new GoromdbError(parsed.code, parsed.message);
+  return { holder, result: parsed.result };
+}
+
+function converse(
+  baseDir: string,
+  request: Request | undefined,
+  timeoutMs: number,
+): Promise<Conversation | undefined> {
+  const { path, shown, close } = openPath(baseDir);
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const socket = net.connect(path);
+    const finish = (): void => {
+      socket.destroy();
+      const [greeting, answer] = text.split('\n', 2);
+      const isWhole = text.indexOf('\n', greeting.length + 1) !== -1;
+      resolve({ holder: parseHolder(greeting), answer: isWhole ? answer : undefined });
+    };
+    const timer = setTimeout(finish, timeoutMs);
+    socket.once('connect', () => {
+      if (request !== undefined) socket.write(`${JSON.stringify(request)}\n`);
+    });
+    socket.setEncoding('utf8').on('data', (more: string) => {
+      text += more;
+      const isOver = request === undefined && text.includes('\n');
+      if (isOver || text.length > ANSWER_BYTES_MAX) finish();
+    });
+    socket.once('end', finish);
+    socket.once('error', (cause: NodeJS.ErrnoException) => {
+      // What a killed process left behind refuses; a folder may also be gone.
+      if (cause.code !== undefined && NOBODY.has(cause.code)) resolve(undefined);
+      else if (cause.code === 'ECONNRESET' || cause.code === 'EPIPE') finish();
+      else reject(unusable(shown, cause));
+    });
+    socket.once('close', () => {
+      clearTimeout(timer);
+      close();
+    });
+  });
+}
+
+const NOBODY: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK', 'ENOTDIR']);
+
+function openPath(baseDir: string): ReturnType<typeof controlPath> {
+  try {
+    return controlPath(baseDir);
+  } catch (cause) {
+    throw unusable(baseDir, cause);
+  }
+}
+
+function unusable(path: string, cause: unknown): GoromdbError {
+  const message =
+    `cannot tell whether a server uses ${path} (${messageOf(cause)}): ` +
+    'run this as the user of the server';
+  return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
+}

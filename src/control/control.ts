@@ -1,0 +1,145 @@
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import process from 'node:process';
+import { isMainThread } from 'node:worker_threads';
+import { GoromdbError, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type Answer, findServer, REQUEST_BYTES_MAX, type Request } from './control-client.ts';
+import { type ControlPath, controlPath } from './control-path.ts';
+import { type FolderLock, type Holder, inUse, lockFolder } from './folder-lock.ts';
+
+/** Whoever may write to the base folder may roll it back; so may root. Nobody else. */
+const SOCKET_MODE = 0o600;
+const UMASK = 0o177;
+/** How long a connection may take to say what it wants. */
+const REQUEST_MS_MAX = 10_000;
+/** Connections at one time: each is a person at a terminal, or a job. */
+const CONNECTIONS_MAX = 64;
+
+/** What a command line may ask of a running server. What it returns must be plain JSON. */
+export type Command = (args: Readonly<Record<string, unknown>>) => Promise<unknown>;
+
+/**
+ * Holds a base folder for this process, and answers commands on a socket in it. The socket is also
+ * how a server in another network namespace, as in another container, is noticed.
+ */
+export class Control {
+  readonly #lock: FolderLock;
+  readonly #commands = new Map<string, Command>();
+  #server: net.Server | undefined;
+  #path: ControlPath | undefined;
+
+  private constructor(lock: FolderLock) {
+    this.#lock = lock;
+  }
+
+  /**
+   * @param baseDir Must be there.
+   * @throws GoromdbError FOLDER_IN_USE when another server has it. A folder in which no socket can
+   *   be made is told of as a warning.
+   */
+  static async take(baseDir: string, logger: Logger): Promise<Control> {
+    const control = new Control(await lockFolder(baseDir));
+    try {
+      const other = await findServer(baseDir);
+      if (other !== undefined) throw inUse(baseDir, other);
+      await control.#listen(baseDir, logger);
+      return control;
+    } catch (error) {
+      await control.close();
+      throw error;
+    }
+  }
+
+  get holder(): Holder {
+    return this.#lock.holder;
+  }
+
+  /** From now on, a command of this name is answered. */
+  answer(name: string, command: Command): void {
+    this.#commands.set(name, command);
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    // The listener removes its file; connections end by themselves.
+    server?.close();
+    this.#path?.close();
+    this.#path = undefined;
+    await this.#lock.release();
+  }
+
+  async #listen(baseDir: string, logger: Logger): Promise<void> {
+    const server = net.createServer((socket) => this.#serve(socket));
+    server.maxConnections = CONNECTIONS_MAX;
+    try {
+      this.#path = controlPath(baseDir);
+      const { path } = this.#path;
+      removeLeftSocket(path);
+      await bind(server, path);
+      chmodSync(path, SOCKET_MODE);
+      server.unref();
+      this.#server = server;
+    } catch (error) {
+      server.close();
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw inUse(baseDir, undefined);
+      logger.warn(
+        `there is no control socket in ${baseDir} (${messageOf(error)}): goromdb status and ` +
+          'goromdb rollback cannot reach this server; all else works',
+      );
+    }
+  }
+
+  #serve(socket: net.Socket): void {
+    let text = '';
+    let isAsked = false;
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(REQUEST_MS_MAX, () => socket.destroy());
+    socket.write(`${JSON.stringify(this.holder)}\n`);
+    socket.setEncoding('utf8').on('data', (more: string) => {
+      text += more;
+      const end = text.indexOf('\n');
+      if (isAsked || (end === -1 && text.length <= REQUEST_BYTES_MAX)) return;
+      isAsked = true;
+      // The answer may take its time.
+      socket.setTimeout(0);
+      void this.#answer(text.slice(0, end)).then((answer) => {
+        socket.end(`${JSON.stringify(answer)}\n`);
+      });
+    });
+  }
+
+  async #answer(line: string): Promise<Answer> {
+    try {
+      const { command, args = {} } = JSON.parse(line) as Request;
+      const run = this.#commands.get(command);
+      if (run === undefined) {
+        const message = `the server does not know the command ${JSON.stringify(command)}, or is still starting`;
+        return { ok: false, code: 'OPTION_INVALID', message };
+      }
+      return { ok: true, result: await run(args) };
+    } catch (error) {
+      const code = error instanceof GoromdbError ? error.code : 'SERVER_FAILED';
+      return { ok: false, code, message: messageOf(error) };
+    }
+  }
+}
+
+/** Nobody has answered there: it is what a killed process left behind. */
+function removeLeftSocket(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Error('something that is no socket has its name');
+  rmSync(path, { force: true });
+}
+
+/** The mode is right from the first moment on, where the system lets us see to it. */
+function bind(server: net.Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const before = isMainThread ? process.umask(UMASK) : undefined;
+    server.listen(path, resolve);
+    if (before !== undefined) process.umask(before);
+  });
+}

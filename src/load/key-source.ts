@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { type Address, formatAddress } from '../server/address.ts';
+import type { KeySource } from './requests.ts';
+
+/** Keys that are asked for at most; the rest of a larger data set is left alone. */
+const KEYS_MAX = 1_000_000;
+
+/** memcached's limit. */
+const KEY_BYTES_MAX = 250;
+
+/** How long the server may be silent while it tells its keys. */
+const SILENCE_MS = 5_000;
+
+/**
+ * Reads keys from a file, one a line.
+ *
+ * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID when a line is no key.
+ */
+export function keysOfFile(path: string): KeySource {
+  let text: string;
+  try {
+    text = readFileSync(path, 'latin1');
+  } catch (cause) {
+    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  const keys = text.split(/\r?\n/).filter((line) => line !== '');
+  const bad = keys.findIndex((key) => !isKey(key));
+  if (bad >= 0) {
+    const message = `${path}: expected one key of 1 to ${KEY_BYTES_MAX} bytes without spaces a line; found ${JSON.stringify(keys[bad].slice(0, 40))}`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  if (keys.length === 0) throw new GoromdbError('OPTION_INVALID', `${path}: there are no keys`);
+  return { kind: 'list', keys: keys.slice(0, KEYS_MAX) };
+}
+
+function isKey(text: string): boolean {
+  return text.length <= KEY_BYTES_MAX && /^[^\0- \x7f]+$/.test(text);
+}
+
+/**
+ * Asks a server for its keys by `lru_crawler metadump all`, which memcached and goromdb have.
+ *
+ * @throws GoromdbError LOAD_FAILED when it does not tell any.
+ */
+export async function keysOfServer(address: Address): Promise<KeySource> {
+  const keys: string[] = [];
+  let rest = '';
+  try {
+    for await (const chunk of ask(address, 'lru_crawler metadump all\r\n')) {
+      const lines = (rest + chunk).split(/\r?\n/);
+      rest = lines.pop() ?? '';
+      let isOver = false;
+      for (const line of lines) {
+        const key = /^key=(\S+) /.exec(line)?.[1];
+        if (key === undefined) isOver = true;
+        else if (isKey(unescapeKey(key))) keys.push(unescapeKey(key));
+      }
+      if (isOver || keys.length >= KEYS_MAX) break;
+    }
+  } catch (cause) {
+    const message = `cannot read the keys of ${formatAddress(address)}: ${messageOf(cause)}`;
+    throw new GoromdbError('LOAD_FAILED', message, { cause });
+  }
+  if (keys.length === 0) {
+    const message = `${formatAddress(address)} tells no keys by "lru_crawler metadump all": fill it with -fill, or give -keys or -keys-file`;
+    throw new GoromdbError('LOAD_FAILED', message);
+  }
+  return { kind: 'list', keys: keys.slice(0, KEYS_MAX) };
+}
+
+/** A key as `metadump` writes it: bytes that a URL cannot hold as `%` and two digits. */
+function unescapeKey(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+async function* ask(address: Address, command: string): AsyncGenerator<string> {
+  const socket = connectTo(address);
+  try {
+    socket.setEncoding('latin1');
+    socket.setTimeout(SILENCE_MS, () => {
+      socket.destroy(new Error(`silent for ${SILENCE_MS / 1000} s`));
+    });
+    socket.write(command);
+    for await (const chunk of socket) yield chunk as string;
+  } finally {
+    socket.destroy();
+  }
+}
+
+export function connectTo(address: Address): net.Socket {
+  return address.kind === 'unix'
+    ? net.connect(address.path)
+    : net.connect(address.port, address.host ?? 'localhost');
+}

@@ -1,0 +1,120 @@
+/** What runs in a thread that loads a server. */
+import { workerData } from 'node:worker_threads';
+import { answerRequests } from '../rpc.ts';
+import type { Address } from '../server/address.ts';
+import { LoadConnection, type LoadShare } from './load-connection.ts';
+import { blockOf } from './load-stats.ts';
+import type { Expectation } from './reply-check.ts';
+import { buildRequests, type KeySource, type RequestShape } from './requests.ts';
+
+/** Bytes that one read takes at most. */
+const READ_BYTES = 256 * 1024;
+
+/** Connections that are made at the same time. */
+const CONNECT_AT_ONCE = 100;
+
+/** How long the last replies may take when the load has ended. */
+const DRAIN_MS = 1_000;
+
+export interface LoadWorkerData {
+  readonly address: Address;
+  readonly shape: RequestShape;
+  readonly source: KeySource;
+  readonly expectation: Expectation;
+  readonly connections: number;
+  /** Requests a second of this thread; 0: each connection asks again when it has its reply. */
+  readonly ratePerSecond: number;
+  readonly seed: number;
+  readonly memory: SharedArrayBuffer;
+  readonly thread: number;
+}
+
+export type LoadWorkerRequest = { readonly kind: 'connect' | 'start' | 'stop' };
+
+/** What was wrong, each kind once. */
+export type LoadWorkerReply = readonly string[];
+
+const data: LoadWorkerData = workerData;
+const complaints = new Set<string>();
+let isLoading = false;
+let connections: LoadConnection[] = [];
+
+const share: LoadShare = {
+  requests: buildRequests(data.shape, data.source, data.seed),
+  shape: data.shape,
+  expectation: data.expectation,
+  readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+  block: blockOf(data.memory, data.thread),
+  onIdle: (connection) => {
+    if (isLoading && data.ratePerSecond === 0) connection.send(performance.now());
+  },
+  onComplaint: (text) => {
+    if (complaints.size < 10) complaints.add(text);
+  },
+};
+
+async function connectAll(): Promise<void> {
+  while (connections.length < data.connections) {
+    const count = Math.min(CONNECT_AT_ONCE, data.connections - connections.length);
+    const opened = Array.from({ length: count }, () => LoadConnection.open(data.address, share));
+    connections = [...connections, ...(await Promise.all(opened))];
+  }
+}
+
+function start(): void {
+  isLoading = true;
+  if (data.ratePerSecond > 0) keepRate(performance.now());
+  else for (const connection of connections) connection.send(performance.now());
+}
+
+/**
+ * Sends at fixed times whether replies come or not, over the connections in turn. What could not be
+ * sent in time is sent later, and its latency still counts from when it should have been: a server
+ * that stands still for a moment is charged for everybody who would have come meanwhile.
+ *
+ * It looks at the clock in each turn of the event loop: timers are only good to a millisecond.
+ */
+function keepRate(startedAt: number): void {
+  const intervalMs = (1000 / data.ratePerSecond) * data.shape.pipeline;
+  let sent = 0;
+  let next = 0;
+  const turn = (): void => {
+    if (!isLoading) return;
+    const due = Math.floor((performance.now() - startedAt) / intervalMs);
+    // A connection whose client is far behind is passed over; when all are, the requests wait.
+    for (let tries = 0; sent < due && tries < connections.length; ) {
+      const connection = connections[next];
+      next = next + 1 === connections.length ? 0 : next + 1;
+      if (!connection.isOpen || !connection.hasRoom) {
+        tries++;
+        continue;
+      }
+      connection.send(startedAt + sent * intervalMs);
+      sent++;
+      tries = 0;
+    }
+    setImmediate(turn);
+  };
+  turn();
+}
+
+/** Ends the load. What is not answered within a second counts with the time it has waited. */
+async function stop(): Promise<void> {
+  isLoading = false;
+  const until = performance.now() + DRAIN_MS;
+  while (performance.now() < until && connections.some((one) => one.isOpen && !one.isIdle)) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const now = performance.now();
+  for (const connection of connections) {
+    connection.countUnanswered(now);
+    connection.close();
+  }
+}
+
+answerRequests(async ({ kind }: LoadWorkerRequest): Promise<LoadWorkerReply> => {
+  if (kind === 'connect') await connectAll();
+  else if (kind === 'start') start();
+  else await stop();
+  return [...complaints];
+});

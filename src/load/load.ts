@@ -1,0 +1,212 @@
+import { Worker } from 'node:worker_threads';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { WorkerClient } from '../rpc.ts';
+import { type Address, formatAddress } from '../server/address.ts';
+import { percentile } from './histogram.ts';
+import {
+  createLoadMemory,
+  difference,
+  type LoadSnapshot,
+  type LoadStats,
+  snapshot,
+} from './load-stats.ts';
+import type { LoadWorkerData, LoadWorkerReply, LoadWorkerRequest } from './load-worker.ts';
+import { type ProcessUsage, readUsage } from './process-usage.ts';
+import type { Expectation } from './reply-check.ts';
+import type { KeySource, RequestShape } from './requests.ts';
+
+/** How often the progress is told. */
+const PROGRESS_MS = 200;
+
+/** A load to put on a memcached server. */
+export interface LoadPlan {
+  readonly address: Address;
+  readonly shape: RequestShape;
+  readonly source: KeySource;
+  readonly expectation: Expectation;
+  readonly connections: number;
+  readonly threads: number;
+  /** Requests a second; 0: each connection asks again as soon as it has its reply. */
+  readonly ratePerSecond: number;
+  readonly warmUpMs: number;
+  readonly durationMs: number;
+  /** The server's process on this machine, whose processor time is to be read (Linux). */
+  readonly pid: number | undefined;
+}
+
+/** How far a load is. */
+export interface LoadProgress {
+  readonly phase: 'connect' | 'warm up' | 'measure';
+  readonly leftMs: number;
+  /** In the time since the last call. */
+  readonly requestsPerSecond: number;
+  readonly p99Ms: number;
+}
+
+/** What a load has measured. Latencies are those of a batch: all requests that are sent at once. */
+export interface LoadReport {
+  readonly seconds: number;
+  readonly stats: LoadStats;
+  readonly requestsPerSecond: number;
+  readonly latencyMs: Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
+  /** Of the server's process, when its number was given. */
+  readonly server?: {
+    readonly cpuMicrosPerRequest: number;
+    /** Processors kept busy, on average. */
+    readonly cpus: number;
+    readonly residentBytes: number;
+  };
+  /** What was wrong, in words; empty when nothing was. */
+  readonly complaints: readonly string[];
+}
+
+interface Mark {
+  readonly atMs: number;
+  readonly counts: LoadSnapshot;
+  readonly usage: ProcessUsage | undefined;
+}
+
+type Client = WorkerClient<LoadWorkerRequest, LoadWorkerReply>;
+
+/**
+ * Loads a server and measures it. The measured time begins when the warm-up is over and ends with
+ * the last request sent; a fixed rate's latencies also count the replies that come later.
+ *
+ * @throws GoromdbError LOAD_FAILED: it cannot be connected to, or the process to watch is not there.
+ */
+export async function runLoad(
+  plan: LoadPlan,
+  onProgress: (progress: LoadProgress) => void = () => {},
+): Promise<LoadReport> {
+  const memory = createLoadMemory(plan.threads);
+  const clients = Array.from({ length: plan.threads }, (_, thread) =>
+    startWorker(plan, thread, memory),
+  );
+  const mark = (): Mark => ({
+    atMs: performance.now(),
+    counts: snapshot(memory),
+    usage: plan.pid === undefined ? undefined : readUsage(plan.pid),
+  });
+  const watch = watchProgress(memory, onProgress);
+  try {
+    watch.begin('connect', 0);
+    await askAll(clients, 'connect').catch((cause: unknown) => {
+      const where = formatAddress(plan.address);
+      const message = `cannot connect to ${where}: ${messageOf(cause)}`;
+      throw new GoromdbError('LOAD_FAILED', message, { cause });
+    });
+    await askAll(clients, 'start');
+    watch.begin('warm up', plan.warmUpMs);
+    await sleep(plan.warmUpMs);
+    const from = mark();
+    watch.begin('measure', plan.durationMs);
+    await sleep(plan.durationMs);
+    const to = mark();
+    const complaints = await askAll(clients, 'stop');
+    return report(from, to, snapshot(memory), complaints);
+  } finally {
+    watch.end();
+    await Promise.all(clients.map((client) => client.worker.terminate()));
+  }
+}
+
+function startWorker(plan: LoadPlan, thread: number, memory: SharedArrayBuffer): Client {
+  const { address, shape, source, expectation, threads } = plan;
+  const share = Math.floor(plan.connections / threads);
+  const data: LoadWorkerData = {
+    ...{ address, shape, source, expectation, memory, thread },
+    connections: share + (thread < plan.connections % threads ? 1 : 0),
+    ratePerSecond: plan.ratePerSecond / threads,
+    seed: thread + 1,
+  };
+  const worker = new Worker(new URL('./load-worker.js', import.meta.url), {
+    workerData: data,
+    name: `load ${thread}`,
+  });
+  return new WorkerClient(worker);
+}
+
+async function askAll(
+  clients: readonly Client[],
+  kind: LoadWorkerRequest['kind'],
+): Promise<string[]> {
+  const replies = await Promise.all(clients.map((client) => client.request({ kind })));
+  return [...new Set(replies.flat())];
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function watchProgress(
+  memory: SharedArrayBuffer,
+  onProgress: (progress: LoadProgress) => void,
+): {
+  readonly begin: (phase: LoadProgress['phase'], ms: number) => void;
+  readonly end: () => void;
+} {
+  let phase: LoadProgress['phase'] = 'connect';
+  let endsAt = 0;
+  let last = { atMs: performance.now(), counts: snapshot(memory) };
+  const timer = setInterval(() => {
+    const now = { atMs: performance.now(), counts: snapshot(memory) };
+    const { stats, latencies } = difference(last.counts, now.counts);
+    onProgress({
+      phase,
+      leftMs: Math.max(0, endsAt - now.atMs),
+      requestsPerSecond: (stats.requests / (now.atMs - last.atMs)) * 1000,
+      p99Ms: percentile(latencies, 0.99),
+    });
+    last = now;
+  }, PROGRESS_MS);
+  return {
+    begin: (next, ms) => {
+      phase = next;
+      endsAt = performance.now() + ms;
+    },
+    end: () => clearInterval(timer),
+  };
+}
+
+function report(
+  from: Mark,
+  to: Mark,
+  after: LoadSnapshot,
+  complaints: readonly string[],
+): LoadReport {
+  const { stats } = difference(from.counts, to.counts);
+  const { latencies } = difference(from.counts, after);
+  const seconds = (to.atMs - from.atMs) / 1000;
+  // What went wrong before counts too.
+  const { checked, wrong, lost, errors, connected } = after.stats;
+  return {
+    seconds,
+    stats: { ...stats, checked, wrong, lost, errors, connected },
+    requestsPerSecond: stats.requests / seconds,
+    latencyMs: {
+      p50: percentile(latencies, 0.5),
+      p90: percentile(latencies, 0.9),
+      p99: percentile(latencies, 0.99),
+      p999: percentile(latencies, 0.999),
+      max: percentile(latencies, 1),
+    },
+    ...(from.usage === undefined || to.usage === undefined
+      ? {}
+      : { server: serverShare(from.usage, to.usage, stats.requests, seconds) }),
+    complaints,
+  };
+}
+
+function serverShare(
+  from: ProcessUsage,
+  to: ProcessUsage,
+  requests: number,
+  seconds: number,
+): NonNullable<LoadReport['server']> {
+  const cpuSeconds = to.cpuSeconds - from.cpuSeconds;
+  return {
+    cpuMicrosPerRequest: (cpuSeconds * 1e6) / requests,
+    cpus: cpuSeconds / seconds,
+    residentBytes: to.residentBytes,
+  };
+}

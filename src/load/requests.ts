@@ -1,0 +1,90 @@
+import { seededRandom, uniformChoice, zipfChoice } from './choose-key.ts';
+import { generatedKey, missingKey } from './data-set.ts';
+
+/** What is asked. */
+export interface RequestShape {
+  /** `get`, or a pipeline of quiet `mg` commands that ends with `mn`. */
+  readonly command: 'get' | 'meta';
+  /** Keys in one request. */
+  readonly keysPerRequest: number;
+  /** Requests that are sent at once, before the reply to the first is there. */
+  readonly pipeline: number;
+  readonly choice: 'uniform' | 'zipf';
+  /** Share of keys that the server does not have, from 0 to 1. */
+  readonly missShare: number;
+}
+
+/** Which keys there are: so many generated ones, or a list. */
+export type KeySource =
+  | { readonly kind: 'generated'; readonly keys: number }
+  | { readonly kind: 'list'; readonly keys: readonly string[] };
+
+/**
+ * Requests are built before the load begins and sent again when all were sent. They name so many
+ * keys that the processor's caches cannot hold the records of all of them.
+ */
+const KEYS_BUILT = 1_000_000;
+
+/** Memory for the requests of one thread, unless one batch takes more. */
+const BYTES_BUILT = 32 * 1024 * 1024;
+
+/** Ready bytes, cut into batches that are sent with one write each. */
+export class Requests {
+  readonly #bytes: Buffer;
+  /** Where each batch ends. */
+  readonly #ends: readonly number[];
+  #next = 0;
+
+  constructor(bytes: Buffer, ends: readonly number[]) {
+    this.#bytes = bytes;
+    this.#ends = ends;
+  }
+
+  /** The next batch, which is not to be changed. */
+  next(): Buffer {
+    const at = this.#next;
+    this.#next = at + 1 === this.#ends.length ? 0 : at + 1;
+    return this.#bytes.subarray(at === 0 ? 0 : this.#ends[at - 1], this.#ends[at]);
+  }
+}
+
+/** Builds requests; another seed makes other ones. */
+export function buildRequests(shape: RequestShape, source: KeySource, seed: number): Requests {
+  const random = seededRandom(seed);
+  const nextKey = keyChooser(shape, source, random);
+  const keysPerBatch = shape.keysPerRequest * shape.pipeline;
+  const batches = Math.max(1, Math.floor(KEYS_BUILT / keysPerBatch));
+  const parts: Buffer[] = [];
+  const ends: number[] = [];
+  let bytes = 0;
+  for (let batch = 0; batch < batches && (batch === 0 || bytes < BYTES_BUILT); batch++) {
+    let text = '';
+    for (let i = 0; i < shape.pipeline; i++) {
+      text += requestText(shape, Array.from({ length: shape.keysPerRequest }, nextKey));
+    }
+    const part = Buffer.from(text, 'latin1');
+    parts.push(part);
+    bytes += part.length;
+    ends.push(bytes);
+  }
+  return new Requests(Buffer.concat(parts), ends);
+}
+
+function keyChooser(
+  { choice, missShare }: RequestShape,
+  source: KeySource,
+  random: () => number,
+): () => string {
+  const count = source.kind === 'generated' ? source.keys : source.keys.length;
+  const choose = choice === 'zipf' ? zipfChoice(count, random) : uniformChoice(count, random);
+  return () => {
+    const id = choose();
+    if (missShare > 0 && random() < missShare) return missingKey(id);
+    return source.kind === 'generated' ? generatedKey(id) : source.keys[id];
+  };
+}
+
+function requestText({ command }: RequestShape, keys: readonly string[]): string {
+  if (command === 'get') return `get ${keys.join(' ')}\r\n`;
+  return `${keys.map((key) => `mg ${key} v k q\r\n`).join('')}mn\r\n`;
+}

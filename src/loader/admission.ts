@@ -1,0 +1,73 @@
+import { dirname } from 'node:path';
+import { messageWithCode } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { SampledLookup } from '../storage/lookup-sample.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import { openTable, type ServedTable } from '../storage/table.ts';
+import type { Drop } from '../watcher/watcher.ts';
+import { canRename } from './folder.ts';
+import { checkGuards, type Guards } from './guards.ts';
+import { checkRoom } from './room.ts';
+
+/** What a dropped file is measured against. */
+export interface Standing {
+  readonly info: DataSetInfo;
+  readonly fileBytes: number;
+}
+
+/** What decides whether a dropped file may serve. */
+export interface Admission {
+  readonly guards?: Guards | undefined;
+  /** Lookups that clients made of late. */
+  readonly sample?: (() => readonly SampledLookup[]) | undefined;
+  readonly bytesMax: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Before a load: whether there is room for it. A forced drop is not asked.
+ *
+ * @param slotFile Where the file would go.
+ * @throws GoromdbError DISK_FULL, OUT_OF_MEMORY.
+ */
+export async function admitDrop(
+  { file, identity, force }: Drop,
+  slotFile: string,
+  serving: Standing | undefined,
+  { bytesMax }: Admission,
+): Promise<void> {
+  if (force) return;
+  const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
+  await checkRoom({
+    fileBytes: Number(identity.size),
+    isCopied: !isMovable,
+    slotFile,
+    serving: serving && { fileBytes: serving.fileBytes, tableBytes: serving.info.bytes },
+    tableBytesMax: bytesMax,
+  });
+}
+
+/**
+ * Before anything is moved or switched: whether the guards let it pass. For a forced drop it is
+ * only told that they would not.
+ *
+ * @throws GoromdbError See `checkGuards`.
+ */
+export function admitTable(
+  { file, force }: Drop,
+  { table, info }: ServedTable,
+  serving: Standing | undefined,
+  { guards, sample = () => [], logger }: Admission,
+): void {
+  if (guards === undefined) return;
+  const candidate = openTable(table, info);
+  try {
+    checkGuards(guards, candidate, serving?.info, sample);
+  } catch (error) {
+    if (!force) throw error;
+    const why = messageWithCode(error);
+    logger.warn(`${file} is served in spite of this, by its .force mark: ${why}`);
+  } finally {
+    candidate.close();
+  }
+}

@@ -1,0 +1,46 @@
+import { closeSync, openSync } from 'node:fs';
+import { messageOf } from '../errors.ts';
+import { findPrevious, type RolledBack, refused } from './rollback.ts';
+import { newestGeneration, readSlots, writeRecord } from './slots.ts';
+import { md5Of } from './verify.ts';
+
+/**
+ * Rolls back while no server runs: the generation before becomes the newest one, which the next start
+ * serves. Whoever calls it holds the folder's lock.
+ *
+ * @throws GoromdbError ROLLBACK_REFUSED; nothing is changed then.
+ */
+export async function rollBackStopped(baseDir: string): Promise<RolledBack> {
+  const startMs = performance.now();
+  const [newest] = await readSlots(baseDir, () => {});
+  if (newest === undefined) throw refused(`no slot in ${baseDir} holds a generation`);
+  const { previous } = await findPrevious(baseDir, newest.name);
+  const { name, path, md5, record } = previous;
+  if (record === undefined) {
+    throw refused(`another program filled slot ${name}: start the server, then roll back`);
+  }
+  const found = sumOf(path);
+  if (found !== md5) {
+    throw refused(`${path} is damaged: its sum file says ${md5}, the file has ${found}`);
+  }
+  const restored = {
+    ...record,
+    generation: (await newestGeneration(baseDir)) + 1,
+    restores: record.restores ?? record.generation,
+    installedAt: new Date().toISOString(),
+  };
+  await writeRecord(baseDir, name, restored);
+  return { slot: name, record: restored, seconds: (performance.now() - startMs) / 1000 };
+}
+
+function sumOf(path: string): string {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    return md5Of(fd, () => {});
+  } catch (cause) {
+    throw refused(`${path} cannot be read: ${messageOf(cause)}`, cause);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

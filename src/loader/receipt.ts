@@ -1,0 +1,162 @@
+import { constants } from 'node:fs';
+import { open, readFile, rename } from 'node:fs/promises';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { remove } from './folder.ts';
+import type { ProgressMemory, Stage } from './progress.ts';
+
+/** How often the progress of a load is written. */
+const PROGRESS_INTERVAL_MS = 500;
+
+/** Where the receipt of a dropped file is. */
+export function receiptPath(file: string): string {
+  return `${file}.status.json`;
+}
+
+/** What became of a dropped file so far. */
+export type Outcome =
+  /** Nothing can be done with it now; `code` and `reason` say what is missing. */
+  | { readonly state: 'waiting'; readonly code: string; readonly reason: string }
+  /** Its sum is computed. */
+  | { readonly state: 'verifying'; readonly percent: number }
+  /** Its sum is right, and it is on its way; percent counts the bytes of this stage. */
+  | { readonly state: 'loading'; readonly stage: Stage; readonly percent: number }
+  | {
+      readonly state: 'serving';
+      readonly generation: number;
+      readonly keys: number;
+      readonly format: string;
+      readonly slot: string;
+      /** Seconds of each stage. */
+      readonly seconds: Partial<Record<Stage, number>>;
+    }
+  | {
+      readonly state: 'rejected';
+      readonly code: string;
+      readonly reason: string;
+      /** The figures that the reason speaks of, where there are some. */
+      readonly numbers?: Readonly<Record<string, number | string>> | undefined;
+      /** Where the file is now; undefined when it could not be set aside. */
+      readonly setAside: string | undefined;
+    }
+  /** It was served, and somebody has rolled back to the generation before. */
+  | { readonly state: 'rolled-back'; readonly generation: number; readonly reason: string };
+
+/** The file that a receipt is about. */
+export interface Subject {
+  /** Absolute path that it was dropped at. */
+  readonly file: string;
+  /** The sum that its sum file promises, where that is known. */
+  readonly md5?: string;
+  readonly bytes?: number;
+}
+
+/** What a receipt says. */
+export type Receipt = Subject & Outcome & { readonly at: string };
+
+/**
+ * Writes beside a dropped file what becomes of it. Only the newest word counts: what could not be
+ * written yet when there is news is never written. Nobody waits for it, and that it cannot be
+ * written hurts nothing: it is warned of once.
+ */
+export class Receipts {
+  readonly #logger: Logger;
+  #next: { readonly path: string; readonly receipt: Receipt } | undefined;
+  #writing: Promise<void> | undefined;
+  /** The last word, without the time. */
+  #last = '';
+  #isWarned = false;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  say(subject: Subject, outcome: Outcome): void {
+    const { file, md5, bytes } = subject;
+    const said = {
+      file,
+      ...(md5 === undefined ? {} : { md5 }),
+      ...(bytes === undefined ? {} : { bytes }),
+      ...outcome,
+    };
+    const last = JSON.stringify(said);
+    if (last === this.#last) return;
+    this.#last = last;
+    const receipt = { ...said, at: new Date().toISOString() } as Receipt;
+    this.#next = { path: receiptPath(file), receipt };
+    this.#writing ??= this.#write();
+  }
+
+  /**
+   * Tells how far a load is until it ends.
+   *
+   * @returns Ends it; whoever calls it has the next word.
+   */
+  follow(subject: Subject, progress: ProgressMemory): () => void {
+    const tell = (): void => {
+      const { stage, bytes } = progress.read();
+      const percent = subject.bytes ? Math.min(100, Math.floor((bytes * 100) / subject.bytes)) : 0;
+      this.say(
+        subject,
+        stage === 'verify' ? { state: 'verifying', percent } : { state: 'loading', stage, percent },
+      );
+    };
+    tell();
+    const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+
+  /** Resolves when the last word is written, or could not be. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    for (let next = this.#next; next !== undefined; next = this.#next) {
+      this.#next = undefined;
+      try {
+        await replace(next.path, `${JSON.stringify(next.receipt, undefined, 2)}\n`);
+        this.#isWarned = false;
+      } catch (error) {
+        if (!this.#isWarned) {
+          this.#logger.warn(
+            `the receipt ${next.path} cannot be written (${messageOf(error)}): producers do not ` +
+              'learn there what becomes of their file; loading goes on without it',
+          );
+        }
+        this.#isWarned = true;
+      }
+    }
+    this.#writing = undefined;
+  }
+}
+
+/**
+ * Replaces a file in one step. Others may write to a drop folder: what they have put in the way, such as
+ * a link, is not written through. No flush: a receipt that a power loss took is written anew.
+ */
+async function replace(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  await remove(temporary);
+  const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+  try {
+    await file.writeFile(text);
+    await file.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await file.close().catch(() => {});
+    await remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+/** The receipt of a dropped file; undefined when there is none that can be read. */
+export async function readReceipt(file: string): Promise<Receipt | undefined> {
+  try {
+    const receipt = JSON.parse(await readFile(receiptPath(file), 'utf8')) as Receipt;
+    return typeof receipt?.state === 'string' ? receipt : undefined;
+  } catch {
+    return undefined;
+  }
+}

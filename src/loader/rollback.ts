@@ -1,0 +1,41 @@
+import { GoromdbError } from '../errors.ts';
+import { type FilledSlot, otherSlot, readSlots, type SlotName, type SlotRecord } from './slots.ts';
+
+/**
+ * What becomes of the generation before, when a newer one serves. `disk`: it stays in its slot, and
+ * rolling back loads it again. `memory`: it stays in memory as well until the next file is loaded, and
+ * rolling back is a switch; the memory is that of two data sets all the time. `no`: it is deleted.
+ */
+export type KeepPrevious = 'disk' | 'memory' | 'no';
+
+/** What a rollback came to. */
+export interface RolledBack {
+  readonly slot: SlotName;
+  readonly record: SlotRecord;
+  readonly seconds: number;
+}
+
+/** Why there is no rollback; what was served is served on. */
+export function refused(why: string, cause?: unknown): GoromdbError {
+  return new GoromdbError('ROLLBACK_REFUSED', `there is no rollback: ${why}`, { cause });
+}
+
+/**
+ * The slot that a rollback goes back to.
+ *
+ * @param serving The slot that serves, or would serve at a start.
+ * @throws GoromdbError ROLLBACK_REFUSED when there is nothing in the other slot.
+ */
+export async function findPrevious(
+  baseDir: string,
+  serving: SlotName,
+): Promise<{ readonly previous: FilledSlot; readonly current: FilledSlot | undefined }> {
+  let fault = '';
+  const slots = await readSlots(baseDir, (_, error) => {
+    fault = ` (${String(error)})`;
+  });
+  const previous = slots.find(({ name }) => name === otherSlot(serving));
+  const current = slots.find(({ name }) => name === serving);
+  if (previous !== undefined) return { previous, current };
+  throw refused(`slot ${otherSlot(serving)} holds no generation to go back to${fault}`);
+}

@@ -1,0 +1,57 @@
+import { messageOf } from '../errors.ts';
+import type { Event } from './events.ts';
+import type { Stage } from './progress.ts';
+import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from './slots.ts';
+
+/** What a loader is doing, for a status. */
+export interface LoaderStatus {
+  /** The slot that serves, with the number of its generation. */
+  readonly serving: { readonly slot: SlotName; readonly generation: number } | undefined;
+  readonly loading:
+    | { readonly path: string; readonly stage: Stage; readonly bytes: number }
+    | undefined;
+}
+
+/** What a running server says of itself. */
+export interface ServerStatus extends LoaderStatus {
+  /** Where it listens. */
+  readonly address: string;
+  /** The file that it waits for. */
+  readonly file: string;
+  readonly events: readonly Event[];
+}
+
+/** What a slot holds, as far as its sum and record say; the file is not read. */
+export interface SlotStatus {
+  readonly slot: SlotName;
+  readonly path: string;
+  /**
+   * `serving`; `first`: it would be served at a start; `previous`: a rollback goes there; `empty`;
+   * `unreadable`.
+   */
+  readonly state: 'serving' | 'first' | 'previous' | 'empty' | 'unreadable';
+  readonly md5?: string;
+  /** Undefined when another program filled the slot. */
+  readonly record?: SlotRecord | undefined;
+  /** Why it is unreadable. */
+  readonly fault?: string;
+}
+
+/** @param serving The slot that a running server serves from. */
+export async function readSlotStatus(
+  baseDir: string,
+  serving: SlotName | undefined,
+): Promise<readonly SlotStatus[]> {
+  const faults = new Map<SlotName, string>();
+  const slots = await readSlots(baseDir, (name, error) => void faults.set(name, messageOf(error)));
+  const first = serving ?? slots.at(0)?.name;
+  return SLOT_NAMES.map((slot): SlotStatus => {
+    const path = slotPath(baseDir, slot);
+    const fault = faults.get(slot);
+    if (fault !== undefined) return { slot, path, state: 'unreadable', fault };
+    const found = slots.find(({ name }) => name === slot);
+    if (found === undefined) return { slot, path, state: 'empty' };
+    const state = slot !== first ? 'previous' : serving === undefined ? 'first' : 'serving';
+    return { slot, path, state, md5: found.md5, record: found.record };
+  });
+}

@@ -1,0 +1,130 @@
+import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import process from 'node:process';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { Control } from '../../src/control/control.ts';
+import { askServer, findServer } from '../../src/control/control-client.ts';
+import { GoromdbError } from '../../src/errors.ts';
+import { collectingLogger } from '../support/collecting-logger.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+let base: string;
+const logger = collectingLogger();
+beforeEach(() => {
+  base = temporaryFolder();
+  logger.lines.length = 0;
+});
+
+async function take(folder = base): Promise<Control> {
+  const control = await Control.take(folder, logger);
+  onTestFinished(() => control.close());
+  return control;
+}
+
+describe('a base folder', () => {
+  test('that is taken is refused, with who has it and since when', async () => {
+    const { holder } = await take();
+    await expect(take()).rejects.toMatchObject({
+      code: 'FOLDER_IN_USE',
+      message: expect.stringContaining(
+        `${base} is in use by another goromdb (pid ${process.pid} on ${holder.host}, since ${holder.since}): stop that one, or`,
+      ),
+    });
+  });
+
+  test('that is taken is refused under another path as well', async () => {
+    await take();
+    const other = join(temporaryFolder(), 'link');
+    symlinkSync(base, other);
+    await expect(take(other)).rejects.toMatchObject({ code: 'FOLDER_IN_USE' });
+  });
+
+  test('can be taken again when it was let go of, and nothing is left in it', async () => {
+    const control = await Control.take(base, logger);
+    await control.close();
+    await control.close();
+    expect(readdirSync(base)).toEqual([]);
+    await take();
+  });
+
+  test('is refused when somebody serves its control socket, as from another container', async () => {
+    const holder = { pid: 1, host: 'other', since: '2026-01-01T00:00:00.000Z' };
+    const server = net.createServer((socket) => socket.end(`${JSON.stringify(holder)}\n`));
+    onTestFinished(() => void server.close());
+    await new Promise<void>((resolve) => server.listen(join(base, 'control.sock'), resolve));
+    await expect(take()).rejects.toThrow('(pid 1 on other, since 2026-01-01T00:00:00.000Z)');
+  });
+
+  test('with a file in the place of the socket is taken with a warning', async () => {
+    mkdirSync(join(base, 'control.sock'));
+    await take();
+    expect(logger.lines).toEqual([
+      expect.stringMatching(/^warn there is no control socket in .*: goromdb status/),
+    ]);
+    await expect(take()).rejects.toMatchObject({ code: 'FOLDER_IN_USE' });
+  });
+
+  test('with a very long path is taken and answers', async () => {
+    const deep = join(base, 'd'.repeat(120));
+    mkdirSync(deep);
+    const control = await take(deep);
+    control.answer('ping', async () => 'pong');
+    expect(await askServer(deep, { command: 'ping' }, 5_000)).toMatchObject({ result: 'pong' });
+    expect(logger.lines).toEqual([]);
+    await control.close();
+    expect(readdirSync(deep)).toEqual([]);
+  });
+});
+
+describe('the control socket', () => {
+  test("is the server's user's alone", async () => {
+    await take();
+    expect(statSync(join(base, 'control.sock')).mode & 0o777).toBe(0o600);
+  });
+
+  test('says who serves, and nothing when nobody does', async () => {
+    expect(await findServer(base)).toBeUndefined();
+    const { holder } = await take();
+    expect(await findServer(base)).toEqual(holder);
+    expect(await findServer(join(base, 'none'))).toBeUndefined();
+  });
+
+  test('runs commands with their arguments, and passes errors on with their code', async () => {
+    const control = await take();
+    control.answer('add', async ({ a, b }) => Number(a) + Number(b));
+    control.answer('fail', async () => {
+      throw new GoromdbError('FILE_CHANGED', 'not now');
+    });
+    const ask = (command: string, args = {}): ReturnType<typeof askServer> =>
+      askServer(base, { command, args }, 5_000);
+    expect(await ask('add', { a: 1, b: 2 })).toEqual({ holder: control.holder, result: 3 });
+    await expect(ask('fail')).rejects.toMatchObject({ code: 'FILE_CHANGED', message: 'not now' });
+    await expect(ask('none')).rejects.toThrow('does not know the command "none"');
+  });
+
+  test('tells when a command takes too long', async () => {
+    const control = await take();
+    control.answer('slow', () => new Promise(() => {}));
+    await expect(askServer(base, { command: 'slow' }, 50)).rejects.toThrow(
+      `the server (pid ${process.pid}) of ${base} has not answered within 0.05 s`,
+    );
+  });
+
+  test.each(['nonsense\n', '"text"\n', 'null\n', 'x'.repeat(10_000)])(
+    'answers a request that is none with an error, and lives: %#',
+    async (text) => {
+      await take();
+      const socket = net.connect(join(base, 'control.sock'));
+      let answer = '';
+      socket.on('data', (more) => {
+        answer += String(more);
+      });
+      socket.on('error', () => {});
+      socket.write(text);
+      await new Promise((resolve) => socket.once('close', resolve));
+      expect(answer).toContain('"ok":false');
+      expect(await findServer(base)).toBeDefined();
+    },
+  );
+});

@@ -1,0 +1,174 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { drop, md5 } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+
+let drops: string;
+let base: string;
+let file: string;
+let source: string;
+beforeEach(() => {
+  drops = temporaryFolder();
+  base = temporaryFolder();
+  file = join(drops, 'data.json');
+  source = join(temporaryFolder(), 'data.json');
+});
+
+async function startServer(): Promise<GoromdbProcess> {
+  const flags = ['-addr', '127.0.0.1:0', '-file', file, '-basedir', base];
+  const goromdb = new GoromdbProcess(flags);
+  await goromdb.address();
+  return goromdb;
+}
+
+/** Publishes this content, and tells how that ended. */
+async function publish(
+  content: string,
+  ...flags: readonly string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  writeFileSync(source, content);
+  const { exit, said } = begin(...flags);
+  return { code: await exit(), ...said() };
+}
+
+function begin(...flags: readonly string[]): {
+  exit: () => Promise<number | null>;
+  said: () => { stdout: string; stderr: string };
+} {
+  const run = new GoromdbProcess(['publish', source, file, ...flags]);
+  return { exit: () => run.exit(), said: () => ({ stdout: run.stdout, stderr: run.stderr }) };
+}
+
+/** What nobody takes away by itself. */
+function leftovers(): string[] {
+  return readdirSync(drops).filter((name) => name !== 'data.json.status.json');
+}
+
+describe('goromdb publish', () => {
+  test('drops the file and ends with 0 when it serves, saying nothing else in a pipe', async () => {
+    await startServer();
+    expect(await publish('{"v":"1"}')).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^serving: generation 1, 1 keys, after \d+\.\d{3} s\n$/),
+      stderr: '',
+    });
+    expect(leftovers()).toEqual([]);
+    expect(readFileSync(source, 'utf8')).toBe('{"v":"1"}');
+  });
+
+  test('waits for the receipt of this drop, even of the same content as the last one', async () => {
+    await startServer();
+    for (const generation of [1, 2]) {
+      const { stdout } = await publish('{"v":"1"}');
+      expect(stdout).toContain(`generation ${generation},`);
+    }
+  });
+
+  test('takes the folder of the file as well', async () => {
+    await startServer();
+    writeFileSync(source, '{"v":"1"}');
+    expect(await new GoromdbProcess(['publish', source, drops]).exit()).toBe(0);
+  });
+
+  test('ends with 3 and the reason when the file is rejected', async () => {
+    await startServer();
+    const { code, stdout, stderr } = await publish('{"v":1}');
+    expect(code).toBe(3);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(
+      /^goromdb: rejected: .*expected a string at byte 5, .* \(FORMAT_UNSUPPORTED\)\n$/,
+    );
+  });
+
+  test('ends with 4 when nobody takes the file, and says what to check', async () => {
+    const { code, stderr } = await publish('{"v":"1"}', '-timeout', '150ms');
+    expect(code).toBe(4);
+    expect(stderr).toMatch(
+      /^goromdb: nobody has written .*status\.json within 0\.15 s; the drop stays: check that/,
+    );
+    expect(leftovers()).toEqual(['data.json', 'data.json.md5']);
+  });
+
+  test('ends with 4 and the state when the server cannot take it now', async () => {
+    await startServer();
+    mkdirSync(join(base, 'data00', 'data.db'));
+    const { code, stderr } = await publish('{"v":"1"}', '-timeout', '3s');
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/its state is waiting: Loading .* failed: .*data\.db/);
+  });
+
+  test('ends with 5 when another file takes its place', async () => {
+    writeFileSync(source, '{"v":"1"}');
+    const { exit, said } = begin();
+    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5, timeout: 10_000 }).toBe(true);
+    drop(file, '{"v":"2"}');
+    expect(await exit()).toBe(5);
+    expect(said().stderr).toContain(`another file took the place of ${file}`);
+  });
+
+  test('with -timeout 0 drops and does not wait', async () => {
+    const { code, stdout } = await publish('{"v":"1"}', '-timeout', '0');
+    expect(code).toBe(0);
+    expect(stdout).toBe(`dropped ${file}, md5 ${md5('{"v":"1"}')}\n`);
+    expect(readFileSync(`${file}.md5`, 'utf8')).toBe(`${md5('{"v":"1"}')}  data.json\n`);
+  });
+
+  test('with -force leaves a mark that holds for this file only, and goes with it', async () => {
+    await publish('{"v":"1"}', '-timeout', '0', '-force');
+    expect(readFileSync(`${file}.force`, 'utf8')).toBe(`${md5('{"v":"1"}')}\n`);
+    const server = await startServer();
+    await server.says(/generation 1 serves/);
+    await expect.poll(leftovers).toEqual([]);
+    expect((await publish('[]', '-force')).code).toBe(3);
+    expect(leftovers()).toEqual(['data.json.rejected', 'data.json.rejected.md5']);
+  });
+
+  test.each([
+    ['is not there', (): void => rmSync(source), /ENOENT/],
+    [
+      'is a folder',
+      (): void => {
+        rmSync(source);
+        mkdirSync(source);
+      },
+      /not a regular file/,
+    ],
+    [
+      'is a FIFO',
+      (): void => {
+        rmSync(source);
+        execFileSync('mkfifo', [source]);
+      },
+      /not a regular file/,
+    ],
+    [
+      'lies where it is to be dropped',
+      (): void => {
+        rmSync(source);
+        writeFileSync(file, '{}');
+        symlinkSync(file, source);
+      },
+      /it lies where it is to be dropped/,
+    ],
+    ['has no folder to go to', (): void => rmSync(drops, { recursive: true }), /cannot drop /],
+  ])('ends with 1 and one line when the file %s', async (_, spoil, message) => {
+    writeFileSync(source, '{"v":"1"}');
+    spoil();
+    const { exit, said } = begin();
+    expect(await exit()).toBe(1);
+    expect(said().stderr).toMatch(/^goromdb: [^\n]*\n$/);
+    expect(said().stderr).toMatch(message);
+    if (existsSync(drops)) expect(leftovers().filter((name) => name !== 'data.json')).toEqual([]);
+  });
+});

@@ -1,0 +1,86 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DataSetInfo, openTable } from 'goromdb';
+import { onTestFinished } from 'vitest';
+// The loader's worker is a file of the build.
+import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
+import type { Receipt } from '../../src/loader/receipt.ts';
+import { identityOf } from '../../src/watcher/identity.ts';
+import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
+import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
+import { drop, md5 } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+/** A data set whose only key is "v". */
+export function version(v: number | string): string {
+  return `{"v":"${v}"}`;
+}
+
+/** The file as the watcher offers it. */
+export function offerOf(file: string, sum: string): Drop {
+  const identity = identityOf(statSync(file, { bigint: true }));
+  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false };
+}
+
+/** A base folder and a drop folder, and loaders on them, one after the other. */
+export class LoaderHarness {
+  readonly base = temporaryFolder();
+  readonly file = join(temporaryFolder(), 'data.json');
+  readonly logger: CollectingLogger = collectingLogger();
+  /** What was put into service, by all loaders. */
+  readonly served: DataSetInfo[] = [];
+  /** The value of the key "v" in what serves. */
+  value: string | undefined;
+  loader!: Loader;
+  readonly #options: Partial<LoaderOptions>;
+
+  constructor(options: Partial<LoaderOptions> = {}) {
+    this.#options = options;
+  }
+
+  /** Starts a loader, as at a start of the server. */
+  async start(options: Partial<LoaderOptions> = {}): Promise<boolean> {
+    this.value = undefined;
+    this.loader = new Loader({
+      baseDir: this.base,
+      ...{ scanner: 'json', gzipped: false, bucket: undefined, shared: false, bytesMax: 1e9 },
+      swap: async (parts, info) => {
+        const entry = openTable(parts, info).get(Buffer.from('v'), 0, 1);
+        this.value = entry?.buffer.toString('utf8', entry.valueStart, entry.valueEnd);
+        this.served.push(info);
+      },
+      logger: this.logger,
+      ...this.#options,
+      ...options,
+    });
+    const { loader } = this;
+    onTestFinished(() => loader.close());
+    await loader.prepare();
+    return loader.recover({ file: this.file, sumFile: `${this.file}.md5` });
+  }
+
+  /** Drops this content and has it loaded. */
+  load(content: string, signal = new AbortController().signal): Promise<Verdict> {
+    drop(this.file, content);
+    return this.loader.load(offerOf(this.file, md5(content)), signal);
+  }
+
+  /** Ends the loader, after which all it had to say is written. */
+  end(): Promise<void> {
+    return this.loader.close();
+  }
+
+  get generation(): number | undefined {
+    return this.served.at(-1)?.generation;
+  }
+
+  /** What stands beside the dropped file. */
+  receipt(): Receipt {
+    return JSON.parse(readFileSync(`${this.file}.status.json`, 'utf8')) as Receipt;
+  }
+
+  /** The record of a slot. */
+  record(slot: string): { generation: number; restores?: number; md5: string } {
+    return JSON.parse(readFileSync(join(this.base, slot, 'generation.json'), 'utf8'));
+  }
+}
