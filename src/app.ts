@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { GoromdbError, messageOf } from './errors.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
-import { checkScanner } from './loader/scanners.ts';
+import { checkScanner, checkSelection } from './loader/scanners.ts';
 import { SLOT_NAMES } from './loader/slots.ts';
 import { type Logger, silentLogger } from './log.ts';
 import { threadError } from './rpc.ts';
@@ -12,6 +12,7 @@ import { type Address, formatAddress } from './server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads } from './server/threads.ts';
+import type { NamespaceOptions } from './storage/scanners/scanner.ts';
 import { startWatcher } from './watcher/watcher.ts';
 
 export interface GoromdbOptions {
@@ -19,8 +20,8 @@ export interface GoromdbOptions {
   /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
   readonly file: string;
   /**
-   * Format of the file: `auto`, `json`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the URL of a
-   * module whose default export is a `Scanner`.
+   * Format of the file: `auto`, `json`, `jsonl`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the
+   * URL of a module whose default export is a `Scanner`.
    */
   readonly storage: string;
   /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
@@ -29,6 +30,8 @@ export interface GoromdbOptions {
   readonly handler?: string;
   readonly gzipped?: boolean;
   readonly bucket?: string | undefined;
+  /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
+  readonly namespaces?: NamespaceOptions | undefined;
   /** Folder of the slots. Default: the folder of `file`. */
   readonly basedir?: string;
   readonly limits?: Partial<Limits>;
@@ -81,6 +84,7 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   }
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
   await checkScanner(options.storage);
+  checkSelection(options);
   if (options.access !== undefined) checkAccess(options.access);
   let shutdown = (): void => {};
   const threads = createThreads(options, () => shutdown());
@@ -208,6 +212,7 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     scanner: storage,
     gzipped: options.gzipped ?? false,
     bucket: options.bucket,
+    namespaces: options.namespaces,
     shared: threads.needsSharedMemory,
     bytesMax: tableBytesMax(options),
     swap: (table, info) => threads.swap(table, info),

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableParts } from '../storage/table.ts';
 import { see } from '../watcher/identity.ts';
@@ -33,6 +34,7 @@ export interface LoaderOptions {
   readonly scanner: string;
   readonly gzipped: boolean;
   readonly bucket: string | undefined;
+  readonly namespaces?: NamespaceOptions | undefined;
   /** Make tables in memory that several threads can read. */
   readonly shared: boolean;
   /** Bytes that a table may take. */
@@ -138,6 +140,7 @@ export class Loader {
       scanner,
       gzipped,
       bucket,
+      namespaces,
       shared,
       bytesMax,
       baseDir: scratchDir,
@@ -147,7 +150,7 @@ export class Loader {
     onLoad?.({ path, progress });
     try {
       const { memory } = progress;
-      const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir };
+      const how = { scanner, gzipped, bucket, namespaces, shared, bytesMax, scratchDir };
       return await this.#worker.run({ path, md5, ...how, progress: memory }, signal);
     } finally {
       onLoad?.(undefined);
@@ -186,7 +189,7 @@ export class Loader {
   async #switch(
     slot: SlotName,
     record: SlotRecord,
-    { table, format }: Table,
+    { table, format, notices }: Table,
     seconds: Seconds,
   ): Promise<void> {
     const { generation, md5 } = record;
@@ -198,6 +201,9 @@ export class Loader {
     this.#generation = Math.max(this.#generation, generation);
     const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
     this.#options.logger.info(servingLine(slot, record, all));
+    for (const notice of notices) {
+      this.#options.logger.warn(`in generation ${generation} from ${record.source}: ${notice}`);
+    }
   }
 
   async #reject(drop: Drop, error: GoromdbError): Promise<Verdict> {

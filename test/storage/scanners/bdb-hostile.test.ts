@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/errors.ts';
-import { fixture, fixtureNames, Image, ScratchFile } from './bdb-fixture.ts';
+import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
+import { ScratchFile } from '../../support/scratch-file.ts';
+import { fixture, fixtureNames, Image } from './bdb-fixture.ts';
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(bdbScanner);
 });
 afterAll(() => file.close());
 

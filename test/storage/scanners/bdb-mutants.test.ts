@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GoromdbError, provesFileBad } from '../../../src/errors.ts';
+import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
 import { memcachedbScanner } from '../../../src/storage/scanners/memcachedb.ts';
 import type { ScanOptions } from '../../../src/storage/scanners/scanner.ts';
-import { fixture, fixtureNames, Image, type Records, ScratchFile } from './bdb-fixture.ts';
+import { type Records, ScratchFile } from '../../support/scratch-file.ts';
+import { fixture, fixtureNames, Image } from './bdb-fixture.ts';
 
 const MUTANTS = 250;
 const MUTANT_MS_MAX = 2000;
@@ -10,7 +12,7 @@ const MUTANT_MS_MAX = 2000;
 let bdb: ScratchFile;
 let memcachedb: ScratchFile;
 beforeAll(() => {
-  bdb = new ScratchFile();
+  bdb = new ScratchFile(bdbScanner);
   memcachedb = new ScratchFile(memcachedbScanner);
 });
 afterAll(() => {

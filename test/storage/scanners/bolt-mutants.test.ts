@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GoromdbError, provesFileBad } from '../../../src/errors.ts';
+import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
 import type { ScanOptions } from '../../../src/storage/scanners/scanner.ts';
-import { FIXTURES, fixture, Image, ScratchFile } from './bolt-fixture.ts';
-import type { Records } from './lmdb-fixture.ts';
+import { type Records, ScratchFile } from '../../support/scratch-file.ts';
+import { FIXTURES, fixture, Image } from './bolt-fixture.ts';
 
 const MUTANTS = 250;
 const MUTANT_MS_MAX = 2000;
@@ -11,7 +12,7 @@ const BUCKETS: Record<string, string> = { buckets: 'users' };
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(boltScanner);
 });
 afterAll(() => file.close());
 

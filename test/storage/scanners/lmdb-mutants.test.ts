@@ -1,8 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GoromdbError, provesFileBad } from '../../../src/errors.ts';
+import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
 import type { ScanOptions } from '../../../src/storage/scanners/scanner.ts';
-import { FIXTURES, fixture, type Records, ScratchFile } from './lmdb-fixture.ts';
+import { type Records, ScratchFile } from '../../support/scratch-file.ts';
+import { FIXTURES, fixture } from './lmdb-fixture.ts';
 
 const MUTANTS = 250;
 const MUTANT_MS_MAX = 2000;
@@ -10,7 +12,7 @@ const BUCKETS: Record<string, string> = { named: 'users', mixed: 'users', string
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(lmdbScanner);
 });
 afterAll(() => file.close());
 
