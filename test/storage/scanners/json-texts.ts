@@ -81,17 +81,23 @@ export function expectRefusal(text: string | Uint8Array, code: ErrorCode, messag
   }
 }
 
-/** What JSON.parse makes of the bytes; undefined when it or the data set's rules refuse them. */
-export function oracle(bytes: Uint8Array): Map<string, string> | undefined {
+/** The object that JSON.parse makes of the bytes; undefined when it is another value or none. */
+export function parsed(bytes: Uint8Array): object | undefined {
   try {
-    const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
-    const entries = Object.entries(parsed);
-    const good = entries.every(
-      ([key, value]) => typeof value === 'string' && !/\p{Surrogate}/u.test(`${key}\n${value}`),
-    );
-    return good ? new Map(entries) : undefined;
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** As `parsed`, in a map; undefined also when the data set's rules refuse what is in it. */
+export function oracle(bytes: Uint8Array): Map<string, string> | undefined {
+  const object = parsed(bytes);
+  if (object === undefined) return undefined;
+  const entries = Object.entries(object);
+  const good = entries.every(
+    ([key, value]) => typeof value === 'string' && !/\p{Surrogate}/u.test(`${key}\n${value}`),
+  );
+  return good ? new Map(entries) : undefined;
 }
