@@ -51,7 +51,8 @@ export async function scanFile(
   // Text is read as it is unpacked; pages are read in any order, which takes a file.
   if (isText(spec) && packing !== 'zstd') {
     const isGzip = gzipped || packing === 'gzip';
-    return scanAs(spec, format, request, input, sink, { ...hooks, gzipped: isGzip });
+    const look = packing === 'gzip' ? await recognisePacked(input) : format;
+    return scanAs(spec, look, request, input, sink, { ...hooks, gzipped: isGzip });
   }
   if (gzipped && packing !== 'gzip') {
     const message = `${input.path}: -gzipped was given, and this is not a gzip file`;

@@ -104,6 +104,8 @@ test.each([
   ['boltdb', 'bdb', fixture('bdb/btree-plain.db')],
   ['bdb', 'json', fixture('sample/cities-v1.json')],
   ['jsonl', 'json', fixture('sample/cities-v1.json')],
+  ['json', 'lmdb', zlib.gzipSync(fixture('lmdb/v1-plain.mdb'))],
+  ['lmdb', 'bdb', zlib.gzipSync(fixture('bdb/btree-plain.db'))],
   ['json', 'jsonl', Buffer.from('{"key":"a","value":"1"}\n{"key":"b","value":"2"}\n')],
   ['memcachedb-bdb', 'lmdb', fixture('lmdb/v2-plain.mdb')],
 ])('a wrong -storage %s is told what the file looks like: %s', async (given, format, content) => {

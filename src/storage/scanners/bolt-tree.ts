@@ -1,14 +1,8 @@
 import type { BoltBucket } from './bolt-bucket.ts';
 import { COUNT_AT, FLAGS_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';
-import {
-  type BoltPages,
-  ELEMENT_BYTES,
-  PAGE_BRANCH,
-  type PageLink,
-  readU16,
-  readU32,
-} from './bolt-pages.ts';
-import { compareBytes, readU64 } from './bytes.ts';
+import { type BoltPages, ELEMENT_BYTES, PAGE_BRANCH } from './bolt-pages.ts';
+import { compareBytes, readU16, readU32, readU64 } from './bytes.ts';
+import type { PageLink } from './page-claims.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './scanner.ts';
 
 /** bbolt page.go, bucketLeafFlag: the value of the element is a bucket. */

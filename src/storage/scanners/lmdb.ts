@@ -5,7 +5,7 @@ import {
   readLmdbDatabase,
   readLmdbHeader,
 } from './lmdb-header.ts';
-import { LmdbPages, type PageLink } from './lmdb-pages.ts';
+import { LmdbPages } from './lmdb-pages.ts';
 import {
   DUPSORT,
   LmdbTree,
@@ -17,6 +17,7 @@ import {
 } from './lmdb-tree.ts';
 import { NameList, printable } from './name-list.ts';
 import { NamespaceSink } from './namespaces.ts';
+import type { PageLink } from './page-claims.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
