@@ -1,4 +1,4 @@
-import { skipBlank } from './json-bytes.ts';
+import { quoteText, skipBlank } from './json-bytes.ts';
 import { JsonReader, type JsonReaderOptions, namePlace } from './json-reader.ts';
 import type { JsonString } from './json-string.ts';
 import type { RecordSink } from './scanner.ts';
@@ -12,6 +12,9 @@ const QUOTE = 0x22;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 const LF = 0x0a;
+
+const KEY = Buffer.from('key');
+const VALUE = Buffer.from('value');
 
 /** Where in the text the next byte stands, and what may stand there. */
 const EXPECTED = {
@@ -133,15 +136,16 @@ export class JsonLines extends JsonReader {
 
   #takeName(): void {
     const { bytes, start, end } = this.#name;
-    const name = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
-    const found = namePlace('the name', this.#name).slice(2);
-    if (name !== 'key' && name !== 'value') {
+    const isKey = isName(KEY, bytes, start, end);
+    if (!isKey && !isName(VALUE, bytes, start, end)) {
+      const found = `the name ${quoteText(bytes, start, end)}`;
       this.refuseString('FORMAT_UNSUPPORTED', 'only the names "key" and "value"', found);
     }
-    if (name === 'key' ? this.#hasKey : this.#hasValue) {
-      this.refuseString('DATA_CORRUPT', 'each name once', `${found} a second time`);
+    this.#member = isKey ? 'key' : 'value';
+    if (isKey ? this.#hasKey : this.#hasValue) {
+      const found = `the name "${this.#member}" a second time`;
+      this.refuseString('DATA_CORRUPT', 'each name once', found);
     }
-    this.#member = name;
     this.#names++;
   }
 
@@ -154,4 +158,11 @@ export class JsonLines extends JsonReader {
     this.emit(this.#recordOffset);
     this.#state = 'line-end';
   }
+}
+
+/** A loop, as this is done twice a record. */
+function isName(name: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== name.length) return false;
+  for (let i = 0; i < name.length; i++) if (bytes[start + i] !== name[i]) return false;
+  return true;
 }
