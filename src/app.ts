@@ -5,7 +5,7 @@ import { GoromdbError, messageOf } from './errors.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
 import type { KeepPrevious } from './loader/rollback.ts';
-import { checkScanner } from './loader/scanners.ts';
+import { checkScanner, checkSelection } from './loader/scanners.ts';
 import { prepareBase, SLOT_NAMES } from './loader/slots.ts';
 import type { ServerStatus } from './loader/status.ts';
 import { type Logger, silentLogger } from './log.ts';
@@ -15,6 +15,7 @@ import { type Address, formatAddress } from './server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads } from './server/threads.ts';
+import type { NamespaceOptions } from './storage/scanners/scanner.ts';
 import { VERSION } from './version.ts';
 import { see } from './watcher/identity.ts';
 import { startWatcher } from './watcher/watcher.ts';
@@ -24,8 +25,8 @@ export interface GoromdbOptions {
   /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
   readonly file: string;
   /**
-   * Format of the file: `auto`, `json`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the URL of a
-   * module whose default export is a `Scanner`.
+   * Format of the file: `auto`, `json`, `jsonl`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the
+   * URL of a module whose default export is a `Scanner`.
    */
   readonly storage: string;
   /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
@@ -34,6 +35,8 @@ export interface GoromdbOptions {
   readonly handler?: string;
   readonly gzipped?: boolean;
   readonly bucket?: string | undefined;
+  /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
+  readonly namespaces?: NamespaceOptions | undefined;
   /** Folder of the slots. Default: the folder of `file`. */
   readonly basedir?: string;
   /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
@@ -88,6 +91,7 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   }
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
   await checkScanner(options.storage);
+  checkSelection(options);
   if (options.access !== undefined) checkAccess(options.access);
   await prepareBase(baseDir);
   const control = await Control.take(baseDir, options.logger ?? silentLogger);
@@ -239,6 +243,7 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     gzipped: options.gzipped ?? false,
     bucket: options.bucket,
     shared: threads.needsSharedMemory || options.keepPrevious === 'memory',
+    namespaces: options.namespaces,
     bytesMax: tableBytesMax(options),
     keepPrevious: options.keepPrevious,
     swap: (table, info) => threads.swap(table, info),

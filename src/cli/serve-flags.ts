@@ -1,11 +1,13 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { KeepPrevious } from '../loader/rollback.ts';
-import { STORAGE_NAMES } from '../loader/scanners.ts';
+import { checkSelection, STORAGE_NAMES } from '../loader/scanners.ts';
 import type { AccessOptions } from '../server/access.ts';
 import { type Address, parseAddress } from '../server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
 import { THREADS_MAX } from '../server/threads.ts';
+import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
+import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import {
   type FlagTable,
   misuse,
@@ -36,6 +38,8 @@ export interface ServeOptions {
   readonly gzipped: boolean;
   /** The named database inside the file; `undefined`: the unnamed one. */
   readonly bucket: string | undefined;
+  /** Serve all named databases inside the file, with their names in the keys. */
+  readonly namespaces: NamespaceOptions | undefined;
   /** The folder that keeps what is served. */
   readonly basedir: string;
   readonly keepPrevious: KeepPrevious;
@@ -93,6 +97,19 @@ export const SERVE_FLAGS = {
     help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve',
     parse: parseName,
     fallbackNote: 'the unnamed one, or the only bucket',
+  },
+  namespaces: {
+    group: DATA,
+    help: 'serve all buckets or named databases of the file, or the objects in a JSON object, under NAME:KEY',
+    parse: parseBoolean,
+    fallback: 'false',
+  },
+  D: {
+    placeholder: 'DELIMITER',
+    group: DATA,
+    help: 'what stands between name and key with -namespaces',
+    parse: parseName,
+    fallbackNote: DEFAULT_DELIMITER,
   },
   basedir: {
     placeholder: 'DIR',
@@ -264,7 +281,8 @@ export function serveOptions(command: Command): ServeOptions {
       `-auth-file: only memcached's text protocol has a login, and -proto is ${values.proto}`,
     );
   }
-  if (bucket !== undefined && storage === 'json') throw misuse('-bucket: json has no buckets');
+  const namespaces = namespaceOptions(values);
+  checkSelection({ storage, bucket, namespaces });
   return {
     address: values.s ?? values.addr,
     protocol: values.proto,
@@ -273,6 +291,7 @@ export function serveOptions(command: Command): ServeOptions {
     file,
     gzipped,
     bucket,
+    namespaces,
     basedir: values.basedir ?? dirname(file),
     keepPrevious: values['keep-previous'],
     threads: values.threads,
@@ -289,6 +308,13 @@ export function serveOptions(command: Command): ServeOptions {
     loudRefusals: values['loud-refusals'],
     allowShutdown: values['enable-shutdown'],
   };
+}
+
+function namespaceOptions(values: ServeValues): NamespaceOptions | undefined {
+  const { D: delimiter } = values;
+  if (values.namespaces) return { delimiter: delimiter ?? DEFAULT_DELIMITER };
+  if (delimiter !== undefined) throw misuse('-D: it is the delimiter of -namespaces; give both');
+  return undefined;
 }
 
 function accessOptions(values: ServeValues): AccessOptions {

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { GoromdbError, messageOf, messageWithCode, provesFileBad } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableParts } from '../storage/table.ts';
 import type { Complaint } from '../watcher/complaints.ts';
@@ -41,6 +42,7 @@ export interface LoaderOptions {
   readonly scanner: string;
   readonly gzipped: boolean;
   readonly bucket: string | undefined;
+  readonly namespaces?: NamespaceOptions | undefined;
   /** Make tables in memory that several threads can read. */
   readonly shared: boolean;
   /** Bytes that a table may take. */
@@ -271,14 +273,15 @@ export class Loader {
 
   /** @param drop The drop whose receipt tells of the progress. */
   async #run(path: string, md5: string, signal?: AbortSignal, drop?: Drop): Promise<LoadResult> {
-    const { scanner, gzipped, bucket, shared, bytesMax, onLoad } = this.#options;
+    const { scanner, gzipped, bucket, namespaces, shared, bytesMax, onLoad } = this.#options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
     onLoad?.(this.#running);
     const stop = drop === undefined ? undefined : this.#receipts.follow(subjectOf(drop), progress);
     try {
       const { memory } = progress;
-      const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir: this.#options.baseDir };
+      const scratchDir = this.#options.baseDir;
+      const how = { scanner, gzipped, bucket, namespaces, shared, bytesMax, scratchDir };
       return await this.#worker.run({ path, md5, ...how, progress: memory }, signal);
     } finally {
       stop?.();
@@ -345,7 +348,7 @@ export class Loader {
     result: Table,
     seconds: Seconds,
   ): Promise<Seconds> {
-    const { table, format } = result;
+    const { table, format, notices } = result;
     const { generation, md5 } = record;
     const { keys, bytes } = table;
     const startMs = performance.now();
@@ -358,6 +361,9 @@ export class Loader {
     const line = servingLine(slot, record, all);
     this.#options.logger.info(line);
     this.events.add('serving', line);
+    for (const notice of notices) {
+      this.#options.logger.warn(`in generation ${generation} from ${record.source}: ${notice}`);
+    }
     return all;
   }
 

@@ -15,6 +15,7 @@ const DEFAULTS: ServeOptions = {
   file: FILE,
   gzipped: false,
   bucket: undefined,
+  namespaces: undefined,
   basedir: dirname(FILE),
   keepPrevious: 'disk',
   threads: 1,
@@ -112,6 +113,35 @@ describe('the server command', () => {
     });
   });
 
+  it('takes -namespaces, with a delimiter or that of memcached', () => {
+    const namespaced = (delimiter: string): Invocation => serve({ namespaces: { delimiter } });
+    expect(parse('-namespaces', '-file', 'data.json')).toEqual(namespaced(':'));
+    expect(parse('-namespaces=true', '-D', '/', '-file', 'data.json')).toEqual(namespaced('/'));
+    expect(parse('--D=::', '--namespaces', '-file', 'data.json')).toEqual(namespaced('::'));
+    expect(parse('-namespaces=false', '-file', 'data.json')).toEqual(serve());
+  });
+
+  it.each([
+    [['-D', '/'], '-D: it is the delimiter of -namespaces; give both'],
+    [['-namespaces', '-D', ''], '-D: "" is not allowed; expected a name'],
+    [
+      ['-namespaces', '-D', 'a b'],
+      '-D: expected 1 to 16 bytes without spaces and control characters, found "a b"',
+    ],
+    [
+      ['-namespaces', '-bucket', 'users'],
+      '-bucket serves one and -namespaces serves all: give one of them',
+    ],
+    [
+      ['-namespaces', '-storage', 'memcachedb-bdb'],
+      '-namespaces: MemcacheDB keeps one database without name; -storage is memcachedb-bdb',
+    ],
+    [['-namespaces', '-storage', 'jsonl'], '-namespaces: JSON Lines have none; -storage is jsonl'],
+    [['-bucket', 'users', '-storage', 'jsonl'], '-bucket: jsonl has no buckets'],
+  ])('refuses %j', (flags, message) => {
+    expect(parse(...flags, '-file', 'data.json')).toEqual(wrong(message));
+  });
+
   it.each([
     ['-gzipped', true],
     ['--gzipped', true],
@@ -145,7 +175,7 @@ describe('the server command', () => {
 const DURATIONS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m30s"';
 const SIZES =
   '"max" or a size such as "512MiB", "1.5GB" or "1073741824" (units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
-const STORAGES = 'auto or json or lmdb or boltdb or bdb or memcachedb-bdb';
+const STORAGES = 'auto or json or jsonl or lmdb or boltdb or bdb or memcachedb-bdb';
 const PROTOCOLS = 'memcached or text or binary or redis';
 const THREADS = 'a whole number from 1 to 64';
 const BOOLEANS = 'true, false, t, f, 1 or 0';
