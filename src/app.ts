@@ -12,7 +12,8 @@ import { type Logger, silentLogger } from './log.ts';
 import { threadError } from './rpc.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
 import { type Address, formatAddress } from './server/address.ts';
-import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
+import { descriptorWarning } from './server/descriptors.ts';
+import { checkLimits, DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads } from './server/threads.ts';
 import type { NamespaceOptions } from './storage/scanners/scanner.ts';
@@ -92,7 +93,8 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
   await checkScanner(options.storage);
   checkSelection(options);
-  if (options.access !== undefined) checkAccess(options.access);
+  if (options.access !== undefined) checkAccess(options.access, options.address);
+  checkLimits({ ...DEFAULT_LIMITS, ...options.limits });
   await prepareBase(baseDir);
   const control = await Control.take(baseDir, options.logger ?? silentLogger);
   let shutdown = (): void => {};
@@ -118,7 +120,10 @@ async function start(
   { server, done, resolve }: ServingThreads,
   control: Control,
 ): Promise<Goromdb> {
-  const { logger = silentLogger } = options;
+  const { logger = silentLogger, limits, threads: threadCount = 1 } = options;
+  const { connectionsMax } = { ...DEFAULT_LIMITS, ...limits };
+  const warning = descriptorWarning(connectionsMax, threadCount);
+  if (warning !== undefined) logger.warn(warning);
   const loader = createLoader(options, baseDir, server);
   await loader.prepare();
   // Before the work of loading: an address in use should be told at once.
@@ -210,6 +215,7 @@ function createThreads(options: GoromdbOptions, shutdown: () => void): ServingTh
   };
   const server = new Threads({
     ...{ threads, protocol, handler, limits, access, onDeath },
+    logger: options.logger ?? silentLogger,
     loudRefusals: options.loudRefusals ?? false,
     shutdown: options.allowShutdown ? shutdown : undefined,
     settings: settingsOf(options, limits),
@@ -226,6 +232,10 @@ function settingsOf(options: GoromdbOptions, limits: Limits): Record<string, str
     inter: (address.kind === 'tcp' && address.host) || 'NULL',
     domain_socket: address.kind === 'unix' ? address.path : 'NULL',
     idle_timeout: Math.ceil(limits.idleTimeoutMs / 1000),
+    stall_timeout: Math.ceil(limits.stallTimeoutMs / 1000),
+    stale_timeout: Math.ceil(limits.staleTimeoutMs / 1000),
+    buffered_bytes_max: limits.bufferedBytesMax,
+    conn_buffered_bytes_max: limits.connectionBufferedBytesMax,
     ssl_enabled: options.access?.tls === undefined ? 'no' : 'yes',
     auth_enabled_ascii: options.access?.userFile === undefined ? 'no' : 'yes',
   };
@@ -248,6 +258,10 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     keepPrevious: options.keepPrevious,
     swap: (table, info) => threads.swap(table, info),
     logger,
-    onLoad,
+    onLoad: (load) => {
+      // A third data set would be too many: what is left of the one before the last goes now.
+      if (load !== undefined) threads.cutStale().catch(() => {});
+      onLoad?.(load);
+    },
   });
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GoromdbError } from '../errors.ts';
+import { LEAST_REQUEST_LIMITS } from '../protocol/protocol.ts';
 import { createAllowList } from '../server/access.ts';
 import { THREADS_MAX } from '../server/threads.ts';
 
@@ -59,6 +60,14 @@ export function valuesOf<Table extends FlagTable>(
     .map((option) => [option.name(), command.getOptionValue(option.attributeName())] as const)
     .filter(([name]) => Object.hasOwn(table, name));
   return Object.fromEntries(values) as FlagValues<Table>;
+}
+
+/** The names of the flags that were given, whatever their values. */
+export function givenFlags(command: Command): ReadonlySet<string> {
+  const given = command.options.filter(
+    (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  return new Set(given.map((option) => option.name()));
 }
 
 /**
@@ -173,6 +182,14 @@ export function parseSize(text: string): number {
   const bytes = Math.floor(Number(match?.[1]) * (bytesPerUnit ?? Number.NaN));
   if (Number.isSafeInteger(bytes)) return bytes;
   throw notAllowed(text, SIZE_FORMS);
+}
+
+/** A size of at least what all lines may have. */
+export function parseLineLimit(text: string): number {
+  const bytes = parseSize(text);
+  const { lineBytesMax: least } = LEAST_REQUEST_LIMITS;
+  if (bytes >= least && Number.isFinite(bytes)) return bytes;
+  throw notAllowed(text, `a size of at least ${least} bytes, such as "1MiB"`);
 }
 
 const MS_PER_UNIT: ReadonlyMap<string, number> = new Map([

@@ -27,6 +27,10 @@ class DetectingSession implements Session {
     return this.#isClosed ? 'close' : 'open';
   }
 
+  get isSuspended(): boolean {
+    return this.#session?.isSuspended === true;
+  }
+
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#session === undefined) {
       if (start === end) return 0;
@@ -59,6 +63,9 @@ export function autoProtocol(
   };
   return {
     name,
+    hasLogin: [...choices.map(({ protocol }) => protocol), otherwise].every(
+      (protocol) => protocol.hasLogin === true,
+    ),
     createSession: (context) => new DetectingSession((firstByte) => choose(firstByte, context)),
   };
 }

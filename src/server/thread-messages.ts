@@ -3,6 +3,7 @@ import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableParts } from '../storage/table.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
+import type { ClientReport } from './client-log.ts';
 import type { Limits } from './limits.ts';
 import type { ListenTarget } from './listener.ts';
 
@@ -20,12 +21,16 @@ export interface ThreadData {
   readonly allowShutdown: boolean;
 }
 
-/** What a thread tells unasked: a client has sent `shutdown`. */
+/** A client has sent `shutdown`. */
 export const SHUTDOWN = 'shutdown';
+
+/** What a thread tells unasked. */
+export type ThreadNews = typeof SHUTDOWN | { readonly report: ClientReport };
 
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | { readonly kind: 'swap'; readonly table: TableParts; readonly info: DataSetInfo }
+  | { readonly kind: 'cut-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 

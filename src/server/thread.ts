@@ -15,10 +15,11 @@ import { openTable } from '../storage/table.ts';
 import {
   SHUTDOWN,
   type ThreadData,
+  type ThreadNews,
   type ThreadReply,
   type ThreadRequest,
 } from './thread-messages.ts';
-import { ThreadServer } from './thread-server.ts';
+import { type ServerParts, ThreadServer } from './thread-server.ts';
 
 const data: ThreadData = workerData;
 const createHandler = await loadPlugin<(storage: Storage) => Handler>('-handler', data.handler, {
@@ -27,8 +28,10 @@ const createHandler = await loadPlugin<(storage: Storage) => Handler>('-handler'
 const protocol = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
 const handler = createHandler(emptyStorage);
 const logger = createLineLogger((line) => process.stderr.write(line));
-const shutdown = data.allowShutdown ? () => parentPort?.postMessage(SHUTDOWN) : undefined;
-const server = new ThreadServer({ ...data, handler, protocol, shutdown, logger });
+const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
+const shutdown = data.allowShutdown ? () => tell(SHUTDOWN) : undefined;
+const onReport: ServerParts['onReport'] = (report) => tell({ report });
+const server = new ThreadServer({ ...data, handler, protocol, shutdown, onReport, logger });
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
@@ -37,7 +40,11 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
     case 'swap':
       // A message is a turn of the event loop of its own: it never falls into a batch of commands.
       handler.swap(openTable(request.table, request.info));
+      server.noteSwap();
       if (request.table.index instanceof SharedArrayBuffer) collectGarbage();
+      return {};
+    case 'cut-stale':
+      server.cutStale();
       return {};
     case 'reload':
       server.reload();

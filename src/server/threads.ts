@@ -3,6 +3,7 @@ import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
 import { WorkerClient } from '../rpc.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
@@ -10,6 +11,7 @@ import { type TableParts, transferableMemory } from '../storage/table.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
+import { ClientLog, describeReport } from './client-log.ts';
 import type { Limits } from './limits.ts';
 import type { ListenTarget } from './listener.ts';
 import type { Server } from './server.ts';
@@ -17,6 +19,7 @@ import { listenShared } from './shared-listener.ts';
 import {
   SHUTDOWN,
   type ThreadData,
+  type ThreadNews,
   type ThreadReply,
   type ThreadRequest,
 } from './thread-messages.ts';
@@ -37,6 +40,7 @@ export interface ThreadsOptions {
   readonly settings: Readonly<Record<string, string | number>>;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
+  readonly logger: Logger;
   /** Told when a thread ends by itself, which only a fault of ours can make it do. */
   readonly onDeath: (error: Error) => void;
 }
@@ -60,6 +64,8 @@ export class Threads implements Server {
       connectionsMax: options.limits.connectionsMax,
       settings: options.settings,
     };
+    // Each thread tells of an address once a minute, and here it is once for all of them.
+    const clientLog = new ClientLog((report) => options.logger.warn(describeReport(report)));
     this.#clients = Array.from({ length: options.threads }, (_, thread) => {
       const { protocol, handler, limits, access, loudRefusals, shutdown } = options;
       const data: ThreadData = {
@@ -71,7 +77,10 @@ export class Threads implements Server {
         name: `serve ${thread}`,
       });
       this.#watch(worker, options.onDeath);
-      worker.on('message', (message: unknown) => message === SHUTDOWN && shutdown?.());
+      worker.on('message', (news: ThreadNews) => {
+        if (news === SHUTDOWN) shutdown?.();
+        else if ('report' in news) clientLog.report(news.report, performance.now());
+      });
       return new WorkerClient(worker);
     });
   }
@@ -118,6 +127,11 @@ export class Threads implements Server {
       this.#clients.map((client) => client.request({ kind: 'swap', table, info }, transfer)),
     );
     if (this.needsSharedMemory) collectGarbage();
+  }
+
+  /** Ends the connections that keep data in memory which was replaced: other data is to come. */
+  async cutStale(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.request({ kind: 'cut-stale' })));
   }
 
   /** Reads the certificates again. @throws GoromdbError: those in use stay. */

@@ -11,6 +11,8 @@ export interface Client {
   /** '' for none. */
   name: string;
   resp: RespVersion;
+  /** Whether it has logged in, or need not. */
+  isKnown: boolean;
   /** Whether the connection is to be closed once the reply is out. */
   isEnding: boolean;
 }

@@ -1,6 +1,12 @@
 import type { View } from '../../handler/handler.ts';
+import { countGets } from '../counters.ts';
 import { LineFinder } from '../memcached/line.ts';
-import type { Session, SessionContext, SessionState } from '../protocol.ts';
+import {
+  DEFAULT_REQUEST_LIMITS,
+  type Session,
+  type SessionContext,
+  type SessionState,
+} from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import { type Call, type Client, type Command, fitsArity, wrongArity } from './command.ts';
 import { COMMANDS, GET, HTTP_WORDS, MGET, writeNamed } from './commands.ts';
@@ -8,7 +14,7 @@ import { Discard, upToNul } from './discard.ts';
 import { type Args, NAME_BYTES_MAX, REQUEST_BYTES_MAX, RequestFrame } from './frame.ts';
 import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
 import { appendArray, appendError, appendNull, appendValue } from './output.ts';
-import type { ScanPositions } from './positions.ts';
+import type { RespShare } from './share.ts';
 import { READ_ONLY } from './writes.ts';
 
 const STAR = 0x2a;
@@ -17,14 +23,13 @@ const STAR = 0x2a;
 const GET_HEAD = Buffer.from('*2\r\n$3\r\nget\r\n');
 const GET_CASE = Buffer.from('\0\0\0\0\0\0\0\0   \0\0', 'latin1');
 
-const TOO_LARGE = `ERR the command is too large: at most ${REQUEST_BYTES_MAX} bytes of arguments`;
+/** Arguments, and bytes of a request, that a client may send which has not logged in. */
+const STRANGER_ARGS_MAX = 10;
+const STRANGER_BYTES_MAX = 16 * 1024;
 
-/** What the sessions of one thread share. */
-export interface RespShare {
-  readonly positions: ScanPositions;
-  /** For the one command that runs at a time. */
-  readonly args: Args;
-}
+const NO_LOGIN = 'NOAUTH Authentication required.';
+
+const TOO_LARGE = `ERR the command is too large: at most ${REQUEST_BYTES_MAX} bytes of arguments`;
 
 /** An inline command, turned into a request. */
 interface Inline {
@@ -52,12 +57,17 @@ export class RespSession implements Session {
   constructor(context: SessionContext, share: RespShare, id: number) {
     this.#context = context;
     this.#args = share.args;
-    this.#client = { id, name: '', resp: 2, isEnding: false };
+    const isKnown = context.authenticate === undefined;
+    this.#client = { id, name: '', resp: 2, isKnown, isEnding: false };
     this.#call = { context, client: this.#client, positions: share.positions, args: share.args };
   }
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  get isSuspended(): boolean {
+    return this.#view !== undefined;
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -128,14 +138,19 @@ export class RespSession implements Session {
     const frame = this.#frame;
     const presence = frame.readHead(input, start, end);
     if (presence === 'broken') return this.#protocolError(reply, frame.fault, start);
+    const stranger = this.#faultOfStranger(end - start);
+    if (stranger !== undefined) return this.#protocolError(reply, stranger, start);
     if (presence === 'partial') return start;
     if (frame.argc <= 0) return frame.next;
-    if (isGetHead(input, start)) return this.#serve(GET, input, start, end, reply);
+    if (this.#client.isKnown && isGetHead(input, start)) {
+      return this.#serve(GET, input, start, end, reply);
+    }
     const nameEnd = frame.nameStart + Math.min(frame.nameBytes, NAME_BYTES_MAX);
     const asked = input.toString('latin1', frame.nameStart, nameEnd);
     const name = asked.toLowerCase();
     const command = COMMANDS.get(name);
     if (command !== undefined && fitsArity(command.arity, frame.argc)) {
+      if (this.#refusesStranger(command) || this.#refusesKeys(command)) return frame.nameStart;
       return this.#serve(command, input, start, end, reply);
     }
     if (HTTP_WORDS.has(name)) {
@@ -146,6 +161,33 @@ export class RespSession implements Session {
     return frame.nameStart;
   }
 
+  /** Who has not logged in cannot make the server keep much (Redis' limits). */
+  #faultOfStranger(inputBytes: number): string | undefined {
+    if (this.#client.isKnown) return undefined;
+    if (this.#frame.argc > STRANGER_ARGS_MAX) return 'unauthenticated multibulk length';
+    return inputBytes > STRANGER_BYTES_MAX ? 'unauthenticated bulk length' : undefined;
+  }
+
+  /** Has a request go by of who has yet to log in. */
+  #refusesStranger({ flags }: Command): boolean {
+    if (this.#client.isKnown || flags.includes('no_auth')) return false;
+    const { argc, nameBytes } = this.#frame;
+    this.#discard = new Discard(NO_LOGIN, argc - 1, nameBytes + 2, false);
+    return true;
+  }
+
+  /** Has a request go by that names too many keys. */
+  #refusesKeys({ name, keys }: Command): boolean {
+    const { counters, requestLimits = DEFAULT_REQUEST_LIMITS } = this.#context;
+    const { argc, nameBytes } = this.#frame;
+    const { keysMax } = requestLimits;
+    if (keys[1] !== -1 || argc - 1 <= keysMax) return false;
+    counters.protocol_errors++;
+    const error = `ERR too many keys: at most ${keysMax} in one ${name.toUpperCase()}, found ${argc - 1}`;
+    this.#discard = new Discard(error, argc - 1, nameBytes + 2, false);
+    return true;
+  }
+
   /** Has the request go by that has this name, and finds out what to say then. */
   #refuse(name: string, asked: string, command: Command | undefined): void {
     const { argc, nameBytes } = this.#frame;
@@ -154,6 +196,10 @@ export class RespSession implements Session {
     const isKnown = command !== undefined || write !== undefined;
     let error = `ERR unknown command '${upToNul(asked)}', with args beginning with: `;
     if (write !== undefined && fitsArity(write.arity, argc)) {
+      if (!this.#client.isKnown) {
+        this.#discard = new Discard(NO_LOGIN, argc - 1, nameBytes + 2, false);
+        return;
+      }
       for (const counter of write.counters) counters[counter]++;
       this.#context.onRefusedWrite?.(write.name);
       error = READ_ONLY;
@@ -206,12 +252,11 @@ export class RespSession implements Session {
     const view = handler.view();
     try {
       const entry = view.get(args.input, args.start, args.end);
-      counters.cmd_get++;
       if (entry === undefined) {
-        counters.get_misses++;
+        countGets(counters, 0, 1);
         appendNull(reply, this.#client.resp);
       } else {
-        counters.get_hits++;
+        countGets(counters, 1, 0);
         appendValue(reply, entry);
       }
     } finally {
@@ -250,10 +295,7 @@ export class RespSession implements Session {
         appendValue(reply, entry);
       }
     }
-    const { counters } = this.#context;
-    counters.cmd_get += hits + misses;
-    counters.get_hits += hits;
-    counters.get_misses += misses;
+    countGets(this.#context.counters, hits, misses);
     this.#keysLeft = args.left;
     if (args.left === 0) {
       this.#view = undefined;
