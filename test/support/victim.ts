@@ -61,7 +61,7 @@ const pem = (name: string): string =>
   fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
 
 /** Flags that make the server speak TLS only. */
-export const TLS_FLAGS = ['-tls-cert', pem('server.pem'), '-tls-key', pem('server.key')];
+const TLS_FLAGS = ['-tls-cert', pem('server.pem'), '-tls-key', pem('server.key')];
 
 /** How clients reach a server. */
 export type Transport = 'TCP' | 'a UNIX socket' | 'TLS';
