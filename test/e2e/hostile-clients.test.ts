@@ -2,7 +2,7 @@ import type net from 'node:net';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../support/random-bytes.ts';
-import { block, readToEnd, TRANSPORTS, Victim } from '../support/victim.ts';
+import { block, RECORDS, readToEnd, TRANSPORTS, Victim } from '../support/victim.ts';
 
 const MIB = 1024 * 1024;
 
@@ -27,6 +27,61 @@ const BEGINNINGS = {
     '*2\r\n$1000000000\r\n',
   ],
 } as const;
+
+test('a line of 1 MiB of keys is answered, and longer ones end their connections', async () => {
+  const victim = await Victim.start();
+  const longest = `get ${'none '.repeat(MIB / 5)}`.slice(0, MIB - ' plain\r'.length);
+  await victim.endures(160 * MIB, async () => {
+    const asking = await victim.attackers(20);
+    const replies = asking.map(readToEnd);
+    for (const socket of asking) socket.end(`${longest} plain\r\n`);
+    const expected = `${block('plain')}END\r\n`;
+    expect(new Set(await Promise.all(replies))).toEqual(new Set([expected]));
+    // 20 × 16 MiB of a line that never ends.
+    const beyond = await victim.attackers(20);
+    const ends = beyond.map(readToEnd);
+    const piece = Buffer.from('none '.repeat(MIB / 5));
+    for (const socket of beyond) {
+      socket.write('get ');
+      for (let pieces = 0; pieces < 16; pieces++) socket.write(piece);
+    }
+    for (const end of await Promise.all(ends)) expect(end).toMatch(/^(CLIENT_ERROR .*\r\n)?$/);
+  });
+});
+
+test('many hits in one line are built only as they are read', async () => {
+  const victim = await Victim.start();
+  // Each asks for some 200 MiB in 140 KiB. Two read some of it, the others nothing.
+  const request = `get${' middle'.repeat(20_000)}\r\n`;
+  const bytesToRead = 50 * MIB;
+  await victim.endures(64 * MIB, async () => {
+    const sockets = await victim.attackers(20);
+    for (const socket of sockets) socket.write(request);
+    const readSome = async (socket: net.Socket): Promise<number> => {
+      let bytes = 0;
+      for await (const chunk of socket) {
+        bytes += (chunk as Buffer).length;
+        if (bytes > bytesToRead) break;
+      }
+      return bytes;
+    };
+    for (const bytes of await Promise.all(sockets.slice(0, 2).map(readSome))) {
+      expect(bytes).toBeGreaterThan(bytesToRead);
+    }
+  });
+});
+
+test('a set of 64 MiB is refused when all of it has come, and the connection goes on', async () => {
+  const victim = await Victim.start();
+  await victim.endures(96 * MIB, async () => {
+    const socket = await victim.attacker();
+    const reply = readToEnd(socket);
+    socket.write(`set plain 0 0 ${64 * MIB}\r\n`);
+    socket.write(Buffer.alloc(64 * MIB, 'x'));
+    socket.end('\r\nget plain\r\n');
+    expect(await reply).toBe(`NOT_STORED\r\n${block('plain')}END\r\n`);
+  });
+});
 
 describe.each(TRANSPORTS)('over %s', (transport) => {
   test('clients that send a byte at a time are answered, and hold little until then', async () => {
@@ -74,7 +129,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   test('a client that reads slowly gets everything that it asked for', async () => {
     const victim = await Victim.startOver(transport, '-stall-timeout', '1s');
     await victim.endures(64 * MIB, async () => {
-      const times = 20;
+      const times = 8;
       const socket = await victim.attacker();
       socket.end('get large\r\n'.repeat(times));
       let bytes = 0;
@@ -84,49 +139,6 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
         await delay(10);
       }
       expect(bytes).toBe(times * (block('large').length + 'END\r\n'.length));
-    });
-  });
-
-  test('a line of 1 MiB of keys is answered, and longer ones end their connections', async () => {
-    const victim = await Victim.startOver(transport);
-    const longest = `get ${'none '.repeat(MIB / 5)}`.slice(0, MIB - ' plain\r'.length);
-    await victim.endures(160 * MIB, async () => {
-      const asking = await victim.attackers(20);
-      const replies = asking.map(readToEnd);
-      for (const socket of asking) socket.end(`${longest} plain\r\n`);
-      const expected = `${block('plain')}END\r\n`;
-      expect(new Set(await Promise.all(replies))).toEqual(new Set([expected]));
-      // 20 × 16 MiB of a line that never ends.
-      const beyond = await victim.attackers(20);
-      const ends = beyond.map(readToEnd);
-      const piece = Buffer.from('none '.repeat(MIB / 5));
-      for (const socket of beyond) {
-        socket.write('get ');
-        for (let pieces = 0; pieces < 16; pieces++) socket.write(piece);
-      }
-      for (const end of await Promise.all(ends)) expect(end).toMatch(/^(CLIENT_ERROR .*\r\n)?$/);
-    });
-  });
-
-  test('many hits in one line are built only as they are read', async () => {
-    const victim = await Victim.startOver(transport);
-    // Each asks for some 200 MiB in 140 KiB. Two read some of it, the others nothing.
-    const request = `get${' middle'.repeat(20_000)}\r\n`;
-    const bytesToRead = 50 * MIB;
-    await victim.endures(64 * MIB, async () => {
-      const sockets = await victim.attackers(20);
-      for (const socket of sockets) socket.write(request);
-      const readSome = async (socket: net.Socket): Promise<number> => {
-        let bytes = 0;
-        for await (const chunk of socket) {
-          bytes += (chunk as Buffer).length;
-          if (bytes > bytesToRead) break;
-        }
-        return bytes;
-      };
-      for (const bytes of await Promise.all(sockets.slice(0, 2).map(readSome))) {
-        expect(bytes).toBeGreaterThan(bytesToRead);
-      }
     });
   });
 
@@ -167,18 +179,6 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     });
   });
 
-  test('a set of 64 MiB is refused when all of it has come, and the connection goes on', async () => {
-    const victim = await Victim.startOver(transport);
-    await victim.endures(96 * MIB, async () => {
-      const socket = await victim.attacker();
-      const reply = readToEnd(socket);
-      socket.write(`set plain 0 0 ${64 * MIB}\r\n`);
-      socket.write(Buffer.alloc(64 * MIB, 'x'));
-      socket.end('\r\nget plain\r\n');
-      expect(await reply).toBe(`NOT_STORED\r\n${block('plain')}END\r\n`);
-    });
-  });
-
   test.each(Object.entries(BEGINNINGS))('garbage as from a %s client', async (kind, beginnings) => {
     const victim = await Victim.startOver(transport);
     const random = new Random(kind.length);
@@ -197,5 +197,18 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       await Promise.all(ends);
       await victim.hasAttackers(0);
     });
+  });
+});
+
+test('clients that read nothing of a huge value cost what one piece of it does, over TLS', async () => {
+  // What is encrypted cannot be lent: 20 replies of 32 MiB must not be there at once.
+  const huge = 'h'.repeat(32 * MIB);
+  const victim = await Victim.startWith({ ...RECORDS, huge }, 'TLS', []);
+  await victim.endures(96 * MIB, async () => {
+    const sockets = await victim.attackers(20);
+    for (const socket of sockets) socket.write('get huge\r\n');
+    const asked = async (): Promise<number> => Number((await victim.stats()).bytes_written);
+    await expect.poll(asked, { timeout: 10_000 }).toBeGreaterThan(20 * huge.length);
+    await victim.hasAttackers(sockets.length);
   });
 });

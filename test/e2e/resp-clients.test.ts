@@ -1,10 +1,14 @@
-import { Redis } from 'ioredis';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis, type RedisOptions } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { respProtocol } from '../../src/protocol/resp/resp.ts';
+import type { AccessOptions } from '../../src/server/access.ts';
 import { parseAddress } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { tableOf } from '../support/storages.ts';
 
 const RECORDS: Readonly<Record<string, Buffer>> = {
@@ -17,9 +21,9 @@ const RECORDS: Readonly<Record<string, Buffer>> = {
 
 const READ_ONLY = "READONLY You can't write against a read only replica.";
 
-async function serve(storage: Storage): Promise<Served> {
+async function serve(storage: Storage, access?: AccessOptions): Promise<Served> {
   const handler = createSimpleHandler(storage);
-  const server = createServer({ handler, protocol: respProtocol });
+  const server = createServer({ handler, protocol: respProtocol, ...(access && { access }) });
   onTestFinished(() => server.close());
   const address = await server.listen(parseAddress('127.0.0.1:0'));
   if (address.kind !== 'tcp') throw new Error('expected a TCP address');
@@ -32,8 +36,9 @@ interface Served {
 }
 
 /** A client that asks once: an answer that it takes badly, or none, ends the test. */
-function connect(port: number): Redis {
+function connect(port: number, options: RedisOptions = {}): Redis {
   const client = new Redis({
+    ...options,
     port,
     connectionName: 'a-test',
     maxRetriesPerRequest: 0,
@@ -112,4 +117,16 @@ describe('the client ioredis', () => {
     expect(await client.get('plain')).toBe('value');
     expect(await client.client('ID')).toBe(id);
   });
+});
+
+test('ioredis logs in by name and password, or by the password of the user default', async () => {
+  const userFile = join(temporaryFolder(), 'users');
+  writeFileSync(userFile, 'ann:s3cret\ndefault:common\n');
+  const { port } = await serve(tableOf(Object.entries(RECORDS)), { allow: [], userFile });
+  for (const login of [{ username: 'ann', password: 's3cret' }, { password: 'common' }]) {
+    expect(await connect(port, login).get('plain')).toBe('value');
+  }
+  const wrong = connect(port, { username: 'ann', password: 'common' });
+  wrong.on('error', () => {});
+  await expect(wrong.get('plain')).rejects.toThrow('WRONGPASS');
 });
