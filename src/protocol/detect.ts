@@ -31,6 +31,10 @@ class DetectingSession implements Session {
     return this.#session?.isSuspended === true;
   }
 
+  get heldBytes(): number {
+    return this.#session?.heldBytes ?? 0;
+  }
+
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#session === undefined) {
       if (start === end) return 0;

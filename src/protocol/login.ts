@@ -38,6 +38,10 @@ class LoginSession implements Session {
     return this.#session?.isSuspended === true;
   }
 
+  get heldBytes(): number {
+    return this.#session?.heldBytes ?? 0;
+  }
+
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     let at = start;
     while (this.#session === undefined && this.#state === 'open' && at < end && !reply.isFull) {

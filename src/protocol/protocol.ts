@@ -93,6 +93,8 @@ export interface Session {
    * A session that never holds data from one call to the next does without it.
    */
   readonly isSuspended?: boolean;
+  /** Bytes of input that the session keeps; the server's limits on buffered bytes count them. */
+  readonly heldBytes?: number;
   /**
    * Runs the commands in input[start, end) and appends what they answer to `reply`. It stops early
    * when `reply.isFull`: call it again with the rest when the reply is out.

@@ -218,7 +218,8 @@ export class Connection {
   #account(): void {
     if (this.#isFinished) return;
     const { limits, budget, counters, makeRoom } = this.#share;
-    const held = this.#rest.heldBytes + (this.#isUnread ? this.#outbox.heldBytes : 0);
+    const input = this.#rest.heldBytes + (this.#session.heldBytes ?? 0);
+    const held = input + (this.#isUnread ? this.#outbox.heldBytes : 0);
     const more = held - this.#taken;
     if (more === 0) return;
     this.#taken = held;

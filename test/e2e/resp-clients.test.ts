@@ -112,7 +112,6 @@ describe('the client ioredis', () => {
     await expect(client.del('plain')).rejects.toThrow(READ_ONLY);
     await expect(client.hset('plain', 'field', 'other')).rejects.toThrow(READ_ONLY);
     await expect(client.flushall()).rejects.toThrow(READ_ONLY);
-    await expect(client.multi().get('plain').exec()).rejects.toThrow();
     await expect(client.hget('plain', 'field')).rejects.toThrow("ERR unknown command 'hget'");
     expect(await client.get('plain')).toBe('value');
     expect(await client.client('ID')).toBe(id);
@@ -129,4 +128,17 @@ test('ioredis logs in by name and password, or by the password of the user defau
   const wrong = connect(port, { username: 'ann', password: 'common' });
   wrong.on('error', () => {});
   await expect(wrong.get('plain')).rejects.toThrow('WRONGPASS');
+});
+
+test('ioredis reads in a transaction, and is told of writes in it', async () => {
+  const { port } = await serve(tableOf(Object.entries(RECORDS)));
+  const client = connect(port);
+  const replies = await client.multi().get('plain').mget('unicode', 'none').strlen('large').exec();
+  expect(replies).toEqual([
+    [null, 'value'],
+    [null, [RECORDS.unicode.toString(), null]],
+    [null, 3_000_000],
+  ]);
+  await expect(client.multi().get('plain').set('plain', 'x').exec()).rejects.toThrow('EXECABORT');
+  expect(await client.get('plain')).toBe('value');
 });

@@ -202,6 +202,8 @@ function quit({ client }: Call, reply: Reply): void {
 
 function reset({ client, context }: Call, reply: Reply): void {
   client.isKnown = context.authenticate === undefined;
+  client.transaction = undefined;
+  client.watched = undefined;
   client.name = '';
   client.resp = 2;
   appendSimple(reply, 'RESET');
