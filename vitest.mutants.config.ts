@@ -9,7 +9,7 @@ process.stdout.write(`The first mutant has SEED=${seed}: set it to repeat this r
 export default defineConfig({
   test: {
     include: ['test/storage/scanners/*-mutants.test.ts'],
-    env: { MUTANTS: process.env.MUTANTS ?? '400', SEED: seed },
+    env: { MUTANTS: process.env.MUTANTS ?? '350', SEED: seed },
     testTimeout: 120_000,
   },
 });
