@@ -25,7 +25,10 @@ export interface ScanOptions {
   readonly gzipped: boolean;
   /** The named database to read; undefined: the main one. */
   readonly bucket?: string | undefined;
-  /** Read all named databases, with their names in the keys; never together with `bucket`. */
+  /**
+   * Read all named databases, with their names in the keys; never together with `bucket`. A scanner
+   * of a format without them throws FORMAT_UNSUPPORTED.
+   */
   readonly namespaces?: NamespaceOptions | undefined;
   /** Longest value in bytes, where it is less than VALUE_BYTES_MAX: larger ones have no room. */
   readonly valueBytesMax?: number | undefined;
