@@ -6,16 +6,18 @@ import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { defaultTableBytesMax } from './loader/memory.ts';
 import type { KeepPrevious } from './loader/rollback.ts';
-import { checkScanner } from './loader/scanners.ts';
+import { checkScanner, checkSelection } from './loader/scanners.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
 import { prepareBase, SLOT_NAMES } from './loader/slots.ts';
 import type { ServerStatus } from './loader/status.ts';
 import { type Logger, silentLogger } from './log.ts';
 import { type AccessOptions, checkAccess } from './server/access.ts';
 import { type Address, formatAddress } from './server/address.ts';
-import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
+import { descriptorWarning } from './server/descriptors.ts';
+import { checkLimits, DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
 import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
+import type { NamespaceOptions } from './storage/scanners/scanner.ts';
 import { VERSION } from './version.ts';
 import { see } from './watcher/identity.ts';
 import { startWatcher } from './watcher/watcher.ts';
@@ -25,8 +27,8 @@ export interface GoromdbOptions {
   /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
   readonly file: string;
   /**
-   * Format of the file: `auto`, `json`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the URL of a
-   * module whose default export is a `Scanner`.
+   * Format of the file: `auto`, `json`, `jsonl`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the
+   * URL of a module whose default export is a `Scanner`.
    */
   readonly storage: string;
   /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
@@ -35,6 +37,8 @@ export interface GoromdbOptions {
   readonly handler?: string;
   readonly gzipped?: boolean;
   readonly bucket?: string | undefined;
+  /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
+  readonly namespaces?: NamespaceOptions | undefined;
   /** Folder of the slots. Default: the folder of `file`. */
   readonly basedir?: string;
   /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
@@ -96,7 +100,9 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
   }
   // Threads find their parts themselves; a scanner would be missed at the first drop only.
   await checkScanner(options.storage);
-  if (options.access !== undefined) checkAccess(options.access);
+  checkSelection(options);
+  if (options.access !== undefined) checkAccess(options.access, options.address);
+  checkLimits({ ...DEFAULT_LIMITS, ...options.limits });
   await prepareBase(baseDir);
   const control = await Control.take(baseDir, options.logger ?? silentLogger);
   let shutdown = (): void => {};
@@ -127,7 +133,10 @@ async function start(
   loader: Loader,
   control: Control,
 ): Promise<Goromdb> {
-  const { logger = silentLogger } = options;
+  const { logger = silentLogger, limits, threads: threadCount = 1 } = options;
+  const { connectionsMax } = { ...DEFAULT_LIMITS, ...limits };
+  const warning = descriptorWarning(connectionsMax, threadCount);
+  if (warning !== undefined) logger.warn(warning);
   await loader.prepare();
   // Before the work of loading: an address in use should be told at once.
   await checkAddress(options.address);
@@ -255,6 +264,10 @@ function settingsOf(options: GoromdbOptions, limits: Limits): Record<string, str
     inter: (address.kind === 'tcp' && address.host) || 'NULL',
     domain_socket: address.kind === 'unix' ? address.path : 'NULL',
     idle_timeout: Math.ceil(limits.idleTimeoutMs / 1000),
+    stall_timeout: Math.ceil(limits.stallTimeoutMs / 1000),
+    stale_timeout: Math.ceil(limits.staleTimeoutMs / 1000),
+    buffered_bytes_max: limits.bufferedBytesMax,
+    conn_buffered_bytes_max: limits.connectionBufferedBytesMax,
     ssl_enabled: options.access?.tls === undefined ? 'no' : 'yes',
     auth_enabled_ascii: options.access?.userFile === undefined ? 'no' : 'yes',
   };
@@ -272,12 +285,17 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     gzipped: options.gzipped ?? false,
     bucket: options.bucket,
     shared: threads.needsSharedMemory || options.keepPrevious === 'memory',
+    namespaces: options.namespaces,
     bytesMax: tableBytesMax(options),
     keepPrevious: options.keepPrevious,
     swap: (table, info) => threads.swap(table, info),
     guards: options.guards,
     sample: () => threads.sample(),
     logger,
-    onLoad,
+    onLoad: (load) => {
+      // A third data set would be too many: what is left of the one before the last goes now.
+      if (load !== undefined) threads.cutStale().catch(() => {});
+      onLoad?.(load);
+    },
   });
 }

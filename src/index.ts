@@ -26,11 +26,12 @@ export { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 export type { Server } from './server/server.ts';
 export { bdbScanner } from './storage/scanners/bdb.ts';
 export { boltScanner } from './storage/scanners/bolt.ts';
-export { jsonScanner } from './storage/scanners/json.ts';
+export { jsonLinesScanner, jsonScanner } from './storage/scanners/json.ts';
 export { lmdbScanner } from './storage/scanners/lmdb.ts';
 export { memcachedbScanner } from './storage/scanners/memcachedb.ts';
 export {
   KEY_BYTES_MAX,
+  type NamespaceOptions,
   type RecordSink,
   type ScanInput,
   type Scanner,

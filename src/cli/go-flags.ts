@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { GoromdbError } from '../errors.ts';
 import type { Canary } from '../loader/guards.ts';
 import { SCRUB_RATE_MAX } from '../loader/scrub.ts';
+import { LEAST_REQUEST_LIMITS } from '../protocol/protocol.ts';
 import { createAllowList } from '../server/access.ts';
 import { THREADS_MAX } from '../server/threads.ts';
 import { KEY_BYTES_MAX } from '../storage/scanners/scanner.ts';
@@ -67,6 +68,14 @@ export function valuesOf<Table extends FlagTable>(
     .map((option) => [option.name(), command.getOptionValue(option.attributeName())] as const)
     .filter(([name]) => Object.hasOwn(table, name));
   return Object.fromEntries(values) as FlagValues<Table>;
+}
+
+/** The names of the flags that were given, whatever their values. */
+export function givenFlags(command: Command): ReadonlySet<string> {
+  const given = command.options.filter(
+    (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  return new Set(given.map((option) => option.name()));
 }
 
 /**
@@ -212,6 +221,14 @@ export function parseScrubRate(text: string): number {
   const bytes = parseSize(text);
   if (bytes <= SCRUB_RATE_MAX) return bytes;
   throw notAllowed(text, 'a size from 0 to 1GiB, such as "8MiB"');
+}
+
+/** A size of at least what all lines may have. */
+export function parseLineLimit(text: string): number {
+  const bytes = parseSize(text);
+  const { lineBytesMax: least } = LEAST_REQUEST_LIMITS;
+  if (bytes >= least && Number.isFinite(bytes)) return bytes;
+  throw notAllowed(text, `a size of at least ${least} bytes, such as "1MiB"`);
 }
 
 const MS_PER_UNIT: ReadonlyMap<string, number> = new Map([

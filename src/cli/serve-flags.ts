@@ -2,13 +2,16 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { Guards } from '../loader/guards.ts';
 import type { KeepPrevious } from '../loader/rollback.ts';
-import { STORAGE_NAMES } from '../loader/scanners.ts';
-import type { AccessOptions } from '../server/access.ts';
+import { checkSelection, STORAGE_NAMES } from '../loader/scanners.ts';
+import { type AccessOptions, checkAccessFits } from '../server/access.ts';
 import { type Address, parseAddress } from '../server/address.ts';
 import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
 import { THREADS_MAX } from '../server/threads.ts';
+import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
+import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import {
   type FlagTable,
+  givenFlags,
   misuse,
   oneOf,
   parseAllowList,
@@ -20,6 +23,7 @@ import {
   parseFilePath,
   parseFolderPath,
   parseKeyCount,
+  parseLineLimit,
   parseMode,
   parseName,
   parsePercent,
@@ -41,6 +45,8 @@ export interface ServeOptions {
   readonly gzipped: boolean;
   /** The named database inside the file; `undefined`: the unnamed one. */
   readonly bucket: string | undefined;
+  /** Serve all named databases inside the file, with their names in the keys. */
+  readonly namespaces: NamespaceOptions | undefined;
   /** The folder that keeps what is served. */
   readonly basedir: string;
   readonly guards: Guards;
@@ -101,6 +107,19 @@ export const SERVE_FLAGS = {
     help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve',
     parse: parseName,
     fallbackNote: 'the unnamed one, or the only bucket',
+  },
+  namespaces: {
+    group: DATA,
+    help: 'serve all buckets or named databases of the file, or the objects in a JSON object, under NAME:KEY',
+    parse: parseBoolean,
+    fallback: 'false',
+  },
+  D: {
+    placeholder: 'DELIMITER',
+    group: DATA,
+    help: 'what stands between name and key with -namespaces',
+    parse: parseName,
+    fallbackNote: DEFAULT_DELIMITER,
   },
   basedir: {
     placeholder: 'DIR',
@@ -215,7 +234,7 @@ export const SERVE_FLAGS = {
     group: ACCESS,
     help: 'mode of the UNIX socket, octal',
     parse: parseMode,
-    fallback: '0700',
+    fallbackNote: '0700',
   },
   threads: {
     placeholder: 'N',
@@ -259,12 +278,40 @@ export const SERVE_FLAGS = {
     parse: parseDuration,
     fallback: '30s',
   },
+  'stale-timeout': {
+    placeholder: 'DURATION',
+    group: RESOURCES,
+    help: 'cut off clients that are not done this long after a swap with a reply from the data before it',
+    parse: parseDuration,
+    fallback: '30s',
+  },
   'buffer-limit': {
     placeholder: 'SIZE',
     group: RESOURCES,
     help: 'memory for unfinished requests and unread replies of all connections',
     parse: parseSize,
     fallback: '256MiB',
+  },
+  'conn-buffer-limit': {
+    placeholder: 'SIZE',
+    group: RESOURCES,
+    help: 'the same, of one connection',
+    parse: parseSize,
+    fallback: '16MiB',
+  },
+  'line-limit': {
+    placeholder: 'SIZE',
+    group: RESOURCES,
+    help: "length of a line that gets keys in memcached's text protocol",
+    parse: parseLineLimit,
+    fallback: '1MiB',
+  },
+  'keys-limit': {
+    placeholder: 'N',
+    group: RESOURCES,
+    help: 'keys that one request may name',
+    parse: parseCount,
+    fallback: String(DEFAULT_LIMITS.keysMax),
   },
   'poll-interval': {
     placeholder: 'DURATION',
@@ -299,24 +346,24 @@ type ServeValues = ReturnType<typeof valuesOf<typeof SERVE_FLAGS>>;
 export function serveOptions(command: Command): ServeOptions {
   const values = valuesOf(command, SERVE_FLAGS);
   const { file, storage, gzipped, bucket } = values;
+  const address = values.s ?? values.addr;
+  const access = accessOptions(values);
   if (file === undefined) {
     throw misuse('-file is required: the path of the file to wait for, such as -file data.json');
   }
-  const hasLogin = values.proto === 'memcached' || values.proto === 'text';
-  if (values['auth-file'] !== undefined && !hasLogin) {
-    throw misuse(
-      `-auth-file: only memcached's text protocol has a login, and -proto is ${values.proto}`,
-    );
-  }
-  if (bucket !== undefined && storage === 'json') throw misuse('-bucket: json has no buckets');
+  const namespaces = namespaceOptions(values);
+  checkSelection({ storage, bucket, namespaces });
+  checkTogether(values, givenFlags(command));
+  checkAccessFits(access, address);
   return {
-    address: values.s ?? values.addr,
+    address,
     protocol: values.proto,
     handler: values.handler,
     storage,
     file,
     gzipped,
     bucket,
+    namespaces,
     basedir: values.basedir ?? dirname(file),
     guards: {
       minKeys: values['min-keys'],
@@ -334,12 +381,51 @@ export function serveOptions(command: Command): ServeOptions {
       connectionsMax: values['conn-limit'],
       idleTimeoutMs: values['idle-timeout'],
       stallTimeoutMs: values['stall-timeout'],
+      staleTimeoutMs: values['stale-timeout'],
       bufferedBytesMax: values['buffer-limit'],
+      connectionBufferedBytesMax: values['conn-buffer-limit'],
+      lineBytesMax: values['line-limit'],
+      keysMax: values['keys-limit'],
     },
-    access: accessOptions(values),
+    access,
     loudRefusals: values['loud-refusals'],
     allowShutdown: values['enable-shutdown'],
   };
+}
+
+function namespaceOptions(values: ServeValues): NamespaceOptions | undefined {
+  const { D: delimiter } = values;
+  if (values.namespaces) return { delimiter: delimiter ?? DEFAULT_DELIMITER };
+  if (delimiter !== undefined) throw misuse('-D: it is the delimiter of -namespaces; give both');
+  return undefined;
+}
+
+/** What a flag is for, when it is not for all protocols. */
+const ONLY_FOR: readonly (readonly [
+  flag: keyof typeof SERVE_FLAGS,
+  protocols: readonly ServeOptions['protocol'][],
+  why: string,
+])[] = [
+  ['auth-file', ['memcached', 'text', 'redis'], "memcached's binary protocol has no login here"],
+  ['loud-refusals', ['memcached', 'text', 'binary'], 'Redis has no other refusals'],
+  ['enable-shutdown', ['memcached', 'text'], "only memcached's text protocol has the command"],
+  ['line-limit', ['memcached', 'text'], "only memcached's text protocol has such lines"],
+  ['keys-limit', ['memcached', 'text', 'redis'], 'a binary request has one key'],
+];
+
+/** Refuses flags that would do nothing beside others: whoever gives them believes otherwise. */
+function checkTogether(values: ServeValues, given: ReadonlySet<string>): void {
+  if (given.has('s') && given.has('addr')) {
+    throw misuse('-s and -addr both say where to listen: give one of them');
+  }
+  for (const [flag, protocols, why] of ONLY_FOR) {
+    if (!given.has(flag) || protocols.includes(values.proto)) continue;
+    throw misuse(`-${flag}: it does nothing with -proto ${values.proto}: ${why}`);
+  }
+  for (const larger of ['buffer-limit', 'conn-buffer-limit'] as const) {
+    if (!given.has('line-limit') || values['line-limit'] <= values[larger]) continue;
+    throw misuse(`-line-limit: a line of that length would be more than -${larger} allows`);
+  }
 }
 
 function accessOptions(values: ServeValues): AccessOptions {

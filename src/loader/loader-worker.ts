@@ -10,6 +10,13 @@ import type { LoadRequest, LoadResult } from './worker.ts';
 const WORKER_HEAP_MIB = 512;
 
 /**
+ * Heap for young objects of the loader worker, in MiB. V8 collects up to a megabyte of them in the
+ * thread itself; for more it wakes helper threads, which have no lower priority: in a trace of a
+ * load these held up the serving thread more often than the loader did.
+ */
+const WORKER_YOUNG_MIB = 1;
+
+/**
  * How long a worker waits for another file. To start one took 40 ms and more, several times as long
  * as loading a small file; an hourly file should not keep a thread for it.
  */
@@ -76,7 +83,10 @@ export class LoaderWorker {
     }
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       name: 'load',
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB },
+      resourceLimits: {
+        maxOldGenerationSizeMb: WORKER_HEAP_MIB,
+        maxYoungGenerationSizeMb: WORKER_YOUNG_MIB,
+      },
     });
     const client: Client = new WorkerClient(worker);
     worker.once('exit', () => {

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GoromdbError, isRefusal, messageOf, messageWithCode, provesFileBad } from '../errors.ts';
+import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { ServedTable, TableParts } from '../storage/table.ts';
 import type { Complaint } from '../watcher/complaints.ts';
@@ -47,6 +48,7 @@ export interface LoaderOptions extends Admission {
   readonly scanner: string;
   readonly gzipped: boolean;
   readonly bucket: string | undefined;
+  readonly namespaces?: NamespaceOptions | undefined;
   /** Make tables in memory that several threads can read. */
   readonly shared: boolean;
   /** Bytes that a table may take. */
@@ -326,14 +328,15 @@ export class Loader {
 
   /** @param drop The drop whose receipt tells of the progress. */
   async #run(path: string, md5: string, signal?: AbortSignal, drop?: Drop): Promise<LoadResult> {
-    const { scanner, gzipped, bucket, shared, bytesMax, onLoad, loadMsMin } = this.#options;
+    const { scanner, gzipped, bucket, namespaces, shared, bytesMax, onLoad } = this.#options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
     onLoad?.(this.#running);
     const stop = drop === undefined ? undefined : this.#receipts.follow(subjectOf(drop), progress);
     try {
       const { memory } = progress;
-      const how = { scanner, gzipped, bucket, shared, bytesMax, scratchDir: this.#options.baseDir };
+      const { baseDir: scratchDir, loadMsMin } = this.#options;
+      const how = { scanner, gzipped, bucket, namespaces, shared, bytesMax, scratchDir };
       const request = { path, md5, ...how, progress: memory };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), signal);
     } finally {
@@ -401,6 +404,7 @@ export class Loader {
     result: Table,
     seconds: Seconds,
   ): Promise<Seconds> {
+    const { notices } = result;
     const { generation, md5 } = record;
     const startMs = performance.now();
     const info = infoOf(generation, md5, result);
@@ -414,6 +418,9 @@ export class Loader {
     const line = servingLine(slot, record, all);
     this.#options.logger.info(line);
     this.events.add('serving', line);
+    for (const notice of notices) {
+      this.#options.logger.warn(`in generation ${generation} from ${record.source}: ${notice}`);
+    }
     return all;
   }
 

@@ -2,15 +2,23 @@ import { GoromdbError, messageOf } from '../errors.ts';
 import { loadPlugin } from '../plugin.ts';
 import { bdbScanner } from '../storage/scanners/bdb.ts';
 import { boltScanner } from '../storage/scanners/bolt.ts';
-import { jsonScanner } from '../storage/scanners/json.ts';
+import { jsonLinesScanner, jsonScanner } from '../storage/scanners/json.ts';
 import { lmdbScanner } from '../storage/scanners/lmdb.ts';
 import { memcachedbScanner } from '../storage/scanners/memcachedb.ts';
-import { recognise } from '../storage/scanners/recognise.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../storage/scanners/scanner.ts';
+import { delimiterFault } from '../storage/scanners/namespaces.ts';
+import type { Recognised } from '../storage/scanners/recognise.ts';
+import type {
+  NamespaceOptions,
+  RecordSink,
+  ScanInput,
+  Scanner,
+  ScanOptions,
+} from '../storage/scanners/scanner.ts';
 
 /** The built-in scanners, by their name on the command line. */
 const SCANNERS: Readonly<Record<string, Scanner>> = {
   json: jsonScanner,
+  jsonl: jsonLinesScanner,
   lmdb: lmdbScanner,
   boltdb: boltScanner,
   bdb: bdbScanner,
@@ -28,12 +36,50 @@ export async function checkScanner(spec: string): Promise<void> {
   if (spec !== AUTO) await loadPlugin('storage', spec, SCANNERS);
 }
 
-/** Finds the scanner for a file: the one asked for, or for `auto` what the file looks like. */
-export async function scannerFor(spec: string, input: ScanInput): Promise<Scanner> {
+/** What of a file is to be served. */
+export interface Selection {
+  /** As given to `-storage`. */
+  readonly storage: string;
+  readonly bucket?: string | undefined;
+  readonly namespaces?: NamespaceOptions | undefined;
+}
+
+/** The formats that have neither buckets nor namespaces, and why. */
+const SINGLE: Readonly<Record<string, string>> = {
+  jsonl: 'JSON Lines have none',
+  'memcachedb-bdb': 'MemcacheDB keeps one database without name',
+};
+
+/** @throws GoromdbError OPTION_INVALID when options contradict each other. */
+export function checkSelection({ storage, bucket, namespaces }: Selection): void {
+  const fault = (message: string): GoromdbError => new GoromdbError('OPTION_INVALID', message);
+  if (bucket !== undefined && (storage === 'json' || storage === 'jsonl')) {
+    throw fault(`-bucket: ${storage} has no buckets`);
+  }
+  if (namespaces === undefined) return;
+  if (bucket !== undefined) {
+    throw fault('-bucket serves one and -namespaces serves all: give one of them');
+  }
+  if (Object.hasOwn(SINGLE, storage)) {
+    throw fault(`-namespaces: ${SINGLE[storage]}; -storage is ${storage}`);
+  }
+  const wrong = delimiterFault(namespaces.delimiter);
+  if (wrong !== undefined) throw fault(`-D: ${wrong}`);
+}
+
+/**
+ * Finds the scanner for a file: the one asked for, or for `auto` what the file looks like.
+ *
+ * @param format What `recognise` says.
+ */
+export async function scannerFor(
+  spec: string,
+  input: ScanInput,
+  format: Recognised['format'],
+): Promise<Scanner> {
   if (spec !== AUTO) return loadPlugin('storage', spec, SCANNERS);
-  const { format } = recognise(input);
   if (format !== undefined) return SCANNERS[format];
-  const head = 'a JSON object, LMDB, BoltDB or Berkeley DB';
+  const head = 'a JSON object, JSON Lines, LMDB, BoltDB or Berkeley DB';
   const found = input.size === 0 ? 'the file is empty' : 'its first bytes are of none of these';
   throw new GoromdbError('FORMAT_UNKNOWN', `${input.path}: expected ${head}; ${found}`);
 }
@@ -41,6 +87,7 @@ export async function scannerFor(spec: string, input: ScanInput): Promise<Scanne
 /**
  * Scans a file. When it is not what the scanner expects, the error says what it looks like.
  *
+ * @param format What `recognise` says.
  * @throws GoromdbError as `Scanner.scan`; SCANNER_FAILED for a fault of the scanner; what the file
  *   system throws.
  */
@@ -49,6 +96,7 @@ export async function scan(
   input: ScanInput,
   options: ScanOptions,
   sink: RecordSink,
+  format: Recognised['format'],
 ): Promise<void> {
   try {
     await scanner.scan(input, options, sink);
@@ -57,9 +105,7 @@ export async function scan(
       const message = `the scanner for ${scanner.format} failed on ${input.path}: ${messageOf(error)}`;
       throw new GoromdbError('SCANNER_FAILED', message, { cause: error });
     }
-    const { format } = recognise(input);
-    const isOther = format !== undefined && !scanner.format.includes(format);
-    if (!isUnknown(error) || !isOther) throw error;
+    if (!(error instanceof GoromdbError) || !isMistaken(error, scanner.format, format)) throw error;
     const message = `${error.message}; it looks like ${format}: use -storage ${format}`;
     throw new GoromdbError(error.code, message, { cause: error });
   }
@@ -70,6 +116,11 @@ function isFault(error: unknown): boolean {
   return !(error instanceof GoromdbError) && !(error instanceof Error && 'syscall' in error);
 }
 
-function isUnknown(error: unknown): error is GoromdbError {
-  return error instanceof GoromdbError && error.code === 'FORMAT_UNKNOWN';
+/** Whether a file was refused because it is of another format. */
+function isMistaken({ code }: GoromdbError, given: string, format: Recognised['format']): boolean {
+  if (format === undefined || format === given) return false;
+  if (given === 'memcachedb-bdb' && format === 'bdb') return false;
+  // What is wrong with one as the other shows only behind the first brace.
+  const isText = given.startsWith('json') && format.startsWith('json');
+  return code === 'FORMAT_UNKNOWN' || isText;
 }

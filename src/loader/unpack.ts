@@ -13,7 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { readBytes } from '../storage/scanners/byte-source.ts';
-import type { Recognised } from '../storage/scanners/recognise.ts';
+import { HEAD_BYTES, type Recognised, recogniseHead } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 
 /** Most bytes a packed file may unpack to (64 GiB). */
@@ -53,12 +53,28 @@ export async function unpack(
       writeAll(fd, chunk, folder);
     };
     if (packing === 'gzip') await unpackGzip(input, write, onProgress);
-    else await unpackZstd(input, write);
+    else await unpackZstd(input, write, onProgress);
     return { path: `${input.path} (unpacked)`, fd, size: fstatSync(fd).size };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+}
+
+/**
+ * What a gzip file holds, as the first bytes say that it unpacks to.
+ *
+ * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
+ */
+export async function recognisePacked(input: ScanInput): Promise<Recognised['format']> {
+  const head = Buffer.alloc(HEAD_BYTES);
+  let bytes = 0;
+  for await (const chunk of readBytes(input, { gzipped: true, chunkBytes: HEAD_BYTES })) {
+    head.set(chunk.subarray(0, HEAD_BYTES - bytes), bytes);
+    bytes += Math.min(chunk.length, HEAD_BYTES - bytes);
+    if (bytes === HEAD_BYTES) break;
+  }
+  return recogniseHead(head.subarray(0, bytes)).format;
 }
 
 async function unpackGzip(
@@ -69,7 +85,11 @@ async function unpackGzip(
   for await (const chunk of readBytes(input, { gzipped: true, onProgress })) write(chunk);
 }
 
-async function unpackZstd(input: ScanInput, write: (chunk: Uint8Array) => void): Promise<void> {
+async function unpackZstd(
+  input: ScanInput,
+  write: (chunk: Uint8Array) => void,
+  onProgress: (bytes: number) => void,
+): Promise<void> {
   if (createZstdDecompress === undefined) {
     const message = `${input.path}: this is a zstd file, which this Node cannot unpack: it takes Node 22.15 or newer, or a file packed with gzip`;
     throw new GoromdbError('FORMAT_UNSUPPORTED', message);
@@ -81,8 +101,10 @@ async function unpackZstd(input: ScanInput, write: (chunk: Uint8Array) => void):
       for await (const chunk of chunks) {
         bytes += chunk.length;
         write(chunk);
+        onProgress(Math.min(source.bytesRead, input.size));
       }
     });
+    onProgress(input.size);
   } catch (cause) {
     if (cause instanceof GoromdbError) throw cause;
     const message = `${input.path}: the zstd data is damaged after ${bytes} unpacked bytes: ${messageOf(cause)}`;

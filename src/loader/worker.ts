@@ -3,16 +3,15 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
-import { recognise } from '../storage/scanners/recognise.ts';
-import { type RecordSink, type ScanInput, VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
+import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { type TableParts, transferableMemory } from '../storage/table.ts';
 import { TableBuilder } from '../storage/table-builder.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { isAbsence } from './folder.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory } from './progress.ts';
-import { scan, scannerFor } from './scanners.ts';
-import { unpack } from './unpack.ts';
+import { RecordPlaces } from './record-places.ts';
+import { repeatsNotice, scanFile } from './scan-file.ts';
 import { md5Of } from './verify.ts';
 
 /** What to load, and how. */
@@ -26,6 +25,7 @@ export interface LoadRequest {
   /** Where a packed file is unpacked to. */
   readonly scratchDir: string;
   readonly bucket: string | undefined;
+  readonly namespaces: NamespaceOptions | undefined;
   readonly shared: boolean;
   readonly bytesMax: number;
   readonly progress: SharedArrayBuffer;
@@ -47,6 +47,8 @@ export type LoadResult =
       readonly format: string;
       readonly identity: FileIdentity;
       readonly seconds: WorkerSeconds;
+      /** What the owner of the file should know, though it is sound: for the log. */
+      readonly notices: readonly string[];
     };
 
 /**
@@ -64,7 +66,7 @@ async function load(request: LoadRequest): Promise<LoadResult> {
   } finally {
     closeSync(fd);
     // When the answer has gone, the table's memory is no longer needed here.
-    setImmediate(collectGarbage);
+    if (request.shared) setImmediate(collectGarbage);
   }
 }
 
@@ -99,9 +101,16 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const verifiedMs = performance.now();
   const builder = new TableBuilder({ shared: request.shared, bytesMax: request.bytesMax });
   const input = { path: request.path, fd, size: Number(identity.size) };
+  const places = new RecordPlaces();
+  const notices: string[] = [];
+  const hooks = {
+    onProgress: (bytes: number) => progress.write('scan', bytes),
+    onNotice: (text: string) => notices.push(text),
+    onRecord: (offset: number) => places.add(offset),
+  };
   let format: string;
   try {
-    format = await scanFile(request, input, builder, (bytes) => progress.write('scan', bytes));
+    format = await scanFile(request, input, builder, hooks);
   } catch (error) {
     // A file that changes under the scanner can look corrupt without being so.
     if (!isUnchanged(fd, identity)) return { kind: 'changed' };
@@ -117,47 +126,8 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
     scan: (scannedMs - verifiedMs) / 1000,
     index: (performance.now() - scannedMs) / 1000,
   };
-  return { kind: 'table', table, format, identity, seconds };
-}
-
-/** @returns The format that the file turned out to have. */
-async function scanFile(
-  request: LoadRequest,
-  input: ScanInput,
-  sink: RecordSink,
-  onProgress: (bytes: number) => void,
-): Promise<string> {
-  const { bucket, gzipped, scanner: spec } = request;
-  const valueBytesMax = Math.min(VALUE_BYTES_MAX, request.bytesMax);
-  const { packing } = recognise(input);
-  // Text is read as it is unpacked; pages are read in any order, which takes a file.
-  if (spec === 'json' && packing !== 'zstd') {
-    const isGzip = gzipped || packing === 'gzip';
-    await scan(
-      await scannerFor(spec, input),
-      input,
-      { gzipped: isGzip, bucket, valueBytesMax, onProgress },
-      sink,
-    );
-    return spec;
-  }
-  if (gzipped && packing !== 'gzip') {
-    const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
-    throw new GoromdbError('FORMAT_UNKNOWN', message);
-  }
-  if (packing === undefined) {
-    const scanner = await scannerFor(spec, input);
-    await scan(scanner, input, { gzipped, bucket, valueBytesMax, onProgress }, sink);
-    return scanner.format;
-  }
-  const unpacked = await unpack(input, packing, request.scratchDir, onProgress);
-  try {
-    const scanner = await scannerFor(spec, unpacked);
-    await scan(scanner, unpacked, { gzipped: false, bucket, valueBytesMax }, sink);
-    return scanner.format;
-  } finally {
-    closeSync(unpacked.fd);
-  }
+  if (builder.repeats !== undefined) notices.push(repeatsNotice(input, builder.repeats, places));
+  return { kind: 'table', table, format, identity, seconds, notices };
 }
 
 function isUnchanged(fd: number, identity: FileIdentity): boolean {

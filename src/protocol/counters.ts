@@ -3,6 +3,13 @@ export const COUNTER_NAMES = [
   'curr_connections',
   'total_connections',
   'rejected_connections',
+  'idle_kicks',
+  'stall_kicks',
+  'buffer_kicks',
+  'stale_kicks',
+  'stale_connections',
+  'auth_cmds',
+  'auth_errors',
   'cmd_get',
   'cmd_set',
   'cmd_flush',
@@ -51,7 +58,7 @@ export type Counters = Record<CounterName, number>;
 const BLOCK_BYTES = Math.ceil((COUNTER_NAMES.length * 8) / 64) * 64;
 
 /** These tell how things stand; a reset leaves them alone. */
-const STANDING: ReadonlySet<CounterName> = new Set(['curr_connections']);
+const STANDING: ReadonlySet<CounterName> = new Set(['curr_connections', 'stale_connections']);
 
 /**
  * Memory for the counters of some threads, to be shared with all of them: a block for each thread,
@@ -79,6 +86,26 @@ export function countersOf(memory: SharedArrayBuffer, thread: number): Counters 
       }),
     {} as Counters,
   );
+}
+
+/** Counts keys that were asked for. */
+export function countGets(counters: Counters, hits: number, misses: number): void {
+  counters.cmd_get += hits + misses;
+  counters.get_hits += hits;
+  counters.get_misses += misses;
+}
+
+/** Counts keys that were touched: to memcached these are not also keys that were got. */
+export function countTouches(counters: Counters, hits: number, misses: number): void {
+  counters.cmd_touch += hits + misses;
+  counters.touch_hits += hits;
+  counters.touch_misses += misses;
+}
+
+/** A thread has ended: nothing of what its counters say of the moment is so any more. */
+export function clearStanding(memory: SharedArrayBuffer, thread: number): void {
+  const counters = countersOf(memory, thread);
+  for (const name of STANDING) counters[name] = 0;
 }
 
 /** The sums over all threads since the last reset. */

@@ -27,6 +27,14 @@ class DetectingSession implements Session {
     return this.#isClosed ? 'close' : 'open';
   }
 
+  get isSuspended(): boolean {
+    return this.#session?.isSuspended === true;
+  }
+
+  get heldBytes(): number {
+    return this.#session?.heldBytes ?? 0;
+  }
+
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#session === undefined) {
       if (start === end) return 0;
@@ -59,6 +67,9 @@ export function autoProtocol(
   };
   return {
     name,
+    hasLogin: [...choices.map(({ protocol }) => protocol), otherwise].every(
+      (protocol) => protocol.hasLogin === true,
+    ),
     createSession: (context) => new DetectingSession((firstByte) => choose(firstByte, context)),
   };
 }

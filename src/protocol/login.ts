@@ -1,5 +1,5 @@
 import { LineFinder, wordsOf } from './memcached/line.ts';
-import type { Protocol, Session, SessionContext, SessionState } from './protocol.ts';
+import type { Authenticate, Session, SessionContext, SessionState } from './protocol.ts';
 import type { Reply } from './reply.ts';
 
 /** Name and password may have this many bytes together. */
@@ -8,16 +8,14 @@ const LOGIN_BYTES_MAX = 1024;
 const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n';
 const FAILURE = 'CLIENT_ERROR authentication failure\r\n';
 
-type Authenticate = (user: string, password: string) => boolean;
-
 /**
  * A conversation that lets a client in only after it has said who it is, in the way of memcached's ASCII
  * authentication: `set <any> 0 0 <bytes>\r\n<user> <password>\r\n`, answered `STORED`. Every other
  * line before, even `quit`, is `CLIENT_ERROR unauthenticated` (memcached protocol.txt,
  * "Authentication"). A client that begins in another protocol is cut off.
  */
-export class LoginSession implements Session {
-  readonly #protocol: Protocol;
+class LoginSession implements Session {
+  readonly #createSession: () => Session;
   readonly #context: SessionContext;
   readonly #authenticate: Authenticate;
   readonly #line = new LineFinder();
@@ -26,14 +24,22 @@ export class LoginSession implements Session {
   #loginBytes: number | undefined;
   #session: Session | undefined;
 
-  constructor(protocol: Protocol, context: SessionContext, authenticate: Authenticate) {
-    this.#protocol = protocol;
+  constructor(context: SessionContext, authenticate: Authenticate, createSession: () => Session) {
     this.#context = context;
     this.#authenticate = authenticate;
+    this.#createSession = createSession;
   }
 
   get state(): SessionState {
     return this.#session?.state ?? this.#state;
+  }
+
+  get isSuspended(): boolean {
+    return this.#session?.isSuspended === true;
+  }
+
+  get heldBytes(): number {
+    return this.#session?.heldBytes ?? 0;
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -69,7 +75,7 @@ export class LoginSession implements Session {
       if (!isLogin || bytes < 0) reply.text(UNAUTHENTICATED);
       else if (bytes <= LOGIN_BYTES_MAX) this.#loginBytes = bytes;
       else {
-        reply.text(FAILURE);
+        this.#fail(reply);
         this.#state = 'close';
       }
     }
@@ -84,11 +90,31 @@ export class LoginSession implements Session {
     const space = text.indexOf(' ');
     const isKnown = this.#authenticate(text.slice(0, space), text.slice(space + 1));
     if (isEnded && space > 0 && isKnown) {
+      this.#context.counters.auth_cmds++;
       reply.text('STORED\r\n');
-      this.#session = this.#protocol.createSession(this.#context);
+      this.#session = this.#createSession();
     } else {
-      reply.text(FAILURE);
+      this.#fail(reply);
     }
     return start + bytes + 2;
   }
+
+  #fail(reply: Reply): void {
+    const { counters, onFailedLogin } = this.#context;
+    counters.auth_cmds++;
+    counters.auth_errors++;
+    onFailedLogin?.();
+    reply.text(FAILURE);
+  }
+}
+
+/**
+ * A conversation as it is when clients need not log in, or with a login before it when they must.
+ *
+ * @param createSession Makes what the client talks to when it is in.
+ */
+export function createLoginSession(context: SessionContext, createSession: () => Session): Session {
+  const { authenticate } = context;
+  if (authenticate === undefined) return createSession();
+  return new LoginSession(context, authenticate, createSession);
 }

@@ -1,6 +1,7 @@
 import type { Handler } from '../handler/handler.ts';
 import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
+import type { SharedParts } from './shared-parts.ts';
 
 /** What the protocols can tell about the server they run in. */
 export interface ServerFacts {
@@ -15,6 +16,26 @@ export interface ServerFacts {
   readonly settings?: Readonly<Record<string, string | number>>;
 }
 
+/** Tells whether somebody with this name has this password. */
+export type Authenticate = (user: string, password: string) => boolean;
+
+/** What one request may be. */
+export interface RequestLimits {
+  /** Bytes of a line that gets keys, in memcached's text protocol. */
+  readonly lineBytesMax: number;
+  /** Keys that one request may name: `get`, `MGET` and the like. */
+  readonly keysMax: number;
+}
+
+/** Some 4,000 of memcached's longest keys in a line; as many keys as Redis has taken arguments. */
+export const DEFAULT_REQUEST_LIMITS: RequestLimits = {
+  lineBytesMax: 1024 * 1024,
+  keysMax: 1024 * 1024,
+};
+
+/** The smallest that makes sense: all lines of that protocol may have 2,048 bytes. */
+export const LEAST_REQUEST_LIMITS: RequestLimits = { lineBytesMax: 2048, keysMax: 1 };
+
 /** One open connection, as `stats conns` reports it. */
 export interface ConnectionFacts {
   /** A number that no other open connection has. */
@@ -27,7 +48,7 @@ export interface ConnectionFacts {
   readonly idleSeconds: number;
 }
 
-/** What a session may use. Shared by all sessions of a thread. */
+/** What a session may use. But for what is told of clients, sessions of a thread have the same. */
 export interface SessionContext {
   readonly handler: Handler;
   /** This thread's counters. */
@@ -35,6 +56,10 @@ export interface SessionContext {
   /** The counters of all threads, summed now. */
   readonly sumCounters: () => Counters;
   readonly facts: ServerFacts;
+  /** Where a protocol keeps what its sessions of this thread share. */
+  readonly shared: SharedParts;
+  /** Default: {@link DEFAULT_REQUEST_LIMITS}. */
+  readonly requestLimits?: RequestLimits;
   /** Answer refused writes with an error, not with "not stored" or "not found". */
   readonly loudRefusals?: boolean;
   /** Makes the sums of the counters begin again at 0. Without it, `stats reset` is not allowed. */
@@ -45,6 +70,10 @@ export interface SessionContext {
   readonly shutdown?: () => void;
   /** Is told of each write that was well-formed and refused, by the name of its command. */
   readonly onRefusedWrite?: (command: string) => void;
+  /** Clients have to log in, and this knows who may. See `Protocol.hasLogin`. */
+  readonly authenticate?: Authenticate;
+  /** Is told of each login that failed. */
+  readonly onFailedLogin?: () => void;
 }
 
 /**
@@ -60,6 +89,13 @@ export type SessionState = 'open' | 'close' | 'reset';
 export interface Session {
   readonly state: SessionState;
   /**
+   * Whether an answer has begun that goes on in the next call, from the data that it began with.
+   * A session that never holds data from one call to the next does without it.
+   */
+  readonly isSuspended?: boolean;
+  /** Bytes of input that the session keeps; the server's limits on buffered bytes count them. */
+  readonly heldBytes?: number;
+  /**
    * Runs the commands in input[start, end) and appends what they answer to `reply`. It stops early
    * when `reply.isFull`: call it again with the rest when the reply is out.
    *
@@ -74,5 +110,10 @@ export interface Session {
 /** A language that clients speak. Implement it to serve another one. */
 export interface Protocol {
   readonly name: string;
+  /**
+   * Whether its sessions let nobody in who has not logged in, when the context has `authenticate`. In
+   * front of a protocol that does not know about it stands the login of memcached's text protocol.
+   */
+  readonly hasLogin?: boolean;
   createSession(context: SessionContext): Session;
 }

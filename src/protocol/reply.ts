@@ -6,6 +6,9 @@ const SLAB_BYTES = 64 * 1024;
 /** A reply this long is written out before more is added to it. */
 export const REPLY_FULL_BYTES = 48 * 1024;
 
+/** Slabs that are kept for use after they were sent. */
+const SPARE_SLABS_MAX = 16;
+
 /**
  * Lookups after which the others get their turn although there is nothing to send yet: a request of
  * 64 KiB can name 30,000 keys that are not there.
@@ -26,11 +29,19 @@ export class Reply {
   #end = 0;
   #parts: Buffer[] = [];
   #partsBytes = 0;
+  /** Memory of our own behind the parts, beside the slab. */
+  #otherBytes = 0;
   #work = 0;
+  readonly #spareSlabs: Buffer[] = [];
 
   /** Bytes that wait to be sent. */
   get length(): number {
     return this.#partsBytes + this.#end - this.#start;
+  }
+
+  /** Memory that the reply keeps until it is sent. What storages have lent is theirs in any case. */
+  get heldBytes(): number {
+    return this.#slab.length + this.#otherBytes;
   }
 
   /** Whether the session should stop until this has been sent. */
@@ -72,6 +83,12 @@ export class Reply {
     this.#partsBytes += end - start;
   }
 
+  /** As `lend`, of memory that only this reply keeps: `heldBytes` counts it. */
+  give(source: Buffer, start: number, end: number): void {
+    if (end - start >= LEND_BYTES_MIN) this.#otherBytes += source.length;
+    this.lend(source, start, end);
+  }
+
   /** Takes back all that was appended after the reply was `length` bytes long. */
   truncate(length: number): void {
     if (length >= this.#partsBytes) {
@@ -102,21 +119,35 @@ export class Reply {
   reset(): void {
     if (this.#parts.length > 0) this.#parts = [];
     this.#partsBytes = 0;
+    this.#otherBytes = 0;
     this.#work = 0;
     this.#start = 0;
     this.#end = 0;
   }
 
-  /** Makes the reply empty on other memory: the socket still reads from what `take` gave. */
-  detach(): void {
-    this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  /**
+   * Makes the reply empty on other memory: the socket still reads from what `take` gave.
+   *
+   * @returns What to give to `reuse` when the socket is done with it.
+   */
+  detach(): Buffer {
+    const slab = this.#slab;
+    this.#slab = this.#spareSlabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
     this.reset();
+    return slab;
+  }
+
+  /** Takes memory back that `detach` gave. */
+  reuse(slab: Buffer): void {
+    const isWanted = slab.length === SLAB_BYTES && this.#spareSlabs.length < SPARE_SLABS_MAX;
+    if (isWanted) this.#spareSlabs.push(slab);
   }
 
   #reserve(bytes: number): void {
     if (this.#end + bytes <= this.#slab.length) return;
     // The sealed part keeps the old slab alive until it is sent.
     this.#seal();
+    this.#otherBytes += this.#slab.length;
     this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
     this.#start = 0;
     this.#end = 0;

@@ -3,18 +3,20 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import { type ErrorCode, GoromdbError, messageOf } from '../errors.ts';
+import type { Authenticate } from '../protocol/protocol.ts';
+import { type Address, formatAddress } from './address.ts';
 
 /** The user file may have this many bytes; it is compared with whole at each login. */
 const USER_FILE_BYTES_MAX = 64 * 1024;
 
 /** Who may connect, and how. Plain data, so that it can be sent to the serving threads. */
 export interface AccessOptions {
-  /** Addresses and CIDR ranges that may connect; empty: all. A UNIX socket is not bound by it. */
+  /** Addresses and CIDR ranges that may connect; empty: all. Not for a UNIX socket. */
   readonly allow: readonly string[];
   /** Path of a file of `user:password` lines; without it nobody has to log in. */
   readonly userFile?: string | undefined;
   readonly tls?: TlsFiles | undefined;
-  /** Mode of a UNIX socket's file. Default 0700, as memcached has it. */
+  /** Mode of a UNIX socket's file; only for such an address. Default 0700, as memcached has it. */
   readonly unixMode?: number | undefined;
 }
 
@@ -28,18 +30,34 @@ export interface TlsFiles {
   readonly clientCaFile?: string | undefined;
 }
 
-/** Tells whether somebody with this name has this password. */
-export type Authenticate = (user: string, password: string) => boolean;
-
 /**
  * Finds what is wrong with the options before a server is made with them.
  *
+ * @param address Where the server is to listen.
  * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID.
  */
-export function checkAccess(options: AccessOptions): void {
+export function checkAccess(options: AccessOptions, address: Address): void {
+  checkAccessFits(options, address);
   createAllowList(options.allow);
   if (options.userFile !== undefined) loadUsers(options.userFile);
   if (options.tls !== undefined) loadTls(options.tls);
+}
+
+/**
+ * Refuses options that would do nothing on an address: whoever gives them believes otherwise.
+ *
+ * @throws GoromdbError OPTION_INVALID.
+ */
+export function checkAccessFits({ allow, unixMode }: AccessOptions, address: Address): void {
+  const where = formatAddress(address);
+  if (address.kind === 'unix' && allow.length > 0) {
+    const message = `-allow: ${where} is a UNIX socket, which has no addresses; its mode says who may connect (-unix-mode)`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  if (address.kind === 'tcp' && unixMode !== undefined) {
+    const message = `-unix-mode: only a UNIX socket has a mode, and ${where} is none; who may connect there is said by -allow`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
 }
 
 /** @throws GoromdbError OPTION_INVALID when an entry is no address and no range. */

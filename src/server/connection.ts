@@ -2,8 +2,10 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Counters } from '../protocol/counters.ts';
 import type { ConnectionFacts, Session } from '../protocol/protocol.ts';
-import { LEND_BYTES_MIN, type Reply } from '../protocol/reply.ts';
+import type { Reply } from '../protocol/reply.ts';
+import { InputRest } from './input-rest.ts';
 import type { BufferBudget, Limits } from './limits.ts';
+import { Outbox } from './outbox.ts';
 import { readSocket } from './read-socket.ts';
 
 /**
@@ -18,12 +20,6 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** A connection on which nothing moves this long is asked whether its client is still there. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
-/** What a reply that waits to be read holds: the slab that it was built in. */
-const UNREAD_REPLY_BYTES = 64 * 1024;
-
-/** Smallest memory for input that is kept. Most is the beginning of one short line. */
-const REST_BYTES_MIN = 64;
-
 /** What the connections of one thread share: they are served one after the other. */
 export interface ConnectionShare {
   readonly reply: Reply;
@@ -32,6 +28,10 @@ export interface ConnectionShare {
   readonly readBuffer: Buffer;
   readonly limits: Limits;
   readonly budget: BufferBudget;
+  /** Ends connections until what all hold is within the budget again. */
+  readonly makeRoom: () => void;
+  /** How often the data was replaced. */
+  swaps: number;
   /** Milliseconds on a clock that is set once a sweep; reading it costs nothing. */
   nowMs: number;
   readonly onClose: (connection: Connection) => void;
@@ -45,41 +45,50 @@ export interface ConnectionShare {
  */
 export class Connection {
   readonly #socket: Socket;
+  readonly #outbox: Outbox;
   readonly #session: Session;
   readonly #share: ConnectionShare;
-  /** Input that is not done with: #rest[#restStart, #restEnd). */
-  #rest: Buffer | undefined;
-  #restStart = 0;
-  #restEnd = 0;
+  /** Input that is not done with. */
+  readonly #rest: InputRest;
+  /** Nothing is answered: a reply has yet to go out, or the others have their turn. */
   #isWaiting = false;
-  /** It waits because the client does not read. */
-  #isStalled = false;
+  /** It waits because the client has not read all. */
+  #isUnread = false;
+  /** Nothing is read either. */
+  #isPaused = false;
   #isEnding = false;
   #isFinished = false;
   #activeAtMs: number;
   /** What this connection has taken of the budget. */
   #taken = 0;
+  /** The number of swaps when the reply began that is under way. */
+  #begunAtSwap: number | undefined;
 
   constructor(accepted: Socket, session: Session, share: ConnectionShare) {
     this.#session = session;
     this.#share = share;
     this.#activeAtMs = share.nowMs;
+    this.#rest = new InputRest(share.limits.connectionBufferedBytesMax);
     const socket = readSocket(accepted, share.readBuffer, (chunk, length) =>
       this.#receive(chunk, length),
     );
     this.#socket = socket;
+    this.#outbox = new Outbox(socket, () => this.#continue());
     socket.setNoDelay(true);
     // A client that vanishes without a word would keep its place for ever.
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
-    socket.on('drain', () => this.#continue());
     socket.on('end', () => this.end());
-    // Only a stalled or closing connection has a timeout set.
-    socket.on('timeout', () => socket.destroy());
+    // Only a connection with unread replies, or that is closing, has a timeout set.
+    socket.on('timeout', () => {
+      if (!this.#isFinished) share.counters.stall_kicks++;
+      socket.destroy();
+    });
     // A client that goes away is no fault of the server's; 'close' follows.
     socket.on('error', () => {});
     socket.on('close', () => {
+      this.#isFinished = true;
       session.close();
-      this.#take(-this.#taken);
+      this.#release();
       share.onClose(this);
     });
   }
@@ -89,6 +98,16 @@ export class Connection {
     return this.#socket.remoteAddress ?? 'a client of the UNIX socket';
   }
 
+  /** Memory of the server that it holds for unfinished requests and unread replies. */
+  get heldBytes(): number {
+    return this.#taken;
+  }
+
+  /** Whether its reply is of data that was replaced since, and keeps that data in memory. */
+  get isStale(): boolean {
+    return this.#begunAtSwap !== undefined && this.#begunAtSwap < this.#share.swaps;
+  }
+
   /** What `stats conns` tells of it. */
   describe(): Pick<ConnectionFacts, 'address' | 'state' | 'idleSeconds'> {
     const { remoteAddress, remotePort, remoteFamily } = this.#socket;
@@ -96,7 +115,7 @@ export class Connection {
     const host = remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress;
     return {
       address: remoteAddress === undefined ? 'unix' : `${kind}:${host}:${remotePort}`,
-      state: this.#isStalled ? 'conn_write' : 'conn_read',
+      state: this.#isUnread ? 'conn_write' : 'conn_read',
       idleSeconds: Math.floor((this.#share.nowMs - this.#activeAtMs) / 1000),
     };
   }
@@ -104,7 +123,9 @@ export class Connection {
   /** Closes the connection if it has asked for nothing for the time that it may be idle. */
   closeIfIdle(): void {
     const { nowMs, limits } = this.#share;
-    if (!this.#isWaiting && nowMs - this.#activeAtMs > limits.idleTimeoutMs) this.#finish();
+    if (this.#isWaiting || nowMs - this.#activeAtMs <= limits.idleTimeoutMs) return;
+    this.#share.counters.idle_kicks++;
+    this.#finish();
   }
 
   /** Answers what was asked so far, then closes. */
@@ -113,22 +134,41 @@ export class Connection {
     if (!this.#isWaiting) this.#finish();
   }
 
-  /** Cuts the connection. */
-  destroy(): void {
-    this.#socket.destroy();
+  /** Ends the connection as an error. Only TCP has a reset: a pipe or TLS would throw. */
+  cut(): void {
+    this.#isFinished = true;
+    this.#release();
+    const socket = this.#socket;
+    if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
+    else socket.resetAndDestroy();
   }
 
   #receive(chunk: Buffer, length: number): void {
     if (this.#isFinished) return;
     this.#activeAtMs = this.#share.nowMs;
     this.#share.counters.bytes_read += length;
-    if (this.#rest === undefined) {
+    if (this.#isWaiting) {
+      if (this.#session.state !== 'open') return;
+      // Not before there is input that has to wait: who sends when it has read costs no pause.
+      this.#pause();
+      this.#append(chunk, length);
+    } else if (this.#rest.bytes === undefined) {
       this.#guard(chunk, 0, length);
-      return;
+    } else {
+      this.#append(chunk, length);
+      this.#goOn();
     }
-    this.#append(chunk, length);
-    // While the socket is full, input that was under way already waits with the rest.
-    if (!this.#isWaiting) this.#guard(this.#rest, this.#restStart, this.#restEnd);
+  }
+
+  #append(chunk: Buffer, length: number): void {
+    this.#rest.append(chunk, length);
+    this.#account();
+  }
+
+  /** Goes on with the input that was kept. */
+  #goOn(): void {
+    const { bytes, start, end } = this.#rest;
+    if (bytes !== undefined && !this.#isFinished) this.#guard(bytes, start, end);
   }
 
   #guard(input: Buffer, start: number, end: number): void {
@@ -138,7 +178,7 @@ export class Connection {
       // What was answered before is in a state nobody knows: nothing of it is sent.
       this.#share.reply.reset();
       this.#share.onFault(error);
-      this.#cut();
+      this.cut();
     }
   }
 
@@ -149,143 +189,109 @@ export class Connection {
       at += this.#session.receive(input, at, end, reply);
       const isFull = reply.isFull;
       const isSent = this.#send();
-      if (this.#session.state !== 'open') {
+      const { state } = this.#session;
+      if (state === 'reset' || (state === 'close' && isSent)) {
         this.#finish();
         return;
       }
       if (!isFull && isSent) break;
       if (!isSent || round === ROUNDS_MAX) {
-        this.#keep(input, at, end);
+        if (state === 'open') this.#rest.keep(input, at, end);
+        else this.#rest.drop();
         this.#wait(isSent);
         return;
       }
     }
-    this.#keep(input, at, end);
+    this.#rest.keep(input, at, end);
+    this.#account();
     if (this.#isEnding) this.#finish();
   }
 
-  /**
-   * The one place that writes to the socket: all that a batch of commands answered, at once.
-   *
-   * @returns Whether the client keeps up; if not, 'drain' will tell when it has caught up.
-   */
+  /** @returns Whether all of the reply is out; if not, `#continue` will be called. */
   #send(): boolean {
     const { reply, counters } = this.#share;
-    if (reply.length === 0) {
-      reply.reset();
-      return true;
-    }
     counters.bytes_written += reply.length;
-    const socket = this.#socket;
-    const isBehind = socket.writableLength > 0;
-    const parts = reply.take();
-    let keepsUp = true;
-    if (parts.length > 1) socket.cork();
-    for (const part of parts) {
-      // Behind a slow client a small reply would keep its whole slab alive: it gets its own bytes.
-      const bytes = isBehind && part.length < LEND_BYTES_MIN ? Buffer.from(part) : part;
-      keepsUp = socket.write(bytes);
-    }
-    if (parts.length > 1) socket.uncork();
-    if (socket.writableLength === 0) reply.reset();
-    else reply.detach();
-    return keepsUp || socket.writableLength === 0;
+    return this.#outbox.send(reply);
   }
 
-  #keep(input: Buffer, start: number, end: number): void {
-    if (start === end) {
-      this.#dropRest();
-    } else if (input === this.#rest) {
-      this.#restStart = start;
-    } else {
-      // A copy: the next read of any connection goes to the same memory.
-      this.#growRest(input, start, end, end - start);
+  /** Takes of the budget what is held by now, or gives back. */
+  #account(): void {
+    if (this.#isFinished) return;
+    const { limits, budget, counters, makeRoom } = this.#share;
+    const input = this.#rest.heldBytes + (this.#session.heldBytes ?? 0);
+    const held = input + (this.#isUnread ? this.#outbox.heldBytes : 0);
+    const more = held - this.#taken;
+    if (more === 0) return;
+    this.#taken = held;
+    const isToBeHad = budget.take(more);
+    if (held > limits.connectionBufferedBytesMax) {
+      counters.buffer_kicks++;
+      this.cut();
+    } else if (!isToBeHad) {
+      makeRoom();
     }
   }
 
-  #append(chunk: Buffer, chunkBytes: number): void {
-    const rest = this.#rest!;
-    const length = this.#restEnd - this.#restStart;
-    if (this.#restEnd + chunkBytes > rest.length) {
-      // Doubling keeps the copying linear for a client that sends a long line in small pieces.
-      const bytes = Math.max(length * 2, length + chunkBytes);
-      this.#growRest(rest, this.#restStart, this.#restEnd, bytes);
-    }
-    chunk.copy(this.#rest!, this.#restEnd, 0, chunkBytes);
-    this.#restEnd += chunkBytes;
+  #release(): void {
+    this.#rest.drop();
+    this.#outbox.close();
+    this.#begunAtSwap = undefined;
+    this.#share.budget.take(-this.#taken);
+    this.#taken = 0;
   }
 
-  /** Takes memory of its own for input[start, end), with room up to so many bytes. */
-  #growRest(input: Buffer, start: number, end: number, bytes: number): void {
-    // Not from Node's pool: a few bytes kept for hours would keep all of a pool's memory.
-    const rest = Buffer.allocUnsafeSlow(Math.max(bytes, REST_BYTES_MIN));
-    input.copy(rest, 0, start, end);
-    this.#take(rest.length - (this.#rest?.length ?? 0));
-    this.#rest = rest;
-    this.#restStart = 0;
-    this.#restEnd = end - start;
-  }
-
-  #dropRest(): void {
-    if (this.#rest === undefined) return;
-    this.#take(-this.#rest.length);
-    this.#rest = undefined;
-  }
-
-  /** Accounts for memory; where there is no more to be had, this connection is what has to go. */
-  #take(bytes: number): void {
-    this.#taken += bytes;
-    if (this.#share.budget.take(bytes)) return;
-    this.#cut();
-  }
-
+  /** @param isSent Whether the reply is out, so that it waits only for the others' turn. */
   #wait(isSent: boolean): void {
     this.#isWaiting = true;
-    this.#socket.pause();
+    this.#begunAtSwap ??= this.#share.swaps;
     if (isSent) {
       this.#share.counters.conn_yields++;
-      setImmediate(() => {
-        // A stall that began meanwhile ends when the client reads, not now.
-        if (!this.#isStalled) this.#continue();
-      });
+      setImmediate(() => this.#continue());
     } else {
+      const isOpen = this.#session.state === 'open';
       // Any progress of the reading client starts the time anew.
-      this.#socket.setTimeout(this.#share.limits.stallTimeoutMs);
-      this.#take(UNREAD_REPLY_BYTES);
-      this.#isStalled = true;
+      this.#socket.setTimeout(isOpen ? this.#share.limits.stallTimeoutMs : CLOSE_TIMEOUT_MS);
+      this.#isUnread = true;
     }
+    this.#account();
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
   }
 
   #continue(): void {
-    if (!this.#isWaiting || this.#socket.destroyed) return;
+    if (this.#isFinished) return;
     this.#isWaiting = false;
-    if (this.#isStalled) {
-      this.#isStalled = false;
+    if (this.#isUnread) {
+      this.#isUnread = false;
       this.#socket.setTimeout(0);
-      this.#take(-UNREAD_REPLY_BYTES);
     }
+    if (this.#session.isSuspended !== true) this.#begunAtSwap = undefined;
     this.#activeAtMs = this.#share.nowMs;
-    this.#socket.resume();
-    if (this.#rest !== undefined) this.#guard(this.#rest, this.#restStart, this.#restEnd);
+    this.#account();
+    if (this.#session.state !== 'open') {
+      this.#finish();
+      return;
+    }
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#socket.resume();
+    }
+    if (this.#rest.bytes !== undefined) this.#goOn();
     else if (this.#isEnding) this.#finish();
-  }
-
-  /** Ends the connection as an error. Only TCP has a reset: a pipe or TLS would throw. */
-  #cut(): void {
-    this.#isFinished = true;
-    const socket = this.#socket;
-    if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
-    else socket.resetAndDestroy();
   }
 
   #finish(): void {
     if (this.#isFinished) return;
-    this.#isFinished = true;
-    this.#dropRest();
     if (this.#session.state === 'reset') {
-      this.#cut();
+      this.cut();
       return;
     }
+    this.#isFinished = true;
+    this.#release();
     this.#socket.setTimeout(CLOSE_TIMEOUT_MS);
     this.#socket.destroySoon();
   }

@@ -7,7 +7,8 @@ import type { Protocol } from '../protocol/protocol.ts';
 import type { Storage } from '../storage/storage.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
-import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { describeReport } from './client-log.ts';
+import { checkLimits, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import type { Server } from './server.ts';
 import { ThreadServer } from './thread-server.ts';
 
@@ -38,17 +39,20 @@ export interface CreateServerOptions {
 export function createServer(options: CreateServerOptions): Server {
   const handler = options.handler ?? (options.storage && createSimpleHandler(options.storage));
   if (handler === undefined) throw new TypeError('createServer needs a storage or a handler');
+  const { logger = silentLogger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  checkLimits(limits);
   return new ThreadServer({
     handler,
     protocol: options.protocol ?? detectingProtocol,
-    logger: options.logger ?? silentLogger,
+    logger,
     limits,
     access: options.access ?? { allow: [] },
     loudRefusals: options.loudRefusals ?? false,
     shutdown: options.shutdown,
     counterMemory: createCounterMemory(1),
     thread: 0,
+    onReport: (report) => logger.warn(describeReport(report)),
     facts: {
       version: PROTOCOL_VERSION,
       threads: 1,

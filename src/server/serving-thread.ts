@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import { WorkerClient } from '../rpc.ts';
 import type { ServedTable } from '../storage/table.ts';
+import type { ClientReport } from './client-log.ts';
 import {
   SHUTDOWN,
   type ThreadData,
-  type ThreadMessage,
+  type ThreadNews,
   type ThreadReply,
   type ThreadRequest,
 } from './thread-messages.ts';
@@ -14,6 +15,8 @@ import { HANG_ROUNDS, type Watched } from './watchdog.ts';
 export interface ThreadEvents {
   /** A client has sent `shutdown`. */
   readonly onShutdown: () => void;
+  /** Something of a client that the log should tell. */
+  readonly onReport: (report: ClientReport) => void;
   /**
    * The thread has ended.
    *
@@ -31,14 +34,15 @@ export class ServingThread implements Watched {
   #left: ServedTable | undefined;
   #isAlive = true;
 
-  constructor(data: ThreadData, { onShutdown, onExit }: ThreadEvents) {
+  constructor(data: ThreadData, { onShutdown, onReport, onExit }: ThreadEvents) {
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
       workerData: data,
       name: `serve ${data.thread}`,
     });
-    this.#worker.on('message', (message: ThreadMessage) => {
-      if (message === SHUTDOWN) onShutdown();
-      else if ('left' in message) this.#left = message.left;
+    this.#worker.on('message', (news: ThreadNews) => {
+      if (news === SHUTDOWN) onShutdown();
+      else if ('report' in news) onReport(news.report);
+      else if ('left' in news) this.#left = news.left;
     });
     this.#worker.on('error', (error: Error) => {
       this.#fault ??= error;

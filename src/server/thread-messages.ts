@@ -3,6 +3,7 @@ import type { TableSlice } from '../storage/checksum.ts';
 import type { ServedTable } from '../storage/table.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
+import type { ClientReport } from './client-log.ts';
 import type { Limits } from './limits.ts';
 import type { ListenTarget } from './listener.ts';
 
@@ -21,20 +22,21 @@ export interface ThreadData {
   readonly allowShutdown: boolean;
 }
 
-/** What a thread tells unasked: a client has sent `shutdown`. */
+/** A client has sent `shutdown`. */
 export const SHUTDOWN = 'shutdown';
 
-/** The other thing: it ends, and hands back the table that was its own. */
-export interface Farewell {
+/** It ends, and hands back the table that was its own. */
+interface Farewell {
   readonly left: ServedTable;
 }
 
-/** All that comes from a thread; what has an `id` is an answer. */
-export type ThreadMessage = typeof SHUTDOWN | Farewell | { readonly id: number };
+/** What a thread tells unasked. */
+export type ThreadNews = typeof SHUTDOWN | Farewell | { readonly report: ClientReport };
 
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | ({ readonly kind: 'swap' } & ServedTable)
+  | { readonly kind: 'cut-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }
   /** Go on with the sum of a region of the table: see `regionsOf`. */

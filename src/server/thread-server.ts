@@ -3,8 +3,9 @@ import tls from 'node:tls';
 import type { Handler } from '../handler/handler.ts';
 import type { Logger } from '../log.ts';
 import { type Counters, countersOf, resetCounters, sumCounters } from '../protocol/counters.ts';
-import { LoginSession } from '../protocol/login.ts';
+import { createLoginSession } from '../protocol/login.ts';
 import type {
+  Authenticate,
   ConnectionFacts,
   Protocol,
   ServerFacts,
@@ -12,19 +13,20 @@ import type {
   SessionContext,
 } from '../protocol/protocol.ts';
 import { Reply } from '../protocol/reply.ts';
+import { SharedParts } from '../protocol/shared-parts.ts';
 import {
   type AccessOptions,
-  type Authenticate,
+  checkAccessFits,
   createAllowList,
   isListed,
   loadTls,
   loadUsers,
 } from './access.ts';
 import { type Address, formatAddress } from './address.ts';
+import { ClientLog, type ClientReport } from './client-log.ts';
 import { Connection, type ConnectionShare } from './connection.ts';
 import { BufferBudget, type Limits } from './limits.ts';
 import { type ListenTarget, listen } from './listener.ts';
-import { RefusalLog } from './refusal-log.ts';
 import type { Server } from './server.ts';
 
 /** Bytes that one read takes at most. */
@@ -55,6 +57,8 @@ export interface ServerParts {
   readonly loudRefusals: boolean;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
+  /** Told of clients that write or cannot log in, of each address once a minute. */
+  readonly onReport: (report: ClientReport) => void;
   readonly logger: Logger;
 }
 
@@ -73,8 +77,9 @@ export class ThreadServer implements Server {
   readonly #context: SessionContext;
   readonly #share: ConnectionShare;
   readonly #allowList: net.BlockList;
-  readonly #refusals: RefusalLog;
+  readonly #clientLog: ClientLog;
   #listenAddress = '';
+  #swappedAtMs = 0;
   #sweep: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -90,6 +95,8 @@ export class ThreadServer implements Server {
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
       limits,
       budget: new BufferBudget(limits.bufferedBytesMax / facts.threads),
+      makeRoom: () => this.#makeRoom(),
+      swaps: 0,
       nowMs: performance.now(),
       onClose: (connection) => {
         counters.curr_connections--;
@@ -97,13 +104,15 @@ export class ThreadServer implements Server {
       },
       onFault: (error) => parts.logger.error(`a request failed: ${faultOf(error)}`),
     };
-    this.#refusals = new RefusalLog(parts.logger);
+    this.#clientLog = new ClientLog(parts.onReport);
     this.#context = {
       handler: parts.handler,
       counters,
       sumCounters: () => sumCounters(parts.counterMemory),
       resetCounters: () => resetCounters(parts.counterMemory),
       connections: () => this.#describeConnections(),
+      shared: new SharedParts(),
+      requestLimits: limits,
       loudRefusals: parts.loudRefusals,
       ...(parts.shutdown === undefined ? {} : { shutdown: parts.shutdown }),
       facts,
@@ -125,9 +134,31 @@ export class ThreadServer implements Server {
     if (certificates !== undefined) (this.#server as tls.Server).setSecureContext(certificates);
   }
 
+  /**
+   * To be told when the handler was given other data. Replies that are under way go on from what they
+   * began with, for a time; those of still older data end now, so that two data sets are kept at most.
+   */
+  noteSwap(): void {
+    this.cutStale();
+    this.#share.swaps++;
+    this.#swappedAtMs = performance.now();
+    this.#countStale();
+  }
+
+  /** Ends the connections that keep data in memory which was replaced. */
+  cutStale(): void {
+    for (const connection of this.#connections) {
+      if (!connection.isStale) continue;
+      this.#share.counters.stale_kicks++;
+      connection.cut();
+    }
+    this.#share.counters.stale_connections = 0;
+  }
+
   /** For threads that listen together: see `ListenTarget`. */
   async listenOn(target: ListenTarget): Promise<Address> {
-    this.#sweep ??= setInterval(() => this.#sweepIdle(), SWEEP_INTERVAL_MS);
+    checkAccessFits(this.#parts.access, target.address);
+    this.#sweep ??= setInterval(() => this.#sweepOnce(), SWEEP_INTERVAL_MS);
     const address = await listen(this.#server, target, this.#parts.access.unixMode);
     this.#listenAddress = formatAddress(address);
     return address;
@@ -148,7 +179,7 @@ export class ThreadServer implements Server {
     });
     for (const connection of this.#connections) connection.end();
     const cut = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
+      for (const connection of this.#connections) connection.cut();
       for (const socket of this.#encrypted) socket.destroy();
     }, graceMs);
     await isClosed;
@@ -184,9 +215,6 @@ export class ThreadServer implements Server {
 
   #isAllowed(socket: net.Socket): boolean {
     if (this.#parts.access.allow.length === 0) return true;
-    const at = this.#server.address();
-    // A UNIX socket has no addresses: its file's mode says who may connect.
-    if (at === null || typeof at === 'string') return true;
     const { remoteAddress } = socket;
     return remoteAddress !== undefined && isListed(this.#allowList, remoteAddress);
   }
@@ -206,10 +234,15 @@ export class ThreadServer implements Server {
       return;
     }
     counters.curr_connections++;
-    const context = {
+    const report = (kind: ClientReport['kind'], command?: string): void => {
+      const { client } = connection;
+      this.#clientLog.report({ kind, client, ...(command && { command }) }, this.#share.nowMs);
+    };
+    const context: SessionContext = {
       ...this.#context,
-      onRefusedWrite: (command: string) =>
-        this.#refusals.report(connection.client, command, this.#share.nowMs),
+      ...(this.#authenticate && { authenticate: this.#authenticate }),
+      onRefusedWrite: (command) => report('refused write', command),
+      onFailedLogin: () => report('failed login'),
     };
     const connection = new Connection(socket, this.#createSession(context), this.#share);
     this.#connections.add(connection);
@@ -217,9 +250,10 @@ export class ThreadServer implements Server {
 
   #createSession(context: SessionContext): Session {
     const { protocol } = this.#parts;
-    const authenticate = this.#authenticate;
-    if (authenticate === undefined) return protocol.createSession(context);
-    return new LoginSession(protocol, context, authenticate);
+    const isLeftToUs = context.authenticate !== undefined && protocol.hasLogin !== true;
+    return isLeftToUs
+      ? createLoginSession(context, () => protocol.createSession(context))
+      : protocol.createSession(context);
   }
 
   *#describeConnections(): Iterable<ConnectionFacts> {
@@ -230,11 +264,37 @@ export class ThreadServer implements Server {
     }
   }
 
-  #sweepIdle(): void {
+  #sweepOnce(): void {
+    const { limits, counters } = this.#share;
+    const nowMs = performance.now();
     // The clock is set last: who was active since the last sweep has been idle for no time at all.
-    if (this.#share.limits.idleTimeoutMs !== 0) {
+    if (limits.idleTimeoutMs !== 0) {
       for (const connection of this.#connections) connection.closeIfIdle();
     }
-    this.#share.nowMs = performance.now();
+    if (counters.stale_connections > 0) {
+      if (nowMs - this.#swappedAtMs > limits.staleTimeoutMs) this.cutStale();
+      else this.#countStale();
+    }
+    this.#share.nowMs = nowMs;
+  }
+
+  #countStale(): void {
+    let count = 0;
+    for (const connection of this.#connections) if (connection.isStale) count++;
+    this.#share.counters.stale_connections = count;
+  }
+
+  /** The largest go: the others, most of whom hold next to nothing, are served on. */
+  #makeRoom(): void {
+    const { budget, counters } = this.#share;
+    while (budget.isExceeded) {
+      let largest: Connection | undefined;
+      for (const connection of this.#connections) {
+        if (connection.heldBytes > (largest?.heldBytes ?? 0)) largest = connection;
+      }
+      if (largest === undefined) return;
+      counters.buffer_kicks++;
+      largest.cut();
+    }
   }
 }

@@ -15,13 +15,13 @@ import { LookupSampler } from '../storage/lookup-sample.ts';
 import type { Storage } from '../storage/storage.ts';
 import { openTable, type ServedTable, transferableMemory } from '../storage/table.ts';
 import {
-  type Farewell,
   SHUTDOWN,
   type ThreadData,
+  type ThreadNews,
   type ThreadReply,
   type ThreadRequest,
 } from './thread-messages.ts';
-import { ThreadServer } from './thread-server.ts';
+import { type ServerParts, ThreadServer } from './thread-server.ts';
 
 const SAMPLER_TICK_MS = 1_000;
 
@@ -32,8 +32,10 @@ const createHandler = await loadPlugin<(storage: Storage) => Handler>('-handler'
 const protocol = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
 const handler = createHandler(emptyStorage);
 const logger = createLineLogger((line) => process.stderr.write(line));
-const shutdown = data.allowShutdown ? () => parentPort?.postMessage(SHUTDOWN) : undefined;
-const server = new ThreadServer({ ...data, handler, protocol, shutdown, logger });
+const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
+const shutdown = data.allowShutdown ? () => tell(SHUTDOWN) : undefined;
+const onReport: ServerParts['onReport'] = (report) => tell({ report });
+const server = new ThreadServer({ ...data, handler, protocol, shutdown, onReport, logger });
 const sampler = new LookupSampler(data.sampleMemory, data.thread, data.facts.threads);
 setInterval(() => sampler.tick(), SAMPLER_TICK_MS).unref();
 let served: ServedTable | undefined;
@@ -42,7 +44,7 @@ let served: ServedTable | undefined;
 // heap, or ended from outside, a thread does not get here.)
 process.on('exit', () => {
   const memory = served === undefined ? [] : transferableMemory(served.table);
-  if (memory.length > 0) parentPort?.postMessage({ left: served! } satisfies Farewell, memory);
+  if (memory.length > 0) parentPort?.postMessage({ left: served! } satisfies ThreadNews, memory);
 });
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
@@ -53,7 +55,11 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       // A message is a turn of the event loop of its own: it never falls into a batch of commands.
       handler.swap(sampler.observe(openTable(request.table, request.info)));
       served = { table: request.table, info: request.info };
+      server.noteSwap();
       if (request.table.index instanceof SharedArrayBuffer) collectGarbage();
+      return {};
+    case 'cut-stale':
+      server.cutStale();
       return {};
     case 'reload':
       server.reload();

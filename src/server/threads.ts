@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts';
 import {
   type CounterName,
   type Counters,
+  clearStanding,
   countersOf,
   createCounterMemory,
 } from '../protocol/counters.ts';
@@ -17,6 +18,7 @@ import { type ServedTable, type TableParts, transferableMemory } from '../storag
 import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
+import { ClientLog, describeReport } from './client-log.ts';
 import type { Limits } from './limits.ts';
 import type { ListenTarget } from './listener.ts';
 import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
@@ -67,6 +69,8 @@ export class Threads implements Server {
   readonly #counterMemory: SharedArrayBuffer;
   readonly #sampleMemory: SharedArrayBuffer;
   readonly #restarts = new RestartLimit();
+  /** Each thread tells of an address once a minute, and here it is once for all of them. */
+  readonly #clientLog: ClientLog;
   #listener: SharedListener | undefined;
   #watchdog: Watchdog | undefined;
   #served: ServedTable | undefined;
@@ -77,6 +81,7 @@ export class Threads implements Server {
 
   constructor(options: ThreadsOptions) {
     this.#options = options;
+    this.#clientLog = new ClientLog((report) => options.logger.warn(describeReport(report)));
     const { threads, protocol, handler, limits, access, loudRefusals, settings } = options;
     // The last block is the main thread's own.
     const counterMemory = createCounterMemory(threads + 1);
@@ -192,6 +197,11 @@ export class Threads implements Server {
     if (memory.length === 0) collectGarbage();
   }
 
+  /** Ends the connections that keep data in memory which was replaced: other data is to come. */
+  async cutStale(): Promise<void> {
+    await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'cut-stale' })));
+  }
+
   /** Reads the certificates again. @throws GoromdbError: those in use stay. */
   async reload(): Promise<void> {
     await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'reload' })));
@@ -217,6 +227,7 @@ export class Threads implements Server {
   #start(place: Place): ServingThread {
     return new ServingThread(place.data, {
       onShutdown: () => this.#options.shutdown?.(),
+      onReport: (report) => this.#clientLog.report(report, performance.now()),
       onExit: (fault, left) => this.#bury(place, fault, left),
     });
   }
@@ -233,7 +244,7 @@ export class Threads implements Server {
       return;
     }
     // Its connections are gone. Nobody else writes the counters of a thread that has ended.
-    countersOf(this.#counterMemory, place.data.thread).curr_connections = 0;
+    clearStanding(this.#counterMemory, place.data.thread);
     this.#counters.serving_thread_restarts++;
     place.left = left;
     const died = `serving thread ${place.data.thread} has died: ${fault.stack ?? fault.message}`;

@@ -46,6 +46,15 @@ export interface TableBuilderOptions {
   readonly bytesMax: number;
 }
 
+/** Records whose keys came before. */
+export interface Repeats {
+  readonly count: number;
+  /** The number of the first of them, counted from 0 in the order in which they were added. */
+  readonly first: number;
+  /** Its key. */
+  readonly key: Buffer;
+}
+
 interface Segment {
   readonly bytes: Buffer<ArrayBufferLike>;
   used: number;
@@ -58,6 +67,7 @@ export class TableBuilder implements RecordSink {
   readonly #other = new RecordReader();
   #segment: Segment = { bytes: Buffer.alloc(0), used: 0 };
   #records = 0;
+  #repeats: Repeats | undefined;
 
   constructor(options: TableBuilderOptions) {
     this.#options = options;
@@ -118,6 +128,11 @@ export class TableBuilder implements RecordSink {
     );
   }
 
+  /** What `build` has found; undefined: every key came once. */
+  get repeats(): Repeats | undefined {
+    return this.#repeats;
+  }
+
   /** Always more than there are records, so that a search ends at an empty slot. */
   #slots(): number {
     return Math.max(2, Math.ceil(this.#records * SLOTS_PER_KEY));
@@ -162,6 +177,8 @@ export class TableBuilder implements RecordSink {
   #fillIndex(index: Uint32Array, seed: number): number | undefined {
     const record = new RecordReader();
     let keys = 0;
+    let repeats = 0;
+    this.#repeats = undefined;
     for (let number = 0; number < this.#segments.length; number++) {
       const { bytes, used } = this.#segments[number];
       for (let offset = 1; offset < used; offset = record.valueEnd + 2) {
@@ -170,9 +187,14 @@ export class TableBuilder implements RecordSink {
         const isNew = this.#insert(index, hash, number, offset, record);
         if (isNew === undefined) return undefined;
         if (isNew) keys++;
+        else if (repeats++ === 0) {
+          const key = Buffer.from(bytes.subarray(record.keyStart, record.keyEnd));
+          this.#repeats = { count: 1, first: keys, key };
+        }
         record.readValue(bytes);
       }
     }
+    if (this.#repeats !== undefined) this.#repeats = { ...this.#repeats, count: repeats };
     return keys;
   }
 

@@ -15,6 +15,7 @@ const DEFAULTS: ServeOptions = {
   file: FILE,
   gzipped: false,
   bucket: undefined,
+  namespaces: undefined,
   basedir: dirname(FILE),
   guards: {
     minKeys: 0,
@@ -29,7 +30,7 @@ const DEFAULTS: ServeOptions = {
   pollIntervalMs: 0,
   rescanMs: 5000,
   limits: DEFAULT_LIMITS,
-  access: { allow: [], userFile: undefined, tls: undefined, unixMode: 0o700 },
+  access: { allow: [], userFile: undefined, tls: undefined, unixMode: undefined },
   loudRefusals: false,
   allowShutdown: false,
 };
@@ -119,6 +120,35 @@ describe('the server command', () => {
     });
   });
 
+  it('takes -namespaces, with a delimiter or that of memcached', () => {
+    const namespaced = (delimiter: string): Invocation => serve({ namespaces: { delimiter } });
+    expect(parse('-namespaces', '-file', 'data.json')).toEqual(namespaced(':'));
+    expect(parse('-namespaces=true', '-D', '/', '-file', 'data.json')).toEqual(namespaced('/'));
+    expect(parse('--D=::', '--namespaces', '-file', 'data.json')).toEqual(namespaced('::'));
+    expect(parse('-namespaces=false', '-file', 'data.json')).toEqual(serve());
+  });
+
+  it.each([
+    [['-D', '/'], '-D: it is the delimiter of -namespaces; give both'],
+    [['-namespaces', '-D', ''], '-D: "" is not allowed; expected a name'],
+    [
+      ['-namespaces', '-D', 'a b'],
+      '-D: expected 1 to 16 bytes without spaces and control characters, found "a b"',
+    ],
+    [
+      ['-namespaces', '-bucket', 'users'],
+      '-bucket serves one and -namespaces serves all: give one of them',
+    ],
+    [
+      ['-namespaces', '-storage', 'memcachedb-bdb'],
+      '-namespaces: MemcacheDB keeps one database without name; -storage is memcachedb-bdb',
+    ],
+    [['-namespaces', '-storage', 'jsonl'], '-namespaces: JSON Lines have none; -storage is jsonl'],
+    [['-bucket', 'users', '-storage', 'jsonl'], '-bucket: jsonl has no buckets'],
+  ])('refuses %j', (flags, message) => {
+    expect(parse(...flags, '-file', 'data.json')).toEqual(wrong(message));
+  });
+
   it.each([
     ['-gzipped', true],
     ['--gzipped', true],
@@ -152,7 +182,7 @@ describe('the server command', () => {
 const DURATIONS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m30s"';
 const SIZES =
   '"max" or a size such as "512MiB", "1.5GB" or "1073741824" (units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
-const STORAGES = 'auto or json or lmdb or boltdb or bdb or memcachedb-bdb';
+const STORAGES = 'auto or json or jsonl or lmdb or boltdb or bdb or memcachedb-bdb';
 const PROTOCOLS = 'memcached or text or binary or redis';
 const THREADS = 'a whole number from 1 to 64';
 const BOOLEANS = 'true, false, t, f, 1 or 0';
@@ -163,13 +193,21 @@ describe('limits and access', () => {
       connectionsMax: 12,
       idleTimeoutMs: 60_000,
       stallTimeoutMs: 1_000,
-      bufferedBytesMax: 1024,
+      staleTimeoutMs: 2_000,
+      bufferedBytesMax: 8192,
+      connectionBufferedBytesMax: 4096,
+      lineBytesMax: 3000,
+      keysMax: 7,
     };
     const flags = [
       ...spell('conn-limit', '12'),
       ...spell('idle-timeout', '1m'),
       ...spell('stall-timeout', '1s'),
-      ...spell('buffer-limit', '1KiB'),
+      ...spell('stale-timeout', '2s'),
+      ...spell('buffer-limit', '8KiB'),
+      ...spell('conn-buffer-limit', '4KiB'),
+      ...spell('line-limit', '3kB'),
+      ...spell('keys-limit', '7'),
     ];
     expect(parse('-file', 'data.json', ...flags)).toEqual(serve({ limits }));
   });
@@ -179,10 +217,10 @@ describe('limits and access', () => {
       allow: ['10.0.0.0/8', '::1'],
       userFile: resolve('users'),
       tls: { certFile: resolve('c'), keyFile: resolve('k'), clientCaFile: resolve('ca') },
-      unixMode: 0o770,
+      unixMode: undefined,
     };
     const tls = ['-tls-cert', 'c', '-tls-key', 'k', '-tls-client-ca', 'ca'];
-    const others = ['-allow', '10.0.0.0/8, ::1', '-auth-file', 'users', '-unix-mode', '770'];
+    const others = ['-allow', '10.0.0.0/8, ::1', '-auth-file', 'users'];
     expect(parse('-file', 'data.json', ...tls, ...others)).toEqual(serve({ access }));
   });
 
@@ -195,6 +233,9 @@ describe('limits and access', () => {
   it('take a UNIX socket in place of an address', () => {
     const address = { kind: 'unix', path: resolve('run/sock') } as const;
     expect(parse('-file', 'data.json', '-s', 'run/sock')).toEqual(serve({ address }));
+    const access = { ...DEFAULTS.access, unixMode: 0o770 };
+    const withMode = parse('-file', 'data.json', '-s', 'run/sock', '-unix-mode', '770');
+    expect(withMode).toEqual(serve({ address, access }));
   });
 
   it.each([
@@ -210,14 +251,62 @@ describe('limits and access', () => {
     [['-tls-key', 'k'], '-tls-cert and -tls-key belong together: give both or none'],
     [['-tls-client-ca', 'ca'], '-tls-client-ca: it needs -tls-cert and -tls-key'],
     [
-      ['-auth-file', 'users', '-proto', 'redis'],
-      "-auth-file: only memcached's text protocol has a login, and -proto is redis",
+      ['-line-limit', '2047'],
+      '-line-limit: "2047" is not allowed; expected a size of at least 2048 bytes, such as "1MiB"',
     ],
     ...['10.0.0.0/33', '10.0.0', 'fd00::/129', '1.2.3.4/', '1.2.3.4/8/8', ''].map((entry) => [
       ['-allow', entry],
       `-allow: "${entry}" is not allowed in the list of addresses; expected one such as 10.1.2.3, 10.0.0.0/8 or fd00::/8`,
     ]),
   ] as [string[], string][])('%j are told what is wrong', (argv, message) => {
+    expect(parse('-file', 'data.json', ...argv)).toEqual(wrong(message));
+  });
+});
+
+describe('flags that would do nothing beside others', () => {
+  it.each<[string[], string]>([
+    [['-s', '/g', '-addr', ':1'], '-s and -addr both say where to listen: give one of them'],
+    [
+      ['-s', '/g', '-allow', '::1'],
+      '-allow: unix:/g is a UNIX socket, which has no addresses; its mode says who may connect (-unix-mode)',
+    ],
+    [
+      ['-addr', '/g', '-allow', '::1'],
+      '-allow: unix:/g is a UNIX socket, which has no addresses; its mode says who may connect (-unix-mode)',
+    ],
+    [
+      ['-unix-mode', '0700'],
+      '-unix-mode: only a UNIX socket has a mode, and :11211 is none; who may connect there is said by -allow',
+    ],
+    [
+      ['-auth-file', 'users', '-proto', 'binary'],
+      "-auth-file: it does nothing with -proto binary: memcached's binary protocol has no login here",
+    ],
+    [
+      ['-loud-refusals', '-proto', 'redis'],
+      '-loud-refusals: it does nothing with -proto redis: Redis has no other refusals',
+    ],
+    [
+      ['-enable-shutdown', '-proto', 'binary'],
+      "-enable-shutdown: it does nothing with -proto binary: only memcached's text protocol has the command",
+    ],
+    [
+      ['-line-limit', '4KiB', '-proto', 'redis'],
+      "-line-limit: it does nothing with -proto redis: only memcached's text protocol has such lines",
+    ],
+    [
+      ['-keys-limit', '4', '-proto', 'binary'],
+      '-keys-limit: it does nothing with -proto binary: a binary request has one key',
+    ],
+    [
+      ['-line-limit', '32MiB'],
+      '-line-limit: a line of that length would be more than -conn-buffer-limit allows',
+    ],
+    [
+      ['-line-limit', '4KiB', '-buffer-limit', '3KiB'],
+      '-line-limit: a line of that length would be more than -buffer-limit allows',
+    ],
+  ])('%j are refused, and named', (argv, message) => {
     expect(parse('-file', 'data.json', ...argv)).toEqual(wrong(message));
   });
 });

@@ -14,9 +14,9 @@ const RECORDS: Readonly<Record<string, Buffer>> = {
   large: Buffer.alloc(3_000_000, 'x'),
 };
 
-async function serve(): Promise<string> {
+async function serve(loudRefusals = false): Promise<string> {
   const storage = tableOf(Object.entries(RECORDS));
-  const server = createServer({ storage, protocol: detectingProtocol });
+  const server = createServer({ storage, protocol: detectingProtocol, loudRefusals });
   onTestFinished(() => server.close());
   const address = await server.listen(parseAddress('127.0.0.1:0'));
   if (address.kind !== 'tcp') throw new Error('expected a TCP address');
@@ -89,4 +89,20 @@ test('clients of the text protocol and of the binary one share a port', async ()
   expect((await binary.get('plain')).value?.toString()).toBe('value');
   expect((await text.get<string>('plain')).value).toBe('value');
   expect((await binary.get('unicode')).value?.toString()).toBe((await text.get('unicode'))?.value);
+});
+
+test('the client memjs is told of loud refusals, and reads on', async () => {
+  const client = connect(await serve(true));
+  const writes = [
+    client.set('plain', 'x'),
+    client.add('plain', 'x'),
+    client.replace('plain', 'x'),
+    client.append('plain', 'x'),
+    client.delete('plain'),
+    client.increment('plain', 1, {}),
+    client.touch('plain', 1),
+  ];
+  for (const write of writes) await expect(write).rejects.toThrow('Not supported');
+  expect((await client.get('plain')).value?.toString()).toBe('value');
+  expect(await statsOf(client, '')).toMatchObject({ total_connections: '1' });
 });

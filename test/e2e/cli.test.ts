@@ -1,7 +1,8 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -10,6 +11,7 @@ import { VERSION } from '../../src/version.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { TextClient } from '../support/text-client.ts';
 
 const ANY = ['-addr', '127.0.0.1:0'];
@@ -33,6 +35,13 @@ async function read(address: Address, key: string): Promise<string | undefined> 
   const [hit] = await client.get([key]);
   client.close();
   return hit?.value.toString();
+}
+
+async function statOf(address: Address, name: string): Promise<number> {
+  const client = await TextClient.connect(address);
+  const stats = await client.stats();
+  client.close();
+  return Number(stats[name]);
 }
 
 /** What is said on standard error, in lines. */
@@ -134,6 +143,58 @@ describe('a server', () => {
     }
     expect(await goromdb.kill('SIGTERM')).toBe(0);
   });
+
+  test('tells of an address that writes once, whichever of its threads it writes to', async () => {
+    const goromdb = new GoromdbProcess([...ANY, '-file', file, '-threads', '3']);
+    const address = await goromdb.address();
+    // The system spreads connections over the threads: 30 do not all come to one.
+    for (let count = 0; count < 30; count++) {
+      const client = await RawClient.connect(address);
+      expect(await client.ask('delete a\r\n')).toBe('NOT_FOUND\r\n');
+      client.socket.destroy();
+    }
+    expect(await goromdb.kill('SIGTERM')).toBe(0);
+    expect(
+      goromdb.stderr.match(/ warn refused a write \(delete\) from 127\.0\.0\.1: /g),
+    ).toHaveLength(1);
+  });
+
+  test('keeps two data sets at most: a load ends what is left of the one before', async () => {
+    const goromdb = new GoromdbProcess([...ANY, '-file', file]);
+    const address = await goromdb.address();
+    drop(file, JSON.stringify({ large: 'x'.repeat(30_000_000) }));
+    await goromdb.says(/generation 1 serves/);
+    const client = await RawClient.connect(address);
+    client.socket.pause();
+    client.socket.write('get large\r\n');
+    await expect.poll(() => statOf(address, 'bytes_written')).toBeGreaterThan(30_000_000);
+    drop(file, '{"v":"2"}');
+    await goromdb.says(/generation 2 serves/);
+    expect(await statOf(address, 'stale_connections')).toBe(1);
+    // Not even a good one: it is not known before it is read.
+    drop(file, '{"v":');
+    await goromdb.says(/rejected/);
+    expect(await statOf(address, 'stale_connections')).toBe(0);
+    expect(await statOf(address, 'stale_kicks')).toBe(1);
+    client.socket.resume();
+    expect((await client.readToEnd()).length).toBeLessThan(30_000_000);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'warns of a limit on connections that its descriptors do not allow',
+    async () => {
+      const command = `ulimit -n 200; exec "$0" "$1" -file "$2" -addr 127.0.0.1:0 -conn-limit 500`;
+      const bin = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+      const child = spawn('sh', ['-c', command, process.execPath, bin, file]);
+      onTestFinished(() => void child.kill('SIGKILL'));
+      let stderr = '';
+      for await (const text of child.stderr) {
+        stderr += text;
+        if (stderr.includes('listens on')) break;
+      }
+      expect(stderr).toMatch(/ warn -conn-limit 500 needs 580 descriptors, .* may open 200: /);
+    },
+  );
 
   test('listens on a UNIX socket, and takes the place of one that was killed', async () => {
     const path = join(folder, 'socket');

@@ -1,7 +1,7 @@
 import type net from 'node:net';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Random } from '../support/random-bytes.ts';
-import { block, readToEnd, TLS_FLAGS, Victim } from '../support/victim.ts';
+import { block, readToEnd, reset, TRANSPORTS, Victim } from '../support/victim.ts';
 import { descriptorsMax } from '../support/vitals.ts';
 
 const MIB = 1024 * 1024;
@@ -15,7 +15,7 @@ const CROWD_MIN = 500;
 const OTHER_DESCRIPTORS = 200;
 
 function resetAll(sockets: readonly net.Socket[]): void {
-  for (const socket of sockets) socket.resetAndDestroy();
+  for (const socket of sockets) reset(socket);
 }
 
 test('10,000 idle connections cost little and slow nobody down', { timeout: 60_000 }, async () => {
@@ -38,43 +38,45 @@ test('10,000 idle connections cost little and slow nobody down', { timeout: 60_0
   });
 });
 
-test('connections that end their side are answered and closed', async () => {
-  const victim = await Victim.start();
-  await victim.endures(64 * MIB, async () => {
-    const endings: readonly (readonly [sent: string, answer: string])[] = [
-      ['', ''],
-      ['get plain\r\n', PLAIN],
-      ['get plain\r\nget pla', PLAIN],
-      ['set plain 0 0 10\r\nxxx', ''],
-      ['set plain 0 0 5\r\nother\r\nget plain\r\n', `NOT_STORED\r\n${PLAIN}`],
-      ['\x80', ''],
-      ['mg plain v', ''],
-    ];
-    for (const [sent, answer] of endings) {
-      const sockets = await victim.attackers(30);
-      const replies = sockets.map(readToEnd);
-      for (const socket of sockets) socket.end(sent, 'latin1');
-      expect(new Set(await Promise.all(replies)), sent).toEqual(new Set([answer]));
-    }
-    // Closed by the server too: of these clients, none has.
-    await victim.hasAttackers(0);
+describe.each(TRANSPORTS)('over %s', (transport) => {
+  test('connections that end their side are answered and closed', async () => {
+    const victim = await Victim.startOver(transport);
+    await victim.endures(64 * MIB, async () => {
+      const endings: readonly (readonly [sent: string, answer: string])[] = [
+        ['', ''],
+        ['get plain\r\n', PLAIN],
+        ['get plain\r\nget pla', PLAIN],
+        ['set plain 0 0 10\r\nxxx', ''],
+        ['set plain 0 0 5\r\nother\r\nget plain\r\n', `NOT_STORED\r\n${PLAIN}`],
+        ['\x80', ''],
+        ['mg plain v', ''],
+      ];
+      for (const [sent, answer] of endings) {
+        const sockets = await victim.attackers(30);
+        const replies = sockets.map(readToEnd);
+        for (const socket of sockets) socket.end(sent, 'latin1');
+        expect(new Set(await Promise.all(replies)), sent).toEqual(new Set([answer]));
+      }
+      // Closed by the server too: of these clients, none has.
+      await victim.hasAttackers(0);
+    });
   });
-});
 
-test('connections that are reset in the middle of a reply', async () => {
-  const victim = await Victim.start();
-  await victim.endures(128 * MIB, async () => {
-    for (let round = 0; round < 5; round++) {
-      const sockets = await victim.attackers(40);
-      await Promise.all(
-        sockets.map(async (socket) => {
-          socket.write('get large middle plain\r\n'.repeat(20));
-          await new Promise((resolve) => socket.once('readable', resolve));
-          socket.resetAndDestroy();
-        }),
-      );
-    }
-    await victim.hasAttackers(0);
+  test('connections that are reset in the middle of a reply', async () => {
+    const victim = await Victim.startOver(transport);
+    await victim.endures(128 * MIB, async () => {
+      for (let round = 0; round < 5; round++) {
+        const sockets = await victim.attackers(40);
+        await Promise.all(
+          sockets.map(async (socket) => {
+            socket.write('get large middle plain\r\n'.repeat(20));
+            await new Promise((resolve) => socket.once('readable', resolve));
+            reset(socket);
+          }),
+        );
+      }
+      await victim.hasAttackers(0);
+    });
   });
 });
 
@@ -84,7 +86,7 @@ test('clients that do nothing but connect and go', async () => {
     for (let round = 0; round < 15; round++) {
       const sockets = await victim.attackers(100);
       for (const [at, socket] of sockets.entries()) {
-        if (at % 4 === 0) socket.resetAndDestroy();
+        if (at % 4 === 0) reset(socket);
         else if (at % 4 === 1) socket.destroy();
         else if (at % 4 === 2) socket.write('get plain\r\n', () => socket.destroy());
         else socket.end('quit\r\n').resume();
@@ -146,7 +148,7 @@ test('connections above the limit are told so and closed', async () => {
 });
 
 test('garbage, plain text and silence on a port that speaks TLS', async () => {
-  const victim = await Victim.start(...TLS_FLAGS);
+  const victim = await Victim.startOver('TLS');
   const random = new Random(1);
   // A record of a handshake, of which nothing more comes.
   const beginning = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01]);
@@ -159,10 +161,10 @@ test('garbage, plain text and silence on a port that speaks TLS', async () => {
     Buffer.from([0x16, 0x03, 0x03, 0xff, 0xff, 0x01]),
   ];
   await victim.endures(96 * MIB, async () => {
-    const silent = await victim.attackers(50);
-    const begun = await victim.attackers(50);
+    const silent = await victim.bareAttackers(50);
+    const begun = await victim.bareAttackers(50);
     for (const socket of begun) socket.write(beginning);
-    const loud = await victim.attackers(200);
+    const loud = await victim.bareAttackers(200);
     const replies = loud.map(readToEnd);
     for (const [at, socket] of loud.entries()) {
       socket.write(openings[at % openings.length]);

@@ -1,8 +1,8 @@
 import type net from 'node:net';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Random } from '../support/random-bytes.ts';
-import { block, readToEnd, Victim } from '../support/victim.ts';
+import { block, RECORDS, readToEnd, TRANSPORTS, Victim } from '../support/victim.ts';
 
 const MIB = 1024 * 1024;
 
@@ -14,60 +14,19 @@ async function sendSlowly(sockets: readonly net.Socket[], text: string): Promise
   }
 }
 
-test('clients that send a byte at a time are answered, and hold little until then', async () => {
-  const victim = await Victim.start();
-  const keys = 'none '.repeat(20);
-  await victim.endures(64 * MIB, async () => {
-    const readers = await victim.attackers(50);
-    const writers = await victim.attackers(50);
-    const replies = [...readers, ...writers].map(readToEnd);
-    await sendSlowly(readers, `get ${keys} plain\r\n`);
-    await sendSlowly(writers, 'set plain 0 0 40\r\n');
-    await sendSlowly(writers, `${'x'.repeat(40)}\r\n`);
-    for (const socket of readers) socket.end();
-    for (const socket of writers) socket.end();
-    const expected = [...readers.map(() => `${block('plain')}END\r\n`)];
-    expected.push(...writers.map(() => 'NOT_STORED\r\n'));
-    expect(await Promise.all(replies)).toEqual(expected);
-    // And those that never come to the end of a line.
-    const never = await victim.attackers(200);
-    await sendSlowly(never, 'get plain no');
-    await victim.hasAttackers(never.length);
-  });
-});
-
-// 24 MiB or more for each client: the kernel takes less for one that does not read.
-test.each([
-  ['large values', 'get large\r\n', 50, 50],
-  ['values of 10 kB', 'get middle\r\n', 3_000, 20],
-  ['small values', `get${' plain'.repeat(100)}\r\n`, 10_000, 4],
-])('clients that ask for many %s and never read are cut off', async (_, request, times, count) => {
-  const victim = await Victim.start('-stall-timeout', '1s', '-threads', '2');
-  const requests = Buffer.from(request.repeat(times));
-  await victim.endures(128 * MIB, async () => {
-    const sockets = await victim.attackers(count);
-    for (const socket of sockets) socket.write(requests);
-    await victim.hasAttackers(sockets.length);
-    // All by itself: they still do nothing.
-    await victim.hasAttackers(0);
-  });
-});
-
-test('a client that reads slowly gets everything that it asked for', async () => {
-  const victim = await Victim.start('-stall-timeout', '1s');
-  await victim.endures(64 * MIB, async () => {
-    const times = 20;
-    const socket = await victim.attacker();
-    socket.end('get large\r\n'.repeat(times));
-    let bytes = 0;
-    for await (const chunk of socket) {
-      bytes += (chunk as Buffer).length;
-      // All of it takes longer than a client may stall.
-      await delay(10);
-    }
-    expect(bytes).toBe(times * (block('large').length + 'END\r\n'.length));
-  });
-});
+/** What a garbage client sends first, which tells the server what it speaks. */
+const BEGINNINGS = {
+  text: ['', 'get ', 'gets plain ', 'set plain 0 0 100\r\n', 'mg ', 'GET / HTTP/1.1\r\n', '\r\n'],
+  binary: ['\x80', '\x80\x00', '\x80\x01\x00\xff', '\x81', `\x80\x09${'\x00'.repeat(22)}`],
+  redis: [
+    '*',
+    '*3\r\n',
+    '*1\r\n$',
+    '*-1\r\n',
+    '*1000000\r\n$3\r\nGET\r\n',
+    '*2\r\n$1000000000\r\n',
+  ],
+} as const;
 
 test('a line of 1 MiB of keys is answered, and longer ones end their connections', async () => {
   const victim = await Victim.start();
@@ -112,43 +71,6 @@ test('many hits in one line are built only as they are read', async () => {
   });
 });
 
-test('unfinished requests of all clients together have a limit', async () => {
-  const victim = await Victim.start('-buffer-limit', '16MiB');
-  const unfinished = Buffer.from(`get ${'none '.repeat(200_000)}`.slice(0, MIB));
-  await victim.endures(128 * MIB, async () => {
-    const sockets = await victim.attackers(200);
-    const cut = sockets.map(readToEnd);
-    for (const socket of sockets) socket.write(unfinished);
-    // Room for 16 of them at most.
-    let ended = 0;
-    for (const end of cut) void end.then(() => ended++);
-    await expect.poll(() => ended, { timeout: 10_000 }).toBeGreaterThanOrEqual(184);
-  });
-});
-
-test('a set that announces 2 GiB is swallowed and not kept', async () => {
-  const victim = await Victim.start();
-  const piece = Buffer.alloc(MIB, 'x');
-  await victim.endures(96 * MIB, async () => {
-    const sockets = await victim.attackers(4);
-    for (const [at, socket] of sockets.entries()) {
-      socket.write(at % 2 === 0 ? 'set plain 0 0 2147483645\r\n' : 'ms plain 2147483645\r\n');
-      for (let pieces = 0; pieces < 64; pieces++) socket.write(piece);
-    }
-    // In the binary protocol the length of the whole request says it.
-    const binary = await victim.attacker();
-    const header = Buffer.alloc(32);
-    header.set([0x80, 0x01, 0, 5, 8]);
-    header.writeUInt32BE(2 ** 31 - 1, 8);
-    binary.write(header);
-    for (let pieces = 0; pieces < 64; pieces++) binary.write(piece);
-    const total = 5 * 64 * MIB;
-    const taken = async (): Promise<number> => Number((await victim.stats()).bytes_read);
-    await expect.poll(taken, { timeout: 10_000 }).toBeGreaterThanOrEqual(total);
-    await victim.hasAttackers(5);
-  });
-});
-
 test('a set of 64 MiB is refused when all of it has come, and the connection goes on', async () => {
   const victim = await Victim.start();
   await victim.endures(96 * MIB, async () => {
@@ -161,35 +83,132 @@ test('a set of 64 MiB is refused when all of it has come, and the connection goe
   });
 });
 
-/** What a garbage client sends first, which tells the server what it speaks. */
-const BEGINNINGS = {
-  text: ['', 'get ', 'gets plain ', 'set plain 0 0 100\r\n', 'mg ', 'GET / HTTP/1.1\r\n', '\r\n'],
-  binary: ['\x80', '\x80\x00', '\x80\x01\x00\xff', '\x81', `\x80\x09${'\x00'.repeat(22)}`],
-  redis: [
-    '*',
-    '*3\r\n',
-    '*1\r\n$',
-    '*-1\r\n',
-    '*1000000\r\n$3\r\nGET\r\n',
-    '*2\r\n$1000000000\r\n',
-  ],
-} as const;
+describe.each(TRANSPORTS)('over %s', (transport) => {
+  test('clients that send a byte at a time are answered, and hold little until then', async () => {
+    const victim = await Victim.startOver(transport);
+    const keys = 'none '.repeat(20);
+    await victim.endures(64 * MIB, async () => {
+      const readers = await victim.attackers(50);
+      const writers = await victim.attackers(50);
+      const replies = [...readers, ...writers].map(readToEnd);
+      await sendSlowly(readers, `get ${keys} plain\r\n`);
+      await sendSlowly(writers, 'set plain 0 0 40\r\n');
+      await sendSlowly(writers, `${'x'.repeat(40)}\r\n`);
+      for (const socket of readers) socket.end();
+      for (const socket of writers) socket.end();
+      const expected = [...readers.map(() => `${block('plain')}END\r\n`)];
+      expected.push(...writers.map(() => 'NOT_STORED\r\n'));
+      expect(await Promise.all(replies)).toEqual(expected);
+      // And those that never come to the end of a line.
+      const never = await victim.attackers(200);
+      await sendSlowly(never, 'get plain no');
+      await victim.hasAttackers(never.length);
+    });
+  });
 
-test.each(Object.entries(BEGINNINGS))('garbage as from a %s client', async (kind, beginnings) => {
-  const victim = await Victim.start();
-  const random = new Random(kind.length);
+  // 24 MiB or more for each client: the kernel takes less for one that does not read.
+  test.each([
+    ['large values', 'get large\r\n', 50, 50],
+    ['values of 10 kB', 'get middle\r\n', 3_000, 20],
+    ['small values', `get${' plain'.repeat(100)}\r\n`, 10_000, 4],
+  ])(
+    'clients that ask for many %s and never read are cut off',
+    async (_, request, times, count) => {
+      const victim = await Victim.startOver(transport, '-stall-timeout', '1s', '-threads', '2');
+      const requests = Buffer.from(request.repeat(times));
+      await victim.endures(128 * MIB, async () => {
+        const sockets = await victim.attackers(count);
+        for (const socket of sockets) socket.write(requests);
+        await victim.hasAttackers(sockets.length);
+        // All by itself: they still do nothing.
+        await victim.hasAttackers(0);
+      });
+    },
+  );
+
+  test('a client that reads slowly gets everything that it asked for', async () => {
+    const victim = await Victim.startOver(transport, '-stall-timeout', '1s');
+    await victim.endures(64 * MIB, async () => {
+      const times = 8;
+      const socket = await victim.attacker();
+      socket.end('get large\r\n'.repeat(times));
+      let bytes = 0;
+      for await (const chunk of socket) {
+        bytes += (chunk as Buffer).length;
+        // All of it takes longer than a client may stall.
+        await delay(10);
+      }
+      expect(bytes).toBe(times * (block('large').length + 'END\r\n'.length));
+    });
+  });
+
+  test('unfinished requests of all clients together have a limit', async () => {
+    const victim = await Victim.startOver(transport, '-buffer-limit', '16MiB');
+    const unfinished = Buffer.from(`get ${'none '.repeat(200_000)}`.slice(0, MIB));
+    await victim.endures(128 * MIB, async () => {
+      const sockets = await victim.attackers(200);
+      const cut = sockets.map(readToEnd);
+      for (const socket of sockets) socket.write(unfinished);
+      // Room for 16 of them at most.
+      let ended = 0;
+      for (const end of cut) void end.then(() => ended++);
+      await expect.poll(() => ended, { timeout: 10_000 }).toBeGreaterThanOrEqual(184);
+    });
+  });
+
+  test('a set that announces 2 GiB is swallowed and not kept', async () => {
+    const victim = await Victim.startOver(transport);
+    const piece = Buffer.alloc(MIB, 'x');
+    await victim.endures(96 * MIB, async () => {
+      const sockets = await victim.attackers(4);
+      for (const [at, socket] of sockets.entries()) {
+        socket.write(at % 2 === 0 ? 'set plain 0 0 2147483645\r\n' : 'ms plain 2147483645\r\n');
+        for (let pieces = 0; pieces < 64; pieces++) socket.write(piece);
+      }
+      // In the binary protocol the length of the whole request says it.
+      const binary = await victim.attacker();
+      const header = Buffer.alloc(32);
+      header.set([0x80, 0x01, 0, 5, 8]);
+      header.writeUInt32BE(2 ** 31 - 1, 8);
+      binary.write(header);
+      for (let pieces = 0; pieces < 64; pieces++) binary.write(piece);
+      const total = 5 * 64 * MIB;
+      const taken = async (): Promise<number> => Number((await victim.stats()).bytes_read);
+      await expect.poll(taken, { timeout: 10_000 }).toBeGreaterThanOrEqual(total);
+      await victim.hasAttackers(5);
+    });
+  });
+
+  test.each(Object.entries(BEGINNINGS))('garbage as from a %s client', async (kind, beginnings) => {
+    const victim = await Victim.startOver(transport);
+    const random = new Random(kind.length);
+    await victim.endures(96 * MIB, async () => {
+      const sockets = await victim.attackers(300);
+      const ends = sockets.map(readToEnd);
+      for (const [at, socket] of sockets.entries()) {
+        socket.write(beginnings[at % beginnings.length], 'latin1');
+        const bytes = random.bytes(random.below(4_000));
+        // Half of it in lines, for a text parser to get further.
+        if (at % 2 === 0)
+          for (let i = 0; i < bytes.length; i += 1 + random.below(60)) bytes[i] = 10;
+        socket.end(bytes);
+      }
+      // Their side is ended: whatever they said, the server must come to an end too.
+      await Promise.all(ends);
+      await victim.hasAttackers(0);
+    });
+  });
+});
+
+test('clients that read nothing of a huge value cost what one piece of it does, over TLS', async () => {
+  // What is encrypted cannot be lent: 20 replies of 32 MiB must not be there at once.
+  const huge = 'h'.repeat(32 * MIB);
+  const victim = await Victim.startWith({ ...RECORDS, huge }, 'TLS', []);
   await victim.endures(96 * MIB, async () => {
-    const sockets = await victim.attackers(300);
-    const ends = sockets.map(readToEnd);
-    for (const [at, socket] of sockets.entries()) {
-      socket.write(beginnings[at % beginnings.length], 'latin1');
-      const bytes = random.bytes(random.below(4_000));
-      // Half of it in lines, for a text parser to get further.
-      if (at % 2 === 0) for (let i = 0; i < bytes.length; i += 1 + random.below(60)) bytes[i] = 10;
-      socket.end(bytes);
-    }
-    // Their side is ended: whatever they said, the server must come to an end too.
-    await Promise.all(ends);
-    await victim.hasAttackers(0);
+    const sockets = await victim.attackers(20);
+    for (const socket of sockets) socket.write('get huge\r\n');
+    const asked = async (): Promise<number> => Number((await victim.stats()).bytes_written);
+    await expect.poll(asked, { timeout: 10_000 }).toBeGreaterThan(20 * huge.length);
+    await victim.hasAttackers(sockets.length);
   });
 });

@@ -1,10 +1,14 @@
-import { Redis } from 'ioredis';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis, type RedisOptions } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { respProtocol } from '../../src/protocol/resp/resp.ts';
+import type { AccessOptions } from '../../src/server/access.ts';
 import { parseAddress } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { tableOf } from '../support/storages.ts';
 
 const RECORDS: Readonly<Record<string, Buffer>> = {
@@ -17,9 +21,9 @@ const RECORDS: Readonly<Record<string, Buffer>> = {
 
 const READ_ONLY = "READONLY You can't write against a read only replica.";
 
-async function serve(storage: Storage): Promise<Served> {
+async function serve(storage: Storage, access?: AccessOptions): Promise<Served> {
   const handler = createSimpleHandler(storage);
-  const server = createServer({ handler, protocol: respProtocol });
+  const server = createServer({ handler, protocol: respProtocol, ...(access && { access }) });
   onTestFinished(() => server.close());
   const address = await server.listen(parseAddress('127.0.0.1:0'));
   if (address.kind !== 'tcp') throw new Error('expected a TCP address');
@@ -32,8 +36,9 @@ interface Served {
 }
 
 /** A client that asks once: an answer that it takes badly, or none, ends the test. */
-function connect(port: number): Redis {
+function connect(port: number, options: RedisOptions = {}): Redis {
   const client = new Redis({
+    ...options,
     port,
     connectionName: 'a-test',
     maxRetriesPerRequest: 0,
@@ -107,9 +112,33 @@ describe('the client ioredis', () => {
     await expect(client.del('plain')).rejects.toThrow(READ_ONLY);
     await expect(client.hset('plain', 'field', 'other')).rejects.toThrow(READ_ONLY);
     await expect(client.flushall()).rejects.toThrow(READ_ONLY);
-    await expect(client.multi().get('plain').exec()).rejects.toThrow();
     await expect(client.hget('plain', 'field')).rejects.toThrow("ERR unknown command 'hget'");
     expect(await client.get('plain')).toBe('value');
     expect(await client.client('ID')).toBe(id);
   });
+});
+
+test('ioredis logs in by name and password, or by the password of the user default', async () => {
+  const userFile = join(temporaryFolder(), 'users');
+  writeFileSync(userFile, 'ann:s3cret\ndefault:common\n');
+  const { port } = await serve(tableOf(Object.entries(RECORDS)), { allow: [], userFile });
+  for (const login of [{ username: 'ann', password: 's3cret' }, { password: 'common' }]) {
+    expect(await connect(port, login).get('plain')).toBe('value');
+  }
+  const wrong = connect(port, { username: 'ann', password: 'common' });
+  wrong.on('error', () => {});
+  await expect(wrong.get('plain')).rejects.toThrow('WRONGPASS');
+});
+
+test('ioredis reads in a transaction, and is told of writes in it', async () => {
+  const { port } = await serve(tableOf(Object.entries(RECORDS)));
+  const client = connect(port);
+  const replies = await client.multi().get('plain').mget('unicode', 'none').strlen('large').exec();
+  expect(replies).toEqual([
+    [null, 'value'],
+    [null, [RECORDS.unicode.toString(), null]],
+    [null, 3_000_000],
+  ]);
+  await expect(client.multi().get('plain').set('plain', 'x').exec()).rejects.toThrow('EXECABORT');
+  expect(await client.get('plain')).toBe('value');
 });

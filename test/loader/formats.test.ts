@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { openTable } from 'goromdb';
@@ -16,6 +16,7 @@ const fixture = (name: string): Buffer =>
 /** A real file of each format, with a key that it holds. */
 const FILES = [
   ['json', fixture('sample/cities-v1.json'), 'data:version'],
+  ['jsonl', Buffer.from('{"key":"a","value":"1"}\n{"key":"b","value":"2"}\n'), 'b'],
   ['lmdb', fixture('lmdb/v1-plain.mdb'), 'key-00067'],
   ['lmdb', fixture('lmdb/v2-plain.mdb'), 'key-00067'],
   ['boltdb', fixture('bolt/plain.db'), 'key-00067'],
@@ -33,7 +34,11 @@ beforeEach(() => {
 });
 
 /** Loads one file; afterwards `keys` has what it held and `logger` what was said. */
-async function load(scanner: string, content: Uint8Array, gzipped = false): Promise<string> {
+async function load(
+  scanner: string,
+  content: Uint8Array,
+  { gzipped = false, delimiter }: { gzipped?: boolean; delimiter?: string } = {},
+): Promise<string> {
   const file = join(temporaryFolder(), 'data.db');
   drop(file, content);
   const loader = new Loader({
@@ -41,6 +46,7 @@ async function load(scanner: string, content: Uint8Array, gzipped = false): Prom
     scanner,
     gzipped,
     bucket: undefined,
+    namespaces: delimiter === undefined ? undefined : { delimiter },
     shared: false,
     bytesMax: 1e9,
     logger,
@@ -74,7 +80,11 @@ describe('-storage auto', () => {
   });
 
   test.each([
-    ['text', Buffer.from('key value\n'.repeat(10)), /expected a JSON object, LMDB, BoltDB or /],
+    [
+      'text',
+      Buffer.from('key value\n'.repeat(10)),
+      /expected a JSON object, JSON Lines, LMDB, BoltDB or /,
+    ],
     ['nothing', Buffer.alloc(0), /the file is empty/],
     ['nothing in gzip', zlib.gzipSync(''), /\(unpacked\): .*the file is empty/],
     ['half of a gzip file', zlib.gzipSync(fixture('lmdb/v1-plain.mdb')).subarray(0, 500), /gzip/],
@@ -95,6 +105,10 @@ test.each([
   ['lmdb', 'boltdb', fixture('bolt/plain.db')],
   ['boltdb', 'bdb', fixture('bdb/btree-plain.db')],
   ['bdb', 'json', fixture('sample/cities-v1.json')],
+  ['jsonl', 'json', fixture('sample/cities-v1.json')],
+  ['json', 'lmdb', zlib.gzipSync(fixture('lmdb/v1-plain.mdb'))],
+  ['lmdb', 'bdb', zlib.gzipSync(fixture('bdb/btree-plain.db'))],
+  ['json', 'jsonl', Buffer.from('{"key":"a","value":"1"}\n{"key":"b","value":"2"}\n')],
   ['memcachedb-bdb', 'lmdb', fixture('lmdb/v2-plain.mdb')],
 ])('a wrong -storage %s is told what the file looks like: %s', async (given, format, content) => {
   expect(await load(given, content)).toBe('rejected');
@@ -110,7 +124,7 @@ test('memcachedb-bdb serves the records inside of Berkeley DB, packed or not', a
 });
 
 test('-gzipped with a file that is not is refused', async () => {
-  expect(await load('lmdb', fixture('lmdb/v1-plain.mdb'), true)).toBe('rejected');
+  expect(await load('lmdb', fixture('lmdb/v1-plain.mdb'), { gzipped: true })).toBe('rejected');
   expect(logger.lines[0]).toMatch(/-gzipped was given, and this is not a gzip file/);
 });
 
@@ -124,4 +138,70 @@ test('zstd is unpacked, or the version of Node that can is named', async () => {
     expect(await load('auto', zstdCompressSync(content))).toBe('taken');
     expect(keys).toContain('key-00067');
   }
+});
+
+test('text in gzip is read as it is unpacked: the base folder need not have room', async () => {
+  const text = JSON.stringify({ a: '1', b: '2' });
+  rmSync(base, { recursive: true });
+  mkdirSync(join(base, 'data00'), { recursive: true });
+  mkdirSync(join(base, 'data01'));
+  // Unpacking would make this file.
+  mkdirSync(join(base, 'unpacked.tmp'));
+  expect(await load('auto', zlib.gzipSync(text))).toBe('taken');
+  expect([...keys].sort()).toEqual(['a', 'b']);
+  expect(await load('auto', zlib.gzipSync('{"key":"c","value":"3"}'))).toBe('taken');
+  expect(keys).toContain('c');
+  await expect(load('auto', zlib.gzipSync(fixture('lmdb/v1-plain.mdb')))).rejects.toMatchObject({
+    code: 'FOLDER_UNUSABLE',
+  });
+});
+
+describe('keys that come more than once', () => {
+  const again = '"a":"3","b":"4","a":"5"}';
+
+  test.each([
+    ['json', `{"a":"1","b":"2",${again}`, 'at byte 17'],
+    ['json', zlib.gzipSync(`{"a":"1","b":"2",${again}`), 'at byte 17 of the unpacked text'],
+    [
+      'jsonl',
+      ['a', 'b', 'a', 'b', 'a'].map((key) => `{"key":"${key}","value":"1"}`).join('\n'),
+      'at byte 48',
+    ],
+  ])('are counted and told, with the first of them: %s', async (format, content, place) => {
+    expect(await load('auto', Buffer.from(content))).toBe('taken');
+    expect(logger.lines[0]).toMatch(new RegExp(`2 keys, .* of ${format},`));
+    const told = `the last of each is served; the first such key is "a", ${place}`;
+    expect(logger.lines[1]).toMatch(/^warn in generation 1 from \/.*data.db: /);
+    expect(logger.lines[1]).toContain(`: 3 records have a key that came before; ${told}`);
+    expect(logger.lines).toHaveLength(2);
+  });
+
+  test('have a right place also in a large file', async () => {
+    const member = (i: number): string => `"key-${i}":"${'v'.repeat(i % 700)}"`;
+    const members = Array.from({ length: 60_000 }, (_, i) => member(i));
+    const text = `{${members.join(',')},"key-777":""}`;
+    expect(await load('json', Buffer.from(text))).toBe('taken');
+    expect(logger.lines[1]).toContain('1 record has a key that came before');
+    expect(logger.lines[1]).toContain(`"key-777", at byte ${text.indexOf('"key-777":""')}`);
+  });
+
+  test('are not spoken of when there are none', async () => {
+    expect(await load('json', Buffer.from('{"a":"1","b":"2"}'))).toBe('taken');
+    expect(logger.lines).toHaveLength(1);
+  });
+});
+
+test.each([
+  ['boltdb', fixture('bolt/buckets.db'), 'users:user-00067'],
+  ['lmdb', fixture('lmdb/v1-named.mdb'), 'orders:order-00067'],
+  ['lmdb', fixture('lmdb/v2-named.mdb'), 'users:user-00067'],
+  ['bdb', fixture('bdb/databases.db'), 'orders:order-00067'],
+  ['json', Buffer.from('{"users":{"7":"Ann"},"orders":{"7":"pen"}}'), 'orders:7'],
+])('namespaces of %s are served with auto, packed or not', async (format, content, key) => {
+  expect(await load('auto', content, { delimiter: ':' })).toBe('taken');
+  expect(keys).toContain(key);
+  keys.clear();
+  expect(await load('auto', zlib.gzipSync(content), { delimiter: ':' })).toBe('taken');
+  expect(keys).toContain(key);
+  expect(await load(format, content, { delimiter: ':' })).toBe('taken');
 });

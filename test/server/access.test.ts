@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Protocol } from '../../src/protocol/protocol.ts';
 import {
   type AccessOptions,
   checkAccess,
@@ -13,6 +14,7 @@ import {
 import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { ThreadServer } from '../../src/server/thread-server.ts';
+import { collectingLogger } from '../support/collecting-logger.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { tableOf } from '../support/storages.ts';
@@ -24,9 +26,11 @@ const read = (name: string): Buffer => readFileSync(pem(name));
 const SERVER_TLS = { certFile: pem('server.pem'), keyFile: pem('server.key') };
 const TRUSTING: ConnectionOptions = { ca: read('ca.pem'), servername: 'localhost' };
 
+const ANYWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+
 async function serve(
   access: Partial<AccessOptions>,
-  at: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 },
+  at: Address = ANYWHERE,
 ): Promise<{ server: ThreadServer; address: Address }> {
   const storage = tableOf([
     ['a', 'value'],
@@ -87,7 +91,7 @@ describe('login', () => {
     'does not take a file of other lines, and shows none of them',
     (text) => {
       const file = users(text);
-      expect(() => checkAccess({ allow: [], userFile: file })).toThrow(
+      expect(() => checkAccess({ allow: [], userFile: file }, ANYWHERE)).toThrow(
         `the user file ${file} must have lines of the form user:password and at most 65536 bytes`,
       );
     },
@@ -134,11 +138,94 @@ describe('login', () => {
     const endless = await RawClient.connect(address);
     endless.socket.write('x'.repeat(5000));
     expect(await endless.readToEnd()).toBe('');
-    for (const beginning of ['\x80\x0b\0\0', '*1\r\n$4\r\nPING\r\n']) {
+    const other = await RawClient.connect(address);
+    other.socket.write('\x80\x0b\0\0', 'latin1');
+    expect(await other.readToEnd()).toBe('');
+  });
+
+  describe('as Redis has it', () => {
+    const ask = (...words: string[]): string =>
+      `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
+    const WRONG = '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
+    const NOAUTH = '-NOAUTH Authentication required.\r\n';
+
+    test('comes before everything but HELLO, RESET and QUIT', async () => {
+      const { address } = await serve({ userFile: users('ann:secret\ndefault:all\n') });
+      const client = await RawClient.connect(address);
+      for (const words of [['GET', 'a'], ['PING'], ['SET', 'a', 'b'], ['MGET', 'a'], ['INFO']]) {
+        expect(await client.ask(ask(...words))).toBe(NOAUTH);
+      }
+      expect(await client.ask(ask('HELLO', '3'))).toMatch(/^-NOAUTH HELLO must be called/);
+      expect(await client.ask(ask('AUTH', 'ann', 'wrong'))).toBe(WRONG);
+      expect(await client.ask(ask('AUTH', 'wrong'))).toBe(WRONG);
+      expect(await client.ask(ask('HELLO', '2', 'AUTH', 'bob', 'secret'))).toBe(WRONG);
+      expect(await client.ask(ask('GET', 'a'))).toBe(NOAUTH);
+      expect(await client.ask(ask('AUTH', 'ann', 'secret'))).toBe('+OK\r\n');
+      expect(await client.ask(ask('GET', 'a'), 'value\r\n')).toBe('$5\r\nvalue\r\n');
+      expect(await client.ask(ask('RESET'))).toBe('+RESET\r\n');
+      expect(await client.ask(ask('GET', 'a'))).toBe(NOAUTH);
+      // A password alone is that of the user default.
+      expect(await client.ask(ask('AUTH', 'all'))).toBe('+OK\r\n');
+      expect(await client.ask(ask('PING'))).toBe('+PONG\r\n');
       const other = await RawClient.connect(address);
-      other.socket.write(beginning, 'latin1');
-      expect(await other.readToEnd()).toBe('');
-    }
+      const hello = ask('HELLO', '3', 'AUTH', 'ann', 'secret');
+      expect(await other.ask(hello, 'modules\r\n*0\r\n')).toMatch(/^%7\r\n/);
+      expect(await other.ask(ask('PING'))).toBe('+PONG\r\n');
+    });
+
+    test('keeps who has not logged in from making the server hold much', async () => {
+      const { address } = await serve({ userFile: users('ann:secret\n') });
+      for (const [request, error] of [
+        ['*11\r\n$4\r\nMGET\r\n', 'unauthenticated multibulk length'],
+        [`*2\r\n$4\r\nAUTH\r\n$20000\r\n${'x'.repeat(17_000)}`, 'unauthenticated bulk length'],
+      ] as const) {
+        const client = await RawClient.connect(address);
+        client.socket.write(request);
+        expect(await client.readToEnd()).toBe(`-ERR Protocol error: ${error}\r\n`);
+      }
+    });
+  });
+
+  test('is asked for in front of a protocol that knows nothing of it', async () => {
+    const protocol: Protocol = {
+      name: 'shouting',
+      createSession: () => ({
+        state: 'open',
+        receive: (_, start, end, reply) => {
+          reply.text('HELLO\r\n');
+          return end - start;
+        },
+        close: () => {},
+      }),
+    };
+    const access = { allow: [], userFile: users('ann:secret\n') };
+    const server = createServer({ storage: tableOf([]), protocol, access });
+    onTestFinished(() => server.close(0));
+    const client = await RawClient.connect(await server.listen(ANYWHERE));
+    expect(await client.ask('hey\r\n')).toBe('CLIENT_ERROR unauthenticated\r\n');
+    expect(await client.ask(login('ann secret'))).toBe('STORED\r\n');
+    expect(await client.ask('hey\r\n')).toBe('HELLO\r\n');
+  });
+
+  test('is counted, and told of without a secret', async () => {
+    const logger = collectingLogger();
+    const access = { allow: [], userFile: users('ann:secret\n') };
+    const server = createServer({ storage: tableOf([]), access, logger });
+    onTestFinished(() => server.close(0));
+    const address = await server.listen(ANYWHERE);
+    const client = await RawClient.connect(address);
+    await client.ask(login('ann wrong'));
+    await client.ask(login('bob secret'));
+    const redis = await RawClient.connect(address);
+    await redis.ask('*3\r\n$4\r\nAUTH\r\n$3\r\nann\r\n$5\r\nwrong\r\n');
+    await client.ask(login('ann secret'));
+    const stats = await client.ask('stats\r\n', 'END\r\n');
+    expect(stats).toContain('STAT auth_cmds 4\r\n');
+    expect(stats).toContain('STAT auth_errors 3\r\n');
+    expect(logger.lines).toEqual([
+      'warn a login failed from 127.0.0.1: no such name and password; others from there are ' +
+        'counted in stats and not logged for a minute',
+    ]);
   });
 
   test('goes by a changed file after a reload, for new connections', async () => {
@@ -233,18 +320,28 @@ describe('TLS', () => {
     [{ ...SERVER_TLS, certFile: '/none' }, 'cannot read the TLS certificate /none'],
     [{ ...SERVER_TLS, clientCaFile: pem('server.key') }, 'holds no certificate'],
   ])('says at the start which files are wrong', (tls, message) => {
-    expect(() => checkAccess({ allow: [], tls })).toThrow(message);
+    expect(() => checkAccess({ allow: [], tls }, ANYWHERE)).toThrow(message);
   });
 });
 
-test('a UNIX socket has the mode that it was given, and goes by no list', async () => {
+test('a UNIX socket has the mode that it was given', async () => {
   const path = join(temporaryFolder(), 'socket');
-  const { address } = await serve(
-    { unixMode: 0o750, allow: ['10.0.0.0/8'] },
-    { kind: 'unix', path },
-  );
+  const { address } = await serve({ unixMode: 0o750 }, { kind: 'unix', path });
   expect(statSync(path).mode & 0o777).toBe(0o750);
   expect(await (await RawClient.connect(address)).ask('get a\r\n', 'END\r\n')).toBe(A);
+});
+
+describe('what would do nothing is refused', () => {
+  const socket: Address = { kind: 'unix', path: '/run/g' };
+  test.each<[Partial<AccessOptions>, Address, string]>([
+    [{ allow: ['::1'] }, socket, '-allow: unix:/run/g is a UNIX socket'],
+    [{ unixMode: 0o700 }, ANYWHERE, '-unix-mode: only a UNIX socket has a mode'],
+  ])('%j', async (options, address, message) => {
+    const access = { allow: [], ...options };
+    const error = { code: 'OPTION_INVALID', message: expect.stringContaining(message) };
+    expect(() => checkAccess(access, address)).toThrow(expect.objectContaining(error));
+    await expect(serve(access, address)).rejects.toMatchObject(error);
+  });
 });
 
 describe('a client that has to be cut off', () => {

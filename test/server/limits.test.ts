@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
@@ -12,6 +13,7 @@ const LARGE_BYTES = 30_000_000;
 async function serve(limits: Partial<Limits>): Promise<{ server: Server; address: Address }> {
   const storage = tableOf([
     ['a', 'value'],
+    ['b', 'other'],
     ['large', 'x'.repeat(LARGE_BYTES)],
   ]);
   const server = createServer({ storage, limits });
@@ -90,6 +92,67 @@ describe('a client that does not read its replies', () => {
   });
 });
 
+describe('the limit on keys of a request', () => {
+  const MGET = (...keys: string[]): string =>
+    `*${keys.length + 1}\r\n$4\r\nMGET\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join('')}`;
+
+  test("refuses those that name more, in memcached's protocol and in Redis'", async () => {
+    const { address } = await serve({ keysMax: 2 });
+    const text = await RawClient.connect(address);
+    const hits = 'VALUE a 0 5\r\nvalue\r\nVALUE b 0 5\r\nother\r\nEND\r\n';
+    expect(await text.ask('get a b\r\n', 'END\r\n')).toBe(hits);
+    const error = 'CLIENT_ERROR too many keys: at most 2 in one get, found 3\r\n';
+    for (const command of ['get a b a', 'gets a none none ', 'gat 0 a b a']) {
+      expect(await text.ask(`${command}\r\n`)).toBe(error);
+    }
+    // The connection goes on, and counts it.
+    expect(await text.ask('get a b\r\n', 'END\r\n')).toBe(hits);
+    expect(await stat(address, 'protocol_errors')).toBe(3);
+    const redis = await RawClient.connect(address);
+    expect(await redis.ask(MGET('a', 'b', 'c'))).toBe(
+      '-ERR too many keys: at most 2 in one MGET, found 3\r\n',
+    );
+    expect(await redis.ask(MGET('a', 'b'), 'other\r\n')).toBe(
+      '*2\r\n$5\r\nvalue\r\n$5\r\nother\r\n',
+    );
+  });
+});
+
+describe('the limit on a line', () => {
+  test('is what the owner says, and never less than that of all lines', async () => {
+    const { address } = await serve({ lineBytesMax: 3000 });
+    const client = await RawClient.connect(address);
+    expect(await client.ask(`get${' k'.repeat(1400)}\r\n`, 'END\r\n')).toBe('END\r\n');
+    client.socket.write(`get${' k'.repeat(1500)}\r\n`);
+    expect(await client.readToEnd()).toMatch(
+      /CLIENT_ERROR line too long: at most 3000 bytes of keys in one get\r\n$/,
+    );
+    await expect(serve({ lineBytesMax: 2047 })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: 'limits.lineBytesMax: expected a number from 2048 on, found 2047',
+    });
+  });
+});
+
+test.each(['many', undefined, Number.NaN, -1])('%s is no limit', async (value) => {
+  await expect(serve({ stallTimeoutMs: value as number })).rejects.toThrow(
+    `limits.stallTimeoutMs: expected a number from 1 on, found ${value}`,
+  );
+});
+
+describe('the limit on what one connection has buffered', () => {
+  test('ends that connection, and no other', async () => {
+    const { address } = await serve({ connectionBufferedBytesMax: 100_000 });
+    const other = await RawClient.connect(address);
+    other.socket.write(`get ${'k '.repeat(10_000)}`);
+    const client = await RawClient.connect(address);
+    client.socket.write(`get ${'k '.repeat(100_000)}`);
+    await client.readToEnd();
+    expect(await stat(address, 'buffer_kicks')).toBe(1);
+    expect(await other.ask('a\r\n', 'END\r\n')).toBe('VALUE a 0 5\r\nvalue\r\nEND\r\n');
+  });
+});
+
 describe('the limit on what is buffered', () => {
   test('ends the connection that goes beyond it, and frees what ended ones held', async () => {
     const { address } = await serve({ bufferedBytesMax: 500_000 });
@@ -108,8 +171,52 @@ describe('the limit on what is buffered', () => {
       for (const { socket } of clients) socket.destroy();
       await expect.poll(() => stat(address, 'curr_connections')).toBe(1);
     }
+    expect(await stat(address, 'buffer_kicks')).toBeGreaterThan(0);
     const good = await TextClient.connect(address);
     expect((await good.get(['a']))[0].value.toString()).toBe('value');
     good.close();
   });
+
+  test('takes those first that hold the most', async () => {
+    const { address } = await serve({ bufferedBytesMax: 100_000 });
+    const small = await RawClient.connect(address);
+    small.socket.write('get ');
+    await expect.poll(() => stat(address, 'bytes_read')).toBeGreaterThan(3);
+    // Less than one read takes: so much is kept, and no more in advance.
+    const large = await RawClient.connect(address);
+    large.socket.write(`get ${'k '.repeat(30_000)}`);
+    await expect.poll(() => stat(address, 'bytes_read')).toBeGreaterThan(60_000);
+    // Not the one who asks for what there is no more of, but the one who has it.
+    const next = await RawClient.connect(address);
+    next.socket.write(`get ${'k '.repeat(22_000)}`);
+    await large.readToEnd();
+    expect(await next.ask('a\r\n', 'END\r\n')).toContain('VALUE a 0 5\r\n');
+    expect(await small.ask('a\r\n', 'END\r\n')).toBe('VALUE a 0 5\r\nvalue\r\nEND\r\n');
+    expect(await stat(address, 'buffer_kicks')).toBe(1);
+  });
+});
+
+/** The fourth field of a line of /proc/net/tcp is the state, the sixth the timer that runs. */
+const ESTABLISHED = '01';
+const KEEP_ALIVE_TIMER = '02';
+
+// A client that vanishes while it has nothing to read is found out by the system's keep-alive; one
+// that vanishes before it has read all by the time that it may stall.
+test.runIf(process.platform === 'linux')('the system asks whether clients are there', async () => {
+  const { address } = await serve({});
+  const client = await RawClient.connect(address);
+  await client.ask('version\r\n');
+  if (address.kind !== 'tcp') throw new Error('expected a TCP address');
+  const port = (number: number): string =>
+    `0100007F:${number.toString(16).toUpperCase().padStart(4, '0')}`;
+  const ours = `${port(address.port)} ${port(client.socket.localPort!)} ${ESTABLISHED}`;
+  const timer = (): string | undefined =>
+    readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .find((line) => line.includes(ours))
+      ?.trim()
+      .split(/\s+/)[5]
+      .slice(0, 2);
+  // Until the answer is acknowledged, another timer runs.
+  await expect.poll(timer).toBe(KEEP_ALIVE_TIMER);
 });

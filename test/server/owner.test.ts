@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Address } from '../../src/server/address.ts';
+import { ClientLog, type ClientReport, describeReport } from '../../src/server/client-log.ts';
 import { type CreateServerOptions, createServer } from '../../src/server/create-server.ts';
-import { RefusalLog } from '../../src/server/refusal-log.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { tableOf } from '../support/storages.ts';
@@ -30,16 +30,20 @@ describe('what an owner learns of clients that write', () => {
     expect(stats).toContain('STAT refused_delete 2\r\n');
   });
 
-  test('is another line after a minute, and for another address', () => {
-    const logger = collectingLogger();
-    const log = new RefusalLog(logger);
-    for (const nowMs of [0, 1, 59_999, 60_000, 60_001]) log.report('10.0.0.1', 'set', nowMs);
-    log.report('10.0.0.2', 'incr', 60_002);
-    expect(logger.lines.map((line) => /\((.*)\) from (\S+):/.exec(line)?.slice(1))).toEqual([
-      ['set', '10.0.0.1'],
-      ['set', '10.0.0.1'],
-      ['incr', '10.0.0.2'],
-    ]);
+  test('is another line after a minute, for another address, and of another kind', () => {
+    const told: ClientReport[] = [];
+    const log = new ClientLog((report) => told.push(report));
+    const write = { kind: 'refused write', client: '10.0.0.1', command: 'set' } as const;
+    const login = { kind: 'failed login', client: '10.0.0.1' } as const;
+    const other = { ...write, client: '10.0.0.2', command: 'incr' };
+    for (const nowMs of [0, 1, 59_999, 60_000, 60_001]) log.report(write, nowMs);
+    log.report(other, 60_002);
+    for (const nowMs of [60_003, 60_004]) log.report(login, nowMs);
+    expect(told).toEqual([write, write, other, login]);
+    expect(describeReport(login)).toBe(
+      'a login failed from 10.0.0.1: no such name and password; others from there are counted in ' +
+        'stats and not logged for a minute',
+    );
   });
 
   test('is told to the client too when the owner wants it so', async () => {

@@ -15,8 +15,8 @@ export interface LoadShare {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly address: () => Address;
-  /** Whether connections may be lost just now, because the server is being ended. */
-  readonly isServerAway: () => boolean;
+  /** Which process serves, counted from 1; undefined while there is none. */
+  readonly life: () => number | undefined;
   readonly onFault: (fault: string) => void;
   readonly isOver: () => boolean;
   requests: number;
@@ -27,6 +27,7 @@ export interface LoadShare {
 export async function runClient(share: LoadShare): Promise<void> {
   while (!share.isOver()) {
     let client: TextClient | undefined;
+    const life = share.life();
     try {
       client = await TextClient.connect(share.address());
       while (!share.isOver()) {
@@ -34,7 +35,9 @@ export async function runClient(share: LoadShare): Promise<void> {
         await sleep(share.random.below(2 * PACE_MS));
       }
     } catch (error) {
-      if (!share.isServerAway()) share.onFault(`a connection failed: ${String(error)}`);
+      // Connections may be lost with the process that they belong to, and not otherwise.
+      const isItsFault = life !== undefined && share.life() === life;
+      if (isItsFault) share.onFault(`a connection failed: ${String(error)}`);
       await sleep(20);
     }
     client?.close();

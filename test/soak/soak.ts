@@ -47,6 +47,7 @@ export class Soak {
   #server!: SoakServer;
   #address: Address = parseAddress('127.0.0.1:0');
   #isAway = true;
+  #lives = 0;
   #isOver = false;
   /** What was dropped so far, by MD5. */
   readonly #files = new Map<string, Pick<SoakFile, 'sum' | 'version'>>();
@@ -90,7 +91,7 @@ export class Soak {
     return {
       ...{ timeline: this.#timeline, random: this.#loadRandom, requests: 0, keys: 0 },
       address: () => this.#address,
-      isServerAway: () => this.#isAway,
+      life: () => (this.#isAway ? undefined : this.#lives),
       isOver: () => this.#isOver,
       onFault: (fault) => this.#fault(fault),
     };
@@ -260,6 +261,7 @@ export class Soak {
     });
     const line = await this.#logged(/listens on [^;\s]+/);
     this.#address = parseAddress(/listens on ([^;\s]+)/.exec(line)![1]);
+    this.#lives++;
     this.#isAway = false;
   }
 

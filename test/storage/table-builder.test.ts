@@ -79,6 +79,22 @@ describe('building a table', () => {
     },
   );
 
+  it('counts the records whose keys came before, and tells of the first', () => {
+    const builder = new TableBuilder({ shared: false, bytesMax: MIB });
+    addRecords(builder, numbered(100));
+    builder.build();
+    expect(builder.repeats).toBeUndefined();
+    const again = new TableBuilder({ shared: false, bytesMax: MIB });
+    const keys = ['a', 'b', 'c', 'b', 'a', 'b'];
+    addRecords(
+      again,
+      keys.map((key, i): TestRecord => [key, String(i)]),
+    );
+    const table = open(again.build());
+    expect(again.repeats).toEqual({ count: 3, first: 3, key: Buffer.from('b') });
+    expect(['a', 'b', 'c'].map((key) => valueAt(table, key))).toEqual(['4', '5', '2']);
+  });
+
   it('needs no data at all', () => {
     const parts = build([]);
     expect(parts.keys).toBe(0);

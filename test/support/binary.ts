@@ -3,7 +3,12 @@ import type { Handler } from '../../src/handler/handler.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { binaryProtocol } from '../../src/protocol/binary/binary.ts';
 import type { Counters } from '../../src/protocol/counters.ts';
-import type { Protocol, Session, SessionState } from '../../src/protocol/protocol.ts';
+import type {
+  Protocol,
+  Session,
+  SessionContext,
+  SessionState,
+} from '../../src/protocol/protocol.ts';
 import { Reply } from '../../src/protocol/reply.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { Random } from './random-bytes.ts';
@@ -95,8 +100,12 @@ export class BinaryConversation {
   readonly #sent: Buffer[] = [];
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(handler: Handler, protocol: Protocol = binaryProtocol) {
-    const context = contextOf(handler);
+  constructor(
+    handler: Handler,
+    protocol: Protocol = binaryProtocol,
+    more: Partial<SessionContext> = {},
+  ) {
+    const context = contextOf(handler, more);
     this.counters = context.counters;
     this.session = protocol.createSession(context);
   }

@@ -11,6 +11,7 @@ import {
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import type { Session, SessionContext, SessionState } from '../../src/protocol/protocol.ts';
 import { Reply } from '../../src/protocol/reply.ts';
+import { SharedParts } from '../../src/protocol/shared-parts.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { Random } from './random-bytes.ts';
 import { bytesOf, MapStorage, type TestRecord, tableOf } from './storages.ts';
@@ -39,6 +40,7 @@ export function contextOf(handler: Handler, more: Partial<SessionContext> = {}):
     counters: countersOf(memory, 0),
     sumCounters: () => sumCounters(memory),
     facts: { version: '1.6.99', threads: 2, startedAt: Date.now() - 5_000, connectionsMax: 100 },
+    shared: new SharedParts(),
     resetCounters: () => resetCounters(memory),
     ...more,
   };

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import type { ConnectionOptions } from 'node:tls';
+import tls, { type ConnectionOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
 import type { Address } from '../../src/server/address.ts';
@@ -35,7 +35,7 @@ const CONNECTING_MAX = 200;
 
 const LARGE_BYTES = MIB;
 
-const RECORDS: Readonly<Record<string, string>> = {
+export const RECORDS: Readonly<Record<string, string>> = {
   plain: 'value',
   empty: '',
   // Not so large that a reply lends it instead of copying it.
@@ -61,7 +61,12 @@ const pem = (name: string): string =>
   fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
 
 /** Flags that make the server speak TLS only. */
-export const TLS_FLAGS = ['-tls-cert', pem('server.pem'), '-tls-key', pem('server.key')];
+const TLS_FLAGS = ['-tls-cert', pem('server.pem'), '-tls-key', pem('server.key')];
+
+/** How clients reach a server. */
+export type Transport = 'TCP' | 'a UNIX socket' | 'TLS';
+
+export const TRANSPORTS: readonly Transport[] = ['TCP', 'a UNIX socket', 'TLS'];
 
 /** A server in a process of its own, for clients that mean no good. */
 export class Victim {
@@ -69,6 +74,7 @@ export class Victim {
   readonly #process: GoromdbProcess;
   readonly #tls: ConnectionOptions | undefined;
   readonly #watcher: RawClient;
+  /** What the attackers' bytes go through: under TLS, what it runs over. */
   readonly #attackers = new Set<net.Socket>();
 
   private constructor(
@@ -83,26 +89,54 @@ export class Victim {
     this.#watcher = watcher;
   }
 
-  static async start(...flags: readonly string[]): Promise<Victim> {
-    const file = join(temporaryFolder(), 'data.json');
-    drop(file, JSON.stringify(RECORDS));
-    const goromdb = new GoromdbProcess(['-file', file, '-addr', '127.0.0.1:0', ...flags]);
+  static start(...flags: readonly string[]): Promise<Victim> {
+    return Victim.startOver('TCP', ...flags);
+  }
+
+  static startOver(transport: Transport, ...flags: readonly string[]): Promise<Victim> {
+    return Victim.startWith(RECORDS, transport, flags);
+  }
+
+  /** @param records Must have those that every victim has. */
+  static async startWith(
+    records: Readonly<Record<string, string>>,
+    transport: Transport,
+    flags: readonly string[],
+  ): Promise<Victim> {
+    const folder = temporaryFolder();
+    const file = join(folder, 'data.json');
+    drop(file, JSON.stringify(records));
+    const isUnix = transport === 'a UNIX socket';
+    const isTls = transport === 'TLS';
+    const where = isUnix ? ['-s', join(folder, 'socket')] : ['-addr', '127.0.0.1:0'];
+    const how = isTls ? TLS_FLAGS : [];
+    const goromdb = new GoromdbProcess(['-file', file, ...where, ...how, ...flags]);
     const address = await goromdb.address();
     await goromdb.says(/ serves from /);
     const ca = readFileSync(pem('ca.pem'));
-    const options = flags.includes('-tls-cert') ? { ca, servername: 'localhost' } : undefined;
+    const options = isTls ? { ca, servername: 'localhost' } : undefined;
     const watcher = await RawClient.connect(address, options);
     const victim = new Victim(address, goromdb, options, watcher);
     onTestFinished(() => victim.#resetAttackers());
     return victim;
   }
 
-  /** A connection that does nothing by itself: it does not read either. Without TLS in any case. */
+  /** A connection that does nothing by itself: it does not read either. */
   async attacker(): Promise<net.Socket> {
+    const socket = await this.bareAttacker();
+    if (this.#tls === undefined) return socket;
+    const encrypted = tls.connect({ ...this.#tls, socket });
+    encrypted.on('error', () => {});
+    await once(encrypted, 'secureConnect');
+    return encrypted;
+  }
+
+  /** As `attacker`, without TLS in any case. */
+  async bareAttacker(): Promise<net.Socket> {
     const { address } = this;
-    if (address.kind !== 'tcp') throw new Error('expected a TCP address');
-    const options = { port: address.port, host: '127.0.0.1', allowHalfOpen: true };
-    const socket = net.connect(options);
+    const target =
+      address.kind === 'unix' ? { path: address.path } : { port: address.port, host: '127.0.0.1' };
+    const socket = net.connect({ ...target, allowHalfOpen: true });
     this.#attackers.add(socket);
     // To be cut off is what it is here for.
     socket.on('error', () => {});
@@ -111,13 +145,12 @@ export class Victim {
     return socket;
   }
 
-  async attackers(count: number): Promise<net.Socket[]> {
-    const sockets: net.Socket[] = [];
-    while (sockets.length < count) {
-      const more = Math.min(CONNECTING_MAX, count - sockets.length);
-      sockets.push(...(await Promise.all(Array.from({ length: more }, () => this.attacker()))));
-    }
-    return sockets;
+  bareAttackers(count: number): Promise<net.Socket[]> {
+    return connectAll(count, () => this.bareAttacker());
+  }
+
+  attackers(count: number): Promise<net.Socket[]> {
+    return connectAll(count, () => this.attacker());
   }
 
   async stats(): Promise<Record<string, string>> {
@@ -161,7 +194,7 @@ export class Victim {
   }
 
   #resetAttackers(): void {
-    for (const socket of this.#attackers) socket.resetAndDestroy();
+    for (const socket of this.#attackers) reset(socket);
   }
 
   #vitals(): Vitals | undefined {
@@ -177,6 +210,24 @@ export class Victim {
     const most = before.residentBytes + LASTING_BYTES_MAX;
     await expect.poll(() => now().residentBytes, patience).toBeLessThan(most);
   }
+}
+
+async function connectAll(
+  count: number,
+  connect: () => Promise<net.Socket>,
+): Promise<net.Socket[]> {
+  const sockets: net.Socket[] = [];
+  while (sockets.length < count) {
+    const more = Math.min(CONNECTING_MAX, count - sockets.length);
+    sockets.push(...(await Promise.all(Array.from({ length: more }, connect))));
+  }
+  return sockets;
+}
+
+/** Ends a connection as rudely as it can be done: only TCP has a reset. */
+export function reset(socket: net.Socket): void {
+  if (socket.remoteAddress === undefined || socket instanceof tls.TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Reads all that still comes; the connection may end well or badly. */

@@ -75,6 +75,7 @@ export const STATUS = {
   invalidArguments: 0x0004,
   notStored: 0x0005,
   unknownCommand: 0x0081,
+  notSupported: 0x0083,
 } as const;
 
 /** A status that tells what went wrong. */
@@ -87,4 +88,5 @@ export const ERROR_TEXT: Readonly<Record<ErrorStatus, string>> = {
   [STATUS.invalidArguments]: 'Invalid arguments',
   [STATUS.notStored]: 'Not stored.',
   [STATUS.unknownCommand]: 'Unknown command',
+  [STATUS.notSupported]: 'Read-only',
 };

@@ -1,3 +1,4 @@
+import { countGets, countTouches } from '../counters.ts';
 import { statsOf } from '../memcached/stats.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
@@ -129,7 +130,8 @@ export class BinarySession implements Session {
     const view = this.#context.handler.view();
     try {
       const entry = view.get(input, keyStart, keyEnd);
-      this.#count(command.touches, entry !== undefined);
+      const count = command.touches ? countTouches : countGets;
+      count(this.#context.counters, entry === undefined ? 0 : 1, entry === undefined ? 1 : 0);
       if (entry !== undefined) {
         const sentStart = withKey ? keyStart : keyEnd;
         appendHit(reply, this.#opcode, this.#opaque, entry, input, sentStart, keyEnd);
@@ -142,20 +144,6 @@ export class BinarySession implements Session {
       }
     } finally {
       view.release();
-    }
-  }
-
-  /** In the binary protocol memcached counts a get-and-touch as a touch alone. */
-  #count(touches: boolean, isHit: boolean): void {
-    const { counters } = this.#context;
-    if (touches) {
-      counters.cmd_touch++;
-      if (isHit) counters.touch_hits++;
-      else counters.touch_misses++;
-    } else {
-      counters.cmd_get++;
-      if (isHit) counters.get_hits++;
-      else counters.get_misses++;
     }
   }
 
@@ -197,6 +185,9 @@ export class BinarySession implements Session {
   }
 
   #answerRefused(command: Refused, reply: Reply): void {
-    if (!command.isSilent) appendError(reply, this.#opcode, this.#opaque, command.status);
+    if (command.isSilent) return;
+    const isLoud = this.#context.loudRefusals === true && command.write !== undefined;
+    const status = isLoud ? STATUS.notSupported : command.status;
+    appendError(reply, this.#opcode, this.#opaque, status);
   }
 }

@@ -1,11 +1,8 @@
 /**
- * A line longer than this closes the connection, unless it is a `get`. memcached asks only before
+ * A line longer than this closes the connection, unless it gets keys: see `RequestLimits`. memcached asks only before
  * it has seen the line's end, so there it depends on how the bytes arrive; here it does not.
  */
 export const LINE_BYTES_MAX = 2048;
-
-/** A `get`, `gets`, `gat` or `gats` line may have this many bytes: some 4,000 longest keys. */
-export const GET_LINE_BYTES_MAX = 1024 * 1024;
 
 /** Leading spaces that a long `get` line may have (memcached's rule). */
 const LEADING_SPACES_MAX = 100;

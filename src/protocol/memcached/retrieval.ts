@@ -1,5 +1,6 @@
 import type { View } from '../../handler/handler.ts';
-import type { SessionContext } from '../protocol.ts';
+import { countGets, countTouches } from '../counters.ts';
+import { DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import { skipSpaces, wordEnd } from './line.ts';
 import { isSigned } from './numbers.ts';
@@ -16,6 +17,7 @@ const END = Buffer.from('END\r\n');
  */
 export class Retrieval {
   readonly #context: SessionContext;
+  readonly #keysMax: number;
   /** The data that the command under way is answered from. */
   #view: View | undefined;
   #withCas = false;
@@ -23,6 +25,7 @@ export class Retrieval {
 
   constructor(context: SessionContext) {
     this.#context = context;
+    this.#keysMax = (context.requestLimits ?? DEFAULT_REQUEST_LIMITS).keysMax;
   }
 
   get isUnderWay(): boolean {
@@ -78,10 +81,11 @@ export class Retrieval {
     this.#view = view;
     const stop = this.#answerKeys(view, line, keys, end, reply);
     // What is sent cannot be taken back, so the keys that have to wait are checked now.
-    if (hasLongKey(line, stop, end)) {
+    const error = stop === end ? undefined : faultOf(line, keys, end, this.#keysMax);
+    if (error !== undefined) {
       reply.truncate(replyLength);
       this.close();
-      protocolError(this.#context, reply, BAD_FORMAT);
+      protocolError(this.#context, reply, error);
       return end;
     }
     return this.#finish(stop, end, reply);
@@ -96,14 +100,14 @@ export class Retrieval {
   }
 
   /**
-   * @returns Where the first key begins that is not answered, because the reply is full or the key
-   *   too long; `end` when all are.
+   * @returns Where the first key begins that is not answered, because the reply is full, the key
+   *   too long or one too many; `end` when all are.
    */
   #answerKeys(view: View, line: Buffer, from: number, end: number, reply: Reply): number {
     let hits = 0;
     let misses = 0;
     let key = from;
-    while (key < end && !reply.isFull) {
+    while (key < end && !reply.isFull && hits + misses < this.#keysMax) {
       const keyEnd = wordEnd(line, key, end);
       if (keyEnd - key > ASKED_KEY_BYTES_MAX) break;
       const entry = view.get(line, key, keyEnd);
@@ -115,30 +119,21 @@ export class Retrieval {
       }
       key = skipSpaces(line, keyEnd, end);
     }
-    this.#count(hits, misses);
+    const count = this.#touches ? countTouches : countGets;
+    count(this.#context.counters, hits, misses);
     return key;
-  }
-
-  /** To memcached a key that is touched is not also one that is got. */
-  #count(hits: number, misses: number): void {
-    const { counters } = this.#context;
-    if (this.#touches) {
-      counters.cmd_touch += hits + misses;
-      counters.touch_hits += hits;
-      counters.touch_misses += misses;
-    } else {
-      counters.cmd_get += hits + misses;
-      counters.get_hits += hits;
-      counters.get_misses += misses;
-    }
   }
 }
 
-function hasLongKey(line: Buffer, from: number, end: number): boolean {
+/** What is wrong with the keys in line[from, end). */
+function faultOf(line: Buffer, from: number, end: number, keysMax: number): string | undefined {
+  let keys = 0;
   for (let key = from; key < end; ) {
     const keyEnd = wordEnd(line, key, end);
-    if (keyEnd - key > ASKED_KEY_BYTES_MAX) return true;
+    if (keyEnd - key > ASKED_KEY_BYTES_MAX) return BAD_FORMAT;
+    keys++;
     key = skipSpaces(line, keyEnd, end);
   }
-  return false;
+  if (keys <= keysMax) return undefined;
+  return `CLIENT_ERROR too many keys: at most ${keysMax} in one get, found ${keys}`;
 }

@@ -1,10 +1,14 @@
-import type { Session, SessionContext, SessionState } from '../protocol.ts';
+import {
+  DEFAULT_REQUEST_LIMITS,
+  type Session,
+  type SessionContext,
+  type SessionState,
+} from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import { isHttp, runCommand } from './commands.ts';
 import { DataBlock } from './data-block.ts';
 import { Dump } from './dump.ts';
 import {
-  GET_LINE_BYTES_MAX,
   isGet,
   isGetAndTouch,
   LINE_BYTES_MAX,
@@ -14,7 +18,8 @@ import {
   wordEnd,
   wordsOf,
 } from './line.ts';
-import { metaDebug, metaGet } from './meta.ts';
+import { MetaReads } from './meta.ts';
+import { MetaWords } from './meta-flags.ts';
 import { refuseMetaArithmetic, refuseMetaDelete, refuseMetaSet } from './meta-writes.ts';
 import { protocolError } from './protocol-error.ts';
 import { Retrieval } from './retrieval.ts';
@@ -31,6 +36,8 @@ export class TextSession implements Session {
   readonly #context: SessionContext;
   readonly #line = new LineFinder();
   readonly #retrieval: Retrieval;
+  readonly #words: MetaWords;
+  readonly #metaReads: MetaReads;
   #hasBegun = false;
   #state: SessionState = 'open';
   /** The data of a refused write, while it arrives. */
@@ -43,10 +50,16 @@ export class TextSession implements Session {
   constructor(context: SessionContext) {
     this.#context = context;
     this.#retrieval = new Retrieval(context);
+    this.#words = context.shared.get(MetaWords);
+    this.#metaReads = new MetaReads(this.#words);
   }
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  get isSuspended(): boolean {
+    return this.#retrieval.isUnderWay || this.#dump !== undefined;
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -115,22 +128,22 @@ export class TextSession implements Session {
   #runMeta(letter: number, line: Buffer, from: number, end: number, reply: Reply): void {
     switch (letter) {
       case 0x67: // mg
-        metaGet(line, from, end, this.#context, reply);
+        this.#metaReads.get(line, from, end, this.#context, reply);
         return;
       case 0x6e: // mn
         reply.text('MN\r\n');
         return;
       case 0x65: // me
-        metaDebug(line, from, end, this.#context, reply);
+        this.#metaReads.debug(line, from, end, this.#context, reply);
         return;
       case 0x73: // ms
-        this.#refuse(refuseMetaSet(line, from, end), reply);
+        this.#refuse(refuseMetaSet(this.#words, line, from, end), reply);
         return;
       case 0x64: // md
-        this.#refuse(refuseMetaDelete(line, from, end), reply);
+        this.#refuse(refuseMetaDelete(this.#words, line, from, end), reply);
         return;
       case 0x61: // ma
-        this.#refuse(refuseMetaArithmetic(line, from, end), reply);
+        this.#refuse(refuseMetaArithmetic(this.#words, line, from, end), reply);
         return;
       default:
         protocolError(this.#context, reply, 'ERROR');
@@ -244,10 +257,11 @@ export class TextSession implements Session {
   #endsTooLong(input: Buffer, start: number, end: number, reply: Reply): boolean {
     const length = end - start;
     if (length <= LINE_BYTES_MAX || this.#retrieval.isUnderWay) return false;
+    const { lineBytesMax } = this.#context.requestLimits ?? DEFAULT_REQUEST_LIMITS;
     const isGetLine = mayBeLong(input, start, end);
-    if (isGetLine && length <= GET_LINE_BYTES_MAX) return false;
+    if (isGetLine && length <= lineBytesMax) return false;
     if (isGetLine) {
-      const error = `CLIENT_ERROR line too long: at most ${GET_LINE_BYTES_MAX} bytes of keys in one get`;
+      const error = `CLIENT_ERROR line too long: at most ${lineBytesMax} bytes of keys in one get`;
       protocolError(this.#context, reply, error);
     }
     this.#state = 'close';

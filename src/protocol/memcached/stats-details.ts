@@ -1,7 +1,7 @@
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { Counters } from '../counters.ts';
-import type { ConnectionFacts, SessionContext } from '../protocol.ts';
-import { GET_LINE_BYTES_MAX, LINE_BYTES_MAX } from './line.ts';
+import { type ConnectionFacts, DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
+import { LINE_BYTES_MAX } from './line.ts';
 import type { Stat } from './stat.ts';
 import { ASKED_KEY_BYTES_MAX } from './writes.ts';
 
@@ -31,7 +31,7 @@ const NEVER_SLABS = [
 
 /** `stats settings`: those of memcached's settings that mean something here, and our own. */
 export function settingStats(context: SessionContext): readonly Stat[] {
-  const { facts } = context;
+  const { facts, requestLimits = DEFAULT_REQUEST_LIMITS } = context;
   return [
     ['maxconns', facts.connectionsMax],
     ['num_threads', facts.threads],
@@ -46,7 +46,8 @@ export function settingStats(context: SessionContext): readonly Stat[] {
     ['loud_refusals', context.loudRefusals === true ? 'yes' : 'no'],
     ['key_bytes_max', ASKED_KEY_BYTES_MAX],
     ['line_bytes_max', LINE_BYTES_MAX],
-    ['get_line_bytes_max', GET_LINE_BYTES_MAX],
+    ['get_line_bytes_max', requestLimits.lineBytesMax],
+    ['keys_per_request_max', requestLimits.keysMax],
     ...Object.entries(facts.settings ?? {}),
   ];
 }
@@ -82,10 +83,27 @@ export function slabStats(info: DataSetInfo, counters: Counters): readonly Stat[
   ];
 }
 
-/** `stats conns`: the connections of the thread that is asked. */
+/** `stats conns` describes this many: a thread cannot do anything else meanwhile. */
+export const CONNECTIONS_LISTED_MAX = 500;
+
+/**
+ * `stats conns`: connections of the thread that is asked, no more than so many. How many are
+ * described, how many this thread has, and how many there are in all comes last.
+ */
 export function connectionStats(context: SessionContext): readonly Stat[] {
-  if (context.connections === undefined) return [['conns_status', 'disabled']];
-  return [...context.connections()].flatMap(connectionLines);
+  const { connections, sumCounters, counters } = context;
+  if (connections === undefined) return [['conns_status', 'disabled']];
+  const lines: Stat[] = [];
+  let listed = 0;
+  for (const connection of connections()) {
+    if (listed === CONNECTIONS_LISTED_MAX) break;
+    lines.push(...connectionLines(connection));
+    listed++;
+  }
+  lines.push(['conns_listed', listed]);
+  lines.push(['conns_of_thread', counters.curr_connections]);
+  lines.push(['conns_of_all_threads', sumCounters().curr_connections]);
+  return lines;
 }
 
 function connectionLines(connection: ConnectionFacts): readonly Stat[] {

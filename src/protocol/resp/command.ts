@@ -1,9 +1,11 @@
 import type { View } from '../../handler/handler.ts';
+import type { DataSetInfo } from '../../storage/storage.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import type { Args } from './frame.ts';
 import { appendError, type RespVersion } from './output.ts';
 import type { ScanPositions } from './positions.ts';
+import type { Transaction } from './transaction.ts';
 
 /** What the server knows of one client. */
 export interface Client {
@@ -11,6 +13,12 @@ export interface Client {
   /** '' for none. */
   name: string;
   resp: RespVersion;
+  /** Whether it has logged in, or need not. */
+  isKnown: boolean;
+  /** What came since MULTI. */
+  transaction: Transaction | undefined;
+  /** The data as it was at WATCH. */
+  watched: DataSetInfo | undefined;
   /** Whether the connection is to be closed once the reply is out. */
   isEnding: boolean;
 }

@@ -20,14 +20,16 @@ import {
   appendSimple,
 } from './output.ts';
 import { READS } from './reads.ts';
+import { TRANSACTIONS } from './transaction-commands.ts';
 import { WRITES, type Write } from './writes.ts';
 
 function isDoneBySession(): never {
   throw new TypeError('the session answers this command itself');
 }
 
-/** The session answers these two: GET must be fast, and MGET may have to wait. */
+/** The session answers these: GET must be fast, MGET may have to wait, and EXEC runs others. */
 export const GET: Command = keyCommand('get', 2, isDoneBySession);
+export const EXEC: Command = plainCommand('exec', 1, isDoneBySession);
 export const MGET: Command = { ...keyCommand('mget', -2, isDoneBySession), keys: [1, -1, 1] };
 
 /**
@@ -90,6 +92,8 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
   [
     GET,
     MGET,
+    EXEC,
+    ...TRANSACTIONS,
     ...READS,
     ...LISTINGS,
     ...HANDSHAKE,

@@ -220,6 +220,12 @@ export class Args {
     return this.#input.toString('latin1', this.start, this.end);
   }
 
+  /** As `nextText`, of text in UTF-8. */
+  nextUtf8(): string {
+    this.advance();
+    return this.#input.toString('utf8', this.start, this.end);
+  }
+
   /** As `nextText`, in lower case: for names and options. */
   nextWord(): string {
     return this.nextText().toLowerCase();

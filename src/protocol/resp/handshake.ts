@@ -27,8 +27,15 @@ const NO_PASSWORD =
   'ERR AUTH <password> called without any password configured for the default user. ' +
   'Are you sure your configuration is correct?';
 const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.';
+const HELLO_NEEDS_LOGIN =
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> ' +
+  'AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol ' +
+  'version at the same time';
 const BAD_NAME = 'ERR Client names cannot contain spaces, newlines or special characters.';
 const NO_CLUSTER = 'ERR This instance has cluster support disabled';
+
+/** Whom a client means that gives a password only. */
+const DEFAULT_USER = 'default';
 
 /** A name that a client gives itself may have so many bytes: it is kept with the connection. */
 const CLIENT_NAME_BYTES_MAX = 256;
@@ -51,16 +58,33 @@ function echo({ args }: Call, reply: Reply): void {
   appendBulkCopy(reply, args.input, args.start, args.end);
 }
 
-/** Without a password, as this server is, Redis lets the user `default` in with any. */
-function isUser(name: string): boolean {
-  return name === 'default';
+/** Lets a client in, or not. Without a login Redis lets the user `default` in with any password. */
+function logsIn({ context, client }: Call, user: string, password: string): boolean {
+  const { authenticate = (name: string): boolean => name === DEFAULT_USER } = context;
+  const { counters, onFailedLogin } = context;
+  counters.auth_cmds++;
+  if (authenticate(user, password)) {
+    client.isKnown = true;
+    return true;
+  }
+  counters.auth_errors++;
+  onFailedLogin?.();
+  return false;
 }
 
+/** AUTH [user] password */
 function auth(call: Call, reply: Reply): void {
-  const { args } = call;
-  if (args.left > 2) fail(call, reply, SYNTAX_ERROR);
-  else if (args.left === 1) fail(call, reply, NO_PASSWORD);
-  else if (isUser(args.nextText())) appendSimple(reply, 'OK');
+  const { args, context } = call;
+  if (args.left > 2) {
+    fail(call, reply, SYNTAX_ERROR);
+    return;
+  }
+  if (args.left === 1 && context.authenticate === undefined) {
+    fail(call, reply, NO_PASSWORD);
+    return;
+  }
+  const user = args.left === 1 ? DEFAULT_USER : args.nextUtf8();
+  if (logsIn(call, user, args.nextUtf8())) appendSimple(reply, 'OK');
   else fail(call, reply, WRONG_PASSWORD);
 }
 
@@ -76,8 +100,8 @@ function takeHelloOptions(call: Call, wanted: RespVersion): string | undefined {
     const asked = args.nextText();
     const option = asked.toLowerCase();
     if (option === 'auth' && args.left >= 2) {
-      if (!isUser(args.nextText())) return WRONG_PASSWORD;
-      args.advance();
+      const user = args.nextUtf8();
+      if (!logsIn(call, user, args.nextUtf8())) return WRONG_PASSWORD;
     } else if (option === 'setname' && args.left >= 1) {
       name = args.nextText();
       if (!isClientName(name)) return BAD_NAME;
@@ -85,6 +109,7 @@ function takeHelloOptions(call: Call, wanted: RespVersion): string | undefined {
       return `ERR Syntax error in HELLO option '${asked.slice(0, 128)}'`;
     }
   }
+  if (!client.isKnown) return HELLO_NEEDS_LOGIN;
   client.name = name;
   client.resp = wanted;
   return undefined;
@@ -175,7 +200,10 @@ function quit({ client }: Call, reply: Reply): void {
   appendSimple(reply, 'OK');
 }
 
-function reset({ client }: Call, reply: Reply): void {
+function reset({ client, context }: Call, reply: Reply): void {
+  client.isKnown = context.authenticate === undefined;
+  client.transaction = undefined;
+  client.watched = undefined;
   client.name = '';
   client.resp = 2;
   appendSimple(reply, 'RESET');

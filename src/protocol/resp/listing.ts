@@ -56,7 +56,7 @@ class KeyList {
 
   appendTo(reply: Reply): void {
     appendArray(reply, this.#count);
-    reply.lend(this.#bytes, 0, this.#end);
+    reply.give(this.#bytes, 0, this.#end);
   }
 }
 

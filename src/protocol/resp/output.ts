@@ -30,6 +30,12 @@ export function appendNull(reply: Reply, resp: RespVersion): void {
   reply.copy(text, 0, text.length);
 }
 
+/** What EXEC answers when what was watched has changed. */
+export function appendNullArray(reply: Reply, resp: RespVersion): void {
+  if (resp === 3) appendNull(reply, resp);
+  else reply.text('*-1\r\n');
+}
+
 /** Appends source[start, end), which must not change until it is sent, as a bulk string. */
 export function appendBulk(reply: Reply, source: Buffer, start: number, end: number): void {
   reply.copy(DOLLAR, 0, 1);

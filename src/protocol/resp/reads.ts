@@ -1,4 +1,5 @@
 import type { Entry } from '../../storage/storage.ts';
+import { countGets } from '../counters.ts';
 import type { Reply } from '../reply.ts';
 import {
   type Call,
@@ -65,12 +66,11 @@ function getrange(call: Call, reply: Reply): void {
   }
   withView(call, (view) => {
     const entry = view.get(input, start, end);
-    context.counters.cmd_get++;
     if (entry === undefined) {
-      context.counters.get_misses++;
+      countGets(context.counters, 0, 1);
       appendBulkText(reply, '');
     } else {
-      context.counters.get_hits++;
+      countGets(context.counters, 1, 0);
       // A double keeps 64-bit numbers well enough: beyond the value's length all are the same.
       appendRange(reply, entry, Number(first), Number(last));
     }

@@ -1,30 +1,36 @@
 import type { View } from '../../handler/handler.ts';
+import { countGets } from '../counters.ts';
 import { LineFinder } from '../memcached/line.ts';
-import type { Session, SessionContext, SessionState } from '../protocol.ts';
+import {
+  DEFAULT_REQUEST_LIMITS,
+  type Session,
+  type SessionContext,
+  type SessionState,
+} from '../protocol.ts';
 import type { Reply } from '../reply.ts';
-import { type Call, type Client, type Command, fitsArity, wrongArity } from './command.ts';
-import { COMMANDS, GET, HTTP_WORDS, MGET, writeNamed } from './commands.ts';
+import { type Call, type Client, type Command, fail, fitsArity, wrongArity } from './command.ts';
+import { COMMANDS, EXEC, GET, HTTP_WORDS, MGET, writeNamed } from './commands.ts';
 import { Discard, upToNul } from './discard.ts';
 import { type Args, NAME_BYTES_MAX, REQUEST_BYTES_MAX, RequestFrame } from './frame.ts';
+import { isGetHead } from './get-head.ts';
 import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
-import { appendArray, appendError, appendNull, appendValue } from './output.ts';
-import type { ScanPositions } from './positions.ts';
+import { appendArray, appendError, appendNull, appendSimple, appendValue } from './output.ts';
+import type { RespShare } from './share.ts';
+import { pinnedTo, TRANSACTION_BYTES_MAX, type Transaction } from './transaction.ts';
+import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
 import { READ_ONLY } from './writes.ts';
 
 const STAR = 0x2a;
 
-/** How every GET begins, and the bits that tell upper case from lower case. */
-const GET_HEAD = Buffer.from('*2\r\n$3\r\nget\r\n');
-const GET_CASE = Buffer.from('\0\0\0\0\0\0\0\0   \0\0', 'latin1');
+/** Arguments, and bytes of a request, that a client may send which has not logged in. */
+const STRANGER_ARGS_MAX = 10;
+const STRANGER_BYTES_MAX = 16 * 1024;
+
+const NO_LOGIN = 'NOAUTH Authentication required.';
+
+const TRANSACTION_TOO_LARGE = `ERR the transaction is too large: at most ${TRANSACTION_BYTES_MAX} bytes of commands`;
 
 const TOO_LARGE = `ERR the command is too large: at most ${REQUEST_BYTES_MAX} bytes of arguments`;
-
-/** What the sessions of one thread share. */
-export interface RespShare {
-  readonly positions: ScanPositions;
-  /** For the one command that runs at a time. */
-  readonly args: Args;
-}
 
 /** An inline command, turned into a request. */
 interface Inline {
@@ -38,7 +44,8 @@ export class RespSession implements Session {
   readonly #context: SessionContext;
   readonly #args: Args;
   readonly #client: Client;
-  readonly #call: Call;
+  /** How commands see the server; in a transaction it is another one. */
+  #call: Call;
   readonly #frame = new RequestFrame();
   #line: LineFinder | undefined;
   #state: SessionState = 'open';
@@ -46,18 +53,32 @@ export class RespSession implements Session {
   #inline: Inline | undefined;
   /** The view of an MGET under way. Between two calls: the input goes on with its other keys. */
   #view: View | undefined;
+  /** The commands of an EXEC under way. Between two calls: the input begins with its last byte. */
+  #exec: Inline | undefined;
+  /** The data that they are answered from. */
+  #pinned: View | undefined;
   /** How many keys it has yet to answer. */
   #keysLeft = 0;
 
   constructor(context: SessionContext, share: RespShare, id: number) {
     this.#context = context;
     this.#args = share.args;
-    this.#client = { id, name: '', resp: 2, isEnding: false };
+    const isKnown = context.authenticate === undefined;
+    const state = { transaction: undefined, watched: undefined, isEnding: false };
+    this.#client = { id, name: '', resp: 2, isKnown, ...state };
     this.#call = { context, client: this.#client, positions: share.positions, args: share.args };
   }
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  get isSuspended(): boolean {
+    return this.#view !== undefined || this.#pinned !== undefined;
+  }
+
+  get heldBytes(): number {
+    return (this.#client.transaction?.heldBytes ?? 0) + (this.#exec?.request.length ?? 0);
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -79,11 +100,13 @@ export class RespSession implements Session {
   close(): void {
     this.#view?.release();
     this.#view = undefined;
+    this.#endExec();
+    this.#client.transaction = undefined;
     this.#state = 'close';
   }
 
   #isInRequest(): boolean {
-    return this.#discard !== undefined || this.#view !== undefined;
+    return this.#discard !== undefined || this.#view !== undefined || this.#exec !== undefined;
   }
 
   /**
@@ -117,8 +140,13 @@ export class RespSession implements Session {
     return lineFeed + 1;
   }
 
-  /** Goes on with the request that is under way, or begins one. */
   #step(input: Buffer, start: number, end: number, reply: Reply): number {
+    if (this.#exec !== undefined) return this.#runExec(this.#exec, start, reply);
+    return this.#stepOne(input, start, end, reply);
+  }
+
+  /** Goes on with the request that is under way, or begins one. */
+  #stepOne(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#discard !== undefined) return this.#skip(this.#discard, input, start, end, reply);
     if (this.#view !== undefined) return this.#goOn(this.#view, input, start, end, reply);
     return this.#begin(input, start, end, reply);
@@ -128,14 +156,20 @@ export class RespSession implements Session {
     const frame = this.#frame;
     const presence = frame.readHead(input, start, end);
     if (presence === 'broken') return this.#protocolError(reply, frame.fault, start);
+    const stranger = this.#faultOfStranger(end - start);
+    if (stranger !== undefined) return this.#protocolError(reply, stranger, start);
     if (presence === 'partial') return start;
     if (frame.argc <= 0) return frame.next;
-    if (isGetHead(input, start)) return this.#serve(GET, input, start, end, reply);
+    const isFree = this.#client.isKnown && this.#client.transaction === undefined;
+    if (isFree && isGetHead(input, start)) {
+      return this.#serve(GET, input, start, end, reply);
+    }
     const nameEnd = frame.nameStart + Math.min(frame.nameBytes, NAME_BYTES_MAX);
     const asked = input.toString('latin1', frame.nameStart, nameEnd);
     const name = asked.toLowerCase();
     const command = COMMANDS.get(name);
     if (command !== undefined && fitsArity(command.arity, frame.argc)) {
+      if (this.#refusesStranger(command) || this.#refusesKeys(command)) return frame.nameStart;
       return this.#serve(command, input, start, end, reply);
     }
     if (HTTP_WORDS.has(name)) {
@@ -146,14 +180,47 @@ export class RespSession implements Session {
     return frame.nameStart;
   }
 
+  /** Who has not logged in cannot make the server keep much (Redis' limits). */
+  #faultOfStranger(inputBytes: number): string | undefined {
+    if (this.#client.isKnown) return undefined;
+    if (this.#frame.argc > STRANGER_ARGS_MAX) return 'unauthenticated multibulk length';
+    return inputBytes > STRANGER_BYTES_MAX ? 'unauthenticated bulk length' : undefined;
+  }
+
+  /** Has a request go by of who has yet to log in. */
+  #refusesStranger({ flags }: Command): boolean {
+    if (this.#client.isKnown || flags.includes('no_auth')) return false;
+    const { argc, nameBytes } = this.#frame;
+    this.#discard = new Discard(NO_LOGIN, argc - 1, nameBytes + 2, false);
+    return true;
+  }
+
+  /** Has a request go by that names too many keys. */
+  #refusesKeys({ name, keys }: Command): boolean {
+    const { counters, requestLimits = DEFAULT_REQUEST_LIMITS } = this.#context;
+    const { argc, nameBytes } = this.#frame;
+    const { keysMax } = requestLimits;
+    if (keys[1] !== -1 || argc - 1 <= keysMax) return false;
+    this.#breakTransaction();
+    counters.protocol_errors++;
+    const error = `ERR too many keys: at most ${keysMax} in one ${name.toUpperCase()}, found ${argc - 1}`;
+    this.#discard = new Discard(error, argc - 1, nameBytes + 2, false);
+    return true;
+  }
+
   /** Has the request go by that has this name, and finds out what to say then. */
   #refuse(name: string, asked: string, command: Command | undefined): void {
+    this.#breakTransaction();
     const { argc, nameBytes } = this.#frame;
     const { counters } = this.#context;
     const write = writeNamed(name);
     const isKnown = command !== undefined || write !== undefined;
     let error = `ERR unknown command '${upToNul(asked)}', with args beginning with: `;
     if (write !== undefined && fitsArity(write.arity, argc)) {
+      if (!this.#client.isKnown) {
+        this.#discard = new Discard(NO_LOGIN, argc - 1, nameBytes + 2, false);
+        return;
+      }
       for (const counter of write.counters) counters[counter]++;
       this.#context.onRefusedWrite?.(write.name);
       error = READ_ONLY;
@@ -183,10 +250,17 @@ export class RespSession implements Session {
     frame.finish();
     if (presence === 'large') {
       this.#context.counters.protocol_errors++;
+      this.#breakTransaction();
       this.#discard = new Discard(TOO_LARGE, frame.argsLeft, 0, false);
       return frame.next;
     }
     const { next } = frame;
+    const { transaction } = this.#client;
+    if (transaction !== undefined && !NEVER_QUEUED.has(command.name)) {
+      this.#queue(transaction, input, start, next, reply);
+      return next;
+    }
+    if (command === EXEC) return this.#beginExec(next, reply);
     this.#args.begin(input, frame.nameStart + frame.nameBytes + 2, end, frame.argc - 1);
     if (command === GET) {
       this.#get(reply);
@@ -199,19 +273,62 @@ export class RespSession implements Session {
     return next;
   }
 
+  #queue(transaction: Transaction, input: Buffer, start: number, end: number, reply: Reply): void {
+    if (transaction.add(input, start, end)) {
+      appendSimple(reply, 'QUEUED');
+    } else {
+      this.#breakTransaction();
+      fail(this.#call, reply, TRANSACTION_TOO_LARGE);
+    }
+  }
+
+  #breakTransaction(): void {
+    if (this.#client.transaction !== undefined) this.#client.transaction.isBroken = true;
+  }
+
+  /** @param next The offset behind the EXEC. @returns How far the input is done with. */
+  #beginExec(next: number, reply: Reply): number {
+    const execution = beginExec(this.#call, reply);
+    if (execution === undefined) return next;
+    const { request, view } = execution;
+    this.#pinned = view;
+    this.#call = { ...this.#call, context: { ...this.#context, handler: pinnedTo(view) } };
+    this.#exec = { request, at: 0 };
+    // Nothing calls `receive` for input that is used up.
+    return next - 1;
+  }
+
+  /** @param last Where the last byte of the EXEC is. */
+  #runExec(exec: Inline, last: number, reply: Reply): number {
+    const { request } = exec;
+    while (exec.at < request.length && this.#state === 'open' && !reply.isFull) {
+      exec.at = this.#stepOne(request, exec.at, request.length, reply);
+    }
+    if (exec.at < request.length && this.#state === 'open') return last;
+    this.#endExec();
+    return last + 1;
+  }
+
+  #endExec(): void {
+    if (this.#exec === undefined) return;
+    this.#exec = undefined;
+    this.#pinned?.release();
+    this.#pinned = undefined;
+    this.#call = { ...this.#call, context: this.#context };
+  }
+
   #get(reply: Reply): void {
-    const { counters, handler } = this.#context;
+    const { counters, handler } = this.#call.context;
     const args = this.#args;
     args.advance();
     const view = handler.view();
     try {
       const entry = view.get(args.input, args.start, args.end);
-      counters.cmd_get++;
       if (entry === undefined) {
-        counters.get_misses++;
+        countGets(counters, 0, 1);
         appendNull(reply, this.#client.resp);
       } else {
-        counters.get_hits++;
+        countGets(counters, 1, 0);
         appendValue(reply, entry);
       }
     } finally {
@@ -222,7 +339,7 @@ export class RespSession implements Session {
   #mget(reply: Reply): number {
     const args = this.#args;
     appendArray(reply, args.left);
-    const view = this.#context.handler.view();
+    const view = this.#call.context.handler.view();
     // Kept from the start: if the storage throws, `close` still lets go of it.
     this.#view = view;
     return this.#answerKeys(view, reply);
@@ -250,10 +367,7 @@ export class RespSession implements Session {
         appendValue(reply, entry);
       }
     }
-    const { counters } = this.#context;
-    counters.cmd_get += hits + misses;
-    counters.get_hits += hits;
-    counters.get_misses += misses;
+    countGets(this.#context.counters, hits, misses);
     this.#keysLeft = args.left;
     if (args.left === 0) {
       this.#view = undefined;
@@ -269,12 +383,4 @@ export class RespSession implements Session {
     this.#state = 'close';
     return at;
   }
-}
-
-/** Whether the request at `start`, whose head is there, is a GET with one key. */
-function isGetHead(input: Buffer, start: number): boolean {
-  for (let i = 0; i < GET_HEAD.length; i++) {
-    if ((input[start + i] | GET_CASE[i]) !== GET_HEAD[i]) return false;
-  }
-  return true;
 }

@@ -12,6 +12,7 @@ import {
   RECORD_TREE,
   type TreeVisitor,
 } from './bdb-tree.ts';
+import { compareBytes } from './bytes.ts';
 import type { RecordSink } from './scanner.ts';
 
 /** dbinc/db_page.h: BTMETA.root. */
@@ -168,20 +169,8 @@ class BtreeRecords implements TreeVisitor {
     this.#floorStart = 0;
   }
 
-  /**
-   * Orders as __bam_defcmp: by bytes, then by length. A loop, as keys differ after a few bytes and
-   * a call of Buffer.compare costs more than that.
-   */
   #compareFloor(key: Buffer, start: number, end: number): number {
-    const floor = this.#floor;
-    const floorStart = this.#floorStart;
-    const floorBytes = this.#floorEnd - floorStart;
-    const shared = Math.min(floorBytes, end - start);
-    for (let i = 0; i < shared; i++) {
-      const difference = floor[floorStart + i] - key[start + i];
-      if (difference !== 0) return difference;
-    }
-    return floorBytes - (end - start);
+    return compareBytes(this.#floor, this.#floorStart, this.#floorEnd, key, start, end);
   }
 
   #disorder(page: number, at: number): Error {

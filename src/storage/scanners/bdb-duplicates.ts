@@ -1,4 +1,4 @@
-import type { BdbPages, PageLink } from './bdb-pages.ts';
+import type { BdbPages } from './bdb-pages.ts';
 import {
   BdbTree,
   DUPLICATE_TREES,
@@ -9,6 +9,7 @@ import {
   ItemRoom,
   type TreeVisitor,
 } from './bdb-tree.ts';
+import type { PageLink } from './page-claims.ts';
 import type { RecordSink } from './scanner.ts';
 
 /**

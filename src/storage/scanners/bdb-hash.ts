@@ -7,8 +7,8 @@ import {
   PAGE_HASH_UNSORTED,
   PAGE_NEXT_AT,
   PAGE_TYPE_AT,
-  type PageLink,
 } from './bdb-pages.ts';
+import type { PageLink } from './page-claims.ts';
 import type { RecordSink } from './scanner.ts';
 
 /** dbinc/db_page.h: offsets in HMETA. */

@@ -12,9 +12,12 @@ export class NameCollector implements RecordSink {
   wrongBytes: number | undefined;
   readonly names = new NameList();
   readonly #wanted: Buffer | undefined;
+  readonly #onName: ((name: Buffer, page: number) => void) | undefined;
 
-  constructor(bucket: string | undefined) {
+  /** @param onName Told of every database: its name, lent for the call, and its meta page. */
+  constructor(bucket: string | undefined, onName?: (name: Buffer, page: number) => void) {
     this.#wanted = bucket === undefined ? undefined : Buffer.from(bucket);
+    this.#onName = onName;
   }
 
   add(
@@ -31,9 +34,10 @@ export class NameCollector implements RecordSink {
       return;
     }
     this.names.add(name);
-    if (this.#wanted === undefined || !name.equals(this.#wanted)) return;
     // Big-endian, whatever the order of the file.
     const view = new DataView(value.buffer, value.byteOffset + valueStart, PAGE_NUMBER_BYTES);
-    this.found = view.getUint32(0);
+    const page = view.getUint32(0);
+    this.#onName?.(name, page);
+    if (this.#wanted !== undefined && name.equals(this.#wanted)) this.found = page;
   }
 }

@@ -1,7 +1,7 @@
 import { GoromdbError } from '../../errors.ts';
 import { type BdbMeta, META_BYTES, pageChecksum } from './bdb-header.ts';
+import { PageClaims, type PageLink } from './page-claims.ts';
 import type { PageFile } from './page-file.ts';
-import { PageSet } from './page-file.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './scanner.ts';
 
 /** dbinc/db_page.h: page types. */
@@ -30,13 +30,6 @@ const PAGE_SUM_AT = 28;
 /** A buffer for big values is kept when it is at most this large. */
 const KEPT_VALUE_BYTES = 16 * 1024 * 1024;
 
-/** A place in a file that names a page: where to send the reader of an error message. */
-export interface PageLink {
-  readonly page: number;
-  /** Byte offset in that page. */
-  readonly at: number;
-}
-
 /**
  * Fetches the pages of one Berkeley DB file and proves of each: it is inside the file, was not used
  * before, has the right checksum and carries its own number.
@@ -50,7 +43,7 @@ export class BdbPages {
   readonly #checksums: boolean;
   /** Pages that a link may name: in the file, and known to its meta page. */
   readonly #pageCount: number;
-  readonly #used = new PageSet();
+  readonly #claims: PageClaims;
   readonly #overflow: Buffer;
   #value: Buffer = Buffer.alloc(0);
   /** Two, as a key is compared with the one before it. */
@@ -64,6 +57,7 @@ export class BdbPages {
     this.#bigEndian = meta.bigEndian;
     this.#checksums = meta.checksums;
     this.#pageCount = Math.min(file.pageCount, meta.lastPage + 1);
+    this.#claims = new PageClaims(file, 1, this.#pageCount);
     this.#overflow = Buffer.alloc(meta.pageBytes);
   }
 
@@ -77,14 +71,14 @@ export class BdbPages {
 
   /** Reads a page to `target` and returns its type. */
   fetch(page: number, from: PageLink, target: Buffer): number {
-    this.#claim(page, from);
+    this.#claims.claim(page, 1, from);
     this.file.read(page, 1, target);
     return this.#prove(page, target);
   }
 
   /** As `fetch`, for a page of a hash table: undefined when it was never written. */
   fetchBucket(page: number, from: PageLink, target: Buffer): number | undefined {
-    this.#claim(page, from);
+    this.#claims.claim(page, 1, from);
     this.file.read(page, 1, target);
     // hash/hash_conv.c, __ham_pgin: a table grows by groups of pages that are holes until their
     // first use. Berkeley DB takes every page without a number for one; a hole is all zeros.
@@ -94,7 +88,7 @@ export class BdbPages {
 
   /** Reads the start of a meta page, which has a checksum of its own kind. */
   fetchMeta(page: number, from: PageLink): Buffer {
-    this.#claim(page, from);
+    this.#claims.claim(page, 1, from);
     const bytes = Buffer.alloc(this.pageBytes);
     this.file.read(page, 1, bytes);
     return bytes.subarray(0, META_BYTES);
@@ -197,16 +191,6 @@ export class BdbPages {
     const buffer = Buffer.allocUnsafeSlow(length);
     if (length <= KEPT_VALUE_BYTES) this.#value = buffer;
     return buffer;
-  }
-
-  #claim(page: number, from: PageLink): void {
-    if (!(page >= 1 && page < this.#pageCount)) {
-      throw this.corrupt(from.page, from.at, `a link to a page from 1 to ${this.#pageCount - 1}`, [
-        `page ${page}`,
-      ]);
-    }
-    if (this.#used.claim(page)) return;
-    throw this.corrupt(from.page, from.at, 'each page used once', [`page ${page} a second time`]);
   }
 
   #prove(page: number, bytes: Buffer): number {

@@ -9,8 +9,8 @@ import {
   PAGE_RECNO_INTERNAL,
   PAGE_RECNO_LEAF,
   PAGE_TYPE_AT,
-  type PageLink,
 } from './bdb-pages.ts';
+import type { PageLink } from './page-claims.ts';
 
 /** dbinc/db_page.h: item types, and the bit that says that an item is deleted. */
 export const ITEM_DATA = 1;

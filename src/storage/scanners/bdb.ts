@@ -5,13 +5,14 @@ import { type BdbMeta, readBdbDatabase, readBdbHeader } from './bdb-header.ts';
 import { NameCollector } from './bdb-names.ts';
 import { BdbPages } from './bdb-pages.ts';
 import { printable } from './name-list.ts';
+import { NamespaceSink } from './namespaces.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
 /**
  * Reads btree and hash files of Berkeley DB 4 and 5 in either byte order, with checksums or
- * without. Serves the only database of a file, or the named one of `options.bucket`; of duplicates
- * the first, as DB->get does. Refuses what is encrypted, compressed, partitioned, or of another
+ * without. Serves the only database of a file, the named one of `options.bucket`, or all named ones
+ * as namespaces; of duplicates the first, as DB->get does. Refuses what is encrypted, compressed, partitioned, or of another
  * access method.
  */
 export const bdbScanner: Scanner = {
@@ -23,7 +24,11 @@ export const bdbScanner: Scanner = {
     const meta = readBdbHeader(input);
     const file = new PageFile(input, meta.pageBytes, options.onProgress);
     const pages = new BdbPages(file, meta);
-    if (meta.databases) {
+    if (options.namespaces !== undefined) {
+      const { namespaces, onNotice } = options;
+      const composing = new NamespaceSink(input, 'database', sink, namespaces, onNotice);
+      readNamespaces(input, pages, meta, composing);
+    } else if (meta.databases) {
       readNamed(input, pages, meta, options.bucket, sink);
     } else if (options.bucket === undefined) {
       readDatabase(pages, meta, sink);
@@ -37,7 +42,51 @@ export const bdbScanner: Scanner = {
   },
 };
 
+function readNamespaces(
+  input: ScanInput,
+  pages: BdbPages,
+  main: BdbMeta,
+  sink: NamespaceSink,
+): void {
+  const databases: { readonly name: Buffer; readonly page: number }[] = [];
+  if (main.databases) {
+    const names = new NameCollector(undefined, (name, page) => {
+      databases.push({ name: Buffer.from(name), page });
+    });
+    readNames(pages, main, names);
+  }
+  if (databases.length === 0) {
+    const found = main.databases ? 'none' : 'a file of one without name';
+    throw unsupported(input, `expected named databases; found ${found}: leave out -namespaces`);
+  }
+  for (const { name, page } of databases) {
+    sink.begin(name);
+    readAt(input, pages, main, page, sink);
+  }
+  sink.end();
+}
+
+/** Reads the database whose meta page is `page`. */
+function readAt(
+  input: ScanInput,
+  pages: BdbPages,
+  main: BdbMeta,
+  page: number,
+  sink: RecordSink,
+): void {
+  const bytes = pages.fetchMeta(page, { page: main.page, at: 0 });
+  readDatabase(pages, readBdbDatabase(input, bytes, page, main), sink);
+}
+
 /** The main database of a file with named ones holds nothing but their names. */
+function readNames(pages: BdbPages, main: BdbMeta, names: NameCollector): void {
+  readDatabase(pages, main, names);
+  if (names.wrongBytes === undefined) return;
+  throw pages.corrupt(main.page, 0, 'names with page numbers of 4 bytes', [
+    `one of ${names.wrongBytes}`,
+  ]);
+}
+
 function readNamed(
   input: ScanInput,
   pages: BdbPages,
@@ -46,22 +95,16 @@ function readNamed(
   sink: RecordSink,
 ): void {
   const names = new NameCollector(bucket);
-  readDatabase(pages, main, names);
-  if (names.wrongBytes !== undefined) {
-    throw pages.corrupt(main.page, 0, 'names with page numbers of 4 bytes', [
-      `one of ${names.wrongBytes}`,
-    ]);
-  }
+  readNames(pages, main, names);
   if (names.found !== undefined) {
-    const bytes = pages.fetchMeta(names.found, { page: main.page, at: 0 });
-    readDatabase(pages, readBdbDatabase(input, bytes, names.found, main), sink);
+    readAt(input, pages, main, names.found, sink);
     return;
   }
   const others = names.names.count === 0 ? 'no database' : `the databases ${names.names}`;
   throw unsupported(
     input,
     bucket === undefined
-      ? `expected records; found ${others}; choose one with -bucket`
+      ? `expected records; found ${others}; choose one with -bucket, or serve all with -namespaces`
       : `expected a database named ${printable(bucket)}; found ${others}`,
   );
 }

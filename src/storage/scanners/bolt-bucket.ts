@@ -1,6 +1,7 @@
 import { FLAGS_AT, OVERFLOW_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';
-import { type BoltPages, PAGE_LEAF, type PageLink, readU16, readU32 } from './bolt-pages.ts';
-import { readU64 } from './bytes.ts';
+import { type BoltPages, PAGE_LEAF } from './bolt-pages.ts';
+import { readU16, readU32, readU64 } from './bytes.ts';
+import type { PageLink } from './page-claims.ts';
 
 /** bbolt bucket.go, bucket: root page and sequence, before an inline page. */
 const BUCKET_BYTES = 16;

@@ -6,9 +6,9 @@ import {
   OVERFLOW_AT,
   PAGE_HEADER_BYTES,
 } from './bolt-header.ts';
-import { readU64 } from './bytes.ts';
+import { readU16, readU32, readU64 } from './bytes.ts';
+import { PageClaims, type PageLink } from './page-claims.ts';
 import type { PageFile } from './page-file.ts';
-import { PageSet } from './page-file.ts';
 
 /** bbolt page.go: branchPageFlag and leafPageFlag. A page of a tree has one of them and no other. */
 export const PAGE_BRANCH = 0x01;
@@ -24,21 +24,6 @@ const WHOLE_SPAN_BYTES_MAX = 1024 * 1024;
 /** Memory for the elements of large spans is kept when it is at most this large. */
 const KEPT_PIECE_BYTES = 16 * 1024 * 1024;
 
-/** A place in a file that names a page: where to send the reader of an error message. */
-export interface PageLink {
-  readonly page: number;
-  /** Byte offset in that page. */
-  readonly at: number;
-}
-
-export function readU16(bytes: Uint8Array, at: number): number {
-  return bytes[at] | (bytes[at + 1] << 8);
-}
-
-export function readU32(bytes: Uint8Array, at: number): number {
-  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
-}
-
 /**
  * Fetches the pages of one bolt file and proves of each: it is inside the file, was not used before,
  * carries its own number, is of a tree, and spans as many pages as its elements need.
@@ -48,7 +33,7 @@ export class BoltPages {
   readonly pageBytes: number;
   /** Pages that a link may name: in the file, and known to the newest transaction. */
   readonly #pagesEnd: number;
-  readonly #used = new PageSet();
+  readonly #claims: PageClaims;
   /** One page, with its overflow pages, per level of the tree. */
   readonly #levels: Buffer[] = [];
   #piece: Buffer = Buffer.alloc(0);
@@ -57,6 +42,7 @@ export class BoltPages {
     this.file = file;
     this.pageBytes = header.pageBytes;
     this.#pagesEnd = Math.min(file.pageCount, header.pagesEnd);
+    this.#claims = new PageClaims(file, FIRST_TREE_PAGE, this.#pagesEnd);
   }
 
   /**
@@ -66,8 +52,7 @@ export class BoltPages {
    * @returns memory that holds the page as far as `isWhole` says, else its header and elements.
    */
   fetch(page: number, from: PageLink, level: number): Buffer {
-    this.checkLink(page, from);
-    this.#claim(page, 1, from);
+    this.#claims.claim(page, 1, from);
     const bytes = this.#levelBuffer(level, this.pageBytes);
     this.file.read(page, 1, bytes);
     const own = readU64(bytes, 0);
@@ -110,9 +95,7 @@ export class BoltPages {
 
   /** Refuses a link to a page that the newest transaction has not. */
   checkLink(page: number, from: PageLink): void {
-    if (page >= FIRST_TREE_PAGE && page < this.#pagesEnd) return;
-    const range = `a link to pages from ${FIRST_TREE_PAGE} to ${this.#pagesEnd - 1}`;
-    throw this.corrupt(from.page, from.at, range, [`page ${page}`]);
+    this.#claims.check(page, 1, from);
   }
 
   corrupt(page: number, at: number, expected: string, found: readonly unknown[]): GoromdbError {
@@ -145,21 +128,13 @@ export class BoltPages {
     const end = dataEnd(all, headBytes);
     const isTight = pages >= end / this.pageBytes && pages <= end / this.pageBytes + 1;
     if (!isTight) throw this.#wrongLength(page, end, pages);
-    this.#claim(page + 1, pages - 1, { page, at: OVERFLOW_AT });
+    this.#claims.claim(page + 1, pages - 1, { page, at: OVERFLOW_AT });
     if (isWhole) {
       this.file.read(page + headPages, pages - headPages, all, headPages * this.pageBytes);
     } else if (readU16(all, FLAGS_AT) === PAGE_BRANCH) {
       throw this.limit(page, `branch pages up to ${WHOLE_SPAN_BYTES_MAX} bytes`, spanBytes);
     }
     return all;
-  }
-
-  #claim(first: number, count: number, from: PageLink): void {
-    const end = first + count;
-    for (let page = first; page < end; page++) {
-      if (this.#used.claim(page)) continue;
-      throw this.corrupt(from.page, from.at, 'each page used once', [`page ${page} a second time`]);
-    }
   }
 
   /** Memory of a level, with what it held. */

@@ -1,21 +1,15 @@
 import type { BoltBucket } from './bolt-bucket.ts';
 import { COUNT_AT, FLAGS_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';
-import {
-  type BoltPages,
-  ELEMENT_BYTES,
-  PAGE_BRANCH,
-  type PageLink,
-  readU16,
-  readU32,
-} from './bolt-pages.ts';
-import { compareBytes, readU64 } from './bytes.ts';
+import { type BoltPages, ELEMENT_BYTES, PAGE_BRANCH } from './bolt-pages.ts';
+import { compareBytes, readU16, readU32, readU64 } from './bytes.ts';
+import type { PageLink } from './page-claims.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './scanner.ts';
 
 /** bbolt page.go, bucketLeafFlag: the value of the element is a bucket. */
 const ELEMENT_BUCKET = 0x01;
 
 /** Branches hold two keys or more, so that no file of real size has a deeper tree. */
-const DEPTH_MAX = 32;
+export const DEPTH_MAX = 32;
 
 /** Takes the elements of the leaves of a tree, in order. */
 export interface ElementVisitor {
@@ -52,9 +46,15 @@ export class BoltTree {
   /** Whether the next key may equal #floor. */
   #floorAllowed = false;
   #visitor: ElementVisitor | undefined;
+  readonly #firstLevel: number;
 
-  constructor(pages: BoltPages) {
+  /**
+   * @param firstLevel Where its levels begin in the memory of the pages: a tree that is walked while
+   * another one is needs levels of its own, DEPTH_MAX of them.
+   */
+  constructor(pages: BoltPages, firstLevel = 0) {
     this.#pages = pages;
+    this.#firstLevel = firstLevel;
   }
 
   /** Visits all elements of a bucket. */
@@ -77,7 +77,7 @@ export class BoltTree {
     if (level > DEPTH_MAX) {
       throw this.#pages.corrupt(from.page, from.at, `${DEPTH_MAX} levels or less`, ['more']);
     }
-    const bytes = this.#pages.fetch(number, from, level);
+    const bytes = this.#pages.fetch(number, from, this.#firstLevel + level);
     const isBranch = readU16(bytes, FLAGS_AT) === PAGE_BRANCH;
     // Writers remove a page with its last element; only a root may stay.
     if (readU16(bytes, COUNT_AT) === 0 && (isBranch || level > 1)) {
@@ -149,9 +149,10 @@ export class BoltTree {
       const shift = at - start;
       const keyEnd = start + readU32(bytes, element + 8);
       this.#checkFloor(piece, start, keyEnd, number, shift);
+      // First: the piece is lent, and a visitor may read pages.
+      this.#setFloor(piece, start, keyEnd, false);
       const flags = readU32(bytes, element);
       this.#visitor!.visit(piece, start, keyEnd, end - shift, flags, number, shift);
-      this.#setFloor(piece, start, keyEnd, false);
       at = end;
     }
   }

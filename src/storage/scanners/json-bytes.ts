@@ -1,3 +1,6 @@
+/** Longest part of a text that an error shows, in characters. */
+const SHOWN_CHARACTERS_MAX = 60;
+
 /** 1 for the bytes that stand for themselves in a string: RFC 8259 section 7, `unescaped`, ASCII. */
 export const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x80);
 PLAIN[0x22] = 0;
@@ -48,6 +51,17 @@ export function skipSpace(chunk: Uint8Array, from: number): number {
   return at;
 }
 
+/** As `skipSpace`, but stops at line ends. */
+export function skipBlank(chunk: Uint8Array, from: number): number {
+  let at = from;
+  while (at < chunk.length) {
+    const byte = chunk[at];
+    if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) return at;
+    at += 1;
+  }
+  return at;
+}
+
 /** RFC 3629 section 4: the range of the second byte rules out overlong forms... */
 export function secondMin(lead: number): number {
   return lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
@@ -82,4 +96,39 @@ export function describeByte(byte: number): string {
   if (byte === 0x22) return 'a quote';
   if (byte > 0x20 && byte < 0x7f) return `"${String.fromCharCode(byte)}"`;
   return `the byte ${byte.toString(16).padStart(2, '0')}`;
+}
+
+/** The kind of JSON value that a byte begins: RFC 8259 section 3. */
+export function kindOf(byte: number): string | undefined {
+  switch (String.fromCharCode(byte)) {
+    case '{':
+      return 'an object';
+    case '[':
+      return 'an array';
+    case '"':
+      return 'a string';
+    case 't':
+      return 'true';
+    case 'f':
+      return 'false';
+    case 'n':
+      return 'null';
+    case '-':
+      return 'a number';
+    default:
+      return byte >= 0x30 && byte <= 0x39 ? 'a number' : undefined;
+  }
+}
+
+/** A text in quotes on one line, without what a terminal or a reader would take for something else. */
+export function quoteText(bytes: Uint8Array, start: number, end: number): string {
+  // A character takes at most four bytes; the cut may leave a broken one behind the last shown.
+  const head = bytes.subarray(start, Math.min(end, start + SHOWN_CHARACTERS_MAX * 4 + 4));
+  const characters = [...new TextDecoder('utf-8', { ignoreBOM: true }).decode(head)];
+  const shown = characters.slice(0, SHOWN_CHARACTERS_MAX).join('');
+  const safe = JSON.stringify(shown).replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+  return characters.length > SHOWN_CHARACTERS_MAX ? `${safe.slice(0, -1)}..."` : safe;
 }

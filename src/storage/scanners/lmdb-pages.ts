@@ -1,8 +1,8 @@
 import { GoromdbError } from '../../errors.ts';
 import { readU64 } from './bytes.ts';
 import type { LmdbHeader, LmdbLayout } from './lmdb-header.ts';
+import { PageClaims, type PageLink } from './page-claims.ts';
 import type { PageFile } from './page-file.ts';
-import { PageSet } from './page-file.ts';
 import { VALUE_BYTES_MAX } from './scanner.ts';
 
 /** mdb.c: page flags. */
@@ -25,13 +25,6 @@ const FIRST_TREE_PAGE = 2;
 /** A buffer for big values is kept when it is at most this large. */
 const KEPT_VALUE_BYTES = 16 * 1024 * 1024;
 
-/** A place in a file that names a page: where to send the reader of an error message. */
-export interface PageLink {
-  readonly page: number;
-  /** Byte offset in that page. */
-  readonly at: number;
-}
-
 /**
  * Fetches the pages of one LMDB file and proves of each: it is inside the file, was not used before,
  * carries its own number and is of the expected kind; and where its entries are.
@@ -40,21 +33,21 @@ export class LmdbPages {
   readonly file: PageFile;
   readonly layout: LmdbLayout;
   readonly pageBytes: number;
-  /** Pages that a link may name: in the file, and known to the newest transaction. */
-  readonly #pageCount: number;
-  readonly #used = new PageSet();
+  readonly #claims: PageClaims;
   #value: Buffer = Buffer.alloc(0);
 
   constructor(file: PageFile, header: LmdbHeader) {
     this.file = file;
     this.layout = header.layout;
     this.pageBytes = header.pageBytes;
-    this.#pageCount = Math.min(file.pageCount, header.lastPage + 1);
+    // In the file, and known to the newest transaction.
+    const end = Math.min(file.pageCount, header.lastPage + 1);
+    this.#claims = new PageClaims(file, FIRST_TREE_PAGE, end);
   }
 
   /** Reads a tree page to `target` and returns its kind: PAGE_* flags. */
   fetch(page: number, from: PageLink, target: Buffer): number {
-    this.#claim(page, 1, from);
+    this.#claims.claim(page, 1, from);
     this.file.read(page, 1, target);
     this.#checkOwnNumber(target, page);
     return this.kindAt(target, 0);
@@ -105,7 +98,7 @@ export class LmdbPages {
     const first = readU64(leaf, at);
     // mdb.c: OVPAGES; only the first page of a run has a header.
     const needed = Math.floor((headerBytes - 1 + valueBytes) / this.pageBytes) + 1;
-    this.#claim(first, needed, { page, at });
+    this.#claims.claim(first, needed, { page, at });
     const bytes = this.#valueBuffer(needed * this.pageBytes);
     this.file.read(first, needed, bytes);
     this.#checkOwnNumber(bytes, first);
@@ -121,28 +114,12 @@ export class LmdbPages {
       ]);
     }
     // A shorter value that replaced a longer one leaves pages over at the end of the run.
-    this.#claim(first + needed, pages - needed, { page, at });
+    this.#claims.claim(first + needed, pages - needed, { page, at });
     return bytes;
   }
 
   corrupt(page: number, at: number, expected: string, found: readonly unknown[]): GoromdbError {
     return this.file.corrupt(page, at, expected, found);
-  }
-
-  #claim(first: number, count: number, from: PageLink): void {
-    const end = first + count;
-    if (!(first >= FIRST_TREE_PAGE && end <= this.#pageCount)) {
-      throw this.corrupt(
-        from.page,
-        from.at,
-        `a link to pages from ${FIRST_TREE_PAGE} to ${this.#pageCount - 1}`,
-        [count === 1 ? `page ${first}` : `${count} pages from ${first} on`],
-      );
-    }
-    for (let page = first; page < end; page++) {
-      if (this.#used.claim(page)) continue;
-      throw this.corrupt(from.page, from.at, 'each page used once', [`page ${page} a second time`]);
-    }
   }
 
   #checkOwnNumber(bytes: Buffer, page: number): void {

@@ -1,13 +1,7 @@
-import { compareBytes } from './bytes.ts';
+import { compareBytes, readU16 } from './bytes.ts';
 import type { LmdbDatabase } from './lmdb-header.ts';
-import {
-  type LmdbPages,
-  PAGE_BRANCH,
-  PAGE_LEAF,
-  PAGE_LEAF2,
-  PAGE_SUB,
-  type PageLink,
-} from './lmdb-pages.ts';
+import { type LmdbPages, PAGE_BRANCH, PAGE_LEAF, PAGE_LEAF2, PAGE_SUB } from './lmdb-pages.ts';
+import type { PageLink } from './page-claims.ts';
 
 /** mdb.c: node flags in leaves. */
 export const NODE_BIG = 0x01;
@@ -295,8 +289,4 @@ export class LmdbTree {
   #disorder(number: number, at: number): Error {
     return this.#pages.corrupt(number, at, 'keys in ascending order', ['one out of order']);
   }
-}
-
-function readU16(bytes: Uint8Array, at: number): number {
-  return bytes[at] | (bytes[at + 1] << 8);
 }

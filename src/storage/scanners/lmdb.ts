@@ -5,7 +5,7 @@ import {
   readLmdbDatabase,
   readLmdbHeader,
 } from './lmdb-header.ts';
-import { LmdbPages, type PageLink } from './lmdb-pages.ts';
+import { LmdbPages } from './lmdb-pages.ts';
 import {
   DUPSORT,
   LmdbTree,
@@ -16,6 +16,8 @@ import {
   type TreeRules,
 } from './lmdb-tree.ts';
 import { NameList, printable } from './name-list.ts';
+import { NamespaceSink } from './namespaces.ts';
+import type { PageLink } from './page-claims.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
@@ -30,8 +32,8 @@ const META_LINK: PageLink = { page: 0, at: 0 };
 
 /**
  * Reads LMDB data files of both data formats, version 1 (LMDB 0.9: mdb_load, Python, Go, Rust) and
- * version 2 (the npm package `lmdb`). Serves the main database or the named one of
- * `options.bucket`; of duplicates (MDB_DUPSORT) the first, as mdb_get does.
+ * version 2 (the npm package `lmdb`). Serves the main database, the named one of `options.bucket`,
+ * or all named ones as namespaces; of duplicates (MDB_DUPSORT) the first, as mdb_get does.
  *
  * The main tree is proven whole in any case, the named one when it is read. A file with a bad meta
  * page is refused, also where the other one leads to an older state that is sound.
@@ -45,7 +47,11 @@ export const lmdbScanner: Scanner = {
     const header = readLmdbHeader(input);
     const file = new PageFile(input, header.pageBytes, options.onProgress);
     const scan = new LmdbScan(new LmdbPages(file, header));
-    if (options.bucket === undefined) scan.readMain(input, header.main, sink);
+    if (options.namespaces !== undefined) {
+      const { namespaces, onNotice } = options;
+      const composing = new NamespaceSink(input, 'database', sink, namespaces, onNotice);
+      scan.readNamespaces(input, header.main, composing);
+    } else if (options.bucket === undefined) scan.readMain(input, header.main, sink);
     else scan.readNamed(input, header.main, options.bucket, sink);
     options.onProgress?.(input.size);
   },
@@ -72,10 +78,33 @@ class LmdbScan {
     const names = new NameCollector(undefined);
     const records = this.#read(main, META_LINK, sink, names);
     if (records > 0 || names.names.count === 0) return;
+    const advice = 'choose one with -bucket, or serve all with -namespaces';
     throw unsupported(
       input,
-      `expected records; found only named databases: ${names.names}; choose one with -bucket`,
+      `expected records; found only named databases: ${names.names}; ${advice}`,
     );
+  }
+
+  readNamespaces(input: ScanInput, main: LmdbDatabase, sink: NamespaceSink): void {
+    const databases: (NamedDatabase & { readonly name: Buffer })[] = [];
+    const names = new NameCollector(undefined, (name, db, from) => {
+      databases.push({ name: Buffer.from(name), db, from });
+    });
+    if (this.#read(main, META_LINK, NO_SINK, names) > 0) {
+      const found = 'records beside them, which have no namespace';
+      throw unsupported(
+        input,
+        `expected named databases only; found ${found}: leave out -namespaces`,
+      );
+    }
+    if (databases.length === 0) {
+      throw unsupported(input, 'expected named databases; found none: leave out -namespaces');
+    }
+    for (const { name, db, from } of databases) {
+      sink.begin(name);
+      this.#read(db, from, sink, undefined);
+    }
+    sink.end();
   }
 
   readNamed(input: ScanInput, main: LmdbDatabase, bucket: string, sink: RecordSink): void {
@@ -236,20 +265,27 @@ class FirstDuplicate implements NodeVisitor {
   }
 }
 
+/** Takes the name of a database without the NUL at its end, lent for the call. */
+type NameListener = (name: Buffer, db: LmdbDatabase, from: PageLink) => void;
+
 /** Remembers the names of databases, and the one that was asked for. */
 class NameCollector {
   found: NamedDatabase | undefined;
   readonly names = new NameList();
   readonly #wanted: Buffer | undefined;
+  readonly #onName: NameListener | undefined;
   #isExact = false;
 
-  constructor(bucket: string | undefined) {
+  /** @param onName Told of every database. */
+  constructor(bucket: string | undefined, onName?: NameListener) {
     this.#wanted = bucket === undefined ? undefined : Buffer.from(bucket);
+    this.#onName = onName;
   }
 
   add(leaf: Buffer, start: number, end: number, page: number): void {
     const name = leaf.subarray(start, end);
     this.names.add(withoutNul(name));
+    this.#onName?.(withoutNul(name), readLmdbDatabase(leaf, end), { page, at: end });
     if (this.#wanted === undefined || this.#isExact) return;
     // The npm package `lmdb` ends names in NUL; a name without it is the better match.
     this.#isExact = name.equals(this.#wanted);

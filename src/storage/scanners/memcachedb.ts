@@ -22,6 +22,10 @@ const FLAGS_MAX = 2 ** 32 - 1;
 export const memcachedbScanner: Scanner = {
   format: 'memcachedb-bdb',
   async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
+    if (options.namespaces !== undefined) {
+      const message = `${input.path}: -namespaces was given but MemcacheDB keeps one database without name: leave out -namespaces`;
+      throw new GoromdbError('FORMAT_UNSUPPORTED', message);
+    }
     await bdbScanner.scan(input, options, new ItemSink(input.path, sink));
   },
 };

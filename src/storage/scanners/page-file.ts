@@ -162,39 +162,3 @@ export class PageFile {
 function isNear(page: number, expected: number): boolean {
   return page >= expected && page < expected + NEAR_PAGES;
 }
-
-/** Pages a chunk of a PageSet covers: 8 KiB of bits. */
-const CHUNK_PAGES = 65_536;
-
-/**
- * The pages that were used so far, one bit each. A page that two places point to would multiply
- * data or loop. Memory is taken where pages are claimed, so that the size that a sparse file
- * pretends to have costs nothing.
- */
-export class PageSet {
-  readonly #chunks = new Map<number, Uint8Array>();
-  #chunk: Uint8Array | undefined;
-  #chunkNumber = -1;
-
-  /** Adds a page. @returns false when it was in the set before. */
-  claim(page: number): boolean {
-    const number = Math.floor(page / CHUNK_PAGES);
-    if (number !== this.#chunkNumber) this.#select(number);
-    const chunk = this.#chunk!;
-    const bit = page % CHUNK_PAGES;
-    const mask = 1 << (bit & 7);
-    const before = chunk[bit >> 3];
-    chunk[bit >> 3] = before | mask;
-    return (before & mask) === 0;
-  }
-
-  #select(number: number): void {
-    let chunk = this.#chunks.get(number);
-    if (chunk === undefined) {
-      chunk = new Uint8Array(CHUNK_PAGES / 8);
-      this.#chunks.set(number, chunk);
-    }
-    this.#chunk = chunk;
-    this.#chunkNumber = number;
-  }
-}

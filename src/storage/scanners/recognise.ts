@@ -1,37 +1,70 @@
+import { JsonLines } from './json-lines.ts';
 import { readAt } from './page-file.ts';
 import type { ScanInput } from './scanner.ts';
 
-/** As many bytes as the magic numbers below lie in. */
-const HEAD_BYTES = 64;
+/** As many bytes as are looked at: magic numbers lie in the first 64, and a record of JSON Lines. */
+export const HEAD_BYTES = 64 * 1024;
 
 /** What a file is, as its first bytes say; undefined: none of these. */
 export interface Recognised {
   /** How it is packed. */
   readonly packing?: 'gzip' | 'zstd';
   /** Name of a scanner. */
-  readonly format?: 'json' | 'lmdb' | 'boltdb' | 'bdb';
+  readonly format?: 'json' | 'jsonl' | 'lmdb' | 'boltdb' | 'bdb';
 }
+
+/** Bytes that a head has at least for the magic numbers to be read. */
+const MAGIC_BYTES = 64;
 
 /** Looks at a file's first bytes. It proves nothing: that is for the scanner to do. */
 export function recognise(input: ScanInput): Recognised {
-  const head = Buffer.alloc(HEAD_BYTES);
-  const length = Math.min(HEAD_BYTES, input.size);
-  readAt(input, head, 0, length, 0);
-  const word = (at: number): number => head.readUInt32LE(at);
+  const head = Buffer.alloc(Math.min(HEAD_BYTES, input.size));
+  readAt(input, head, 0, head.length, 0);
+  return recogniseHead(head);
+}
+
+/**
+ * As `recognise`.
+ *
+ * @param head The first HEAD_BYTES of a file, or all of a smaller one.
+ */
+export function recogniseHead(head: Uint8Array): Recognised {
+  const magic = Buffer.alloc(MAGIC_BYTES);
+  magic.set(head.subarray(0, MAGIC_BYTES));
+  const word = (at: number): number => magic.readUInt32LE(at);
   // RFC 1952 section 2.3.1, RFC 8878 section 3.1.1.
-  if (head.readUInt16BE(0) === 0x1f8b) return { packing: 'gzip' };
+  if (magic.readUInt16BE(0) === 0x1f8b) return { packing: 'gzip' };
   if (word(0) === 0xfd2fb528) return { packing: 'zstd' };
   // LMDB: MDB_meta.mm_magic, behind a page header of 16 bytes (v1) or 24 (v2).
   if (word(16) === 0xbeefc0de || word(24) === 0xbeefc0de) return { format: 'lmdb' };
   // bbolt: meta.magic, behind a page header of 16 bytes.
   if (word(16) === 0xed0cdaed) return { format: 'boltdb' };
   // Berkeley DB: DBMETA.magic of a btree or hash file, in the byte order of its writer.
-  if ([0x053162, 0x061561].some((magic) => magic === word(12) || magic === head.readUInt32BE(12))) {
+  if ([0x053162, 0x061561].some((it) => it === word(12) || it === magic.readUInt32BE(12))) {
     return { format: 'bdb' };
   }
+  const start = Buffer.from(head.buffer, head.byteOffset, head.length).toString(
+    'latin1',
+    0,
+    MAGIC_BYTES,
+  );
   // RFC 8259 section 2: white space may come before the object; some editors put a BOM there.
-  if (/^(?:\u00ef\u00bb\u00bf)?[ \t\r\n]*\{/.test(head.toString('latin1', 0, length))) {
-    return { format: 'json' };
+  if (!/^(?:\u00ef\u00bb\u00bf)?[ \t\r\n]*\{/.test(start)) return {};
+  return { format: beginsWithRecord(head) ? 'jsonl' : 'json' };
+}
+
+/**
+ * Whether a text begins with a record of JSON Lines, an object of "key" and "value" and nothing
+ * else, or with as much of a long one as shows both names. As one object it would hold just two
+ * records with these keys.
+ */
+function beginsWithRecord(head: Uint8Array): boolean {
+  const lines = new JsonLines({ add: () => {} }, { path: '' });
+  try {
+    lines.write(head);
+  } catch {
+    // What follows the first record does not matter here.
+    return lines.records > 0;
   }
-  return {};
+  return lines.records > 0 || lines.hasNames;
 }

@@ -4,6 +4,12 @@ export const KEY_BYTES_MAX = 65_535;
 /** Longest value a data set may hold, in bytes (512 MiB). */
 export const VALUE_BYTES_MAX = 512 * 1024 * 1024;
 
+/** Serve all named databases of a file at once, under keys with the name in front. */
+export interface NamespaceOptions {
+  /** Stands between the name and the key, as in `users:42`. No name may contain it. */
+  readonly delimiter: string;
+}
+
 /** An open database file. The scanner reads it by position and never closes it. */
 export interface ScanInput {
   /** Name for messages. */
@@ -19,10 +25,22 @@ export interface ScanOptions {
   readonly gzipped: boolean;
   /** The named database to read; undefined: the main one. */
   readonly bucket?: string | undefined;
+  /**
+   * Read all named databases, with their names in the keys; never together with `bucket`. A scanner
+   * of a format without them throws FORMAT_UNSUPPORTED.
+   */
+  readonly namespaces?: NamespaceOptions | undefined;
   /** Longest value in bytes, where it is less than VALUE_BYTES_MAX: larger ones have no room. */
   readonly valueBytesMax?: number | undefined;
   /** Told now and then how many bytes of the file are done. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
+  /** Told of what is not served, and other things that the owner of a sound file should know. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /**
+   * Told before each record at which byte of the text it begins. For formats in which a key may
+   * come twice, so that a message can name the place.
+   */
+  readonly onRecord?: ((offset: number) => void) | undefined;
 }
 
 /**

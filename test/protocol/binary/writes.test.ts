@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
+import { binaryProtocol } from '../../../src/protocol/binary/binary.ts';
 import { BODY_BYTES_MAX, OPCODE, STATUS } from '../../../src/protocol/binary/packet.ts';
 import { Reply } from '../../../src/protocol/reply.ts';
 import { emptyStorage } from '../../../src/storage/empty.ts';
@@ -10,7 +11,7 @@ import {
   type RequestParts,
   request,
 } from '../../support/binary.ts';
-import type { TestRecord } from '../../support/storages.ts';
+import { type TestRecord, tableOf } from '../../support/storages.ts';
 
 const RECORDS: readonly TestRecord[] = [['a', '5']];
 const NOOP = request(OPCODE.noop);
@@ -133,5 +134,33 @@ describe('a write', () => {
     expect(state).toBe('close');
     const last = parseResponses(output)[1];
     expect(last).toMatchObject({ opcode, status: STATUS.tooLarge, value: 'Too large.' });
+  });
+});
+
+describe('with loud refusals', () => {
+  it.each([...NOT_STORED, ...NOT_FOUND])('%s is answered as not supported', (name, parts) => {
+    const handler = createSimpleHandler(tableOf(RECORDS));
+    const conversation = new BinaryConversation(handler, binaryProtocol, { loudRefusals: true });
+    conversation.give(Buffer.concat([request(OPCODE[name], parts), NOOP]));
+    const [refusal, noop] = parseResponses(conversation.played().output);
+    expect(refusal).toMatchObject({ status: STATUS.notSupported });
+    expect(refusal.value.toString()).toBe('Read-only');
+    expect(noop).toMatchObject({ opcode: OPCODE.noop, status: STATUS.success });
+  });
+
+  it.each(SILENT)('%s stays silent, as libmemcached needs it', (name, parts) => {
+    const handler = createSimpleHandler(tableOf(RECORDS));
+    const conversation = new BinaryConversation(handler, binaryProtocol, { loudRefusals: true });
+    conversation.give(Buffer.concat([request(OPCODE[name], parts), NOOP]));
+    const responses = parseResponses(conversation.played().output);
+    expect(responses.map(({ opcode }) => opcode)).toEqual([OPCODE.noop]);
+  });
+
+  it('what is no write is refused as ever', () => {
+    const handler = createSimpleHandler(tableOf(RECORDS));
+    const conversation = new BinaryConversation(handler, binaryProtocol, { loudRefusals: true });
+    conversation.give(request(OPCODE.saslListMechs));
+    const [refusal] = parseResponses(conversation.played().output);
+    expect(refusal).toMatchObject({ status: STATUS.unknownCommand });
   });
 });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { GET_LINE_BYTES_MAX } from '../../../src/protocol/memcached/line.ts';
+import { DEFAULT_REQUEST_LIMITS } from '../../../src/protocol/protocol.ts';
 import { REPLY_FULL_BYTES } from '../../../src/protocol/reply.ts';
 import { playAllWays } from '../../support/session.ts';
 import type { TestRecord } from '../../support/storages.ts';
+
+const LINE_BYTES = DEFAULT_REQUEST_LIMITS.lineBytesMax;
 
 const BAD_FORMAT = 'CLIENT_ERROR bad command line format\r\n';
 const LONGEST_KEY = 'k'.repeat(250);
@@ -201,7 +203,7 @@ describe('the length of a line', () => {
   });
 
   it('ends at a limit also for get, with a reply that says so', () => {
-    const longest = `get ${'nope '.repeat(GET_LINE_BYTES_MAX / 5)}`.slice(0, GET_LINE_BYTES_MAX);
+    const longest = `get ${'nope '.repeat(LINE_BYTES / 5)}`.slice(0, LINE_BYTES);
     expect(playAllWays(`${longest}\n`)).toMatchObject({ output: 'END\r\n', state: 'open' });
     const output = 'CLIENT_ERROR line too long: at most 1048576 bytes of keys in one get\r\n';
     expect(playAllWays(`${longest}k`, [], false)).toMatchObject({ output, state: 'close' });
@@ -209,7 +211,7 @@ describe('the length of a line', () => {
   });
 
   it('may be at that limit with a reply in many parts', () => {
-    const keys = Array.from({ length: (GET_LINE_BYTES_MAX - 4) / 4 }, (_, i) =>
+    const keys = Array.from({ length: (LINE_BYTES - 4) / 4 }, (_, i) =>
       i % 2000 === 0 ? 'abc' : 'nop',
     );
     const { output } = playAllWays(`get ${keys.join(' ')}\n`, [['abc', 'x'.repeat(30_000)]]);

@@ -6,6 +6,7 @@ import {
   resetCounters,
   sumCounters,
 } from '../../../src/protocol/counters.ts';
+import { CONNECTIONS_LISTED_MAX } from '../../../src/protocol/memcached/stats-details.ts';
 import { Conversation, play, playAllWays } from '../../support/session.ts';
 import { MapStorage, type TestRecord, tableOf } from '../../support/storages.ts';
 
@@ -99,8 +100,21 @@ describe('stats with an argument', () => {
     const { output } = play('stats conns\r\n', tableOf([]), { connections: () => [connection] });
     expect(output).toBe(
       'STAT 12:addr tcp:127.0.0.1:40530\r\nSTAT 12:listen_addr tcp:127.0.0.1:11211\r\n' +
-        'STAT 12:state conn_read\r\nSTAT 12:secs_since_last_cmd 3\r\nEND\r\n',
+        'STAT 12:state conn_read\r\nSTAT 12:secs_since_last_cmd 3\r\n' +
+        'STAT conns_listed 1\r\nSTAT conns_of_thread 0\r\nSTAT conns_of_all_threads 0\r\nEND\r\n',
     );
+  });
+
+  it('conns tells of so many connections at most, and of how many there are', () => {
+    const connection = { address: 'unix', listenAddress: 'unix:/g', idleSeconds: 0 };
+    const connections = Array.from({ length: CONNECTIONS_LISTED_MAX + 1 }, (_, id) => ({
+      ...connection,
+      id,
+      state: 'conn_read' as const,
+    }));
+    const { output } = play('stats conns\r\n', tableOf([]), { connections: () => connections });
+    expect(output.match(/:addr unix\r\n/g)).toHaveLength(CONNECTIONS_LISTED_MAX);
+    expect(output).toContain(`STAT conns_listed ${CONNECTIONS_LISTED_MAX}\r\n`);
   });
 
   it('dataset tells what is served', () => {

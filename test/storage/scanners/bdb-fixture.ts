@@ -1,23 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
-import type { Scanner, ScanOptions } from '../../../src/storage/scanners/scanner.ts';
-
-/** Records as `latin1` text, in the order of the scan. */
-export type Records = [key: string, value: string][];
+import type { Records } from '../../support/scratch-file.ts';
 
 function folder(name: string): string {
   return fileURLToPath(new URL(`../../../fixtures/${name}`, import.meta.url));
@@ -34,80 +18,6 @@ export function fixtureNames(name: string): string[] {
   return readdirSync(folder(name))
     .filter((file) => /\.db(\.gz)?$/.test(file))
     .map((file) => `${name}/${file.replace(/\.db(\.gz)?$/, '')}`);
-}
-
-/** What follows the bytes of a scan. */
-export interface Tail {
-  readonly bytes: Buffer;
-  /** Byte offset in the file. */
-  readonly at: number;
-  /** The file claims to have so many bytes from `at` on. */
-  readonly missing?: number;
-}
-
-/** A file whose bytes can be exchanged: the scanner reads a descriptor. */
-export class ScratchFile {
-  readonly flags: number[] = [];
-  readonly #folder: string;
-  readonly #path: string;
-  readonly #fd: number;
-  readonly #scanner: Scanner;
-
-  constructor(scanner: Scanner = bdbScanner) {
-    this.#folder = mkdtempSync(join(tmpdir(), 'goromdb-bdb-'));
-    this.#path = join(this.#folder, 'data.db');
-    this.#fd = openSync(this.#path, 'w+');
-    this.#scanner = scanner;
-  }
-
-  /** Scans `bytes`, with `tail` far behind them in a sparse file. */
-  async scan(
-    bytes: Buffer,
-    options: Partial<ScanOptions> = {},
-    tail: Tail = { bytes: Buffer.alloc(0), at: bytes.length },
-  ): Promise<Records> {
-    const records: Records = [];
-    await this.scanTo(records, bytes, options, tail);
-    return records;
-  }
-
-  /** As `scan`, but leaves in `records` what came before an error. */
-  async scanTo(
-    records: Records,
-    bytes: Buffer,
-    options: Partial<ScanOptions> = {},
-    tail: Tail = { bytes: Buffer.alloc(0), at: bytes.length },
-  ): Promise<void> {
-    ftruncateSync(this.#fd, 0);
-    writeSync(this.#fd, bytes, 0, bytes.length, 0);
-    writeSync(this.#fd, tail.bytes, 0, tail.bytes.length, tail.at);
-    const size = tail.at + (tail.missing ?? tail.bytes.length);
-    const input = { path: this.#path, fd: this.#fd, size };
-    this.flags.length = 0;
-    await this.#scanner.scan(
-      input,
-      { gzipped: false, ...options },
-      {
-        add: (key, keyStart, keyEnd, value, valueStart, valueEnd, flags) => {
-          this.flags.push(flags);
-          records.push([latin1(key, keyStart, keyEnd), latin1(value, valueStart, valueEnd)]);
-        },
-      },
-    );
-  }
-
-  close(): void {
-    closeSync(this.#fd);
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
-
-/** Fails where an offset is not within the memory, as a slice would hide it. */
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  if (!(start >= 0 && start <= end && end <= bytes.length)) {
-    throw new TypeError(`[${start}, ${end}) of ${bytes.length} bytes`);
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
 
 /** A Berkeley DB file in memory, with just enough knowledge of its layout to break it. */

@@ -1,17 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  fixture,
-  Image,
-  numbered,
-  overflowRecords,
-  pattern,
-  type Records,
-  ScratchFile,
-} from './bdb-fixture.ts';
+import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
+import { type Records, ScratchFile } from '../../support/scratch-file.ts';
+import { fixture, Image, numbered, overflowRecords, pattern } from './bdb-fixture.ts';
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(bdbScanner);
 });
 afterAll(() => file.close());
 

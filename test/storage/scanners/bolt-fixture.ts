@@ -1,80 +1,12 @@
-import {
-  closeSync,
-  ftruncateSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
-import type { ScanOptions } from '../../../src/storage/scanners/scanner.ts';
-import type { Records, Tail } from './lmdb-fixture.ts';
+import type { Records } from '../../support/scratch-file.ts';
 
 export const FIXTURES = fileURLToPath(new URL('../../../fixtures/bolt', import.meta.url));
 
 export function fixture(name: string): Buffer {
   return readFileSync(join(FIXTURES, `${name}.db`));
-}
-
-/** A file whose bytes can be exchanged: the scanner reads a descriptor. */
-export class ScratchFile {
-  readonly path: string;
-  readonly #folder: string;
-  readonly #fd: number;
-
-  constructor() {
-    this.#folder = mkdtempSync(join(tmpdir(), 'goromdb-bolt-'));
-    this.path = join(this.#folder, 'data.db');
-    this.#fd = openSync(this.path, 'w+');
-  }
-
-  /** Scans `bytes`, with `tail` far behind them in a sparse file. */
-  async scan(bytes: Buffer, options: Partial<ScanOptions> = {}, tail?: Tail): Promise<Records> {
-    const records: Records = [];
-    await this.scanTo(records, bytes, options, tail);
-    return records;
-  }
-
-  /** As `scan`, but leaves in `records` what came before an error. */
-  async scanTo(
-    records: Records,
-    bytes: Buffer,
-    options: Partial<ScanOptions> = {},
-    tail: Tail = { bytes: Buffer.alloc(0), at: bytes.length },
-  ): Promise<void> {
-    ftruncateSync(this.#fd, 0);
-    writeSync(this.#fd, bytes, 0, bytes.length, 0);
-    writeSync(this.#fd, tail.bytes, 0, tail.bytes.length, tail.at);
-    const size = tail.at + (tail.missing ?? tail.bytes.length);
-    const input = { path: this.path, fd: this.#fd, size };
-    await boltScanner.scan(
-      input,
-      { gzipped: false, ...options },
-      {
-        add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags) {
-          if (flags !== 0) throw new TypeError(`flags ${flags}`);
-          records.push([latin1(key, keyStart, keyEnd), latin1(value, valueStart, valueEnd)]);
-        },
-      },
-    );
-  }
-
-  close(): void {
-    closeSync(this.#fd);
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
-
-/** Fails where an offset is not within the memory, as a slice would hide it. */
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  if (!(start >= 0 && start <= end && end <= bytes.length)) {
-    throw new TypeError(`[${start}, ${end}) of ${bytes.length} bytes`);
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
 
 /** Where things are in a meta page. */

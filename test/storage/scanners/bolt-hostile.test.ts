@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/errors.ts';
-import { buildFile, FIXTURES, fixture, Image, META, pattern, ScratchFile } from './bolt-fixture.ts';
+import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
+import { ScratchFile } from '../../support/scratch-file.ts';
+import { buildFile, FIXTURES, fixture, Image, META, pattern } from './bolt-fixture.ts';
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(boltScanner);
 });
 afterAll(() => file.close());
 

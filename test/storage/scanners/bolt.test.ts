@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildFile, fixture, Image, META, pattern, ScratchFile } from './bolt-fixture.ts';
-import { numbered, type Records } from './lmdb-fixture.ts';
+import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
+import { type Records, ScratchFile } from '../../support/scratch-file.ts';
+import { buildFile, fixture, Image, META, pattern } from './bolt-fixture.ts';
+import { numbered } from './lmdb-fixture.ts';
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(boltScanner);
 });
 afterAll(() => file.close());
 
@@ -188,7 +190,7 @@ describe('of the buckets of a bolt file', () => {
     await expect(file.scan(fixture('buckets'))).rejects.toMatchObject({
       code: 'FORMAT_UNSUPPORTED',
       message: expect.stringMatching(
-        /expected one bucket; found the buckets "data\/a", "orders", "users", "void", ("x\\u0007\d",? ?){6} and 4 more; choose one with -bucket$/,
+        /expected one bucket; found the buckets "data\/a", "orders", "users", "void", ("x\\u0007\d",? ?){6} and 4 more; choose one with -bucket, or serve all with -namespaces$/,
       ),
     });
   });

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { type ErrorCode, GoromdbError } from '../../../src/errors.ts';
+import type { JsonReader } from '../../../src/storage/scanners/json-reader.ts';
 import {
   JsonRecords,
   type JsonRecordsOptions,
@@ -28,24 +29,32 @@ export function collect(): { sink: RecordSink; pairs: Pair[] } {
  * Reads a text in chunks of these sizes, over and over. Every chunk lies in the same memory, as
  * with a real file, at a changing alignment, and is wiped after use.
  */
+export function readChunks(
+  reader: JsonReader,
+  text: string | Uint8Array,
+  chunkSizes: readonly number[],
+): void {
+  const bytes = Buffer.from(text);
+  const memory = new Uint8Array(Math.min(bytes.length, Math.max(...chunkSizes)) + 8);
+  for (let at = 0, turn = 0; at < bytes.length; turn++) {
+    const part = bytes.subarray(at, at + chunkSizes[turn % chunkSizes.length]);
+    const chunk = memory.subarray(turn % 8, (turn % 8) + part.length);
+    chunk.set(part);
+    reader.write(chunk);
+    memory.fill(0x22);
+    at += part.length;
+  }
+  reader.end();
+}
+
+/** Reads an object of strings, see `readChunks`. */
 export function parse(
   text: string | Uint8Array,
   chunkSizes: readonly number[] = [1 << 20],
   options: Partial<JsonRecordsOptions> = {},
 ): Pair[] {
-  const bytes = Buffer.from(text);
-  const memory = new Uint8Array(Math.min(bytes.length, Math.max(...chunkSizes)) + 8);
   const { sink, pairs } = collect();
-  const records = new JsonRecords(sink, { path: 'test.json', ...options });
-  for (let at = 0, turn = 0; at < bytes.length; turn++) {
-    const part = bytes.subarray(at, at + chunkSizes[turn % chunkSizes.length]);
-    const chunk = memory.subarray(turn % 8, (turn % 8) + part.length);
-    chunk.set(part);
-    records.write(chunk);
-    memory.fill(0x22);
-    at += part.length;
-  }
-  records.end();
+  readChunks(new JsonRecords(sink, { path: 'test.json', ...options }), text, chunkSizes);
   return pairs;
 }
 
@@ -72,17 +81,23 @@ export function expectRefusal(text: string | Uint8Array, code: ErrorCode, messag
   }
 }
 
-/** What JSON.parse makes of the bytes; undefined when it or the data set's rules refuse them. */
-export function oracle(bytes: Uint8Array): Map<string, string> | undefined {
+/** The object that JSON.parse makes of the bytes; undefined when it is another value or none. */
+export function parsed(bytes: Uint8Array): object | undefined {
   try {
-    const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
-    const entries = Object.entries(parsed);
-    const good = entries.every(
-      ([key, value]) => typeof value === 'string' && !/\p{Surrogate}/u.test(`${key}\n${value}`),
-    );
-    return good ? new Map(entries) : undefined;
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** As `parsed`, in a map; undefined also when the data set's rules refuse what is in it. */
+export function oracle(bytes: Uint8Array): Map<string, string> | undefined {
+  const object = parsed(bytes);
+  if (object === undefined) return undefined;
+  const entries = Object.entries(object);
+  const good = entries.every(
+    ([key, value]) => typeof value === 'string' && !/\p{Surrogate}/u.test(`${key}\n${value}`),
+  );
+  return good ? new Map(entries) : undefined;
 }

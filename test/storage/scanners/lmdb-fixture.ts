@@ -1,95 +1,12 @@
-import {
-  closeSync,
-  ftruncateSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
-import type { ScanOptions } from '../../../src/storage/scanners/scanner.ts';
+import type { Records } from '../../support/scratch-file.ts';
 
 export const FIXTURES = fileURLToPath(new URL('../../../fixtures/lmdb', import.meta.url));
 
-/** Records as `latin1` text, in the order of the scan. */
-export type Records = [key: string, value: string][];
-
 export function fixture(name: string): Buffer {
   return readFileSync(join(FIXTURES, `${name}.mdb`));
-}
-
-/** What follows the bytes of a scan. */
-export interface Tail {
-  readonly bytes: Buffer;
-  /** Byte offset in the file. */
-  readonly at: number;
-  /** The file claims to have so many bytes from `at` on. */
-  readonly missing?: number;
-}
-
-/** A file whose bytes can be exchanged: the scanner reads a descriptor. */
-export class ScratchFile {
-  readonly folder: string;
-  readonly path: string;
-  readonly #fd: number;
-
-  constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), 'goromdb-lmdb-'));
-    this.path = join(this.folder, 'data.mdb');
-    this.#fd = openSync(this.path, 'w+');
-  }
-
-  /** Scans `bytes`, with `tail` far behind them in a sparse file. */
-  async scan(
-    bytes: Buffer,
-    options: Partial<ScanOptions> = {},
-    tail: Tail = { bytes: Buffer.alloc(0), at: bytes.length },
-  ): Promise<Records> {
-    const records: Records = [];
-    await this.scanTo(records, bytes, options, tail);
-    return records;
-  }
-
-  /** As `scan`, but leaves in `records` what came before an error. */
-  async scanTo(
-    records: Records,
-    bytes: Buffer,
-    options: Partial<ScanOptions> = {},
-    tail: Tail = { bytes: Buffer.alloc(0), at: bytes.length },
-  ): Promise<void> {
-    ftruncateSync(this.#fd, 0);
-    writeSync(this.#fd, bytes, 0, bytes.length, 0);
-    writeSync(this.#fd, tail.bytes, 0, tail.bytes.length, tail.at);
-    const size = tail.at + (tail.missing ?? tail.bytes.length);
-    const input = { path: this.path, fd: this.#fd, size };
-    await lmdbScanner.scan(
-      input,
-      { gzipped: false, ...options },
-      {
-        add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags) {
-          if (flags !== 0) throw new TypeError(`flags ${flags}`);
-          records.push([latin1(key, keyStart, keyEnd), latin1(value, valueStart, valueEnd)]);
-        },
-      },
-    );
-  }
-
-  close(): void {
-    closeSync(this.#fd);
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** Fails where an offset is not within the memory, as a slice would hide it. */
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  if (!(start >= 0 && start <= end && end <= bytes.length)) {
-    throw new TypeError(`[${start}, ${end}) of ${bytes.length} bytes`);
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
 
 /** An LMDB file in memory, with just enough knowledge of its layout to break it. */

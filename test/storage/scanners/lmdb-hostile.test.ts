@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/errors.ts';
-import { FIXTURES, fixture, Image, ScratchFile } from './lmdb-fixture.ts';
+import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
+import { ScratchFile } from '../../support/scratch-file.ts';
+import { FIXTURES, fixture, Image } from './lmdb-fixture.ts';
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(lmdbScanner);
 });
 afterAll(() => file.close());
 

@@ -2,11 +2,13 @@ import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabaseOptionsWithPath } from 'lmdb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FIXTURES, fixture, Image, numbered, pattern, ScratchFile } from './lmdb-fixture.ts';
+import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
+import { ScratchFile } from '../../support/scratch-file.ts';
+import { FIXTURES, fixture, Image, numbered, pattern } from './lmdb-fixture.ts';
 
 let file: ScratchFile;
 beforeAll(() => {
-  file = new ScratchFile();
+  file = new ScratchFile(lmdbScanner);
 });
 afterAll(() => file.close());
 

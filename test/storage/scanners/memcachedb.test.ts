@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/errors.ts';
 import { memcachedbScanner } from '../../../src/storage/scanners/memcachedb.ts';
-import { fixture, numbered, pattern, type Records, ScratchFile } from './bdb-fixture.ts';
+import { type Records, ScratchFile } from '../../support/scratch-file.ts';
+import { fixture, numbered, pattern } from './bdb-fixture.ts';
 
 let file: ScratchFile;
 beforeAll(() => {

@@ -2,7 +2,8 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PageFile, PageSet, readAt } from '../../../src/storage/scanners/page-file.ts';
+import { PageSet } from '../../../src/storage/scanners/page-claims.ts';
+import { PageFile, readAt } from '../../../src/storage/scanners/page-file.ts';
 
 const PAGE = 4096;
 /** Page 1,500,000 of 4 KiB lies beyond 2^32 bytes. */
