@@ -172,7 +172,8 @@ export class Soak {
     await sleep(this.#random.below(300));
     this.#drop(second);
     await this.#outcomeOf(second);
-    this.#timeline.withdrawn(first.sum);
+    // The first may have been taken before the second came, which may have been refused.
+    if (this.#serving !== first.sum) this.#timeline.withdrawn(first.sum);
   }
 
   /** Back to what the other slot holds; after a kill in a swap, that may be nothing. */
