@@ -30,7 +30,7 @@ export type ThreadNews = typeof SHUTDOWN | { readonly report: ClientReport };
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | { readonly kind: 'swap'; readonly table: TableParts; readonly info: DataSetInfo }
-  | { readonly kind: 'cut-stale' }
+  | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 

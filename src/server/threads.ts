@@ -129,9 +129,9 @@ export class Threads implements Server {
     if (this.needsSharedMemory) collectGarbage();
   }
 
-  /** Ends the connections that keep data in memory which was replaced: other data is to come. */
-  async cutStale(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.request({ kind: 'cut-stale' })));
+  /** Other data is about to be loaded: see `ThreadServer.hurryStale`. */
+  async hurryStale(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.request({ kind: 'hurry-stale' })));
   }
 
   /** Reads the certificates again. @throws GoromdbError: those in use stay. */
