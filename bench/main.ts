@@ -6,7 +6,7 @@ import { checkRatios } from './gate.ts';
 import { describeMachine } from './machine.ts';
 import { plots, type Results, reportText } from './report.ts';
 import { SECTIONS } from './sections.ts';
-import { requireMemcached } from './servers.ts';
+import { endServersAtExit, requireMemcached } from './servers.ts';
 
 const HELP = `npm run bench -- [flags]
   --short          under a minute: fails when a CPU ratio is far above bench/ratios.json
@@ -34,7 +34,7 @@ function say(text: string): void {
 }
 
 async function runShort(): Promise<void> {
-  const { rows } = await SECTIONS.main({ seconds: 2, rounds: 3, keysMax: 100_000 });
+  const { rows } = await SECTIONS.main({ seconds: 1, rounds: 3, keysMax: 100_000 });
   const { lines, isGood } = checkRatios(rows, resolve('bench/ratios.json'));
   for (const line of lines) say(line);
   if (!isGood) process.exitCode = 1;
@@ -70,6 +70,7 @@ if (values.help || unknown !== undefined) {
   if (unknown !== undefined) process.exitCode = 2;
 } else {
   try {
+    endServersAtExit();
     requireMemcached();
     await (values.short ? runShort() : runSections(names, resolve(values.out)));
   } catch (error) {

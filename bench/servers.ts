@@ -33,6 +33,16 @@ export interface StartOptions {
   readonly folder: string;
 }
 
+const children = new Set<ChildProcess>();
+
+/** Ends the servers however this process ends. */
+export function endServersAtExit(): void {
+  process.on('exit', () => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+}
+
 const GOROMDB = resolve('bin/goromdb.js');
 
 /** @throws Error that says how to install memcached when it is not there. */
@@ -91,11 +101,17 @@ function launch(
 ): Running {
   const [program, ...args] = pinned(cpus, command);
   const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  children.add(child);
   let log = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     log += text;
   });
-  const ended = new Promise<void>((done) => child.once('close', () => done()));
+  const ended = new Promise<void>((done) =>
+    child.once('close', () => {
+      children.delete(child);
+      done();
+    }),
+  );
   child.on('error', (error) => {
     log += error.message;
   });

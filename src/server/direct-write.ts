@@ -103,7 +103,9 @@ export class DirectWriter {
 
   #waitForDrain(): void {
     this.#isPending = true;
-    this.#socket.write(NOTHING, () => {
+    this.#socket.write(NOTHING, (error) => {
+      // The socket closes, and 'close' tells.
+      if (error) return;
       this.#isPending = false;
       this.#onDrain();
     });
