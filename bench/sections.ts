@@ -18,7 +18,7 @@ export interface Row {
 }
 
 /** One figure of its own. */
-export interface Note {
+interface Note {
   readonly name: string;
   readonly text: string;
 }
@@ -29,14 +29,14 @@ export interface SectionResult {
 }
 
 /** How long and how often to measure. */
-export interface Effort {
+interface Effort {
   readonly seconds: number;
   readonly rounds: number;
   /** Keys at most, for machines with little memory or time. */
   readonly keysMax: number;
 }
 
-export type Section = (effort: Effort) => Promise<SectionResult>;
+type Section = (effort: Effort) => Promise<SectionResult>;
 
 const VALUE_BYTES = 100;
 
@@ -253,7 +253,7 @@ async function swapping({ seconds }: Effort): Promise<SectionResult> {
   });
 }
 
-export function micros(ms: number): string {
+function micros(ms: number): string {
   return ms < 10 ? `${Math.round(ms * 1000)} µs` : `${ms.toFixed(1)} ms`;
 }
 
