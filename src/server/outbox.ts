@@ -32,9 +32,7 @@ export class Outbox {
     this.#socket = socket;
     this.#isEncrypted = socket instanceof TLSSocket;
     this.#onSent = onSent;
-    this.#direct = this.#isEncrypted
-      ? undefined
-      : DirectWriter.on(socket, () => this.#onWritten());
+    this.#direct = this.#isEncrypted ? undefined : DirectWriter.on(socket, () => this.#onWritten());
   }
 
   /** Memory that the unsent rest of a reply keeps, as long as there is one. */
