@@ -293,8 +293,8 @@ function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads
     sample: () => threads.sample(),
     logger,
     onLoad: (load) => {
-      // A third data set would be too many: what is left of the one before the last goes now.
-      if (load !== undefined) threads.cutStale().catch(() => {});
+      // A third data set would be too many: what is left of the one before the last goes.
+      if (load !== undefined) threads.hurryStale().catch(() => {});
       onLoad?.(load);
     },
   });

@@ -10,8 +10,10 @@ export { COUNTER_NAMES, type CounterName, type Counters } from './protocol/count
 export { detectingProtocol } from './protocol/detect.ts';
 export { memcachedProtocol } from './protocol/memcached/memcached.ts';
 export type {
+  Authenticate,
   ConnectionFacts,
   Protocol,
+  RequestLimits,
   ServerFacts,
   Session,
   SessionContext,
@@ -19,6 +21,7 @@ export type {
 } from './protocol/protocol.ts';
 export { Reply } from './protocol/reply.ts';
 export { respProtocol } from './protocol/resp/resp.ts';
+export { SharedParts } from './protocol/shared-parts.ts';
 export type { AccessOptions, TlsFiles } from './server/access.ts';
 export { type Address, formatAddress, parseAddress } from './server/address.ts';
 export { type CreateServerOptions, createServer } from './server/create-server.ts';

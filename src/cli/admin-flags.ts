@@ -62,7 +62,7 @@ export const PUBLISH_FLAGS = {
 } as const satisfies FlagTable;
 
 export const PUBLISH_NOTES = `
-DROP is what the server has as -file, or the folder of a file with the same name.
+DROP is what the server has as -file, or the folder of a file of that name.
 
 Exit codes: 0 it serves (or is dropped, with -timeout 0), 1 it could not be
 dropped, 2 wrong flags, 3 rejected, 4 no answer in time, 5 another file took its

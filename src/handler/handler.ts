@@ -6,6 +6,8 @@ import type { DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/stor
  */
 export interface View {
   get(key: Buffer, start: number, end: number): Entry | undefined;
+  /** As `Storage.prefetch`. */
+  prefetch?: ((keys: Buffer, bounds: Int32Array, count: number) => void) | undefined;
   /** As `Storage.scan`. */
   scan?: ((cursor: number, limit: number, visit: RecordVisitor) => number) | undefined;
   readonly info: DataSetInfo;

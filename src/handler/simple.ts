@@ -24,6 +24,7 @@ class SimpleHandler implements Handler {
 /** A storage with a count of who uses it: the handler itself, and each command under way. */
 class StorageView implements View {
   readonly info: DataSetInfo;
+  readonly prefetch: View['prefetch'];
   readonly scan: View['scan'];
   readonly #storage: Storage;
   #users = 1;
@@ -31,6 +32,7 @@ class StorageView implements View {
   constructor(storage: Storage) {
     this.#storage = storage;
     this.info = storage.info;
+    this.prefetch = storage.prefetch?.bind(storage);
     this.scan = storage.scan?.bind(storage);
   }
 

@@ -10,7 +10,7 @@ const BATCH_BYTES = 1024 * 1024;
 /**
  * Stores the generated data set in a server that takes `set`, as memcached does.
  *
- * @throws GoromdbError LOAD_FAILED when it refuses, or does not have the last key afterwards.
+ * @throws GoromdbError LOAD_FAILED when it refuses, or does not store the last key.
  */
 export async function fillServer(address: Address, data: GeneratedData): Promise<void> {
   const where = formatAddress(address);
@@ -29,7 +29,7 @@ export async function fillServer(address: Address, data: GeneratedData): Promise
       if (!socket.write(batch, 'latin1')) await once(socket, 'drain');
       if (answer !== '') break;
     }
-    socket.end('version\r\n');
+    socket.end();
     await once(socket, 'end');
   } catch (cause) {
     const message = `cannot fill ${where}: ${messageOf(cause)}`;
@@ -37,13 +37,15 @@ export async function fillServer(address: Address, data: GeneratedData): Promise
   } finally {
     socket.destroy();
   }
-  if (/^VERSION .*\r\n$/.test(answer)) return;
+  if (answer === 'STORED\r\n') return;
   const found = JSON.stringify(answer.split('\r\n')[0]);
-  const message = `cannot fill ${where}: expected no answer to "set … noreply", found ${found}; a read-only server is filled with a file`;
+  const message = `cannot fill ${where}: expected the last "set" to be answered with STORED, found ${found}; a read-only server is filled with a file`;
   throw new GoromdbError('LOAD_FAILED', message);
 }
 
-function setCommand(id: number, { valueBytes }: GeneratedData): string {
+/** Only the last one is answered. */
+function setCommand(id: number, { keys, valueBytes }: GeneratedData): string {
   const key = generatedKey(id);
-  return `set ${key} 0 0 ${valueBytes} noreply\r\n${generatedValue(key, valueBytes)}\r\n`;
+  const noreply = id === keys - 1 ? '' : ' noreply';
+  return `set ${key} 0 0 ${valueBytes}${noreply}\r\n${generatedValue(key, valueBytes)}\r\n`;
 }

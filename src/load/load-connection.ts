@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { messageOf } from '../errors.ts';
 import type { Address } from '../server/address.ts';
+import { DirectWriter } from '../server/direct-write.ts';
 import { bucketOf } from './histogram.ts';
 import type { blockOf } from './load-stats.ts';
 import { checkReplies, type Expectation } from './reply-check.ts';
@@ -35,6 +36,7 @@ export class LoadConnection {
   readonly #share: LoadShare;
   readonly #counter = new ReplyCounter();
   readonly #socket: net.Socket;
+  readonly #direct: DirectWriter | undefined;
   /** When each batch in flight should have been sent, in milliseconds: a ring. */
   readonly #sentAt = new Float64Array(IN_FLIGHT_MAX);
   #oldest = 0;
@@ -49,6 +51,7 @@ export class LoadConnection {
 
   private constructor(socket: net.Socket, share: LoadShare) {
     this.#socket = socket;
+    this.#direct = DirectWriter.on(socket, () => {});
     this.#share = share;
   }
 
@@ -113,7 +116,12 @@ export class LoadConnection {
       this.#received = [];
     }
     this.#inFlight++;
-    this.#socket.write(batch);
+    const direct = this.#direct;
+    if (direct === undefined || direct.isPending || this.#socket.writableLength > 0) {
+      this.#socket.write(batch);
+    } else {
+      direct.write(batch);
+    }
   }
 
   /** Counts what has not been answered by now with the time that it has waited so far. */

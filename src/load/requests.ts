@@ -23,7 +23,10 @@ export type KeySource =
  * Requests are built before the load begins and sent again when all were sent. They name so many
  * keys that the processor's caches cannot hold the records of all of them.
  */
-const KEYS_BUILT = 1_000_000;
+const KEYS_BUILT_MAX = 250_000;
+
+/** Fewer keys need fewer requests, and the load begins sooner; but not so few that chance shows. */
+const KEYS_BUILT_MIN = 20_000;
 
 /** Memory for the requests of one thread, unless one batch takes more. */
 const BYTES_BUILT = 32 * 1024 * 1024;
@@ -53,7 +56,8 @@ export function buildRequests(shape: RequestShape, source: KeySource, seed: numb
   const random = seededRandom(seed);
   const nextKey = keyChooser(shape, source, random);
   const keysPerBatch = shape.keysPerRequest * shape.pipeline;
-  const batches = Math.max(1, Math.floor(KEYS_BUILT / keysPerBatch));
+  const keys = Math.max(KEYS_BUILT_MIN, Math.min(KEYS_BUILT_MAX, 4 * countOf(source)));
+  const batches = Math.ceil(keys / keysPerBatch);
   const parts: Buffer[] = [];
   const ends: number[] = [];
   let bytes = 0;
@@ -70,12 +74,16 @@ export function buildRequests(shape: RequestShape, source: KeySource, seed: numb
   return new Requests(Buffer.concat(parts), ends);
 }
 
+function countOf(source: KeySource): number {
+  return source.kind === 'generated' ? source.keys : source.keys.length;
+}
+
 function keyChooser(
   { choice, missShare }: RequestShape,
   source: KeySource,
   random: () => number,
 ): () => string {
-  const count = source.kind === 'generated' ? source.keys : source.keys.length;
+  const count = countOf(source);
   const choose = choice === 'zipf' ? zipfChoice(count, random) : uniformChoice(count, random);
   return () => {
     const id = choose();

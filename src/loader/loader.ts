@@ -202,8 +202,9 @@ export class Loader {
   }
 
   /** Tells in the file's receipt why it is not loaded now. */
-  wait(file: string, { code, text }: Complaint): void {
-    this.#receipts.say({ file }, { state: 'waiting', code, reason: text });
+  wait(file: string, { code, text, md5 }: Complaint): void {
+    const subject = md5 === undefined ? { file } : { file, md5 };
+    this.#receipts.say(subject, { state: 'waiting', code, reason: text });
   }
 
   /** Loads what the watcher found. Whatever is wrong with it, what was served is served on. */

@@ -324,15 +324,24 @@ async function isSame(path: string, identity: FileIdentity): Promise<boolean> {
   return stats !== undefined && sameContent(identityOf(stats), identity);
 }
 
-/** Deletes what a slot holds. It must not be the one that serves. */
-export function emptySlot(baseDir: string, name: SlotName): Promise<void> {
-  return clearSlot(join(baseDir, name));
+/**
+ * Deletes what a slot holds, and with it the number that it had: the other slot must serve, and have a
+ * higher one.
+ */
+export async function emptySlot(baseDir: string, name: SlotName): Promise<void> {
+  const folder = join(baseDir, name);
+  await clearSlot(folder);
+  await remove(join(folder, RECORD_NAME));
+  await syncFolder(folder);
 }
 
+/**
+ * Makes room in a slot. The record stays until another one replaces it: its number may be the highest
+ * that was ever served, when the file turned out to be damaged, and must not be given away again.
+ */
 async function clearSlot(folder: string): Promise<void> {
   await remove(join(folder, SUM_NAME));
   await syncFolder(folder);
-  await remove(join(folder, RECORD_NAME));
   await remove(join(folder, DATA_NAME));
   await syncFolder(folder);
 }

@@ -1,3 +1,4 @@
+import { copyWords, viewOf, WORDS_BYTES_MAX, WORDS_SLACK_BYTES } from '../storage/copy-words.ts';
 import { copyBytes, digitsOf, writeDecimal } from '../storage/record.ts';
 
 /** Bytes of a slab: the memory that replies are built in. */
@@ -18,12 +19,18 @@ const WORK_MAX = 2_000;
 /** From this length on, a value is not copied: the socket is given the storage's own memory. */
 export const LEND_BYTES_MIN = 16 * 1024;
 
+/** A reply up to this length can be taken in one piece; see `Reply.takeShort`. */
+const SHORT_BYTES_MAX = 4 * 1024;
+
 /**
  * What is to be sent to one client: built by a session, sent by the server, then used for the next
  * client. Small pieces are copied into a slab, large values are lent.
  */
 export class Reply {
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #view: DataView = viewOf(this.#slab);
+  /** Views of the slab's beginning by their length: making one takes 0.2 µs. */
+  #short: Buffer[] = [];
   /** Where the part of the slab begins that is not yet among the parts. */
   #start = 0;
   #end = 0;
@@ -72,15 +79,30 @@ export class Reply {
     this.#end = writeDecimal(this.#slab, this.#end, value);
   }
 
-  /** Appends source[start, end), which must not change until it is sent. */
-  lend(source: Buffer, start: number, end: number): void {
-    if (end - start < LEND_BYTES_MIN) {
+  /**
+   * Appends source[start, end), which must not change until it is sent.
+   *
+   * @param view The same memory as `source`, if there is such a view.
+   */
+  lend(source: Buffer, start: number, end: number, view?: DataView): void {
+    const length = end - start;
+    if (
+      view !== undefined &&
+      length <= WORDS_BYTES_MAX &&
+      end + WORDS_SLACK_BYTES <= view.byteLength
+    ) {
+      this.#reserve(length + WORDS_SLACK_BYTES);
+      copyWords(this.#view, this.#end, view, start, end);
+      this.#end += length;
+      return;
+    }
+    if (length < LEND_BYTES_MIN) {
       this.copy(source, start, end);
       return;
     }
     this.#seal();
     this.#parts.push(source.subarray(start, end));
-    this.#partsBytes += end - start;
+    this.#partsBytes += length;
   }
 
   /** As `lend`, of memory that only this reply keeps: `heldBytes` counts it. */
@@ -115,6 +137,16 @@ export class Reply {
     return this.#parts;
   }
 
+  /**
+   * The reply in one piece if it is short, as `take`; undefined: use `take`.
+   */
+  takeShort(): Buffer | undefined {
+    const length = this.#end;
+    if (length > SHORT_BYTES_MAX || this.#parts.length > 0) return undefined;
+    this.#short[length] ??= this.#slab.subarray(0, length);
+    return this.#short[length];
+  }
+
   /** Makes the reply empty; its memory is used again. */
   reset(): void {
     if (this.#parts.length > 0) this.#parts = [];
@@ -132,7 +164,7 @@ export class Reply {
    */
   detach(): Buffer {
     const slab = this.#slab;
-    this.#slab = this.#spareSlabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+    this.#use(this.#spareSlabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES));
     this.reset();
     return slab;
   }
@@ -148,9 +180,15 @@ export class Reply {
     // The sealed part keeps the old slab alive until it is sent.
     this.#seal();
     this.#otherBytes += this.#slab.length;
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+    this.#use(Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes)));
     this.#start = 0;
     this.#end = 0;
+  }
+
+  #use(slab: Buffer): void {
+    this.#slab = slab;
+    this.#view = viewOf(this.#slab);
+    this.#short = [];
   }
 
   #seal(): void {

@@ -30,8 +30,6 @@ export interface ConnectionShare {
   readonly budget: BufferBudget;
   /** Ends connections until what all hold is within the budget again. */
   readonly makeRoom: () => void;
-  /** How often the data was replaced. */
-  swaps: number;
   /** Milliseconds on a clock that is set once a sweep; reading it costs nothing. */
   nowMs: number;
   readonly onClose: (connection: Connection) => void;
@@ -61,8 +59,10 @@ export class Connection {
   #activeAtMs: number;
   /** What this connection has taken of the budget. */
   #taken = 0;
-  /** The number of swaps when the reply began that is under way. */
-  #begunAtSwap: number | undefined;
+  /** A reply is under way, and with it the data that it began with. */
+  #holdsData = false;
+  /** That data was replaced: until when the reply has to be out. */
+  #staleUntilMs: number | undefined;
 
   constructor(accepted: Socket, session: Session, share: ConnectionShare) {
     this.#session = session;
@@ -103,9 +103,24 @@ export class Connection {
     return this.#taken;
   }
 
-  /** Whether its reply is of data that was replaced since, and keeps that data in memory. */
-  get isStale(): boolean {
-    return this.#begunAtSwap !== undefined && this.#begunAtSwap < this.#share.swaps;
+  /**
+   * Until when it may keep data in memory that was replaced, on the clock of `performance.now()`;
+   * undefined when it keeps none.
+   */
+  get staleUntilMs(): number | undefined {
+    return this.#staleUntilMs;
+  }
+
+  /** To be told that the data was replaced. @param untilMs How long a reply may go on from it. */
+  noteSwap(untilMs: number): void {
+    if (this.#holdsData) this.#staleUntilMs ??= untilMs;
+  }
+
+  /** Has replaced data go earlier. */
+  hurry(untilMs: number): void {
+    if (this.#staleUntilMs !== undefined && untilMs < this.#staleUntilMs) {
+      this.#staleUntilMs = untilMs;
+    }
   }
 
   /** What `stats conns` tells of it. */
@@ -232,10 +247,15 @@ export class Connection {
     }
   }
 
+  #letGo(): void {
+    this.#holdsData = false;
+    this.#staleUntilMs = undefined;
+  }
+
   #release(): void {
     this.#rest.drop();
     this.#outbox.close();
-    this.#begunAtSwap = undefined;
+    this.#letGo();
     this.#share.budget.take(-this.#taken);
     this.#taken = 0;
   }
@@ -243,7 +263,7 @@ export class Connection {
   /** @param isSent Whether the reply is out, so that it waits only for the others' turn. */
   #wait(isSent: boolean): void {
     this.#isWaiting = true;
-    this.#begunAtSwap ??= this.#share.swaps;
+    this.#holdsData = true;
     if (isSent) {
       this.#share.counters.conn_yields++;
       setImmediate(() => this.#continue());
@@ -269,7 +289,7 @@ export class Connection {
       this.#isUnread = false;
       this.#socket.setTimeout(0);
     }
-    if (this.#session.isSuspended !== true) this.#begunAtSwap = undefined;
+    if (this.#session.isSuspended !== true) this.#letGo();
     this.#activeAtMs = this.#share.nowMs;
     this.#account();
     if (this.#session.state !== 'open') {

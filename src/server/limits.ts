@@ -15,7 +15,7 @@ export interface Limits extends RequestLimits {
   readonly stallTimeoutMs: number;
   /**
    * A reply goes on from the data that it began with. When that was replaced, it has this long to be
-   * read, or until the next data set is loaded; then the client is cut off. In milliseconds.
+   * read, but no more than a second of the next load; then the client is cut off. In milliseconds.
    */
   readonly staleTimeoutMs: number;
   /**

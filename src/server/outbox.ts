@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { LEND_BYTES_MIN, type Reply } from '../protocol/reply.ts';
+import { DirectWriter } from './direct-write.ts';
 
 /**
  * Over TLS so much is given to the socket at a time: it encrypts all that it is given at once, and
@@ -15,6 +16,8 @@ const NOTHING = Buffer.alloc(0);
 export class Outbox {
   readonly #socket: Socket;
   readonly #isEncrypted: boolean;
+  /** The shorter way for short replies. */
+  readonly #direct: DirectWriter | undefined;
   readonly #onSent: () => void;
   /** Only over TLS: what the socket was not given yet, from #offset of the first part on. */
   #parts: Buffer[] = [];
@@ -29,6 +32,7 @@ export class Outbox {
     this.#socket = socket;
     this.#isEncrypted = socket instanceof TLSSocket;
     this.#onSent = onSent;
+    this.#direct = this.#isEncrypted ? undefined : DirectWriter.on(socket, () => this.#onWritten());
   }
 
   /** Memory that the unsent rest of a reply keeps, as long as there is one. */
@@ -45,6 +49,8 @@ export class Outbox {
   send(reply: Reply): boolean {
     this.#heldBytes = reply.heldBytes;
     const { length } = reply;
+    const short = this.#direct === undefined || length === 0 ? undefined : reply.takeShort();
+    if (short !== undefined) return this.#sendShort(this.#direct!, short, reply);
     const parts = reply.take();
     if (this.#isEncrypted) {
       this.#encrypt(parts, length, reply);
@@ -62,6 +68,13 @@ export class Outbox {
     // 'drain' comes only behind much; this is called behind anything.
     socket.write(NOTHING, this.#onWritten);
     return false;
+  }
+
+  #sendShort(direct: DirectWriter, bytes: Buffer, reply: Reply): boolean {
+    const isSent = direct.write(bytes);
+    if (isSent) reply.reset();
+    else this.#detach(reply);
+    return isSent;
   }
 
   /** Lets go of what was not given to the socket yet. */

@@ -36,7 +36,7 @@ export type ThreadNews = typeof SHUTDOWN | Farewell | { readonly report: ClientR
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | ({ readonly kind: 'swap' } & ServedTable)
-  | { readonly kind: 'cut-stale' }
+  | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }
   /** Go on with the sum of a region of the table: see `regionsOf`. */

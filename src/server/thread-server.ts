@@ -41,6 +41,12 @@ const SWEEP_INTERVAL_MS = 1_000;
 /** How long a client may take for the TLS handshake. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/**
+ * A reply that is still under way from data which was replaced has this long when there is to be a
+ * third data set: most need a few milliseconds.
+ */
+const STALE_GRACE_MS = 1_000;
+
 /** How long `close` waits for clients to read their replies. */
 const CLOSE_GRACE_MS = 1_000;
 
@@ -79,7 +85,6 @@ export class ThreadServer implements Server {
   readonly #allowList: net.BlockList;
   readonly #clientLog: ClientLog;
   #listenAddress = '';
-  #swappedAtMs = 0;
   #sweep: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -96,7 +101,6 @@ export class ThreadServer implements Server {
       limits,
       budget: new BufferBudget(limits.bufferedBytesMax / facts.threads),
       makeRoom: () => this.#makeRoom(),
-      swaps: 0,
       nowMs: performance.now(),
       onClose: (connection) => {
         counters.curr_connections--;
@@ -135,24 +139,20 @@ export class ThreadServer implements Server {
   }
 
   /**
-   * To be told when the handler was given other data. Replies that are under way go on from what they
-   * began with, for a time; those of still older data end now, so that two data sets are kept at most.
+   * To be told when the handler was given other data. Replies that are under way may go on from what
+   * they began with for a time; those of still older data, for a moment.
    */
   noteSwap(): void {
-    this.cutStale();
-    this.#share.swaps++;
-    this.#swappedAtMs = performance.now();
-    this.#countStale();
+    this.hurryStale();
+    const untilMs = performance.now() + this.#share.limits.staleTimeoutMs;
+    for (const connection of this.#connections) connection.noteSwap(untilMs);
+    this.#endStale(performance.now());
   }
 
-  /** Ends the connections that keep data in memory which was replaced. */
-  cutStale(): void {
-    for (const connection of this.#connections) {
-      if (!connection.isStale) continue;
-      this.#share.counters.stale_kicks++;
-      connection.cut();
-    }
-    this.#share.counters.stale_connections = 0;
+  /** Other data is about to be loaded: what keeps replaced data in memory ends in a moment. */
+  hurryStale(): void {
+    const untilMs = performance.now() + STALE_GRACE_MS;
+    for (const connection of this.#connections) connection.hurry(untilMs);
   }
 
   /** For threads that listen together: see `ListenTarget`. */
@@ -271,17 +271,25 @@ export class ThreadServer implements Server {
     if (limits.idleTimeoutMs !== 0) {
       for (const connection of this.#connections) connection.closeIfIdle();
     }
-    if (counters.stale_connections > 0) {
-      if (nowMs - this.#swappedAtMs > limits.staleTimeoutMs) this.cutStale();
-      else this.#countStale();
-    }
+    if (counters.stale_connections > 0) this.#endStale(nowMs);
     this.#share.nowMs = nowMs;
   }
 
-  #countStale(): void {
+  /** Ends the connections whose time with replaced data is over, and counts the others. */
+  #endStale(nowMs: number): void {
+    const { counters } = this.#share;
     let count = 0;
-    for (const connection of this.#connections) if (connection.isStale) count++;
-    this.#share.counters.stale_connections = count;
+    for (const connection of this.#connections) {
+      const untilMs = connection.staleUntilMs;
+      if (untilMs === undefined) continue;
+      if (nowMs < untilMs) {
+        count++;
+      } else {
+        counters.stale_kicks++;
+        connection.cut();
+      }
+    }
+    counters.stale_connections = count;
   }
 
   /** The largest go: the others, most of whom hold next to nothing, are served on. */

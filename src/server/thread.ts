@@ -58,8 +58,8 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       server.noteSwap();
       if (request.table.index instanceof SharedArrayBuffer) collectGarbage();
       return {};
-    case 'cut-stale':
-      server.cutStale();
+    case 'hurry-stale':
+      server.hurryStale();
       return {};
     case 'reload':
       server.reload();

@@ -197,9 +197,9 @@ export class Threads implements Server {
     if (memory.length === 0) collectGarbage();
   }
 
-  /** Ends the connections that keep data in memory which was replaced: other data is to come. */
-  async cutStale(): Promise<void> {
-    await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'cut-stale' })));
+  /** Other data is about to be loaded: see `ThreadServer.hurryStale`. */
+  async hurryStale(): Promise<void> {
+    await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'hurry-stale' })));
   }
 
   /** Reads the certificates again. @throws GoromdbError: those in use stay. */

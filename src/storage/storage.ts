@@ -6,6 +6,8 @@
 export interface Entry {
   /** Memory that holds the value in [valueStart, valueEnd). */
   readonly buffer: Buffer;
+  /** The same memory as `buffer`, all of it: with it, small values are copied faster. */
+  readonly view?: DataView | undefined;
   readonly valueStart: number;
   readonly valueEnd: number;
   /** memcached client flags, an unsigned 32-bit number. */
@@ -49,6 +51,11 @@ export interface Storage {
    * @returns undefined when there is no such key. Only faults throw.
    */
   get(key: Buffer, start: number, end: number): Entry | undefined;
+  /**
+   * Is told which keys `get` will be asked for next, so that it can have their records fetched from
+   * memory side by side. Key number i lies in keys[bounds[2 i], bounds[2 i + 1]).
+   */
+  prefetch?: ((keys: Buffer, bounds: Int32Array, count: number) => void) | undefined;
   /**
    * Shows records, each key once, in an order of the storage's own. A storage that cannot does
    * without it, and commands that list keys are refused.

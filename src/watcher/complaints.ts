@@ -10,6 +10,8 @@ export interface Complaint {
   readonly code: ErrorCode;
   /** What was expected, what was found, what to do. */
   readonly text: string;
+  /** The sum that the drop promises, where it is known. */
+  readonly md5?: string;
 }
 
 /** As it is logged. */
@@ -41,13 +43,13 @@ export function mismatch(
     `${file} is not loaded: ${sumFile} promises the MD5 ${expected}, ` +
     `but the file's is ${found}. Write the file to its end, then its sum file anew ` +
     `(md5sum ${basename(file)} > ${basename(sumFile)}); either change is noticed.`;
-  return { code: 'SUM_MISMATCH', text };
+  return { code: 'SUM_MISMATCH', text, md5: expected };
 }
 
 /** A file that was written to, or replaced, while it was loaded. */
-export function changed(file: string): Complaint {
+export function changed(file: string, md5: string): Complaint {
   const text = `${file} has changed while it was loaded. It is loaded when it is quiet.`;
-  return { code: 'FILE_CHANGED', text };
+  return { code: 'FILE_CHANGED', text, md5 };
 }
 
 /** A sum file that settled without a sum that can be read from it; `bytes` is its beginning. */

@@ -333,7 +333,7 @@ class PairWatcher implements Watcher {
     this.#offerMs = nowMs - startMs;
     this.#cautious = verdict.kind === 'mismatch' || verdict.kind === 'changed';
     if (verdict.kind === 'changed') {
-      this.#onWait(changed(drop.file));
+      this.#onWait(changed(drop.file, drop.md5));
       return { key, retryAtMs: nowMs + this.#settledMs };
     }
     if (verdict.kind !== 'mismatch') return { key };
@@ -345,7 +345,8 @@ class PairWatcher implements Watcher {
   #postpone(drop: Drop, key: string, error: unknown): Judgement {
     const { pauseMs, news } = this.#retries.after(key, error);
     const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
-    this.#onWait({ code, text: `Loading ${drop.file} failed: ${messageOf(error)}` });
+    const text = `Loading ${drop.file} failed: ${messageOf(error)}`;
+    this.#onWait({ code, text, md5: drop.md5 });
     if (news !== undefined) this.#logger.error(`Loading ${drop.file} failed: ${news}`);
     return { key, ...this.#again(pauseMs) };
   }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
-import { createServer } from '../../src/server/create-server.ts';
+import { type CreateServerOptions, createServer } from '../../src/server/create-server.ts';
 import { md5 } from '../support/drop.ts';
 import { tableOf } from '../support/storages.ts';
 import { TextClient } from '../support/text-client.ts';
@@ -63,9 +63,9 @@ export class Served {
     this.#watcher = watcher;
   }
 
-  static async start(): Promise<Served> {
+  static async start(options: CreateServerOptions = {}): Promise<Served> {
     const storage = tableOf([...Object.entries(RECORDS), ...Object.entries(MANY)]);
-    const server = createServer({ storage });
+    const server = createServer({ storage, ...options });
     onTestFinished(() => server.close(0));
     const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
     if (address.kind !== 'tcp') throw new Error('expected a TCP address');

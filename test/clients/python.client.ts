@@ -80,6 +80,18 @@ test.each(['text', 'binary'])(
   },
 );
 
+test('pylibmc is told of loud refusals in the binary protocol, and reads on', async () => {
+  requirePackages('python3', 'python3-pylibmc');
+  const served = await Served.start({ loudRefusals: true });
+  const args = ['-B', program('use-pylibmc.py'), `${served.port}`, 'binary'];
+  const results = await runProgram(PYTHON, args);
+  expectRightValues(results);
+  // It connects anew each time.
+  expect(results.reconnects).toBeGreaterThan(0);
+  const failure = expect.stringMatching(/^UnknownReadFailure: /);
+  expect(answersOf(results)).toMatchObject(each([...STORES, 'delete', 'touch', 'incr'], failure));
+});
+
 test('python-memcache reads every kind of value and survives refused writes', async () => {
   requirePackages('python3', 'python3-memcache');
   const served = await Served.start();

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Address } from '../../src/server/address.ts';
@@ -116,7 +116,8 @@ describe('goromdb rollback', () => {
       `is damaged: its sum file says ${md5('{"v":"1"}')}, the file has ${md5('{"v":"9"}')}`,
     );
     rmSync(join(base, 'data00', 'generation.json'));
-    expect((await run('rollback')).stderr).toContain('another program filled slot data0');
+    utimesSync(join(base, 'data00', 'data.db'), 1, 1);
+    expect((await run('rollback')).stderr).toContain('another program filled slot data00');
     const next = await startServer();
     expect(await read(next.address)).toBe('2');
   });

@@ -51,6 +51,42 @@ describe('a reply', () => {
     expect(parts[1].byteOffset).toBe(source.byteOffset + 5);
   });
 
+  it('gives a short reply in one piece, and the same memory for the next of its length', () => {
+    const reply = new Reply();
+    for (const text of ['one', 'two']) {
+      reply.text(text);
+      expect(reply.takeShort()?.toString()).toBe(text);
+      reply.reset();
+    }
+    reply.text('old');
+    const sending = reply.takeShort();
+    reply.detach();
+    reply.text('new');
+    expect(reply.takeShort()?.toString()).toBe('new');
+    expect(sending?.toString()).toBe('old');
+  });
+
+  it('gives no long reply, and none of several pieces, as a short one', () => {
+    const reply = new Reply();
+    reply.copy(Buffer.alloc(10_000), 0, 10_000);
+    expect(reply.takeShort()).toBeUndefined();
+    reply.reset();
+    reply.lend(Buffer.alloc(LEND_BYTES_MIN), 0, LEND_BYTES_MIN);
+    expect(reply.takeShort()).toBeUndefined();
+  });
+
+  it('copies values by words up to the end of their memory', () => {
+    for (const end of [100, 93, 92, 50]) {
+      const source = Buffer.from(Array.from({ length: 100 }, (_, i) => i));
+      const view = new DataView(source.buffer, source.byteOffset, source.length);
+      const reply = new Reply();
+      reply.text('<');
+      reply.lend(source, 3, end, view);
+      reply.text('>');
+      expect(sent(reply)).toBe(`<${source.toString('latin1', 3, end)}>`);
+    }
+  });
+
   it('is full from a fixed length on, however it came to it', () => {
     const source = Buffer.alloc(REPLY_FULL_BYTES);
     const reply = new Reply();

@@ -34,6 +34,27 @@ describe('a table', () => {
   });
 });
 
+describe('a table that is told of keys beforehand', () => {
+  const asked = Array.from({ length: 40 }, (_, i) => `key ${i}`);
+  const keys = Buffer.from(asked.join(''));
+  const bounds = new Int32Array(2 * asked.length);
+  let end = 0;
+  for (const [i, key] of asked.entries()) {
+    bounds.set([end, end + key.length], 2 * i);
+    end += key.length;
+  }
+
+  it.each([0, 1, 30])('finds the same of %i keys', (count) => {
+    const table = tableOf(asked.slice(0, count).map((key) => [key, 'value']));
+    table.prefetch?.(keys, bounds, asked.length);
+    for (let i = 0; i < asked.length; i++) {
+      expect(table.get(keys, bounds[2 * i], bounds[2 * i + 1]) !== undefined).toBe(i < count);
+    }
+    table.close();
+    expect(() => table.prefetch?.(keys, bounds, asked.length)).not.toThrow();
+  });
+});
+
 /** A table of one record and two slots, with a seed that is known beforehand. */
 function tinyTable(key: Buffer): Storage {
   const segment = Buffer.alloc(256);

@@ -10,6 +10,12 @@ import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from './writes.ts';
 
 const END = Buffer.from('END\r\n');
 
+/** Keys that are looked for in the line together, and told to the storage beforehand. */
+const KEYS_AHEAD = 16;
+
+/** Where these keys begin and end. All sessions share it: it holds good within one call. */
+const bounds = new Int32Array(2 * KEYS_AHEAD);
+
 /**
  * Answers `get`, `gets`, `gat` and `gats` (memcached's protocol.txt, "Retrieval command"). When
  * the reply is full it stops before the next key, and goes on, on the same view of the data, when
@@ -108,21 +114,41 @@ export class Retrieval {
     let misses = 0;
     let key = from;
     while (key < end && !reply.isFull && hits + misses < this.#keysMax) {
-      const keyEnd = wordEnd(line, key, end);
-      if (keyEnd - key > ASKED_KEY_BYTES_MAX) break;
-      const entry = view.get(line, key, keyEnd);
-      reply.charge(1);
-      if (entry === undefined) misses++;
-      else {
-        hits++;
-        appendValue(reply, entry, line, key, keyEnd, this.#withCas);
+      const count = findKeys(line, key, end, this.#keysMax - hits - misses);
+      if (count > 1) view.prefetch?.(line, bounds, count);
+      let i = 0;
+      for (; i < count && !reply.isFull; i++) {
+        const keyEnd = bounds[2 * i + 1];
+        const entry = view.get(line, bounds[2 * i], keyEnd);
+        reply.charge(1);
+        if (entry === undefined) misses++;
+        else {
+          hits++;
+          appendValue(reply, entry, line, bounds[2 * i], keyEnd, this.#withCas);
+        }
+        key = skipSpaces(line, keyEnd, end);
       }
-      key = skipSpaces(line, keyEnd, end);
+      // The next key is too long.
+      if (count === 0) break;
     }
     const count = this.#touches ? countTouches : countGets;
     count(this.#context.counters, hits, misses);
     return key;
   }
+}
+
+/** Sets the bounds of the next keys, up to one that is too long. @returns How many there are. */
+function findKeys(line: Buffer, from: number, end: number, keysMax: number): number {
+  const countMax = Math.min(KEYS_AHEAD, keysMax);
+  let count = 0;
+  for (let key = from; key < end && count < countMax; count++) {
+    const keyEnd = wordEnd(line, key, end);
+    if (keyEnd - key > ASKED_KEY_BYTES_MAX) break;
+    bounds[2 * count] = key;
+    bounds[2 * count + 1] = keyEnd;
+    key = skipSpaces(line, keyEnd, end);
+  }
+  return count;
 }
 
 /** What is wrong with the keys in line[from, end). */

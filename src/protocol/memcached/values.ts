@@ -17,11 +17,11 @@ export function appendValue(
   keyEnd: number,
   withCas: boolean,
 ): void {
-  const { buffer, wireStart, valueStart, valueEnd } = entry;
+  const { buffer, view, wireStart, valueStart, valueEnd } = entry;
   reply.copy(VALUE, 0, VALUE.length);
   if (wireStart >= 0 && !withCas) {
     // The record's text is the reply: one copy, or none for a large value.
-    reply.lend(buffer, wireStart, valueEnd + 2);
+    reply.lend(buffer, wireStart, valueEnd + 2, view);
     return;
   }
   reply.copy(key, keyStart, keyEnd);
@@ -34,6 +34,6 @@ export function appendValue(
     reply.decimal(entry.cas);
   }
   reply.text('\r\n');
-  reply.lend(buffer, valueStart, valueEnd);
+  reply.lend(buffer, valueStart, valueEnd, view);
   reply.text('\r\n');
 }

@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { generatedKey, generatedValue } from '../../src/load/data-set.ts';
+import type { LoadReport } from '../../src/load/load.ts';
+import { drop } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+const SHORT = ['-warmup', '0', '-duration', '300ms', '-connections', '4'];
+const KEYS = 200;
+const VALUE_BYTES = 50;
+const run = promisify(execFile);
+
+/** A goromdb with the generated data set; values may be told to be of other keys. */
+async function serveGenerated(ownerOf = (id: number): number => id): Promise<string> {
+  const file = join(temporaryFolder(), 'data.json');
+  const records = Array.from({ length: KEYS }, (_, id) => [
+    generatedKey(id),
+    generatedValue(generatedKey(ownerOf(id)), VALUE_BYTES),
+  ]);
+  drop(file, JSON.stringify(Object.fromEntries(records)));
+  const goromdb = new GoromdbProcess(['-file', file, '-addr', '127.0.0.1:0']);
+  await goromdb.says(/ serves from slot /);
+  const address = await goromdb.address();
+  return address.kind === 'tcp' ? `127.0.0.1:${address.port}` : '';
+}
+
+async function bench(...args: readonly string[]): Promise<LoadReport> {
+  const { stdout } = await run(process.execPath, [BIN, 'bench', ...args, ...SHORT, '-json']);
+  return JSON.parse(stdout) as LoadReport;
+}
+
+const GENERATED = ['-keys', String(KEYS), '-value-size', `${VALUE_BYTES}B`];
+
+test.each([
+  ['single gets', []],
+  ['pipelines over two threads', ['-pipeline', '16', '-threads', '2']],
+  ['multi-gets with Zipf', ['-multi', '20', '-choose', 'zipf']],
+  ['quiet meta pipelines', ['-command', 'meta', '-multi', '5']],
+  ['a fixed rate', ['-rate', '1000']],
+])('bench loads with %s, and finds every reply right', async (_, flags) => {
+  const { stats, complaints, latencyMs } = await bench(
+    await serveGenerated(),
+    ...GENERATED,
+    ...flags,
+  );
+  expect(complaints).toEqual([]);
+  expect(stats).toMatchObject({ connected: 4, wrong: 0, errors: 0, lost: 0 });
+  expect(stats.requests).toBeGreaterThan(50);
+  expect(stats.checked).toBeGreaterThan(0);
+  expect(stats.hits).toBe(stats.keys);
+  expect(latencyMs.p50).toBeGreaterThan(0);
+});
+
+test('bench counts misses', async () => {
+  const { stats } = await bench(await serveGenerated(), ...GENERATED, '-misses', '100');
+  expect(stats.requests).toBeGreaterThan(50);
+  expect(stats.hits).toBe(0);
+});
+
+test('bench asks the server for its keys, or reads them from a file', async () => {
+  const address = await serveGenerated();
+  const told = await bench(address);
+  expect(told.stats.hits).toBe(told.stats.keys);
+  const path = join(temporaryFolder(), 'keys');
+  writeFileSync(path, `${generatedKey(1)}\n${generatedKey(2)}\n`);
+  const read = await bench(address, '-keys-file', path, '-multi', '3');
+  expect(read.stats.hits).toBe(read.stats.keys);
+});
+
+test('bench ends with 1 and says so when values are wrong', async () => {
+  const address = await serveGenerated((id) => id + 1);
+  const failure = await bench(address, ...GENERATED).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 1 });
+  expect((failure as { stdout: string }).stdout).toContain('is not its own');
+});
+
+test('bench ends with 1 when nobody listens, or the server is none of memcached', async () => {
+  const nobody = await bench('127.0.0.1:1', ...GENERATED).catch((error: unknown) => error);
+  expect(nobody).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot connect') });
+  const web = net.createServer((socket) => socket.end('x'.repeat(10_000)));
+  await new Promise<void>((listening) => web.listen(0, '127.0.0.1', listening));
+  onTestFinished(() => void web.close());
+  const { port } = web.address() as net.AddressInfo;
+  const other = await bench(`127.0.0.1:${port}`, ...GENERATED).catch((error: unknown) => error);
+  expect((other as { stdout: string }).stdout).toContain('this is no memcached server');
+});
+
+test('bench refuses to fill a read-only server, and says what to do', async () => {
+  const failure = await bench(await serveGenerated(), ...GENERATED, '-fill').catch(
+    (error: unknown) => error,
+  );
+  expect(failure).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is filled with a file'),
+  });
+});
+
+test('bench prints a report for people, and no progress into a pipe', async () => {
+  const address = await serveGenerated();
+  const { stdout, stderr } = await run(process.execPath, [
+    ...[BIN, 'bench', address, ...GENERATED, ...SHORT, '-pid', String(process.pid)],
+  ]);
+  expect(stdout).toMatch(/^server .*\nrequests .*\nthroughput .*\n(?:.*\n)*server CPU /);
+  expect(stderr).toBe('');
+});

@@ -1,0 +1,80 @@
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { LoaderHarness, offerOf, version } from '../loader/loader-harness.ts';
+import { drop, md5 } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { TextClient } from '../support/text-client.ts';
+
+const PRELOAD = fileURLToPath(new URL('../support/crash-point.mjs', import.meta.url));
+/** A swap has fewer; more would mean that it never ends. */
+const STEPS_MAX = 200;
+
+/** What the server answers until it dies, or until version 3 serves; the last answer. */
+async function watch(goromdb: GoromdbProcess): Promise<string | undefined> {
+  let seen: string | undefined;
+  try {
+    const client = await TextClient.connect(await goromdb.address());
+    while (seen !== '3') seen = (await client.get(['v']))[0]?.value.toString();
+    client.close();
+  } catch {
+    // It was killed.
+  }
+  return seen;
+}
+
+test('a process that is killed at any step of a swap leaves what was served, or what came', async () => {
+  const log = join(temporaryFolder(), 'steps');
+  vi.stubEnv('GOROMDB_CRASH_LOG', log);
+  vi.stubEnv('NODE_OPTIONS', `--import ${PRELOAD}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const before = temporaryFolder();
+  const harness = new LoaderHarness();
+  await harness.start();
+  for (const v of [1, 2]) await harness.load(version(v));
+  await harness.end();
+  cpSync(harness.base, before, { recursive: true });
+
+  const outcomes = new Set<string>();
+  let step = 1;
+  for (; step <= STEPS_MAX; step++) {
+    rmSync(harness.base, { recursive: true });
+    cpSync(before, harness.base, { recursive: true });
+    rmSync(log, { force: true });
+    drop(harness.file, version(3));
+    vi.stubEnv('GOROMDB_CRASH_AT', String(step));
+    const flags = ['-addr', '127.0.0.1:0', '-file', harness.file, '-basedir', harness.base];
+    const goromdb = new GoromdbProcess(flags);
+    const seen = await watch(goromdb);
+    if (seen === '3' && !goromdb.hasEnded) await goromdb.kill('SIGTERM');
+    else await goromdb.exit();
+    if (goromdb.child.signalCode !== 'SIGKILL') break;
+
+    const context = `step ${step}: ${readFileSync(log, 'utf8').split('\n').at(-2)}`;
+    expect(await harness.start(), context).toBe(true);
+    // Never older than what a client has seen, and never a part.
+    expect(harness.value, context).toBe(
+      existsSync(harness.file) && seen !== '3' ? harness.value : '3',
+    );
+    expect(['2', '3'], context).toContain(harness.value);
+    expect(harness.generation, context).toBe(Number(harness.value));
+    outcomes.add(`${seen} then ${harness.value}`);
+    if (existsSync(harness.file)) {
+      const offer = offerOf(harness.file, md5(version(3)));
+      await harness.loader.load(offer, new AbortController().signal);
+    }
+    expect(harness.value, context).toBe('3');
+    await harness.end();
+    expect(harness.receipt(), context).toMatchObject({ state: 'serving', md5: md5(version(3)) });
+  }
+  expect(step).toBeLessThan(STEPS_MAX);
+  // Kills fell before the file had moved, between that and the switch, and after the switch.
+  expect(outcomes).toContain('2 then 2');
+  expect(outcomes).toContain('2 then 3');
+  const steps = readFileSync(log, 'utf8');
+  for (const path of ['generation.json', 'data.db.md5', 'data.db', 'data.json.md5']) {
+    expect(steps).toContain(path);
+  }
+}, 240_000);

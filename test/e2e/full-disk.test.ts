@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
+import { messageOf } from '../../src/errors.ts';
+import type { Address } from '../../src/server/address.ts';
+import { drop, md5 } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { TextClient } from '../support/text-client.ts';
+
+const DISK_BYTES = 1024 * 1024;
+
+/**
+ * A small disk of its own: a tmpfs, which takes root to mount. Where that is not permitted the test is
+ * left out with the reason; in CI it fails, so that it is never left out unseen.
+ */
+function mountSmallDisk({ skip }: TestContext): string {
+  const folder = temporaryFolder();
+  const path = join(folder, 'disk');
+  mkdirSync(path);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', path], {
+      stdio: 'pipe',
+    });
+  } catch (cause) {
+    const reason = `this test mounts a tmpfs, which takes root: ${messageOf(cause)}`;
+    if (process.env.CI !== undefined) throw new Error(reason);
+    skip(reason);
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', path]));
+  return path;
+}
+
+/** Leaves no room at all on a disk. */
+function fill(path: string): string {
+  const filler = join(path, 'filler');
+  const { bavail, bsize } = statfsSync(path);
+  writeFileSync(filler, Buffer.alloc(bavail * bsize));
+  return filler;
+}
+
+async function read(address: Address): Promise<string | undefined> {
+  const client = await TextClient.connect(address);
+  const [hit] = await client.get(['v']);
+  client.close();
+  return hit?.value.toString();
+}
+
+function start(file: string, base: string): GoromdbProcess {
+  return new GoromdbProcess(['-addr', '127.0.0.1:0', '-file', file, '-basedir', base]);
+}
+
+describe('a full disk', () => {
+  test('takes no file and loses none, and a restart serves on; with room, the file is taken', async (context) => {
+    const base = mountSmallDisk(context);
+    const file = join(temporaryFolder(), 'data.json');
+    const first = start(file, base);
+    const address = await first.address();
+    drop(file, '{"v":"1"}');
+    await first.says(/generation 1 serves/);
+    const filler = fill(base);
+    drop(file, '{"v":"2"}');
+    await first.says(/Loading .* failed: ENOSPC.*Nothing was changed: the drop stays/);
+    expect(await read(address)).toBe('1');
+    expect(readFileSync(file, 'utf8')).toBe('{"v":"2"}');
+    await first.kill('SIGKILL');
+
+    const second = start(file, base);
+    expect(await read(await second.address())).toBe('1');
+    await second.says(/Loading .* failed: ENOSPC/);
+    rmSync(filler);
+    await second.kill('SIGHUP');
+    await second.says(/generation 2 serves/);
+    expect(await read(await second.address())).toBe('2');
+  });
+
+  test('of the drop folder costs the receipt, and no data', async (context) => {
+    const drops = mountSmallDisk(context);
+    const file = join(drops, 'data.json');
+    const goromdb = start(file, temporaryFolder());
+    const address = await goromdb.address();
+    // The sum comes last, and takes the last room there is.
+    writeFileSync(file, '{"v":"1"}');
+    writeFileSync(`${file}.md5.part`, `${md5('{"v":"1"}')}\n`);
+    fill(drops);
+    renameSync(`${file}.md5.part`, `${file}.md5`);
+    await goromdb.says(/generation 1 serves/);
+    expect(await read(address)).toBe('1');
+    await goromdb.says(/ warn the receipt .* cannot be written \(ENOSPC/);
+  });
+});
+
+test('a base folder on a read-only file system is served from, and takes no file', async (context) => {
+  const base = mountSmallDisk(context);
+  const file = join(temporaryFolder(), 'data.json');
+  const first = start(file, base);
+  await first.address();
+  drop(file, '{"v":"1"}');
+  await first.says(/generation 1 serves/);
+  await first.kill('SIGTERM');
+  execFileSync('mount', ['-o', 'remount,ro', base]);
+  const second = start(file, base);
+  const address = await second.address();
+  expect(second.stderr).toMatch(
+    / error cannot write in the base folder .*EROFS.*What the slots hold is served/,
+  );
+  expect(await read(address)).toBe('1');
+  drop(file, '{"v":"2"}');
+  await second.says(/Loading .* failed: /);
+  expect(existsSync(file)).toBe(true);
+  execFileSync('mount', ['-o', 'remount,rw', base]);
+  await second.kill('SIGHUP');
+  await second.says(/generation 2 serves/);
+});
+
+test('a drop folder that is unmounted and mounted again is watched again', async (context) => {
+  const drops = mountSmallDisk(context);
+  const file = join(drops, 'data.json');
+  const base = temporaryFolder();
+  const goromdb = new GoromdbProcess([
+    ...['-addr', '127.0.0.1:0', '-file', file, '-basedir', base, '-rescan', '50ms'],
+  ]);
+  const address = await goromdb.address();
+  drop(file, '{"v":"1"}');
+  await goromdb.says(/generation 1 serves/);
+  execFileSync('umount', ['-l', drops]);
+  // Under the mount point lies another folder, which may hold something else.
+  drop(file, '{"v":"2"}');
+  await goromdb.says(/generation 2 serves/);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', drops]);
+  drop(file, '{"v":"3"}');
+  await goromdb.says(/generation 3 serves/);
+  expect(await read(address)).toBe('3');
+});
