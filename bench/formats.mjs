@@ -26,6 +26,10 @@ import { fileURLToPath } from 'node:url';
 
 const KEYS = 1_000_000;
 const VALUE_BYTES = 100;
+/** Loads of each file, of which the fastest counts: other work on the machine slows the rest. */
+const RUNS = 3;
+/** Longest time of one load, in milliseconds. */
+const LOAD_MS_MAX = 3_600_000;
 /** Records that are written in one piece. */
 const BATCH = 10_000;
 
@@ -152,11 +156,12 @@ async function load(path, scanner, md5) {
   const { LoaderWorker } = await import('../dist/loader/loader-worker.js');
   const { ProgressMemory } = await import('../dist/loader/progress.js');
   const worker = new LoaderWorker();
-  const result = await worker.run({
+  const request = {
     ...{ path, md5, scanner, gzipped: false, scratchDir: tmpdir() },
     ...{ bucket: undefined, namespaces: undefined, shared: false },
     ...{ bytesMax: Number.MAX_SAFE_INTEGER, progress: new ProgressMemory().memory },
-  });
+  };
+  const result = await worker.run(request, LOAD_MS_MAX);
   // As this process, so the worker counts too.
   const peak = Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
   const { table, seconds } = result;
@@ -165,6 +170,8 @@ async function load(path, scanner, md5) {
 }
 
 const mb = (bytes) => Math.round(bytes / 1e6);
+
+const loadSeconds = ({ seconds }) => seconds.scan + seconds.index;
 
 async function measure([name, scanner, make], keys, folder) {
   const path = join(folder, 'data');
@@ -176,7 +183,13 @@ async function measure([name, scanner, make], keys, folder) {
   }
   const self = fileURLToPath(import.meta.url);
   const args = [self, 'load', path, scanner, await md5Of(path)];
-  const { bytes, seconds, peak, keys: found } = JSON.parse(execFileSync(process.execPath, args));
+  const runs = Array.from({ length: RUNS }, () => JSON.parse(execFileSync(process.execPath, args)));
+  const {
+    bytes,
+    seconds,
+    peak,
+    keys: found,
+  } = runs.reduce((best, run) => (loadSeconds(run) < loadSeconds(best) ? run : best));
   if (found !== keys) throw new Error(`${name}: expected ${keys} keys, found ${found}`);
   const { verify, scan, index } = seconds;
   const perSecond = (keys / (scan + index)).toLocaleString('en-US', { maximumFractionDigits: 0 });
