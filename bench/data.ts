@@ -13,19 +13,23 @@ import { type GeneratedData, generatedKey, generatedValue } from '../src/load/da
 /** Bytes that are written at once. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Writes the generated data set as JSON, or as the text that `mdb_load -T` reads. */
+/** What `mdb_load` reads first; without a map size it gives up at some ten megabytes. */
+const DUMP_HEADER = 'VERSION=3\nformat=print\ntype=btree\nmapsize=68719476736\nHEADER=END\n';
+
+/** Writes the generated data set as JSON, or as the text that `mdb_load` reads. */
 function writeData(path: string, { keys, valueBytes }: GeneratedData, form: 'json' | 'dump'): void {
   const fd = openSync(path, 'w');
-  let chunk = form === 'json' ? '{' : '';
+  let chunk = form === 'json' ? '{' : DUMP_HEADER;
   for (let id = 0; id < keys; id++) {
     const key = generatedKey(id);
     const value = generatedValue(key, valueBytes);
-    chunk += form === 'json' ? `${id === 0 ? '' : ',\n'}"${key}":"${value}"` : `${key}\n${value}\n`;
+    chunk +=
+      form === 'json' ? `${id === 0 ? '' : ',\n'}"${key}":"${value}"` : ` ${key}\n ${value}\n`;
     if (chunk.length < CHUNK_BYTES) continue;
     writeSync(fd, chunk);
     chunk = '';
   }
-  writeSync(fd, form === 'json' ? `${chunk}}\n` : chunk);
+  writeSync(fd, `${chunk}${form === 'json' ? '}' : 'DATA=END'}\n`);
   closeSync(fd);
 }
 
@@ -39,7 +43,7 @@ export function makeLmdb(path: string, data: GeneratedData): void {
   writeData(`${path}.dump`, data, 'dump');
   execFileSync('sh', [
     '-c',
-    'mdb_load -n -T "$1" < "$1.dump"; rm -f "$1-lock" "$1.dump"',
+    'mdb_load -n "$1" < "$1.dump" && rm -f "$1-lock" "$1.dump"',
     'sh',
     path,
   ]);

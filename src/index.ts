@@ -4,6 +4,7 @@ export { type ErrorCode, GoromdbError } from './errors.ts';
 export type { Handler, View } from './handler/handler.ts';
 export { createSimpleHandler } from './handler/simple.ts';
 export type { Canary, Guards } from './loader/guards.ts';
+export type { KeepPrevious } from './loader/rollback.ts';
 export { createLineLogger, type Logger, silentLogger } from './log.ts';
 export { binaryProtocol } from './protocol/binary/binary.ts';
 export { COUNTER_NAMES, type CounterName, type Counters } from './protocol/counters.ts';

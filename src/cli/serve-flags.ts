@@ -195,7 +195,7 @@ export const SERVE_FLAGS = {
   'auth-file': {
     placeholder: 'PATH',
     group: ACCESS,
-    help: "file of user:password lines; clients log in as with memcached's -Y",
+    help: "file of user:password lines; clients log in as with memcached's -Y, or by Redis' AUTH",
     parse: parseFilePath,
     fallbackNote: 'no login',
   },
@@ -219,7 +219,7 @@ export const SERVE_FLAGS = {
   },
   'loud-refusals': {
     group: ACCESS,
-    help: 'answer writes in the text protocol with CLIENT_ERROR read-only, not with what clients survive',
+    help: "answer writes of memcached's clients with an error, not with what all clients survive",
     parse: parseBoolean,
     fallback: 'false',
   },

@@ -26,6 +26,7 @@ export type Command = (args: Readonly<Record<string, unknown>>) => Promise<unkno
 export class Control {
   readonly #lock: FolderLock;
   readonly #commands = new Map<string, Command>();
+  readonly #sockets = new Set<net.Socket>();
   #server: net.Server | undefined;
   #path: ControlPath | undefined;
 
@@ -63,8 +64,9 @@ export class Control {
   async close(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    // The listener removes its file; connections end by themselves.
+    // The listener removes its file.
     server?.close();
+    for (const socket of this.#sockets) socket.destroy();
     this.#path?.close();
     this.#path = undefined;
     await this.#lock.release();
@@ -94,6 +96,8 @@ export class Control {
   #serve(socket: net.Socket): void {
     let text = '';
     let isAsked = false;
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.setTimeout(REQUEST_MS_MAX, () => socket.destroy());
     socket.write(`${JSON.stringify(this.holder)}\n`);
@@ -105,6 +109,7 @@ export class Control {
       // The answer may take its time.
       socket.setTimeout(0);
       void this.#answer(text.slice(0, end)).then((answer) => {
+        socket.setTimeout(REQUEST_MS_MAX);
         socket.end(`${JSON.stringify(answer)}\n`);
       });
     });

@@ -14,8 +14,8 @@ import { HeldTables } from './held-tables.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker } from './loader-worker.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
-import { type Outcome, Receipts } from './receipt.ts';
-import { correction, outcomeOf } from './receipt-correction.ts';
+import { Receipts } from './receipt.ts';
+import { correctReceipt, outcomeOf } from './receipt-correction.ts';
 import { servingLine } from './report.ts';
 import { loadAgain } from './restore.ts';
 import { findPrevious, type KeepPrevious, type RolledBack, refused } from './rollback.ts';
@@ -142,7 +142,8 @@ export class Loader {
         const { record, result } = await this.#loadSlot(slot);
         const seconds = await this.#switch(slot.name, record, result, result.seconds);
         await this.#removeLeftSum(drop, slot.md5);
-        await this.#correctReceipt(drop.file, outcomeOf(slot.name, record, seconds), record);
+        const outcome = outcomeOf(slot.name, record, seconds);
+        await correctReceipt(this.#receipts, drop.file, outcome, record);
         return true;
       } catch (error) {
         const generation =
@@ -273,7 +274,7 @@ export class Loader {
     this.events.add('rolled back', text);
     const file = current?.record?.source ?? before.source;
     const outcome = outcomeOf(previous.name, record, all);
-    await this.#correctReceipt(file, outcome, record, current?.record);
+    await correctReceipt(this.#receipts, file, outcome, record, current?.record);
     return { slot: previous.name, record, seconds };
   }
 
@@ -294,16 +295,6 @@ export class Loader {
     // With a file beside it the sum belongs to a new drop, even if it is of the same content.
     if ((await see(drop.file)).kind !== 'absent') return;
     await removeSumOf(drop.sumFile, md5, basename(drop.file)).catch(() => {});
-  }
-
-  async #correctReceipt(
-    file: string,
-    outcome: Outcome,
-    record: SlotRecord,
-    withdrawn?: SlotRecord,
-  ): Promise<void> {
-    const word = await correction(file, outcome, record, withdrawn);
-    if (word !== undefined) this.#receipts.say(word.subject, word.outcome);
   }
 
   async #loadSlot(slot: FilledSlot): Promise<{ record: SlotRecord; result: Table }> {

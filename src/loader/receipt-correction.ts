@@ -1,6 +1,6 @@
 import { see } from '../watcher/identity.ts';
 import type { Stage } from './progress.ts';
-import { type Outcome, readReceipt, type Subject } from './receipt.ts';
+import { type Outcome, type Receipts, readReceipt } from './receipt.ts';
 import type { SlotName, SlotRecord } from './slots.ts';
 
 /** The receipt of a file that serves. */
@@ -15,30 +15,31 @@ export function outcomeOf(
 
 /**
  * What serves has changed other than by a drop, at a start or by a rollback: the receipt of the last
- * file that came is the last word about that file nevertheless.
+ * file that came is the last word about that file nevertheless, or is made so.
  *
  * @param file Where files are dropped.
  * @param outcome What the receipt of the file that serves now should say.
  * @param record The generation that serves now.
  * @param withdrawn The one that was served before it.
- * @returns undefined when the receipt is right, or is about neither.
  */
-export async function correction(
+export async function correctReceipt(
+  receipts: Receipts,
   file: string,
   outcome: Outcome,
   record: SlotRecord,
-  withdrawn: SlotRecord | undefined,
-): Promise<{ readonly subject: Subject; readonly outcome: Outcome } | undefined> {
+  withdrawn?: SlotRecord,
+): Promise<void> {
   const last = await readReceipt(file);
   // With a file in its place the receipt is about that file.
-  if (last === undefined || (await see(file)).kind !== 'absent') return undefined;
+  if (last === undefined || (await see(file)).kind !== 'absent') return;
   const { md5, bytes, generation } = record;
   if (last.md5 === md5) {
     const isRight = last.state === 'serving' && last.generation === generation;
-    return isRight ? undefined : { subject: { file, md5, bytes }, outcome };
+    if (!isRight) receipts.say({ file, md5, bytes }, outcome);
+    return;
   }
-  if (withdrawn === undefined || last.md5 !== withdrawn.md5) return undefined;
+  if (withdrawn === undefined || last.md5 !== withdrawn.md5) return;
   const reason = `rolled back: the data of generation ${record.restores} serves, as generation ${generation}`;
   const subject = { file, md5: withdrawn.md5, bytes: withdrawn.bytes };
-  return { subject, outcome: { state: 'rolled-back', generation, reason } };
+  receipts.say(subject, { state: 'rolled-back', generation, reason });
 }

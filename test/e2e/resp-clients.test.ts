@@ -142,3 +142,10 @@ test('ioredis reads in a transaction, and is told of writes in it', async () => 
   await expect(client.multi().get('plain').set('plain', 'x').exec()).rejects.toThrow('EXECABORT');
   expect(await client.get('plain')).toBe('value');
 });
+
+test('each client of ioredis has a number of its own', async () => {
+  const { port } = await serve(tableOf([]));
+  const clients = [connect(port), connect(port), connect(port)];
+  const ids = await Promise.all(clients.map((client) => client.client('ID')));
+  expect(new Set(ids).size).toBe(3);
+});

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { newestGeneration, prepareSlots, readSlots } from '../../src/loader/slots.ts';
+import { newestGeneration, prepareSlots, readSlots, writeRecord } from '../../src/loader/slots.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
-import { BaseFolder } from './base-folder.ts';
+import { BaseFolder, recordOf } from './base-folder.ts';
 
 const shared = vi.hoisted(() => ({ disk: undefined as FaultyDisk | undefined }));
 vi.mock('node:fs/promises', async (importOriginal) => {
@@ -25,6 +25,15 @@ describe('reading the slots', () => {
     expect(await base.slots()).toEqual(['data01 9', 'data00 8']);
     await base.fill('data00', 'newer', 10);
     expect(await base.slots()).toEqual(['data00 10', 'data01 9']);
+  });
+
+  test('the higher generation is the newer one, though the clock was set back meanwhile', async () => {
+    await base.fill('data00', 'old', 8);
+    await base.fill('data01', 'new', 9);
+    const record = { ...recordOf(9, 'new'), installedAt: '1970-01-01T00:00:00.000Z' };
+    await writeRecord(base.path, 'data01', record);
+    utimesSync(join(base.path, 'data01', 'data.db'), 1, 1);
+    expect(await base.slots()).toEqual(['data01 9', 'data00 8']);
   });
 
   test('slots that the Go program filled are ordered by when their files were written', async () => {

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { constants } from 'node:fs';
+import { constants, renameSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, open, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, type Mock, vi } from 'vitest';
 import { GoromdbError } from '../../src/errors.ts';
+import { Receipts } from '../../src/loader/receipt.ts';
+import { silentLogger } from '../../src/log.ts';
+import type { Complaint } from '../../src/watcher/complaints.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import {
   createGate,
@@ -186,6 +189,36 @@ describe('a load', () => {
 });
 
 describe('what is waited for', () => {
+  /** Waits until looks have come to rest, and shows that they have. */
+  async function expectRest(onWait: Mock): Promise<void> {
+    await until(() => expect(onWait).toHaveBeenCalled());
+    await pass();
+    const looks = onWait.mock.calls.length;
+    await pass();
+    expect(onWait).toHaveBeenCalledTimes(looks);
+  }
+
+  it('may be written beside the file each time, and is not looked at for it', async () => {
+    const onWait = vi.fn(() => {
+      writeFileSync(`${file}.status.json.tmp`, String(onWait.mock.calls.length));
+      renameSync(`${file}.status.json.tmp`, `${file}.status.json`);
+    });
+    await putFile('one');
+    start({ onWait });
+    await expectRest(onWait);
+  });
+
+  it('may be written as a receipt when polling, which sees each change of the folder', async () => {
+    const receipts = new Receipts(silentLogger);
+    const onWait = vi.fn(({ code, text: reason }: Complaint) => {
+      receipts.say({ file }, { state: 'waiting', code, reason });
+    });
+    await putFile('one');
+    start({ onWait, polling: true, pollMs: 10 });
+    await expectRest(onWait);
+    await receipts.flush();
+  });
+
   it('is told with a code: the sum, another sum, a change, what failed', async () => {
     const told: string[] = [];
     const verdicts: (() => Promise<Verdict>)[] = [
