@@ -52,7 +52,10 @@ export interface GoromdbOptions {
   readonly allowShutdown?: boolean;
   /** Serving threads, 1 to 64. Default 1. */
   readonly threads?: number;
-  /** Bytes that a data set may take in memory. Default: 0.4 of what the machine or cgroup has. */
+  /**
+   * Bytes that a data set may take in memory; a larger one is mapped. Infinity: none is. Default:
+   * 0.4 of what the machine or cgroup has.
+   */
   readonly memoryBytes?: number | undefined;
   /** What is asked of each new generation. Default: nothing but that its file is sound. */
   readonly guards?: Guards;

@@ -246,7 +246,7 @@ export const SERVE_FLAGS = {
   memory: {
     placeholder: 'SIZE',
     group: RESOURCES,
-    help: 'memory that a data set may take, such as 512MiB or 1.5GB, or max for no limit',
+    help: 'memory that a data set may take, such as 512MiB or 1.5GB; a larger one is mapped; 0 maps all, max none',
     parse: parseSize,
     fallbackNote: 'a share of what the machine has',
   },

@@ -2,8 +2,9 @@ import { dirname } from 'node:path';
 import { messageWithCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { SampledLookup } from '../storage/lookup-sample.ts';
+import { openStorage } from '../storage/open-storage.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { openTable, type ServedTable } from '../storage/table.ts';
+import type { ServedTable } from '../storage/table.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { canRename } from './folder.ts';
 import { checkGuards, type Guards } from './guards.ts';
@@ -53,14 +54,14 @@ export async function admitDrop(
  *
  * @throws GoromdbError See `checkGuards`.
  */
-export function admitTable(
+export async function admitTable(
   { file, force }: Drop,
   { table, info }: ServedTable,
   serving: Standing | undefined,
   { guards, sample = () => [], logger }: Admission,
-): void {
+): Promise<void> {
   if (guards === undefined) return;
-  const candidate = openTable(table, info);
+  const candidate = await openStorage(table, info);
   try {
     checkGuards(guards, candidate, serving?.info, sample);
   } catch (error) {

@@ -1,9 +1,9 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GoromdbError, isRefusal, messageOf, messageWithCode, provesFileBad } from '../errors.ts';
 import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { ServedTable, TableParts } from '../storage/table.ts';
+import { isMap, type ServedTable, type StorageParts } from '../storage/table.ts';
 import type { Complaint } from '../watcher/complaints.ts';
 import { see } from '../watcher/identity.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
@@ -16,11 +16,20 @@ import { LoaderWorker } from './loader-worker.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { Receipts } from './receipt.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';
-import { servingLine } from './report.ts';
+import { logMapping, servingLine } from './report.ts';
 import { loadAgain } from './restore.ts';
 import { findPrevious, type KeepPrevious, type RolledBack, refused } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
 import { setAsideBad } from './set-aside.ts';
+import {
+  installMap,
+  MAP_INCOMING_NAME,
+  MAP_NAME,
+  type MapRecord,
+  nameForServing,
+  removeMap,
+  removeServingName,
+} from './slot-map.ts';
 import {
   emptySlot,
   type FilledSlot,
@@ -51,10 +60,10 @@ export interface LoaderOptions extends Admission {
   readonly namespaces?: NamespaceOptions | undefined;
   /** Make tables in memory that several threads can read. */
   readonly shared: boolean;
-  /** Bytes that a table may take. */
+  /** Bytes that a data set may take in memory; a larger one is mapped. Infinity: none is. */
   readonly bytesMax: number;
   /** Puts a table into service; resolves when no thread serves the old one. */
-  readonly swap: (table: TableParts, info: DataSetInfo) => Promise<void>;
+  readonly swap: (table: StorageParts, info: DataSetInfo) => Promise<void>;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
   /** What becomes of the generation before, when a newer one serves: see `KeepPrevious`. */
@@ -87,6 +96,8 @@ export class Loader {
   #isLoading = false;
   #rollingBack: Promise<unknown> | undefined;
   readonly #held = new HeldTables();
+  /** The name under which a map serves. */
+  #servingName: string | undefined;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -169,7 +180,7 @@ export class Loader {
     const text = `generation ${info.generation} is loaded again from slot ${name}`;
     this.events.add('loaded again', text);
     logger.warn(text);
-    return { table: result.table, info };
+    return { table: await this.#located(name, result), info };
   }
 
   /** Where the serving generation lies. */
@@ -183,9 +194,10 @@ export class Loader {
   async heal(damaged: DataSetInfo): Promise<void> {
     while (this.#isLoading || this.#rollingBack !== undefined) await delay(BUSY_POLL_MS);
     if (this.#serving?.info.generation !== damaged.generation) return;
-    const healing = this.restore(damaged).then(({ table, info }) =>
-      this.#options.swap(table, info),
-    );
+    const healing = this.restore(damaged).then(async ({ table, info }) => {
+      await this.#options.swap(table, info);
+      await this.#keepName(table);
+    });
     this.#rollingBack = healing;
     try {
       await healing;
@@ -198,6 +210,7 @@ export class Loader {
   async close(): Promise<void> {
     await this.#rollingBack?.catch(() => {});
     await this.#worker.close();
+    if (this.#servingName !== undefined) await removeServingName(this.#servingName).catch(() => {});
     await this.#receipts.flush();
     await this.events.flush();
   }
@@ -217,10 +230,10 @@ export class Loader {
     try {
       const { baseDir } = this.#options;
       await admitDrop(drop, slotPath(baseDir, this.#nextSlot), this.#serving, this.#options);
-      const result = await this.#run(drop.file, drop.md5, signal, drop);
+      const result = await this.#run(drop.file, drop.md5, this.#nextSlot, { drop, signal });
       if (result.kind !== 'table') return result;
       const info = infoOf(this.#generation + 1, drop.md5, result);
-      admitTable(drop, { table: result.table, info }, this.#serving, this.#options);
+      await this.#admit(drop, result, info);
       await this.#serve(drop, result, signal);
       return { kind: 'taken' };
     } catch (error) {
@@ -298,8 +311,7 @@ export class Loader {
   }
 
   async #loadSlot(slot: FilledSlot): Promise<{ record: SlotRecord; result: Table }> {
-    const { baseDir, logger } = this.#options;
-    const result = await this.#run(slot.path, slot.md5);
+    const result = await this.#run(slot.path, slot.md5, slot.name, { slot });
     if (result.kind === 'mismatch') {
       const sums = `the slot's sum file says ${slot.md5}, the file has ${result.found}`;
       throw new GoromdbError('SUM_MISMATCH', `${slot.path} is damaged: ${sums}`);
@@ -307,35 +319,86 @@ export class Loader {
     if (result.kind === 'changed') {
       throw new GoromdbError('FILE_CHANGED', `${slot.path} is being written by another program`);
     }
-    const record = slot.record ?? this.#record(slot.path, slot.md5, result);
-    if (slot.record === undefined) {
-      await writeRecord(baseDir, slot.name, record).catch((error: unknown) => {
-        logger.warn(
-          `slot ${slot.name} gets no record (${messageOf(error)}), and is served as it is`,
-        );
-      });
-    }
-    return { record, result };
+    return { record: await this.#recordAgain(slot, result), result };
   }
 
-  /** @param drop The drop whose receipt tells of the progress. */
-  async #run(path: string, md5: string, signal?: AbortSignal, drop?: Drop): Promise<LoadResult> {
-    const { scanner, gzipped, bucket, namespaces, shared, bytesMax, onLoad } = this.#options;
+  /** Has a slot's record say how it is served now. */
+  async #recordAgain({ name, path, md5, record }: FilledSlot, result: Table): Promise<SlotRecord> {
+    const { baseDir, logger } = this.#options;
+    const { map, table } = result;
+    const isAsBefore = map === undefined ? record?.map === undefined : !result.isNewMap;
+    if (record !== undefined && isAsBefore) return record;
+    if (map?.file === MAP_NAME) await installMap(dirname(path));
+    const next = { ...(record ?? this.#record(path, md5, result)), keys: table.keys, map };
+    try {
+      await writeRecord(baseDir, name, next);
+      if (map?.file !== MAP_NAME) await removeMap(dirname(path));
+    } catch (error) {
+      logger.warn(`slot ${name} gets no record (${messageOf(error)}), and is served as it is`);
+    }
+    return next;
+  }
+
+  /**
+   * @param name The slot that it is in, or will be.
+   * @param what What is loaded: a slot, or a drop, whose receipt tells of the progress.
+   */
+  async #run(
+    path: string,
+    md5: string,
+    name: SlotName,
+    what: { readonly slot: FilledSlot } | { readonly drop: Drop; readonly signal: AbortSignal },
+  ): Promise<LoadResult> {
+    const { onLoad, logger, baseDir, loadMsMin } = this.#options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
     onLoad?.(this.#running);
-    const stop = drop === undefined ? undefined : this.#receipts.follow(subjectOf(drop), progress);
+    const isDrop = 'drop' in what;
+    const stop = isDrop ? this.#receipts.follow(subjectOf(what.drop), progress) : undefined;
+    const stopLog = logMapping(path, progress, logger);
     try {
-      const { memory } = progress;
-      const { baseDir: scratchDir, loadMsMin } = this.#options;
-      const how = { scanner, gzipped, bucket, namespaces, shared, bytesMax, scratchDir };
-      const request = { path, md5, ...how, progress: memory };
+      const mapDir = dirname(slotPath(baseDir, name));
+      const map = isDrop ? undefined : what.slot.record?.map;
+      const how = requestOf(this.#options, map);
+      const request = { path, md5, ...how, mapDir, mayClear: isDrop, progress: progress.memory };
+      const signal = isDrop ? what.signal : undefined;
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), signal);
     } finally {
       stop?.();
+      stopLog();
       this.#running = undefined;
       onLoad?.(undefined);
     }
+  }
+
+  /** Lets the guards look at a drop, which is not in its slot yet. */
+  async #admit(drop: Drop, { table, map }: Table, info: DataSetInfo): Promise<void> {
+    const standing = this.#serving;
+    if (!isMap(table) || this.#options.guards === undefined) {
+      return admitTable(drop, { table, info }, standing, this.#options);
+    }
+    const folder = dirname(slotPath(this.#options.baseDir, this.#nextSlot));
+    const file = map?.file === MAP_NAME ? join(folder, MAP_INCOMING_NAME) : drop.file;
+    const path = await nameForServing(folder, file);
+    try {
+      await admitTable(drop, { table: { ...table, path }, info }, standing, this.#options);
+    } finally {
+      await removeServingName(path);
+    }
+  }
+
+  /** What is to be swapped in: a map with a name to open it by, which lasts until the next one. */
+  async #located(slot: SlotName, { table, map }: Table): Promise<StorageParts> {
+    if (!isMap(table) || map === undefined) return table;
+    const folder = dirname(slotPath(this.#options.baseDir, slot));
+    return { ...table, path: await nameForServing(folder, join(folder, map.file)) };
+  }
+
+  /** The name that a map served under before is of no use any more. */
+  async #keepName(table: StorageParts): Promise<void> {
+    const previous = this.#servingName;
+    this.#servingName = isMap(table) ? table.path : undefined;
+    if (previous !== undefined) await removeServingName(previous).catch(() => {});
   }
 
   async #serve(drop: Drop, result: Table, signal: AbortSignal): Promise<void> {
@@ -377,7 +440,8 @@ export class Loader {
     throw new GoromdbError('FOLDER_UNUSABLE', message);
   }
 
-  #record(source: string, md5: string, { table, format, identity }: Table): SlotRecord {
+  #record(source: string, md5: string, result: Table): SlotRecord {
+    const { table, format, identity, map } = result;
     return {
       generation: this.#generation + 1,
       md5,
@@ -386,6 +450,7 @@ export class Loader {
       format,
       source,
       installedAt: new Date().toISOString(),
+      ...(map === undefined ? {} : { map }),
     };
   }
 
@@ -400,7 +465,9 @@ export class Loader {
     const { generation, md5 } = record;
     const startMs = performance.now();
     const info = infoOf(generation, md5, result);
-    await this.#options.swap(result.table, info);
+    const table = await this.#located(slot, result);
+    await this.#options.swap(table, info);
+    await this.#keepName(table);
     this.#serving = { info, fileBytes: record.bytes };
     if (this.#options.keepPrevious === 'memory') this.#held.serves(slot, md5, result);
     this.#servingSlot = slot;
@@ -446,6 +513,18 @@ export class Loader {
 function infoOf(generation: number, md5: string, { table, format }: Table): DataSetInfo {
   const { keys, bytes } = table;
   return { generation, keys, bytes, md5, format, loadedAt: Date.now() };
+}
+
+/** What the worker is asked for, whatever the file. @param map What the slot's record says. */
+function requestOf(options: LoaderOptions, map: MapRecord | undefined) {
+  const { scanner, gzipped, bucket, namespaces, shared, bytesMax, baseDir } = options;
+  // Names all options that a map's records depend on.
+  const recipe = JSON.stringify({ scanner, gzipped, bucket, namespaces });
+  return {
+    ...{ scanner, gzipped, bucket, namespaces, shared, bytesMax, recipe, scratchDir: baseDir },
+    // One that was made under a smaller budget may fit into memory now.
+    map: map?.recipe === recipe && bytesMax <= map.memoryBytes ? map : undefined,
+  };
 }
 
 function subjectOf({ file, md5, identity }: Drop): { file: string; md5: string; bytes: number } {

@@ -2,13 +2,7 @@ import { closeSync } from 'node:fs';
 import { GoromdbError } from '../errors.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
-import {
-  type NamespaceOptions,
-  type RecordSink,
-  type ScanInput,
-  type ScanOptions,
-  VALUE_BYTES_MAX,
-} from '../storage/scanners/scanner.ts';
+import type { NamespaceOptions, RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
 import type { Repeats } from '../storage/table-builder.ts';
 import type { RecordPlaces } from './record-places.ts';
 import { scan, scannerFor } from './scanners.ts';
@@ -23,56 +17,64 @@ export interface ScanRequest {
   readonly namespaces: NamespaceOptions | undefined;
   /** Where a packed file is unpacked to. */
   readonly scratchDir: string;
-  /** Bytes that the records may take together. */
-  readonly bytesMax: number;
 }
 
-/** What is told meanwhile; see `ScanOptions`. */
+/** What is told meanwhile, and the longest value; see `ScanOptions`. */
 export interface ScanHooks {
+  readonly valueBytesMax: number;
   readonly onProgress: (bytes: number) => void;
   readonly onNotice: (text: string) => void;
   readonly onRecord: (offset: number) => void;
 }
 
+/** A file whose records can be read, more than once. */
+export interface Source {
+  /** The format that the file turned out to have. */
+  readonly format: string;
+  /** What the scanner reads. */
+  readonly input: ScanInput;
+  /** Whether this is not the dropped file itself, or is unpacked on the way. */
+  readonly isPacked: boolean;
+  /** @throws GoromdbError as `Scanner.scan`. */
+  scan(sink: RecordSink, hooks: ScanHooks): Promise<void>;
+}
+
 /**
- * Gives the records of a file to the sink, whatever its format and packing.
+ * Finds out what a file is, unpacks it if it must be, and has its records used.
  *
- * @returns The format that the file turned out to have.
- * @throws GoromdbError as `Scanner.scan` and `unpack`.
+ * @param onProgress Told how much is unpacked.
+ * @throws GoromdbError as `Scanner.scan` and `unpack`, and what `use` throws.
  */
-export async function scanFile(
+export async function withSource<T>(
   request: ScanRequest,
   input: ScanInput,
-  sink: RecordSink,
-  hooks: ScanHooks,
-): Promise<string> {
+  onProgress: (bytes: number) => void,
+  use: (source: Source) => Promise<T>,
+): Promise<T> {
   const { gzipped, scanner: spec, scratchDir } = request;
   const { packing, format } = recognise(input);
   // Text is read as it is unpacked; pages are read in any order, which takes a file.
   if (isText(spec) && packing !== 'zstd') {
     const isGzip = gzipped || packing === 'gzip';
     const look = packing === 'gzip' ? await recognisePacked(input) : format;
-    return scanAs(spec, look, request, input, sink, { ...hooks, gzipped: isGzip });
+    return use(await sourceOf(spec, look, request, input, isGzip));
   }
   if (gzipped && packing !== 'gzip') {
     const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
     throw new GoromdbError('FORMAT_UNKNOWN', message);
   }
-  if (packing === undefined) {
-    return scanAs(spec, format, request, input, sink, { ...hooks, gzipped });
-  }
+  if (packing === undefined) return use(await sourceOf(spec, format, request, input, gzipped));
   if (packing === 'gzip' && spec === 'auto') {
     const packed = await recognisePacked(input);
     if (packed !== undefined && isText(packed)) {
-      return scanAs(packed, packed, request, input, sink, { ...hooks, gzipped: true });
+      return use(await sourceOf(packed, packed, request, input, true));
     }
   }
-  const unpacked = await unpack(input, packing, scratchDir, hooks.onProgress);
+  const unpacked = await unpack(input, packing, scratchDir, onProgress);
   try {
     const { format } = recognise(unpacked);
-    const { onNotice, onRecord } = hooks;
-    const options = { gzipped: false, onNotice, onRecord };
-    return await scanAs(spec, format, request, unpacked, sink, options);
+    const source = await sourceOf(spec, format, request, unpacked, false);
+    return await use({ ...source, isPacked: true });
   } finally {
     closeSync(unpacked.fd);
   }
@@ -82,18 +84,21 @@ function isText(format: string): boolean {
   return format === 'json' || format === 'jsonl';
 }
 
-async function scanAs(
+async function sourceOf(
   spec: string,
   format: ReturnType<typeof recognise>['format'],
-  { bucket, namespaces, bytesMax }: ScanRequest,
+  { bucket, namespaces }: ScanRequest,
   input: ScanInput,
-  sink: RecordSink,
-  options: ScanOptions,
-): Promise<string> {
+  gzipped: boolean,
+): Promise<Source> {
   const scanner = await scannerFor(spec, input, format);
-  const valueBytesMax = Math.min(VALUE_BYTES_MAX, bytesMax);
-  await scan(scanner, input, { ...options, bucket, namespaces, valueBytesMax }, sink, format);
-  return scanner.format;
+  return {
+    format: scanner.format,
+    input,
+    isPacked: gzipped,
+    scan: (sink, hooks) =>
+      scan(scanner, input, { ...hooks, gzipped, bucket, namespaces }, sink, format),
+  };
 }
 
 /** Says that keys came more than once, and where the first of them is. */
@@ -105,7 +110,12 @@ export function repeatsNotice(
   const offset = places.offsetOf(first);
   const text = recognise(input).packing === undefined ? '' : ' of the unpacked text';
   const place = offset === undefined ? '' : `, at byte ${offset}${text}`;
-  const records = count === 1 ? '1 record has' : `${count} records have`;
   const name = printable(key.toString());
-  return `${records} a key that came before; the last of each is served; the first such key is ${name}${place}`;
+  return `${countNotice(count)}; the first such key is ${name}${place}`;
+}
+
+/** Says how many records have a key that came before. */
+export function countNotice(count: number): string {
+  const records = count === 1 ? '1 record has' : `${count} records have`;
+  return `${records} a key that came before; the last of each is served`;
 }

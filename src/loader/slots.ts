@@ -1,4 +1,4 @@
-import { lstat, readFile, rename, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { forceMarkOf, isForced } from '../watcher/force-mark.ts';
@@ -15,12 +15,20 @@ import {
   tryRename,
   writeAtomically,
 } from './folder.ts';
+import {
+  DATA_NAME,
+  installMap,
+  isMapLeftover,
+  isMapRecord,
+  MAP_INCOMING_NAME,
+  MAP_NAME,
+  type MapRecord,
+} from './slot-map.ts';
 
 /** The two folders that generations take turns in. */
 export const SLOT_NAMES = ['data00', 'data01'] as const;
 export type SlotName = (typeof SLOT_NAMES)[number];
 
-const DATA_NAME = 'data.db';
 const SUM_NAME = 'data.db.md5';
 const RECORD_NAME = 'generation.json';
 /** A copy from another file system grows under this name. */
@@ -40,6 +48,8 @@ export interface SlotRecord {
   readonly installedAt: string;
   /** After a rollback: the number under which the same data was served before. */
   readonly restores?: number;
+  /** Only for a data set that was larger than memory. */
+  readonly map?: MapRecord | undefined;
 }
 
 /** A slot whose file and sum are there. Whether they match is still to be verified. */
@@ -99,13 +109,19 @@ export async function prepareSlots(baseDir: string): Promise<void> {
       const folder = join(baseDir, name);
       await makeFolder(folder);
       // A crash may have left a copy half done, and it may be as large as the disk.
-      await remove(join(folder, INCOMING_NAME));
+      await removeLeftovers(folder);
       const probe = join(folder, '.writable');
       await writeAtomically(probe, '');
       await remove(probe);
     }
   } catch (cause) {
     throw cannotWrite(baseDir, cause);
+  }
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name === INCOMING_NAME || isMapLeftover(name)) await remove(join(folder, name));
   }
 }
 
@@ -187,11 +203,12 @@ async function readRecord(baseDir: string, name: SlotName): Promise<SlotRecord |
 
 function isRecord(value: unknown): value is SlotRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { generation, md5, bytes, keys, format, source, installedAt } = value as SlotRecord;
+  const { generation, md5, bytes, keys, format, source, installedAt, map } = value as SlotRecord;
   return (
     [generation, bytes, keys].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     [md5, format, source, installedAt].every((text) => typeof text === 'string') &&
-    !Number.isNaN(Date.parse(installedAt))
+    !Number.isNaN(Date.parse(installedAt)) &&
+    (map === undefined || isMapRecord(map))
   );
 }
 
@@ -241,6 +258,7 @@ export async function install(
     if (isMovable) await checkUnchanged(file, file, identity);
     else await copy();
     await clearSlot(folder);
+    if (record.map?.file === MAP_NAME) await installMap(folder);
     await writeRecord(baseDir, name, record);
     await writeAtomically(join(folder, SUM_NAME), `${record.md5}  ${DATA_NAME}\n`);
     if (isMovable && (await tryRename(file, data))) {
@@ -252,6 +270,7 @@ export async function install(
     await syncFolder(folder);
   } catch (error) {
     await remove(incoming).catch(() => {});
+    await remove(join(folder, MAP_INCOMING_NAME)).catch(() => {});
     // Its producer took it away, or is about to put another one in its place.
     const isGone = isAbsence(error) && (error as NodeJS.ErrnoException).path === file;
     throw isGone ? hasChanged(file) : error;
@@ -339,10 +358,11 @@ export async function emptySlot(baseDir: string, name: SlotName): Promise<void> 
  * Makes room in a slot. The record stays until another one replaces it: its number may be the highest
  * that was ever served, when the file turned out to be damaged, and must not be given away again.
  */
-async function clearSlot(folder: string): Promise<void> {
+export async function clearSlot(folder: string): Promise<void> {
   await remove(join(folder, SUM_NAME));
   await syncFolder(folder);
   await remove(join(folder, DATA_NAME));
+  await remove(join(folder, MAP_NAME));
   await syncFolder(folder);
 }
 

@@ -112,7 +112,13 @@ async function unpackZstd(
   }
 }
 
-function openNameless(path: string): number {
+/**
+ * Opens a file that has no name, so that it goes when it is closed, or with the process.
+ *
+ * @param path Name that it has for a moment.
+ * @throws GoromdbError FOLDER_UNUSABLE.
+ */
+export function openNameless(path: string): number {
   try {
     const fd = openSync(path, 'w+');
     unlinkSync(path);
@@ -131,6 +137,6 @@ function writeAll(fd: number, chunk: Uint8Array, folder: string): void {
 }
 
 function noRoom(path: string, cause: unknown): GoromdbError {
-  const message = `cannot unpack to ${path}: ${messageOf(cause)}`;
+  const message = `cannot write to ${path}: ${messageOf(cause)}`;
   return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
 }

@@ -1,62 +1,59 @@
 /** What runs in the loader worker: files are verified, scanned and indexed, one at a time. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
-import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
-import { type TableParts, transferableMemory } from '../storage/table.ts';
+import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
+import { type StorageParts, transferableMemory } from '../storage/table.ts';
 import { TableBuilder } from '../storage/table-builder.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { isAbsence } from './folder.ts';
+import { isSound, type MapRequest, makeMap } from './make-map.ts';
 import { giveWay } from './priority.ts';
-import { ProgressMemory } from './progress.ts';
+import { ProgressMemory, type Stage } from './progress.ts';
 import { RecordPlaces } from './record-places.ts';
-import { repeatsNotice, scanFile } from './scan-file.ts';
+import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
+import type { MapRecord } from './slot-map.ts';
 import { md5Of } from './verify.ts';
 
 /** What to load, and how. */
-export interface LoadRequest {
-  readonly path: string;
-  /** The sum that the file must have. */
-  readonly md5: string;
-  /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
-  readonly scanner: string;
-  readonly gzipped: boolean;
-  /** Where a packed file is unpacked to. */
-  readonly scratchDir: string;
-  readonly bucket: string | undefined;
-  readonly namespaces: NamespaceOptions | undefined;
+export interface LoadRequest extends ScanRequest, Omit<MapRequest, keyof ScanRequest> {
   readonly shared: boolean;
-  readonly bytesMax: number;
+  /** What a map of the file is recorded as, if there is one. */
+  readonly map: MapRecord | undefined;
   readonly progress: SharedArrayBuffer;
 }
 
 /** Seconds that each stage in the worker took. */
-export interface WorkerSeconds {
-  readonly verify: number;
-  readonly scan: number;
-  readonly index: number;
-}
+export type WorkerSeconds = Partial<Record<Stage, number>>;
 
 export type LoadResult =
   | { readonly kind: 'mismatch'; readonly found: string }
   | { readonly kind: 'changed' }
-  | {
+  | ({
       readonly kind: 'table';
-      readonly table: TableParts;
       readonly format: string;
       readonly identity: FileIdentity;
       readonly seconds: WorkerSeconds;
       /** What the owner of the file should know, though it is sound: for the log. */
       readonly notices: readonly string[];
-    };
+    } & LoadedData);
 
-/**
- * A file may be so much larger than the table that it may make: free pages, text and packing take
- * room in files. More is a mistake, and to hash it would hold up the next file for hours.
- */
-const FILE_BYTES_PER_TABLE_BYTE = 8;
-const FILE_BYTES_MIN_LIMIT = 1024 * 1024 * 1024;
+/** A data set that is ready to serve: in memory, or as a map of a file in the slot. */
+export interface LoadedData {
+  /** Of a map the path is still to be filled in. */
+  readonly table: StorageParts;
+  /** Undefined: it is in memory. */
+  readonly map: MapRecord | undefined;
+  /** Whether the map was made just now. */
+  readonly isNewMap: boolean;
+}
+
+function mapOf(map: MapRecord, isNewMap: boolean): LoadedData {
+  const { layout, keys, bytes } = map;
+  return { table: { path: '', layout, keys, bytes }, map, isNewMap };
+}
 
 async function load(request: LoadRequest): Promise<LoadResult> {
   const fd = openFile(request.path);
@@ -88,46 +85,122 @@ function openFile(path: string): number | undefined {
 
 async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const progress = new ProgressMemory(request.progress);
+  const clock = new StageClock();
   const identity = identityOf(fstatSync(fd, { bigint: true }));
-  const bytesMax = Math.max(FILE_BYTES_MIN_LIMIT, request.bytesMax * FILE_BYTES_PER_TABLE_BYTE);
-  if (identity.size > bytesMax) {
-    const message = `${request.path} is too large: expected at most ${bytesMax} bytes, found ${identity.size}`;
-    throw new GoromdbError('LIMIT_EXCEEDED', message);
+  checkSize(request, identity);
+  const onVerified = (bytes: number): void => progress.write('verify', bytes);
+  const { map } = request;
+  if (map !== undefined && isSound(map, dirname(request.path), fd, onVerified)) {
+    const seconds = clock.end('verify');
+    const { format } = map;
+    return { kind: 'table', ...mapOf(map, false), format, identity, seconds, notices: [] };
   }
-  const startMs = performance.now();
-  const found = md5Of(fd, (bytes) => progress.write('verify', bytes));
+  const found = md5Of(fd, onVerified);
   if (found !== request.md5) return { kind: 'mismatch', found };
-
-  const verifiedMs = performance.now();
-  const builder = new TableBuilder({ shared: request.shared, bytesMax: request.bytesMax });
+  clock.end('verify');
   const input = { path: request.path, fd, size: Number(identity.size) };
-  const places = new RecordPlaces();
-  const notices: string[] = [];
-  const hooks = {
-    onProgress: (bytes: number) => progress.write('scan', bytes),
-    onNotice: (text: string) => notices.push(text),
-    onRecord: (offset: number) => places.add(offset),
-  };
-  let format: string;
   try {
-    format = await scanFile(request, input, builder, hooks);
+    const onUnpacked = (bytes: number): void => progress.write('scan', bytes);
+    const loaded = await withSource(request, input, onUnpacked, async (source) => ({
+      ...(await loadSource(request, source, progress, clock)),
+      format: source.format,
+    }));
+    if (!isUnchanged(fd, identity)) return { kind: 'changed' };
+    return { kind: 'table', ...loaded, identity, seconds: clock.seconds };
   } catch (error) {
     // A file that changes under the scanner can look corrupt without being so.
     if (!isUnchanged(fd, identity)) return { kind: 'changed' };
     throw error;
   }
+}
 
-  const scannedMs = performance.now();
-  progress.write('index', Number(identity.size));
+/** To hash a file that no disk here holds would keep the next one waiting for hours. */
+function checkSize({ path, scratchDir }: LoadRequest, { size }: FileIdentity): void {
+  const bytesMax = fileSystemBytes(scratchDir);
+  if (bytesMax === undefined || size <= bytesMax) return;
+  const message = `${path} is too large: expected at most ${bytesMax} bytes, the size of the file system of ${scratchDir}; found ${size}`;
+  throw new GoromdbError('LIMIT_EXCEEDED', message);
+}
+
+/** @returns undefined when the folder is gone, which is told when the file is to be moved there. */
+function fileSystemBytes(folder: string): number | undefined {
+  try {
+    const { blocks, bsize } = statfsSync(folder);
+    return blocks * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What was loaded, and what its owner should know. */
+interface LoadedSource extends LoadedData {
+  readonly notices: readonly string[];
+}
+
+/** Into memory if it fits there, and as a map if not. */
+async function loadSource(
+  request: LoadRequest,
+  source: Source,
+  progress: ProgressMemory,
+  clock: StageClock,
+): Promise<LoadedSource> {
+  const { bytesMax } = request;
+  if (bytesMax > 0) {
+    try {
+      return await loadTable(request, source, progress, clock);
+    } catch (error) {
+      if (!isTooLarge(error) || bytesMax === Number.POSITIVE_INFINITY) throw error;
+    }
+  }
+  // The memory of the table is of no use any more.
+  collectGarbage();
+  const onProgress = (bytes: number): void => progress.write('map', bytes);
+  const { map, notices } = await makeMap(request, source, onProgress);
+  clock.end('map');
+  return { ...mapOf(map, true), notices };
+}
+
+async function loadTable(
+  { shared, bytesMax }: LoadRequest,
+  source: Source,
+  progress: ProgressMemory,
+  clock: StageClock,
+): Promise<LoadedSource> {
+  const builder = new TableBuilder({ shared, bytesMax });
+  const places = new RecordPlaces();
+  const notices: string[] = [];
+  await source.scan(builder, {
+    valueBytesMax: Math.min(VALUE_BYTES_MAX, bytesMax),
+    onProgress: (bytes) => progress.write('scan', bytes),
+    onNotice: (text) => notices.push(text),
+    onRecord: (offset) => places.add(offset),
+  });
+  clock.end('scan');
+  progress.write('index', source.input.size);
   const table = builder.build();
-  if (!isUnchanged(fd, identity)) return { kind: 'changed' };
-  const seconds = {
-    verify: (verifiedMs - startMs) / 1000,
-    scan: (scannedMs - verifiedMs) / 1000,
-    index: (performance.now() - scannedMs) / 1000,
-  };
-  if (builder.repeats !== undefined) notices.push(repeatsNotice(input, builder.repeats, places));
-  return { kind: 'table', table, format, identity, seconds, notices };
+  clock.end('index');
+  const { repeats } = builder;
+  if (repeats !== undefined) notices.push(repeatsNotice(source.input, repeats, places));
+  return { table, map: undefined, isNewMap: false, notices };
+}
+
+/** Whether a map may hold what memory does not. If it was another limit, it is met again. */
+function isTooLarge(error: unknown): boolean {
+  if (!(error instanceof GoromdbError)) return false;
+  return error.code === 'LIMIT_EXCEEDED' || error.code === 'OUT_OF_MEMORY';
+}
+
+/** Takes the time of stages that follow on each other. */
+class StageClock {
+  readonly seconds: WorkerSeconds = {};
+  #startMs = performance.now();
+
+  end(stage: Stage): WorkerSeconds {
+    const nowMs = performance.now();
+    this.seconds[stage] = (nowMs - this.#startMs) / 1000;
+    this.#startMs = nowMs;
+    return this.seconds;
+  }
 }
 
 function isUnchanged(fd: number, identity: FileIdentity): boolean {

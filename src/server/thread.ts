@@ -12,8 +12,9 @@ import { answerRequests } from '../rpc.ts';
 import { sumSlice } from '../storage/checksum.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import { LookupSampler } from '../storage/lookup-sample.ts';
+import { openStorage } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
-import { openTable, type ServedTable, transferableMemory } from '../storage/table.ts';
+import { isShared, type ServedTable, transferableMemory } from '../storage/table.ts';
 import {
   SHUTDOWN,
   type ThreadData,
@@ -52,11 +53,12 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
     case 'listen':
       return { address: await server.listenOn(request.target) };
     case 'swap':
-      // A message is a turn of the event loop of its own: it never falls into a batch of commands.
-      handler.swap(sampler.observe(openTable(request.table, request.info)));
+      // No command is under way between two turns of the event loop, nor behind an await. The old
+      // storage is closed when the last command lets go of it, after the new one was opened.
+      handler.swap(sampler.observe(await openStorage(request.table, request.info)));
       served = { table: request.table, info: request.info };
       server.noteSwap();
-      if (request.table.index instanceof SharedArrayBuffer) collectGarbage();
+      if (isShared(request.table)) collectGarbage();
       return {};
     case 'hurry-stale':
       server.hurryStale();

@@ -14,7 +14,12 @@ import { threadError } from '../rpc.ts';
 import { sumSlice, type TableSlice } from '../storage/checksum.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { type ServedTable, type TableParts, transferableMemory } from '../storage/table.ts';
+import {
+  isShared,
+  type ServedTable,
+  type StorageParts,
+  transferableMemory,
+} from '../storage/table.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
@@ -173,7 +178,7 @@ export class Threads implements Server {
    *
    * @throws GoromdbError when no thread could: all serve the old one.
    */
-  swap(table: TableParts, info: DataSetInfo): Promise<void> {
+  swap(table: StorageParts, info: DataSetInfo): Promise<void> {
     return this.#inTurn(() => this.#swap({ table, info }));
   }
 
@@ -194,7 +199,7 @@ export class Threads implements Server {
       const why = `it cannot go over to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
     }
-    if (memory.length === 0) collectGarbage();
+    if (isShared(next.table)) collectGarbage();
   }
 
   /** Other data is about to be loaded: see `ThreadServer.hurryStale`. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { ServedTable, TableParts } from './table.ts';
+import { isMap, type ServedTable, type StorageParts } from './table.ts';
 
 /** A stretch of a table's memory that is summed as a whole. */
 export interface Region {
@@ -11,7 +11,10 @@ export interface Region {
  * The regions of a table: what is used of each segment, and the index. The numbers tell, so this
  * works where the memory itself has been handed over.
  */
-export function regionsOf({ used, slots, sums }: TableParts): readonly Region[] {
+export function regionsOf(parts: StorageParts): readonly Region[] {
+  // A map has no memory of its own.
+  if (isMap(parts)) return [];
+  const { used, slots, sums } = parts;
   return [...used, slots * 8].map((bytes, i) => ({ bytes, sum: sums[i] }));
 }
 
@@ -38,7 +41,7 @@ export function sumSlice(
   served: ServedTable | undefined,
   { generation, region, start, end, sum }: TableSlice,
 ): number | undefined {
-  if (served?.info.generation !== generation) return undefined;
+  if (served?.info.generation !== generation || isMap(served.table)) return undefined;
   const { segments, index } = served.table;
   return sumPart([...segments, index][region], start, end, sum);
 }

@@ -26,7 +26,7 @@ export interface DataSetInfo {
   /** Grows by one with each data set that was put into service; 0: none was yet. */
   readonly generation: number;
   readonly keys: number;
-  /** Memory that the data set takes, in bytes. */
+  /** Memory that the data set takes, in bytes; of one that is mapped, the size of its file. */
   readonly bytes: number;
   /** MD5 sum of the file it came from, in lower-case hex; empty when there is no file. */
   readonly md5: string;

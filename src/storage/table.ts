@@ -1,5 +1,6 @@
 import { equalWords, viewOf } from './copy-words.ts';
 import { hashKey } from './hash.ts';
+import type { MapParts } from './mapped.ts';
 import { RecordReader } from './record.ts';
 import type { DataSetInfo, Entry, RecordVisitor, Storage } from './storage.ts';
 
@@ -26,14 +27,27 @@ export interface TableParts {
   readonly bytes: number;
 }
 
-/** A table and what it is, ready to be served. */
+/** A data set as it travels between threads: in memory, or where it is mapped from. */
+export type StorageParts = TableParts | MapParts;
+
+export function isMap(parts: StorageParts): parts is MapParts {
+  return 'path' in parts;
+}
+
+/** A table or a map and what it is, ready to be served. */
 export interface ServedTable {
-  readonly table: TableParts;
+  readonly table: StorageParts;
   readonly info: DataSetInfo;
 }
 
+/** Whether this is memory that several threads read. */
+export function isShared(parts: StorageParts): boolean {
+  return !isMap(parts) && parts.index instanceof SharedArrayBuffer;
+}
+
 /** The memory of a table that can be handed over to another thread; shared memory need not be. */
-export function transferableMemory(parts: TableParts): readonly ArrayBuffer[] {
+export function transferableMemory(parts: StorageParts): readonly ArrayBuffer[] {
+  if (isMap(parts)) return [];
   const memory = [...parts.segments, parts.index];
   return memory.filter((part): part is ArrayBuffer => part instanceof ArrayBuffer);
 }

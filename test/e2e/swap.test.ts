@@ -43,11 +43,12 @@ async function load(client: TextClient, isOver: () => boolean): Promise<number> 
 }
 
 test.each([
-  { threads: 1, swaps: 1000 },
-  { threads: 3, swaps: 100 },
+  { what: 'tables', threads: 1, swaps: 1000, memoryBytes: undefined },
+  { what: 'tables', threads: 3, swaps: 100, memoryBytes: undefined },
+  { what: 'maps', threads: 2, swaps: 100, memoryBytes: 0 },
 ])(
-  'swaps $swaps times under load on $threads thread(s) without one wrong reply',
-  async ({ threads, swaps }) => {
+  'swaps $what $swaps times under load on $threads thread(s) without one wrong reply',
+  async ({ threads, swaps, memoryBytes }) => {
     const folder = temporaryFolder();
     const file = join(folder, 'data.json');
     const logger = collectingLogger();
@@ -57,6 +58,7 @@ test.each([
       storage: 'json',
       file,
       threads,
+      memoryBytes,
       logger,
     });
     onTestFinished(() => goromdb.close());

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
-import { openTable } from 'goromdb';
 import { beforeEach, describe, expect, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader } from '../../dist/loader/loader.js';
+import { openStorage } from '../../src/storage/open-storage.ts';
 import { identityOf } from '../../src/watcher/identity.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
@@ -51,7 +51,7 @@ async function load(
     bytesMax: 1e9,
     logger,
     swap: async (parts, info) => {
-      openTable(parts, info).scan?.(0, 1e6, (key, start, end) => {
+      (await openStorage(parts, info)).scan?.(0, 1e6, (key, start, end) => {
         keys.add(key.toString('latin1', start, end));
       });
     },

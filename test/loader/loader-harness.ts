@@ -1,10 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DataSetInfo, openTable } from 'goromdb';
+import type { DataSetInfo } from 'goromdb';
 import { onTestFinished } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import type { Receipt } from '../../src/loader/receipt.ts';
+import { openStorage } from '../../src/storage/open-storage.ts';
 import { identityOf } from '../../src/watcher/identity.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
@@ -45,7 +46,7 @@ export class LoaderHarness {
       baseDir: this.base,
       ...{ scanner: 'json', gzipped: false, bucket: undefined, shared: false, bytesMax: 1e9 },
       swap: async (parts, info) => {
-        const entry = openTable(parts, info).get(Buffer.from('v'), 0, 1);
+        const entry = (await openStorage(parts, info)).get(Buffer.from('v'), 0, 1);
         this.value = entry?.buffer.toString('utf8', entry.valueStart, entry.valueEnd);
         this.served.push(info);
       },

@@ -1,3 +1,4 @@
+import type { RecordSink } from '../../src/storage/scanners/scanner.ts';
 import type { DataSetInfo, Entry, Storage } from '../../src/storage/storage.ts';
 import { openTable } from '../../src/storage/table.ts';
 import { TableBuilder } from '../../src/storage/table-builder.ts';
@@ -22,11 +23,11 @@ export function infoOf(keys: number, bytes: number, generation = 7): DataSetInfo
   };
 }
 
-export function addRecords(builder: TableBuilder, records: Iterable<TestRecord>): void {
+export function addRecords(sink: RecordSink, records: Iterable<TestRecord>): void {
   for (const [key, value, flags] of records) {
     const keyBytes = bytesOf(key);
     const valueBytes = bytesOf(value);
-    builder.add(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, flags ?? 0);
+    sink.add(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, flags ?? 0);
   }
 }
 
