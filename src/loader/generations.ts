@@ -9,7 +9,7 @@ import { infoOf, type LoadedFile, type LoadedSlot, type Seconds } from './loaded
 import { servingLine } from './report.ts';
 import type { KeepPrevious } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
-import { nameForServing, removeServingName } from './slot-map.ts';
+import { type MapRecord, nameForServing, removeServingName } from './slot-map.ts';
 import {
   type FilledSlot,
   leastNeededSlot,
@@ -18,6 +18,7 @@ import {
   type SlotName,
   slotPath,
 } from './slots.ts';
+import type { Serving } from './status.ts';
 
 export interface GenerationsOptions {
   /** Folder of the two slots. */
@@ -35,6 +36,9 @@ export class Generations {
   readonly #events: EventLog;
   readonly #held = new HeldTables();
   #standing: Standing | undefined;
+  #map: MapRecord | undefined;
+  /** Of the serving generation: it is in memory, and its file is damaged. */
+  #fileFault: string | undefined;
   #servingSlot: SlotName | undefined;
   #nextSlot: SlotName = 'data00';
   /** The highest number that was ever given. */
@@ -52,10 +56,11 @@ export class Generations {
     return this.#standing;
   }
 
-  /** The slot that serves, with the number of its generation. */
-  get serving(): { readonly slot: SlotName; readonly generation: number } | undefined {
+  get serving(): Serving | undefined {
     if (this.#standing === undefined || this.#servingSlot === undefined) return undefined;
-    return { slot: this.#servingSlot, generation: this.#standing.info.generation };
+    const { generation } = this.#standing.info;
+    const fileFault = this.#fileFault;
+    return { slot: this.#servingSlot, generation, ...(fileFault && { fileFault }) };
   }
 
   /** The slot that does not serve. */
@@ -71,7 +76,16 @@ export class Generations {
   get slotFile(): SlotFile | undefined {
     if (this.#standing === undefined || this.#servingSlot === undefined) return undefined;
     const { generation, md5 } = this.#standing.info;
-    return { generation, md5, path: slotPath(this.#options.baseDir, this.#servingSlot) };
+    const path = slotPath(this.#options.baseDir, this.#servingSlot);
+    const { file, md5: mapMd5 } = this.#map ?? {};
+    const map = file && mapMd5 ? { path: join(dirname(path), file), md5: mapMd5 } : undefined;
+    return { generation, md5, path, map };
+  }
+
+  /** A scrub has found the file of a generation damaged. */
+  noteFileFault(generation: number, text: string): void {
+    if (this.#standing?.info.generation === generation) this.#fileFault = text;
+    this.#events.add('damaged', text);
   }
 
   /** Goes on from what an earlier process has left. @param slots What `readSlots` gave. */
@@ -107,7 +121,7 @@ export class Generations {
     const startMs = performance.now();
     const info = infoOf(generation, md5, result);
     await this.#swap(await this.#located(slot, result), info);
-    this.#stand(slot, info, bytes);
+    this.#stand(slot, info, bytes, result.map);
     if (keepPrevious === 'memory') this.#held.serves(slot, md5, result);
     this.use(generation);
     const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
@@ -124,7 +138,7 @@ export class Generations {
   async takeAgain(slot: SlotName, { record, result }: LoadedSlot): Promise<ServedTable> {
     const { generation, md5, bytes } = record;
     const info = infoOf(generation, md5, result);
-    this.#stand(slot, info, bytes);
+    this.#stand(slot, info, bytes, result.map);
     if (this.#options.keepPrevious === 'memory') this.#held.mended(slot, md5, result);
     const text = `generation ${generation} is loaded again from slot ${slot}`;
     this.#events.add('loaded again', text);
@@ -141,8 +155,10 @@ export class Generations {
     await this.#keepName(undefined);
   }
 
-  #stand(slot: SlotName, info: DataSetInfo, fileBytes: number): void {
+  #stand(slot: SlotName, info: DataSetInfo, fileBytes: number, map: MapRecord | undefined): void {
     this.#standing = { info, fileBytes };
+    this.#map = map;
+    this.#fileFault = undefined;
     this.#servingSlot = slot;
     this.#nextSlot = otherSlot(slot);
   }

@@ -62,6 +62,11 @@ export class Loader {
     return this.#parts.generations.slotFile;
   }
 
+  /** A scrub has found the file of a generation damaged. */
+  noteFileFault(generation: number, text: string): void {
+    this.#parts.generations.noteFileFault(generation, text);
+  }
+
   /**
    * Makes the slots' folders. When that fails and a slot holds data, it is served nevertheless.
    *
