@@ -201,6 +201,7 @@ function startScrub(options: GoromdbOptions, server: Threads, loader: Loader): S
     slotFile: () => loader.slotFile,
     sum: (slice) => server.sum(slice),
     count: (name) => server.count(name),
+    onFileFault: (generation, text) => loader.noteFileFault(generation, text),
     heal: (damaged) => loader.heal(damaged),
     logger,
   });

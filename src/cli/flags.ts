@@ -10,6 +10,7 @@ import {
   ROLLBACK_NOTES,
 } from './admin-flags.ts';
 import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './bench-flags.ts';
+import { ADDRESS_FLAG } from './client-flags.ts';
 import {
   addFlags,
   type FlagTable,
@@ -18,13 +19,7 @@ import {
   toGnuSpelling,
   valuesOf,
 } from './go-flags.ts';
-import {
-  ADDRESS_FLAG,
-  SERVE_FLAGS,
-  SERVE_NOTES,
-  type ServeOptions,
-  serveOptions,
-} from './serve-flags.ts';
+import { SERVE_FLAGS, SERVE_NOTES, type ServeOptions, serveOptions } from './serve-flags.ts';
 
 /** What a command line asks for. Texts end without a newline. */
 export type Invocation =

@@ -2,36 +2,16 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { Guards } from '../loader/guards.ts';
 import type { KeepPrevious } from '../loader/rollback.ts';
-import { checkSelection, STORAGE_NAMES } from '../loader/scanners.ts';
+import { checkSelection } from '../loader/scanners.ts';
 import { type AccessOptions, checkAccessFits } from '../server/access.ts';
-import { type Address, parseAddress } from '../server/address.ts';
-import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
-import { THREADS_MAX } from '../server/threads.ts';
+import type { Address } from '../server/address.ts';
+import type { Limits } from '../server/limits.ts';
 import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
 import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
-import {
-  type FlagTable,
-  givenFlags,
-  misuse,
-  oneOf,
-  parseAllowList,
-  parseBoolean,
-  parseCanary,
-  parseCount,
-  parseDuration,
-  parseDurationOrZero,
-  parseFilePath,
-  parseFolderPath,
-  parseKeyCount,
-  parseLineLimit,
-  parseMode,
-  parseName,
-  parsePercent,
-  parseScrubRate,
-  parseSize,
-  parseThreads,
-  valuesOf,
-} from './go-flags.ts';
+import { ACCESS_FLAGS, LISTEN_FLAGS, type PROTOCOL_NAMES } from './client-flags.ts';
+import { DATA_FLAGS, GUARD_FLAGS, WATCH_FLAGS } from './data-flags.ts';
+import { type FlagTable, givenFlags, misuse, valuesOf } from './go-flags.ts';
+import { RESOURCE_FLAGS } from './resource-flags.ts';
 
 /** What the server was asked to do; every value is checked, every path absolute. */
 export interface ServeOptions {
@@ -64,269 +44,14 @@ export interface ServeOptions {
   readonly allowShutdown: boolean;
 }
 
-const LISTENING = 'Listening';
-const DATA = 'Data';
-const ACCESS = 'Access';
-const GUARDS = 'Guards: what a new generation must have to be served';
-const RESOURCES = 'Memory, threads and limits';
-const WATCHING = 'Watching';
-
-const PROTOCOL_NAMES = ['memcached', 'text', 'binary', 'redis'] as const;
-
-export const ADDRESS_FLAG = {
-  placeholder: 'ADDRESS',
-  group: LISTENING,
-  help: 'where to listen: HOST:PORT, :PORT for all interfaces, port 0 for any free one, or the path of a UNIX socket',
-  parse: parseAddress,
-} as const;
-
 /** The flags of the server, in the order of the help. */
 export const SERVE_FLAGS = {
-  file: {
-    placeholder: 'PATH',
-    group: DATA,
-    help: 'the file to wait for (required)',
-    parse: parseFilePath,
-  },
-  storage: {
-    placeholder: 'FORMAT',
-    group: DATA,
-    help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto goes by its first bytes`,
-    parse: oneOf(...STORAGE_NAMES),
-    fallback: 'auto',
-  },
-  gzipped: {
-    group: DATA,
-    help: 'the file must be packed with gzip; without it packed files are recognised',
-    parse: parseBoolean,
-    fallback: 'false',
-  },
-  bucket: {
-    placeholder: 'NAME',
-    group: DATA,
-    help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve',
-    parse: parseName,
-    fallbackNote: 'the unnamed one, or the only bucket',
-  },
-  namespaces: {
-    group: DATA,
-    help: 'serve all buckets or named databases of the file, or the objects in a JSON object, under NAME:KEY',
-    parse: parseBoolean,
-    fallback: 'false',
-  },
-  D: {
-    placeholder: 'DELIMITER',
-    group: DATA,
-    help: 'what stands between name and key with -namespaces',
-    parse: parseName,
-    fallbackNote: DEFAULT_DELIMITER,
-  },
-  basedir: {
-    placeholder: 'DIR',
-    group: DATA,
-    help: 'the folder that keeps the data being served',
-    parse: parseFolderPath,
-    fallbackNote: 'the folder of -file',
-  },
-  'min-keys': {
-    placeholder: 'N',
-    group: GUARDS,
-    help: 'refuse a file with fewer keys',
-    parse: parseKeyCount,
-    fallback: '0',
-  },
-  'max-shrink': {
-    placeholder: 'PERCENT',
-    group: GUARDS,
-    help: 'refuse a file whose keys or bytes are fewer than those of the serving generation by more than this',
-    parse: parsePercent,
-    fallbackNote: 'not asked',
-  },
-  canary: {
-    placeholder: 'KEY[=VALUE]',
-    group: GUARDS,
-    help: 'refuse a file without this key, or with another value; may be given several times',
-    parse: parseCanary,
-    repeats: true,
-    fallbackNote: 'none',
-  },
-  'max-hit-drop': {
-    placeholder: 'PERCENT',
-    group: GUARDS,
-    help: 'refuse a file in which the lookups of the last minutes would have so many percent fewer hits',
-    parse: parsePercent,
-    fallbackNote: 'not asked',
-  },
-  'keep-previous': {
-    placeholder: 'WHERE',
-    group: DATA,
-    help: 'where the generation before stays, for rolling back: disk, memory (as well, which is faster), or no, which deletes it',
-    parse: oneOf('disk', 'memory', 'no'),
-    fallback: 'disk',
-  },
-  addr: { ...ADDRESS_FLAG, fallback: ':11211' },
-  s: {
-    placeholder: 'PATH',
-    group: LISTENING,
-    help: 'listen on this UNIX socket, in place of -addr',
-    parse: (text: string): Address => ({ kind: 'unix', path: parseFilePath(text) }),
-  },
-  proto: {
-    placeholder: 'NAME',
-    group: LISTENING,
-    help: 'protocol of the clients: text, binary, redis, or memcached, which tells these apart by the first byte',
-    parse: oneOf(...PROTOCOL_NAMES),
-    fallback: 'memcached',
-  },
-  handler: {
-    placeholder: 'NAME',
-    group: LISTENING,
-    help: 'how keys are looked up',
-    parse: oneOf('simple'),
-    fallback: 'simple',
-  },
-  allow: {
-    placeholder: 'LIST',
-    group: ACCESS,
-    help: 'addresses and ranges that may connect, such as 10.0.0.0/8,fd00::/8',
-    parse: parseAllowList,
-    fallbackNote: 'all',
-  },
-  'auth-file': {
-    placeholder: 'PATH',
-    group: ACCESS,
-    help: "file of user:password lines; clients log in as with memcached's -Y, or by Redis' AUTH",
-    parse: parseFilePath,
-    fallbackNote: 'no login',
-  },
-  'tls-cert': {
-    placeholder: 'PATH',
-    group: ACCESS,
-    help: 'certificate chain, PEM; with -tls-key all connections are TLS, 1.2 or newer',
-    parse: parseFilePath,
-  },
-  'tls-key': {
-    placeholder: 'PATH',
-    group: ACCESS,
-    help: 'key of the certificate, PEM',
-    parse: parseFilePath,
-  },
-  'tls-client-ca': {
-    placeholder: 'PATH',
-    group: ACCESS,
-    help: 'clients must have a certificate from these authorities, PEM',
-    parse: parseFilePath,
-  },
-  'loud-refusals': {
-    group: ACCESS,
-    help: "answer writes of memcached's clients with an error, not with what all clients survive",
-    parse: parseBoolean,
-    fallback: 'false',
-  },
-  'enable-shutdown': {
-    group: ACCESS,
-    help: 'let clients end the server by the command shutdown',
-    parse: parseBoolean,
-    fallback: 'false',
-  },
-  'unix-mode': {
-    placeholder: 'MODE',
-    group: ACCESS,
-    help: 'mode of the UNIX socket, octal',
-    parse: parseMode,
-    fallbackNote: '0700',
-  },
-  threads: {
-    placeholder: 'N',
-    group: RESOURCES,
-    help: `threads that serve clients, 1 to ${THREADS_MAX}`,
-    parse: parseThreads,
-    fallback: '1',
-  },
-  memory: {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: 'memory that a data set may take, such as 512MiB or 1.5GB; a larger one is mapped; 0 maps all, max none',
-    parse: parseSize,
-    fallbackNote: 'a share of what the machine has',
-  },
-  'scrub-rate': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: 'check what serves against its sums in the background, so many bytes a second; 0 does not',
-    parse: parseScrubRate,
-    fallback: '8MiB',
-  },
-  'conn-limit': {
-    placeholder: 'N',
-    group: RESOURCES,
-    help: 'connections at one time; a further one gets an error line and is closed',
-    parse: parseCount,
-    fallback: String(DEFAULT_LIMITS.connectionsMax),
-  },
-  'idle-timeout': {
-    placeholder: 'DURATION',
-    group: RESOURCES,
-    help: 'close connections that ask for nothing this long; 0 never does',
-    parse: parseDurationOrZero,
-    fallback: '0',
-  },
-  'stall-timeout': {
-    placeholder: 'DURATION',
-    group: RESOURCES,
-    help: 'cut off clients that read nothing of their replies this long',
-    parse: parseDuration,
-    fallback: '30s',
-  },
-  'stale-timeout': {
-    placeholder: 'DURATION',
-    group: RESOURCES,
-    help: 'cut off clients that are not done this long after a swap with a reply from the data before it',
-    parse: parseDuration,
-    fallback: '30s',
-  },
-  'buffer-limit': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: 'memory for unfinished requests and unread replies of all connections',
-    parse: parseSize,
-    fallback: '256MiB',
-  },
-  'conn-buffer-limit': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: 'the same, of one connection',
-    parse: parseSize,
-    fallback: '16MiB',
-  },
-  'line-limit': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: "length of a line that gets keys in memcached's text protocol",
-    parse: parseLineLimit,
-    fallback: '1MiB',
-  },
-  'keys-limit': {
-    placeholder: 'N',
-    group: RESOURCES,
-    help: 'keys that one request may name',
-    parse: parseCount,
-    fallback: String(DEFAULT_LIMITS.keysMax),
-  },
-  'poll-interval': {
-    placeholder: 'DURATION',
-    group: WATCHING,
-    help: 'look for files this often, such as 2s, where events do not arrive, as on network file systems; 0 relies on events',
-    parse: parseDurationOrZero,
-    fallback: '0',
-  },
-  rescan: {
-    placeholder: 'DURATION',
-    group: WATCHING,
-    help: 'look this often even without an event, in case one was lost',
-    parse: parseDuration,
-    fallback: '5s',
-  },
+  ...DATA_FLAGS,
+  ...GUARD_FLAGS,
+  ...LISTEN_FLAGS,
+  ...ACCESS_FLAGS,
+  ...RESOURCE_FLAGS,
+  ...WATCH_FLAGS,
 } as const satisfies FlagTable;
 
 /** What stands below the flags in the help. */

@@ -56,6 +56,7 @@ function describe({ server, fault, slots, events }: Status): string[] {
       `waits    for ${file}`,
       `serves   ${serving === undefined ? 'nothing yet' : `generation ${serving.generation} from slot ${serving.slot}`}`,
     );
+    if (serving?.fileFault !== undefined) lines.push(`damage   ${serving.fileFault}`);
     if (loading !== undefined) {
       lines.push(`loads    ${loading.path}: ${loading.stage}, ${formatBytes(loading.bytes)}`);
     }

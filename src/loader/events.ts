@@ -18,6 +18,7 @@ export type EventKind =
   | 'given up'
   | 'rolled back'
   | 'slot not used'
+  | 'damaged'
   | 'closed';
 
 /** Something that happened to a base folder. */

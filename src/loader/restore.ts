@@ -1,31 +1,38 @@
 import { GoromdbError, messageWithCode } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import type { ServedTable } from '../storage/table.ts';
+import type { LoaderParts } from './loader-parts.ts';
 import { type FilledSlot, readSlots } from './slots.ts';
 
 /**
  * Loads a generation once more, because its memory is lost or damaged. If its slot is damaged too,
  * the other slot's generation takes its place.
  *
- * @param load Verifies and loads what a slot holds.
+ * @returns What is to be swapped in.
  * @throws GoromdbError FILE_UNREADABLE when neither can be loaded.
  */
-export async function loadAgain<Loaded>(
-  baseDir: string,
-  generation: number,
-  load: (slot: FilledSlot) => Promise<Loaded>,
-  logger: Logger,
-): Promise<{ readonly slot: FilledSlot; readonly loaded: Loaded }> {
+export async function loadAgain(
+  { base, slots, generations, logger }: LoaderParts,
+  { generation }: DataSetInfo,
+): Promise<ServedTable> {
   const refuse = (name: string, error: unknown): void =>
     logger.error(`slot ${name} cannot be loaded again: ${messageWithCode(error)}`);
   const isLost = ({ record }: FilledSlot): boolean => record?.generation === generation;
-  const slots = await readSlots(baseDir, refuse);
-  for (const slot of [...slots.filter(isLost), ...slots.filter((one) => !isLost(one))]) {
+  const filled = await readSlots(base.path, refuse);
+  for (const slot of [...filled.filter(isLost), ...filled.filter((one) => !isLost(one))]) {
     try {
-      return { slot, loaded: await load(slot) };
+      return await generations.takeAgain(slot.name, await slots.load(slot));
     } catch (error) {
       refuse(slot.name, error);
     }
   }
-  const message = `generation ${generation} is lost: no slot in ${baseDir} holds a sound file`;
+  const message = `generation ${generation} is lost: no slot in ${base.path} holds a sound file`;
   throw new GoromdbError('FILE_UNREADABLE', message);
+}
+
+/** Puts a generation whose memory is damaged into service once more, if it serves still. */
+export async function heal(parts: LoaderParts, damaged: DataSetInfo): Promise<void> {
+  const { generations } = parts;
+  if (generations.serving?.generation !== damaged.generation) return;
+  await generations.swapAgain(await loadAgain(parts, damaged));
 }

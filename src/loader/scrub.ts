@@ -21,6 +21,8 @@ export interface SlotFile {
   readonly generation: number;
   readonly path: string;
   readonly md5: string;
+  /** What is served through a map: the same file, or one that was made of it. */
+  readonly map: { readonly path: string; readonly md5: string } | undefined;
 }
 
 export interface ScrubOptions {
@@ -32,6 +34,8 @@ export interface ScrubOptions {
   readonly sum: (slice: TableSlice) => Promise<number | undefined>;
   /** Counts what was found. */
   readonly count: (name: 'scrub_passes' | 'scrub_file_faults' | 'scrub_memory_faults') => void;
+  /** Told once of a generation whose file is damaged. */
+  readonly onFileFault: (generation: number, text: string) => void;
   /** Loads this generation again, or the previous one, and puts it into service. */
   readonly heal: (damaged: ServedTable['info']) => Promise<void>;
   readonly logger: Logger;
@@ -79,13 +83,13 @@ export class Scrub {
     if (now === undefined || file?.generation !== now.info.generation) return;
     const { generation } = now.info;
     const isFileSound = await this.#checkFile(file);
-    const damaged = await this.#damagedRegion(now);
+    const damage = await this.#damageOf(now, file, isFileSound);
     // Whatever was found of a generation that does not serve any more is no news.
     if (this.#abort.signal.aborted || served()?.info.generation !== generation) return;
-    if (!isFileSound) this.#tellOfFile(file, damaged !== undefined);
-    if (damaged !== undefined) {
+    if (!isFileSound) this.#tellOfFile(file, damage !== undefined);
+    if (damage !== undefined) {
       count('scrub_memory_faults');
-      const where = `the memory of generation ${generation} is damaged (region ${damaged})`;
+      const where = `the ${damage.what} of generation ${generation} is damaged (${damage.where})`;
       logger.error(`${where}: replies may have been wrong; it is loaded again`);
       await heal(now.info).catch((error: unknown) => {
         logger.error(
@@ -96,19 +100,39 @@ export class Scrub {
     count('scrub_passes');
   }
 
-  #tellOfFile({ path, md5, generation }: SlotFile, isMemoryDamaged: boolean): void {
+  #tellOfFile({ path, md5, generation, map }: SlotFile, isServedDamaged: boolean): void {
     if (this.#toldOf === generation) return;
     this.#toldOf = generation;
-    this.#options.count('scrub_file_faults');
-    const now = isMemoryDamaged ? '' : '; what is in memory is sound, and serves on';
-    this.#options.logger.error(
-      `${path} is damaged: its MD5 is not ${md5} any more${now}; drop the file of generation ` +
-        `${generation} again: a restart would serve the previous one`,
-    );
+    const { count, logger, onFileFault } = this.#options;
+    count('scrub_file_faults');
+    const where = map === undefined ? 'what is in memory' : 'its map';
+    const now = isServedDamaged ? '' : `; ${where} is sound, and serves on`;
+    // A map that is sound is served at a start without a look at the file that it was made of.
+    const next =
+      map === undefined || isServedDamaged
+        ? 'a restart would serve the previous one'
+        : 'a restart with other flags would serve the previous one';
+    const text = `${path} is damaged: its MD5 is not ${md5} any more${now}; drop the file of generation ${generation} again: ${next}`;
+    logger.error(text);
+    onFileFault(generation, text);
+  }
+
+  /** What is wrong with what is served, if anything. */
+  async #damageOf(
+    served: ServedTable,
+    { path, map }: SlotFile,
+    isFileSound: boolean,
+  ): Promise<{ readonly what: string; readonly where: string } | undefined> {
+    if (map !== undefined) {
+      const isSound = map.path === path ? isFileSound : await this.#checkFile(map);
+      return isSound ? undefined : { what: 'map', where: map.path };
+    }
+    const region = await this.#damagedRegion(served);
+    return region === undefined ? undefined : { what: 'memory', where: `region ${region}` };
   }
 
   /** Twice, before a file counts as damaged: what cannot be read now may be read later. */
-  async #checkFile({ path, md5 }: SlotFile): Promise<boolean> {
+  async #checkFile({ path, md5 }: Pick<SlotFile, 'path' | 'md5'>): Promise<boolean> {
     return (await this.#md5Of(path)) === md5 || (await this.#md5Of(path)) === md5;
   }
 

@@ -3,10 +3,17 @@ import type { Event } from './events.ts';
 import type { Stage } from './progress.ts';
 import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from './slots.ts';
 
+/** The slot that serves, with the number of its generation. */
+export interface Serving {
+  readonly slot: SlotName;
+  readonly generation: number;
+  /** What a scrub has found wrong with its file, while what is served of it is sound. */
+  readonly fileFault?: string;
+}
+
 /** What a loader is doing, for a status. */
 export interface LoaderStatus {
-  /** The slot that serves, with the number of its generation. */
-  readonly serving: { readonly slot: SlotName; readonly generation: number } | undefined;
+  readonly serving: Serving | undefined;
   readonly loading:
     | { readonly path: string; readonly stage: Stage; readonly bytes: number }
     | undefined;

@@ -1,8 +1,11 @@
 /** Damage on the disk and in memory: everything comes from the package, the threads are real. */
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Goromdb, type GoromdbOptions, parseAddress, startGoromdb } from 'goromdb';
+import { open } from 'lmdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { askServer } from '../../src/control/control-client.ts';
+import type { ServerStatus } from '../../src/loader/status.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -55,6 +58,32 @@ async function start(options: Partial<GoromdbOptions> = {}): Promise<Subject> {
   onTestFinished(() => goromdb.close());
   const client = await RawClient.connect(goromdb.address);
   return { goromdb, logger, client, base, file };
+}
+
+/** What `goromdb status` is told. */
+async function statusOf({ base }: Subject): Promise<ServerStatus> {
+  return (await askServer(base, { command: 'status' }, 5_000))!.result as ServerStatus;
+}
+
+async function lmdbFile(generation: number): Promise<Buffer> {
+  const path = join(temporaryFolder(), 'made.mdb');
+  const store = open({ path, noSubdir: true, encoding: 'binary', keyEncoding: 'binary' });
+  store.transactionSync(() => {
+    for (let i = 0; i < 400; i++) {
+      void store.put(Buffer.from(`key:${i}`), Buffer.from(`${generation}`.repeat(300)));
+    }
+  });
+  await store.close();
+  return readFileSync(path);
+}
+
+/** Changes a byte inside of a value of the file, where no reader trips over it. */
+function spoilValue(path: string): void {
+  const bytes = readFileSync(path);
+  const at = Math.max(bytes.indexOf('1'.repeat(100)), bytes.indexOf('2'.repeat(100)));
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.from('?'), 0, 1, at + 50);
+  closeSync(fd);
 }
 
 /** Drops a version: its value, and enough besides that a pass has many slices. */
@@ -135,7 +164,62 @@ test('a scrub tells once of a damaged file, and what is in memory serves on', as
   await expect.poll(() => passes(subject.client), { timeout: 10_000 }).toBeGreaterThan(before + 1);
   expect(await subject.client.ask('get key\r\n', 'END\r\n')).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
   expect(subject.logger.lines.filter((line) => line.startsWith('error'))).toHaveLength(1);
+  const damaged = await statusOf(subject);
+  expect(damaged.serving?.fileFault).toContain('data.db is damaged: its MD5 is not ');
+  expect(damaged.events.at(-1)?.kind).toBe('damaged');
   await publish(subject, 2);
+  expect((await statusOf(subject)).serving).toEqual({ slot: 'data01', generation: 2 });
+});
+
+describe('a scrub of a mapped generation', () => {
+  test('finds nothing in what is sound', async () => {
+    const subject = await start({ memoryBytes: 0 });
+    await publish(subject, 1);
+    await expect.poll(() => passes(subject.client), { timeout: 10_000 }).toBeGreaterThan(1);
+    expect(subject.logger.lines.filter((line) => !line.startsWith('info'))).toEqual([]);
+  });
+
+  test('writes a damaged map again from its file', async () => {
+    const subject = await start({ memoryBytes: 0 });
+    await publish(subject, 1);
+    spoilValue(join(subject.base, 'data00', 'map.mdb'));
+    await logged(subject.logger, 'error the map of generation 1 is damaged (');
+    await logged(subject.logger, 'generation 1 is loaded again from slot data00');
+    const right = await subject.client.ask('gets key:7\r\n', 'END\r\n');
+    expect(right).toBe(`VALUE key:7 0 300 1\r\n${'1'.repeat(300)}\r\nEND\r\n`);
+    const before = await passes(subject.client);
+    await expect
+      .poll(() => passes(subject.client), { timeout: 10_000 })
+      .toBeGreaterThan(before + 1);
+    const stats = await subject.client.ask('stats\r\n', 'END\r\n');
+    expect(stats).toContain('STAT scrub_memory_faults 1\r\n');
+    expect(stats).toContain('STAT scrub_file_faults 0\r\n');
+  });
+
+  test('tells of a damaged file, and serves its sound map, after a restart also', async () => {
+    const subject = await start({ memoryBytes: 0 });
+    await publish(subject, 1);
+    flipByte(join(subject.base, 'data00', 'data.db'));
+    await logged(subject.logger, '; its map is sound, and serves on; ');
+    await subject.goromdb.close();
+    const { file, base: basedir } = subject;
+    const again = await start({ memoryBytes: 0, file, basedir });
+    const right = await again.client.ask('get key\r\n', 'END\r\n');
+    expect(right).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
+  });
+
+  test('goes back to the previous generation when a file is damaged that is mapped as it is', async () => {
+    const subject = await start({ memoryBytes: 0, storage: 'lmdb' });
+    for (const generation of [1, 2]) {
+      drop(subject.file, await lmdbFile(generation));
+      await logged(subject.logger, `generation ${generation} serves from slot`);
+    }
+    spoilValue(join(subject.base, 'data01', 'data.db'));
+    await logged(subject.logger, 'error the map of generation 2 is damaged (');
+    const asked = (): Promise<string> => subject.client.ask('gets key:7\r\n', 'END\r\n');
+    const right = `VALUE key:7 0 300 1\r\n${'1'.repeat(300)}\r\nEND\r\n`;
+    await expect.poll(asked, { timeout: 15_000 }).toBe(right);
+  });
 });
 
 test('a scrub of rate 0 does not happen', async () => {

@@ -22,6 +22,19 @@ export function recordValue(version: number, number: number): string {
   return `${version}:${number}:`.padEnd(length, 'x');
 }
 
+/** Records that each file of other programs has. */
+export const FOREIGN_KEYS = 500;
+
+/** A key of those files, counted from 1. The soak's own have none like it. */
+export function foreignKey(number: number): string {
+  return `key-${String(number).padStart(5, '0')}`;
+}
+
+/** The value behind such a key. */
+export function foreignValue(key: string): string {
+  return key.replace('key-', 'value-');
+}
+
 /** A file to drop. */
 export interface SoakFile {
   readonly format: string;
@@ -37,6 +50,13 @@ async function json(version: number): Promise<Buffer> {
   const records: Record<string, string> = {};
   for (let i = 0; i < KEYS; i++) records[keyOf(i)] = recordValue(version, i);
   return Buffer.from(JSON.stringify(records));
+}
+
+async function jsonLines(version: number): Promise<Buffer> {
+  const lines = Array.from({ length: KEYS }, (_, i) =>
+    JSON.stringify({ key: keyOf(i), value: recordValue(version, i) }),
+  );
+  return Buffer.from(`${lines.join('\n')}\n`);
 }
 
 async function lmdb(version: number): Promise<Buffer> {
@@ -64,8 +84,10 @@ const packed =
 const MAKERS: readonly (readonly [string, Maker])[] = [
   ['json', json],
   ['lmdb', lmdb],
+  ['jsonl', jsonLines],
   ['json.gz', packed(json)],
   ['lmdb.gz', packed(lmdb)],
+  ['jsonl.gz', packed(jsonLines)],
 ];
 
 /** Files of formats that only other programs write; their records are others. */

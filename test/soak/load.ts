@@ -1,11 +1,9 @@
 import type { Address } from '../../src/server/address.ts';
 import type { Random } from '../support/random-bytes.ts';
-import { type Hit, TextClient } from '../support/text-client.ts';
-import { KEYS, keyOf, recordValue } from './files.ts';
+import { TextClient } from '../support/text-client.ts';
+import { DIALECTS, type Dialect, type Found } from './dialects.ts';
+import { FOREIGN_KEYS, foreignKey, foreignValue, KEYS, keyOf, recordValue } from './files.ts';
 import type { Timeline, Version } from './timeline.ts';
-
-/** Keys of one request at most. */
-const ASKED_MAX = 20;
 
 /** Time between two requests of a client, on average: the soak looks for faults, not for speed. */
 const PACE_MS = 4;
@@ -19,9 +17,15 @@ export interface LoadShare {
   readonly life: () => number | undefined;
   readonly onFault: (fault: string) => void;
   readonly isOver: () => boolean;
-  requests: number;
+  /** By dialect. */
+  readonly requests: Record<string, number>;
   keys: number;
+  /** Answers that were checked against the records of a file of another program. */
+  foreign: number;
 }
+
+/** Requests that a connection makes at most: then the next one speaks another protocol. */
+const REQUESTS_MAX = 200;
 
 /** A client that asks until the run is over and checks each answer; it connects again after a kill. */
 export async function runClient(share: LoadShare): Promise<void> {
@@ -30,8 +34,9 @@ export async function runClient(share: LoadShare): Promise<void> {
     const life = share.life();
     try {
       client = await TextClient.connect(share.address());
-      while (!share.isOver()) {
-        await askOnce(client, share);
+      const dialect = DIALECTS[share.random.below(DIALECTS.length)];
+      for (let left = REQUESTS_MAX; left > 0 && !share.isOver(); left--) {
+        await askOnce(client, dialect, share);
         await sleep(share.random.below(2 * PACE_MS));
       }
     } catch (error) {
@@ -44,14 +49,19 @@ export async function runClient(share: LoadShare): Promise<void> {
   }
 }
 
-async function askOnce(client: TextClient, share: LoadShare): Promise<void> {
+async function askOnce(client: TextClient, dialect: Dialect, share: LoadShare): Promise<void> {
   const { random, timeline } = share;
-  const numbers = Array.from({ length: 1 + random.below(ASKED_MAX) }, () => random.below(KEYS));
+  const count = 1 + random.below(dialect.keysMax);
+  const numbers = Array.from({ length: count }, () => random.below(KEYS));
+  const keys = numbers.map(keyOf);
+  // One that only the files of other programs have.
+  const other = count < dialect.keysMax ? foreignKey(1 + random.below(FOREIGN_KEYS)) : undefined;
   const askedAtMs = performance.now();
-  const hits = await client.get(numbers.map(keyOf), 'gets');
-  share.requests++;
-  share.keys += numbers.length;
-  const found = versionOf(numbers, hits);
+  const hits = await dialect.ask(client, other === undefined ? keys : [...keys, other]);
+  share.requests[dialect.name] = (share.requests[dialect.name] ?? 0) + 1;
+  share.keys += count;
+  const found = versionOf(numbers, other, hits);
+  if (found === 'foreign' && other !== undefined) share.foreign++;
   if (typeof found === 'object') {
     share.onFault(found.wrong);
   } else if (!timeline.mayAnswer(found, askedAtMs)) {
@@ -62,9 +72,16 @@ async function askOnce(client: TextClient, share: LoadShare): Promise<void> {
 /** @returns The one version that all of the answer is from, or what is wrong with it. */
 function versionOf(
   numbers: readonly number[],
-  hits: readonly Hit[],
+  other: string | undefined,
+  hits: readonly Found[],
 ): Version | { readonly wrong: string } {
-  if (hits.length === 0) return 'foreign';
+  const isForeign = !hits.some(({ key }) => key !== other);
+  if (isForeign) {
+    if (other === undefined || hits.at(0)?.value.equals(Buffer.from(foreignValue(other)))) {
+      return 'foreign';
+    }
+    return { wrong: `no key of the soak is there, and ${other} is ${hits.at(0)?.value}` };
+  }
   if (hits.length !== numbers.length) {
     return { wrong: `${hits.length} hits for ${numbers.length} keys that are all there` };
   }

@@ -22,9 +22,16 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.exit(2);
 }
 say(`soak of ${minutes} minutes, seed ${seed}`);
-const { faults, requests, keys, actions, samples } = await new Soak(minutes, seed, say).run();
+const { faults, requests, keys, foreign, actions, samples } = await new Soak(
+  minutes,
+  seed,
+  say,
+).run();
 const course = courseOf(samples);
-say(`${requests} requests for ${keys} keys, each answer checked`);
+const total = Object.values(requests).reduce((sum, count) => sum + count, 0);
+const by = Object.entries(requests).map(([name, count]) => `${count} ${name}`);
+say(`${total} requests (${by.sort().join(', ')}) for ${keys} keys, each answer checked`);
+say(`${foreign} of them against the records of files of other programs`);
 for (const [name, count] of Object.entries(actions).sort()) say(`${name}: ${count} times`);
 say('the process of the second half:');
 for (const line of course.lines) say(`  ${line}`);

@@ -14,6 +14,9 @@ import { Timeline } from './timeline.ts';
 const CLIENTS = 6;
 /** How long the server may take to do what it must. */
 const PATIENCE_MS = 60_000;
+/** Of a hundred processes so many map what they serve. */
+const MAPPED_PERCENT = 40;
+const LINE_FEED = 0x0a;
 const SAMPLE_INTERVAL_MS = 1_000;
 /** A fault is followed by more of its kind. */
 const FAULTS_MAX = 20;
@@ -21,8 +24,11 @@ const FAULTS_MAX = 20;
 /** What came of a run. */
 export interface Outcome {
   readonly faults: readonly string[];
-  readonly requests: number;
+  /** By dialect. */
+  readonly requests: Readonly<Record<string, number>>;
   readonly keys: number;
+  /** Answers that were checked against a file of another program. */
+  readonly foreign: number;
   /** How often each action was done. */
   readonly actions: Readonly<Record<string, number>>;
   /** Of the process of the second half, which lives to the end. */
@@ -82,14 +88,14 @@ export class Soak {
       await this.#server.kill('SIGKILL');
       rmSync(this.#folder, { recursive: true, force: true });
     }
-    const { requests, keys } = share;
+    const { requests, keys, foreign } = share;
     const [faults, actions, samples] = [this.#faults, this.#actions, this.#samples];
-    return { faults, requests, keys, actions, samples };
+    return { faults, requests, keys, foreign, actions, samples };
   }
 
   #share(): LoadShare {
     return {
-      ...{ timeline: this.#timeline, random: this.#loadRandom, requests: 0, keys: 0 },
+      ...{ timeline: this.#timeline, random: this.#loadRandom, requests: {}, keys: 0, foreign: 0 },
       address: () => this.#address,
       life: () => (this.#isAway ? undefined : this.#lives),
       isOver: () => this.#isOver,
@@ -113,7 +119,7 @@ export class Soak {
         this.#samples = [];
       }
       const [name, act] = this.#choose(isSecondHalf);
-      this.#actions[name] = (this.#actions[name] ?? 0) + 1;
+      this.#count(name);
       try {
         await act();
       } catch (error) {
@@ -121,6 +127,10 @@ export class Soak {
       }
       await sleep(this.#random.below(400));
     }
+  }
+
+  #count(action: string): void {
+    this.#actions[action] = (this.#actions[action] ?? 0) + 1;
   }
 
   #choose(isSecondHalf: boolean): readonly [string, () => Promise<void>] {
@@ -151,7 +161,9 @@ export class Soak {
    */
   async #publishDamaged(format: number): Promise<void> {
     const { bytes } = await this.#make(format);
-    const length = Math.floor((bytes.length * (20 + this.#random.below(60))) / 100);
+    let length = Math.floor((bytes.length * (20 + this.#random.below(60))) / 100);
+    // JSON Lines are whole when they end with a line.
+    while (bytes[length] === LINE_FEED || bytes[length - 1] === LINE_FEED) length--;
     this.#lines = [];
     drop(this.#file, bytes.subarray(0, length));
     await this.#logged(/rejected /);
@@ -255,8 +267,11 @@ export class Soak {
     const args = ['-addr', '127.0.0.1:0', '-file', this.#file, '-basedir', this.#base];
     const guards = ['-max-hit-drop', '50'];
     const scrub = ['-scrub-rate', '64MiB'];
+    const isMapped = this.#random.below(100) < MAPPED_PERCENT;
+    const memory = isMapped ? ['-memory', '0'] : [];
+    this.#count(isMapped ? 'start with maps' : 'start with memory');
     const server = new SoakServer(
-      [...args, ...guards, ...scrub, '-threads', `${threads}`],
+      [...args, ...guards, ...scrub, ...memory, '-threads', `${threads}`],
       (line) => this.#hear(line),
     );
     this.#server = server;

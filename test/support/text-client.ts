@@ -66,7 +66,7 @@ export class TextClient {
         verb === 'gets' ? /^VALUE (\S+) (\d+) (\d+) (\d+)$/ : /^VALUE (\S+) (\d+) (\d+)$/;
       const match = form.exec(line);
       if (match === null) throw new Error(`expected VALUE or END, found ${JSON.stringify(line)}`);
-      const value = await this.#read(Number(match[3]) + 2);
+      const value = await this.read(Number(match[3]) + 2);
       if (value.toString('latin1', value.length - 2) !== '\r\n') {
         throw new Error(`the value of ${match[1]} does not end where its length says`);
       }
@@ -91,7 +91,7 @@ export class TextClient {
   async readLine(): Promise<string> {
     for (;;) {
       const at = this.#input.indexOf('\r\n');
-      if (at >= 0) return (await this.#read(at + 2)).toString('latin1', 0, at);
+      if (at >= 0) return (await this.read(at + 2)).toString('latin1', 0, at);
       await this.#more();
     }
   }
@@ -108,7 +108,8 @@ export class TextClient {
     this.#socket.destroy();
   }
 
-  async #read(length: number): Promise<Buffer> {
+  /** The next bytes of the reply. */
+  async read(length: number): Promise<Buffer> {
     while (this.#input.length < length) await this.#more();
     const bytes = this.#input.subarray(0, length);
     this.#input = this.#input.subarray(length);

@@ -1,0 +1,45 @@
+import { GoromdbError, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { folderKey } from './folder.ts';
+import { prepareSlots, readSlots } from './slots.ts';
+
+/** The folder that the slots are in, as it was at the start. */
+export class BaseFolder {
+  readonly path: string;
+  /** Tells it from another one at its path. */
+  #key: string | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Makes the slots' folders. When that fails and a slot holds data, it is served nevertheless.
+   *
+   * @throws GoromdbError FOLDER_UNUSABLE.
+   */
+  async prepare(logger: Logger): Promise<void> {
+    this.#key = await folderKey(this.path);
+    try {
+      await prepareSlots(this.path);
+    } catch (error) {
+      const slots = await readSlots(this.path, () => {});
+      if (slots.length === 0) throw error;
+      logger.error(`${messageOf(error)}. What the slots hold is served; new files are not taken`);
+    }
+  }
+
+  /**
+   * A folder that was unmounted leaves another one at its path. What is put there is gone from sight
+   * when the right one is back, and an older generation would be served at the next start.
+   *
+   * @throws GoromdbError FOLDER_UNUSABLE.
+   */
+  async check(): Promise<void> {
+    const key = await folderKey(this.path);
+    if (key === this.#key) return;
+    const found = key === undefined ? 'is gone' : 'is another one than at the start';
+    const message = `the base folder ${this.path} ${found}: bring it back, or restart the server`;
+    throw new GoromdbError('FOLDER_UNUSABLE', message);
+  }
+}

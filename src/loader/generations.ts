@@ -1,0 +1,184 @@
+import { dirname, join } from 'node:path';
+import type { Logger } from '../log.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import { isMap, type ServedTable, type StorageParts } from '../storage/table.ts';
+import type { Standing } from './admission.ts';
+import type { EventLog } from './events.ts';
+import { HeldTables } from './held-tables.ts';
+import { infoOf, type LoadedFile, type LoadedSlot, type Seconds } from './loaded.ts';
+import { servingLine } from './report.ts';
+import type { KeepPrevious } from './rollback.ts';
+import type { SlotFile } from './scrub.ts';
+import { type MapRecord, nameForServing, removeServingName } from './slot-map.ts';
+import {
+  type FilledSlot,
+  leastNeededSlot,
+  newestGeneration,
+  otherSlot,
+  type SlotName,
+  slotPath,
+} from './slots.ts';
+import type { Serving } from './status.ts';
+
+export interface GenerationsOptions {
+  /** Folder of the two slots. */
+  readonly baseDir: string;
+  /** Puts a table into service; resolves when no thread serves the old one. */
+  readonly swap: (table: StorageParts, info: DataSetInfo) => Promise<void>;
+  /** What becomes of the generation before, when a newer one serves: see `KeepPrevious`. */
+  readonly keepPrevious?: KeepPrevious | undefined;
+  readonly logger: Logger;
+}
+
+/** Knows which generation serves, from which slot, and what slot and number the next one gets. */
+export class Generations {
+  readonly #options: GenerationsOptions;
+  readonly #events: EventLog;
+  readonly #held = new HeldTables();
+  #standing: Standing | undefined;
+  #map: MapRecord | undefined;
+  /** Of the serving generation: it is in memory, and its file is damaged. */
+  #fileFault: string | undefined;
+  #servingSlot: SlotName | undefined;
+  #nextSlot: SlotName = 'data00';
+  /** The highest number that was ever given. */
+  #newest = 0;
+  /** The name under which a map serves. */
+  #servingName: string | undefined;
+
+  constructor(options: GenerationsOptions, events: EventLog) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** What a new file is measured against. */
+  get standing(): Standing | undefined {
+    return this.#standing;
+  }
+
+  get serving(): Serving | undefined {
+    if (this.#standing === undefined || this.#servingSlot === undefined) return undefined;
+    const { generation } = this.#standing.info;
+    const fileFault = this.#fileFault;
+    return { slot: this.#servingSlot, generation, ...(fileFault && { fileFault }) };
+  }
+
+  /** The slot that does not serve. */
+  get nextSlot(): SlotName {
+    return this.#nextSlot;
+  }
+
+  get nextNumber(): number {
+    return this.#newest + 1;
+  }
+
+  /** Where the serving generation lies. */
+  get slotFile(): SlotFile | undefined {
+    if (this.#standing === undefined || this.#servingSlot === undefined) return undefined;
+    const { generation, md5 } = this.#standing.info;
+    const path = slotPath(this.#options.baseDir, this.#servingSlot);
+    const { file, md5: mapMd5 } = this.#map ?? {};
+    const map = file && mapMd5 ? { path: join(dirname(path), file), md5: mapMd5 } : undefined;
+    return { generation, md5, path, map };
+  }
+
+  /** A scrub has found the file of a generation damaged. */
+  noteFileFault(generation: number, text: string): void {
+    if (this.#standing?.info.generation === generation) this.#fileFault = text;
+    this.#events.add('damaged', text);
+  }
+
+  /** Goes on from what an earlier process has left. @param slots What `readSlots` gave. */
+  async resume(slots: readonly FilledSlot[]): Promise<void> {
+    this.#newest = await newestGeneration(this.#options.baseDir);
+    this.#nextSlot = leastNeededSlot(slots);
+  }
+
+  /** Whatever comes now, this number belongs to the data that was given it. */
+  use(generation: number): void {
+    this.#newest = Math.max(this.#newest, generation);
+  }
+
+  /** Of three data sets in memory one would be too many. */
+  releasePrevious(): void {
+    this.#held.releasePrevious();
+  }
+
+  /** What a slot holds, if it is in memory still. */
+  held({ name, md5 }: FilledSlot): LoadedFile | undefined {
+    return this.#held.find(name, md5);
+  }
+
+  /**
+   * Puts a generation into service.
+   *
+   * @param seconds Those of the stages before.
+   * @returns The seconds of all stages.
+   */
+  async switch(slot: SlotName, { record, result }: LoadedSlot, seconds: Seconds): Promise<Seconds> {
+    const { logger, keepPrevious } = this.#options;
+    const { generation, md5, source, bytes } = record;
+    const startMs = performance.now();
+    const info = infoOf(generation, md5, result);
+    await this.#swap(await this.#located(slot, result), info);
+    this.#stand(slot, info, bytes, result.map);
+    if (keepPrevious === 'memory') this.#held.serves(slot, md5, result);
+    this.use(generation);
+    const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
+    const line = servingLine(slot, record, all);
+    logger.info(line);
+    this.#events.add('serving', line);
+    for (const notice of result.notices) {
+      logger.warn(`in generation ${generation} from ${source}: ${notice}`);
+    }
+    return all;
+  }
+
+  /** Goes over to what was loaded again, which is still to be swapped in. */
+  async takeAgain(slot: SlotName, { record, result }: LoadedSlot): Promise<ServedTable> {
+    const { generation, md5, bytes } = record;
+    const info = infoOf(generation, md5, result);
+    this.#stand(slot, info, bytes, result.map);
+    if (this.#options.keepPrevious === 'memory') this.#held.mended(slot, md5, result);
+    const text = `generation ${generation} is loaded again from slot ${slot}`;
+    this.#events.add('loaded again', text);
+    this.#options.logger.warn(text);
+    return { table: await this.#located(slot, result), info };
+  }
+
+  /** Swaps in what `takeAgain` gave. */
+  async swapAgain({ table, info }: ServedTable): Promise<void> {
+    await this.#swap(table, info);
+  }
+
+  async close(): Promise<void> {
+    await this.#keepName(undefined);
+  }
+
+  #stand(slot: SlotName, info: DataSetInfo, fileBytes: number, map: MapRecord | undefined): void {
+    this.#standing = { info, fileBytes };
+    this.#map = map;
+    this.#fileFault = undefined;
+    this.#servingSlot = slot;
+    this.#nextSlot = otherSlot(slot);
+  }
+
+  async #swap(table: StorageParts, info: DataSetInfo): Promise<void> {
+    await this.#options.swap(table, info);
+    await this.#keepName(isMap(table) ? table.path : undefined);
+  }
+
+  /** What is to be swapped in: a map with a name to open it by, which lasts until the next one. */
+  async #located(slot: SlotName, { table, map }: LoadedFile): Promise<StorageParts> {
+    if (!isMap(table) || map === undefined) return table;
+    const folder = dirname(slotPath(this.#options.baseDir, slot));
+    return { ...table, path: await nameForServing(folder, join(folder, map.file)) };
+  }
+
+  /** The name that a map served under before is of no use any more. */
+  async #keepName(name: string | undefined): Promise<void> {
+    const previous = this.#servingName;
+    this.#servingName = name;
+    if (previous !== undefined) await removeServingName(previous).catch(() => {});
+  }
+}

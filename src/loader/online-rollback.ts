@@ -1,0 +1,50 @@
+import { messageWithCode } from '../errors.ts';
+import { type LoadedSlot, recordOf } from './loaded.ts';
+import type { LoaderParts } from './loader-parts.ts';
+import { correctReceipt, outcomeOf } from './receipt-correction.ts';
+import { findPrevious, type RolledBack, refused } from './rollback.ts';
+import { type FilledSlot, writeRecord } from './slots.ts';
+
+/**
+ * Returns to the generation in the other slot. It gets a new number, so that the newest complete
+ * generation is the one to serve, at the next start also; to roll back again returns to this one.
+ *
+ * @throws GoromdbError ROLLBACK_REFUSED, with the reason; what was served is served on.
+ */
+export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
+  const { base, generations, receipts, events, logger } = parts;
+  const startMs = performance.now();
+  const { serving } = generations;
+  if (serving === undefined) throw refused('nothing serves yet');
+  await base.check();
+  const { previous, current } = await findPrevious(base.path, serving.slot);
+  const { record: before, result } = await loadPrevious(parts, previous);
+  const record = {
+    ...recordOf(generations.nextNumber, before.source, previous.md5, result),
+    restores: before.restores ?? before.generation,
+  };
+  await writeRecord(base.path, previous.name, record);
+  generations.use(record.generation);
+  const all = await generations.switch(previous.name, { record, result }, result.seconds);
+  const seconds = (performance.now() - startMs) / 1000;
+  const text = `rolled back to the data of generation ${record.restores}, which is generation ${record.generation} now`;
+  logger.warn(`${text}; ${seconds.toFixed(3)} s`);
+  events.add('rolled back', text);
+  const file = current?.record?.source ?? before.source;
+  const outcome = outcomeOf(previous.name, record, all);
+  await correctReceipt(receipts, file, outcome, record, current?.record);
+  return { slot: previous.name, record, seconds };
+}
+
+async function loadPrevious(
+  { generations, slots }: LoaderParts,
+  slot: FilledSlot,
+): Promise<LoadedSlot> {
+  const held = generations.held(slot);
+  if (held !== undefined && slot.record !== undefined) return { record: slot.record, result: held };
+  try {
+    return await slots.load(slot);
+  } catch (cause) {
+    throw refused(`slot ${slot.name} cannot be used: ${messageWithCode(cause)}`, cause);
+  }
+}

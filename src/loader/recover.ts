@@ -1,0 +1,51 @@
+import { basename } from 'node:path';
+import { messageWithCode } from '../errors.ts';
+import { see } from '../watcher/identity.ts';
+import type { LoaderParts } from './loader-parts.ts';
+import { correctReceipt, outcomeOf } from './receipt-correction.ts';
+import { readSlots, removeSumOf } from './slots.ts';
+
+/** Where new files come. */
+export interface DropPlace {
+  readonly file: string;
+  readonly sumFile: string;
+}
+
+/**
+ * Puts the newest complete generation in the slots into service again, as at a start.
+ *
+ * @param drop A sum file that a crash left there is removed.
+ * @returns Whether there was one.
+ */
+export async function recover(parts: LoaderParts, drop: DropPlace): Promise<boolean> {
+  const { base, slots, generations, receipts, events, logger } = parts;
+  const refuse = (name: string, error: unknown): void => {
+    const text = `slot ${name} is not used: ${messageWithCode(error)}`;
+    events.add('slot not used', text);
+    logger.warn(text);
+  };
+  const filled = await readSlots(base.path, refuse);
+  await generations.resume(filled);
+  for (const slot of filled) {
+    try {
+      const loaded = await slots.load(slot);
+      const { record, result } = loaded;
+      const seconds = await generations.switch(slot.name, loaded, result.seconds);
+      await removeLeftSum(drop, slot.md5);
+      const outcome = outcomeOf(slot.name, record, seconds);
+      await correctReceipt(receipts, drop.file, outcome, record);
+      return true;
+    } catch (error) {
+      const number = slot.record === undefined ? '' : ` (generation ${slot.record.generation})`;
+      refuse(`${slot.name}${number}`, error);
+    }
+  }
+  return false;
+}
+
+/** A crash may come after the file was moved and before its sum was removed. */
+async function removeLeftSum({ file, sumFile }: DropPlace, md5: string): Promise<void> {
+  // With a file beside it the sum belongs to a new drop, even if it is of the same content.
+  if ((await see(file)).kind !== 'absent') return;
+  await removeSumOf(sumFile, md5, basename(file)).catch(() => {});
+}
