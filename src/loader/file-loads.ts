@@ -37,6 +37,8 @@ export interface FileLoad {
   readonly slotFile: string;
   /** It is in the slot already, or is dropped: the generation that the slot holds may give way. */
   readonly isDrop: boolean;
+  /** Whether a data set serves meanwhile, and there is no hurry. */
+  readonly isBeside?: boolean;
   /** What the slot's record says of a map. */
   readonly map?: MapRecord | undefined;
   /** Gives the load up. */
@@ -61,7 +63,7 @@ export class FileLoads {
   }
 
   /** @throws GoromdbError See `LoaderWorker.run`. */
-  async run({ path, md5, isDrop, ...load }: FileLoad): Promise<LoadResult> {
+  async run({ path, md5, isDrop, isBeside = false, ...load }: FileLoad): Promise<LoadResult> {
     const { onLoad, logger, loadMsMin } = this.#options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
@@ -71,7 +73,7 @@ export class FileLoads {
     try {
       const request = {
         ...{ path, md5, ...this.#how(load.map), mapDir: dirname(load.slotFile) },
-        ...{ mayClear: isDrop, progress: progress.memory },
+        ...{ mayClear: isDrop, isBeside, progress: progress.memory },
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);
     } finally {

@@ -38,7 +38,8 @@ export async function loadDrop(
     await admitDrop(drop, slotFile, generations.standing, rules);
     const { file: path, md5 } = drop;
     const follow = receipts.follow.bind(receipts, subjectOf(drop));
-    const result = await files.run({ path, md5, slotFile, isDrop: true, signal, follow });
+    const isBeside = generations.serving !== undefined;
+    const result = await files.run({ path, md5, slotFile, isDrop: true, isBeside, signal, follow });
     if (result.kind !== 'table') return result;
     await admit(parts, rules, drop, result, dirname(slotFile));
     // What served was lost with a thread meanwhile, and serves again from the slot that was idle.

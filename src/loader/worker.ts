@@ -13,6 +13,7 @@ import { isSound, type MapRequest, makeMap } from './make-map.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { RecordPlaces } from './record-places.ts';
+import { createRest } from './rest.ts';
 import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
 import type { MapRecord } from './slot-map.ts';
 import { md5Of } from './verify.ts';
@@ -20,6 +21,8 @@ import { md5Of } from './verify.ts';
 /** What to load, and how. */
 export interface LoadRequest extends ScanRequest, Omit<MapRequest, keyof ScanRequest> {
   readonly shared: boolean;
+  /** Whether a data set serves meanwhile: the work is done in small pieces, with rests. */
+  readonly isBeside: boolean;
   /** What a map of the file is recorded as, if there is one. */
   readonly map: MapRecord | undefined;
   readonly progress: SharedArrayBuffer;
@@ -88,7 +91,11 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const clock = new StageClock();
   const identity = identityOf(fstatSync(fd, { bigint: true }));
   checkSize(request, identity);
-  const onVerified = (bytes: number): void => progress.write('verify', bytes);
+  const rest = request.isBeside ? createRest() : undefined;
+  const onVerified = (bytes: number): void => {
+    progress.write('verify', bytes);
+    rest?.();
+  };
   const { map } = request;
   if (map !== undefined && isSound(map, dirname(request.path), fd, onVerified)) {
     const seconds = clock.end('verify');
@@ -161,12 +168,13 @@ async function loadSource(
 }
 
 async function loadTable(
-  { shared, bytesMax }: LoadRequest,
+  { shared, bytesMax, isBeside }: LoadRequest,
   source: Source,
   progress: ProgressMemory,
   clock: StageClock,
 ): Promise<LoadedSource> {
-  const builder = new TableBuilder({ shared, bytesMax });
+  const rest = isBeside ? createRest() : undefined;
+  const builder = new TableBuilder({ shared, bytesMax, rest });
   const places = new RecordPlaces();
   const notices: string[] = [];
   await source.scan(builder, {

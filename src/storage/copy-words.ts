@@ -46,6 +46,6 @@ export function equalWords(
 }
 
 /** A view of the same bytes as a buffer. */
-export function viewOf(buffer: Buffer): DataView {
+export function viewOf(buffer: Uint8Array): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
 }

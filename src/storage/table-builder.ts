@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { GoromdbError } from '../errors.ts';
 import { sumPart } from './checksum.ts';
+import { copyWords, viewOf, WORDS_BYTES_MAX, WORDS_SLACK_BYTES } from './copy-words.ts';
 import { hashKey } from './hash.ts';
 import {
   copyBytes,
@@ -39,11 +40,19 @@ const PROBES_MAX = 1024;
 /** Seeds to try before the keys count as chosen to collide. */
 const SEEDS_MAX = 8;
 
+/** Records between two calls of `rest`, a power of two: some ten microseconds of work. */
+const REST_RECORDS = 128;
+
+/** Bytes that are summed between two calls of `rest`: a third of a millisecond. */
+const SUM_BYTES = 1024 * 1024;
+
 export interface TableBuilderOptions {
   /** Memory that several threads can read; false: memory that can be handed to one thread. */
   readonly shared: boolean;
   /** Bytes that records and index may take together. */
   readonly bytesMax: number;
+  /** Called after every {@link REST_RECORDS} records that were added or indexed. */
+  readonly rest?: (() => void) | undefined;
 }
 
 /** Records whose keys came before. */
@@ -57,7 +66,15 @@ export interface Repeats {
 
 interface Segment {
   readonly bytes: Buffer<ArrayBufferLike>;
+  /** The same bytes. */
+  readonly view: DataView;
   used: number;
+}
+
+/** A segment begins at 1: offset 0 marks an empty slot in the index. */
+function segmentOf(memory: ArrayBufferLike): Segment {
+  const bytes = Buffer.from(memory);
+  return { bytes, view: viewOf(bytes), used: 1 };
 }
 
 /** Collects records and makes a table of them. Of two records with one key the later one wins. */
@@ -65,7 +82,10 @@ export class TableBuilder implements RecordSink {
   readonly #options: TableBuilderOptions;
   readonly #segments: Segment[] = [];
   readonly #other = new RecordReader();
-  #segment: Segment = { bytes: Buffer.alloc(0), used: 0 };
+  #segment: Segment = segmentOf(new ArrayBuffer(0));
+  /** Where the last value came from. Scanners hand over one page after the other in one buffer. */
+  #source: Uint8Array = this.#segment.bytes;
+  #sourceView: DataView = this.#segment.view;
   #records = 0;
   #repeats: Repeats | undefined;
 
@@ -93,9 +113,10 @@ export class TableBuilder implements RecordSink {
     const segment = this.#segment;
     let at = segment.used;
     at = writeRecordHead(segment.bytes, at, key, keyStart, keyEnd, valueBytes, flags);
-    at = copyBytes(segment.bytes, at, value, valueStart, valueEnd);
+    at = this.#copyValue(segment, at, value, valueStart, valueEnd);
     segment.used = writeRecordTail(segment.bytes, at);
     this.#records++;
+    if (this.#records % REST_RECORDS === 0) this.#options.rest?.();
   }
 
   /** Indexes what was added. The builder is used up by it. */
@@ -114,8 +135,8 @@ export class TableBuilder implements RecordSink {
         const segments = this.#segments.map((segment) => segment.bytes.buffer);
         const used = this.#segments.map((segment) => segment.used);
         const sums = [
-          ...segments.map((memory, i) => sumPart(memory, 0, used[i], 0)),
-          sumPart(index.buffer, 0, slots * 8, 0),
+          ...segments.map((memory, i) => this.#sum(memory, used[i])),
+          this.#sum(index.buffer, slots * 8),
         ];
         return { segments, used, index: index.buffer, sums, slots, seed, keys, bytes };
       }
@@ -133,6 +154,38 @@ export class TableBuilder implements RecordSink {
     return this.#repeats;
   }
 
+  /**
+   * By words where it can be. A million values of 100 bytes make a hundred megabytes of garbage
+   * otherwise, which V8 collects with threads of its own beside those that serve.
+   */
+  #copyValue(
+    { bytes, view }: Segment,
+    at: number,
+    source: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const length = end - start;
+    const hasSlack =
+      end + WORDS_SLACK_BYTES <= source.length && at + length + WORDS_SLACK_BYTES <= bytes.length;
+    if (length > WORDS_BYTES_MAX || !hasSlack) return copyBytes(bytes, at, source, start, end);
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceView = viewOf(source);
+    }
+    copyWords(view, at, this.#sourceView, start, end);
+    return at + length;
+  }
+
+  #sum(memory: ArrayBufferLike, end: number): number {
+    let sum = 0;
+    for (let at = 0; at < end; at += SUM_BYTES) {
+      sum = sumPart(memory, at, Math.min(end, at + SUM_BYTES), sum);
+      this.#options.rest?.();
+    }
+    return sum;
+  }
+
   /** Always more than there are records, so that a search ends at an empty slot. */
   #slots(): number {
     return Math.max(2, Math.ceil(this.#records * SLOTS_PER_KEY));
@@ -143,7 +196,6 @@ export class TableBuilder implements RecordSink {
   }
 
   #addSegment(recordLength: number): void {
-    // Offset 0 marks an empty slot in the index, so records begin at 1.
     const doubled = Math.min(this.#segment.bytes.length * 2, SEGMENT_BYTES_MAX);
     const length = Math.max(SEGMENT_BYTES_MIN, doubled, recordLength + 1);
     // With the index that these records need, so that a data set which cannot fit fails early.
@@ -151,7 +203,7 @@ export class TableBuilder implements RecordSink {
     if (this.#segments.length === SEGMENTS_MAX) {
       throw tooLarge('the number of segments', SEGMENTS_MAX + 1, SEGMENTS_MAX);
     }
-    this.#segment = { bytes: Buffer.from(this.#allocate(length)), used: 1 };
+    this.#segment = segmentOf(this.#allocate(length));
     this.#segments.push(this.#segment);
   }
 
@@ -176,6 +228,8 @@ export class TableBuilder implements RecordSink {
   /** @returns The number of distinct keys; undefined when a key needs too many probes. */
   #fillIndex(index: Uint32Array, seed: number): number | undefined {
     const record = new RecordReader();
+    const { rest } = this.#options;
+    let done = 0;
     let keys = 0;
     let repeats = 0;
     this.#repeats = undefined;
@@ -192,6 +246,7 @@ export class TableBuilder implements RecordSink {
           this.#repeats = { count: 1, first: keys, key };
         }
         record.readValue(bytes);
+        if (++done % REST_RECORDS === 0) rest?.();
       }
     }
     if (this.#repeats !== undefined) this.#repeats = { ...this.#repeats, count: repeats };
