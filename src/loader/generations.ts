@@ -34,7 +34,7 @@ export interface GenerationsOptions {
 export class Generations {
   readonly #options: GenerationsOptions;
   readonly #events: EventLog;
-  readonly #held = new HeldTables();
+  readonly #held: HeldTables;
   #standing: Standing | undefined;
   #map: MapRecord | undefined;
   /** Of the serving generation: it is in memory, and its file is damaged. */
@@ -49,6 +49,7 @@ export class Generations {
   constructor(options: GenerationsOptions, events: EventLog) {
     this.#options = options;
     this.#events = events;
+    this.#held = new HeldTables(options.keepPrevious === 'memory');
   }
 
   /** What a new file is measured against. */
@@ -104,8 +105,8 @@ export class Generations {
     this.#held.releasePrevious();
   }
 
-  /** What a slot holds, if it is in memory still. */
-  held({ name, md5 }: FilledSlot): LoadedFile | undefined {
+  /** What a slot holds, if it need not be loaded. */
+  held({ name, md5 }: FilledSlot): Promise<LoadedFile | undefined> {
     return this.#held.find(name, md5);
   }
 
@@ -116,13 +117,13 @@ export class Generations {
    * @returns The seconds of all stages.
    */
   async switch(slot: SlotName, { record, result }: LoadedSlot, seconds: Seconds): Promise<Seconds> {
-    const { logger, keepPrevious } = this.#options;
+    const { logger } = this.#options;
     const { generation, md5, source, bytes } = record;
     const startMs = performance.now();
     const info = infoOf(generation, md5, result);
     await this.#swap(await this.#located(slot, result), info);
     this.#stand(slot, info, bytes, result.map);
-    if (keepPrevious === 'memory') this.#held.serves(slot, md5, result);
+    await this.#held.serves(slot, md5, result, this.#mapPath(slot, result));
     this.use(generation);
     const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
     const line = servingLine(slot, record, all);
@@ -139,7 +140,7 @@ export class Generations {
     const { generation, md5, bytes } = record;
     const info = infoOf(generation, md5, result);
     this.#stand(slot, info, bytes, result.map);
-    if (this.#options.keepPrevious === 'memory') this.#held.mended(slot, md5, result);
+    await this.#held.mended(slot, md5, result, this.#mapPath(slot, result));
     const text = `generation ${generation} is loaded again from slot ${slot}`;
     this.#events.add('loaded again', text);
     this.#options.logger.warn(text);
@@ -149,6 +150,11 @@ export class Generations {
   /** Swaps in what `takeAgain` gave. */
   async swapAgain({ table, info }: ServedTable): Promise<void> {
     await this.#swap(table, info);
+  }
+
+  /** What `takeAgain` gave is swapped in by whoever asked for it. */
+  async handOver({ table }: ServedTable): Promise<void> {
+    await this.#keepName(isMap(table) ? table.path : undefined);
   }
 
   async close(): Promise<void> {
@@ -169,10 +175,15 @@ export class Generations {
   }
 
   /** What is to be swapped in: a map with a name to open it by, which lasts until the next one. */
-  async #located(slot: SlotName, { table, map }: LoadedFile): Promise<StorageParts> {
-    if (!isMap(table) || map === undefined) return table;
-    const folder = dirname(slotPath(this.#options.baseDir, slot));
-    return { ...table, path: await nameForServing(folder, join(folder, map.file)) };
+  async #located(slot: SlotName, result: LoadedFile): Promise<StorageParts> {
+    const { table } = result;
+    const path = this.#mapPath(slot, result);
+    if (!isMap(table) || path === undefined) return table;
+    return { ...table, path: await nameForServing(dirname(path), path) };
+  }
+
+  #mapPath(slot: SlotName, { map }: LoadedFile): string | undefined {
+    return map && join(dirname(slotPath(this.#options.baseDir, slot)), map.file);
   }
 
   /** The name that a map served under before is of no use any more. */

@@ -65,9 +65,7 @@ async function admit(
   const { table, map } = result;
   const { standing } = generations;
   const info = infoOf(generations.nextNumber, drop.md5, result);
-  if (!isMap(table) || rules.guards === undefined) {
-    return admitTable(drop, { table, info }, standing, rules);
-  }
+  if (!isMap(table)) return admitTable(drop, { table, info }, standing, rules);
   const file = map?.file === MAP_NAME ? join(folder, MAP_INCOMING_NAME) : drop.file;
   const path = await nameForServing(folder, file);
   try {

@@ -117,8 +117,10 @@ export class Loader {
    * Loads the generation that serves once more: see `loadAgain`. It takes no turn: whoever asks for it
    * may have been asked to switch by the work whose turn it is.
    */
-  restore(lost: DataSetInfo): Promise<ServedTable> {
-    return loadAgain(this.#parts, lost);
+  async restore(lost: DataSetInfo): Promise<ServedTable> {
+    const again = await loadAgain(this.#parts, lost);
+    await this.#parts.generations.handOver(again);
+    return again;
   }
 
   /** Ends the worker. No load may be under way. */

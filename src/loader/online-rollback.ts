@@ -1,5 +1,5 @@
 import { messageWithCode } from '../errors.ts';
-import { type LoadedSlot, recordOf } from './loaded.ts';
+import { type LoadedSlot, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';
 import { findPrevious, type RolledBack, refused } from './rollback.ts';
@@ -18,14 +18,14 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   if (serving === undefined) throw refused('nothing serves yet');
   await base.check();
   const { previous, current } = await findPrevious(base.path, serving.slot);
-  const { record: before, result } = await loadPrevious(parts, previous);
+  const { record: before, result, seconds: loadSeconds } = await loadPrevious(parts, previous);
   const record = {
     ...recordOf(generations.nextNumber, before.source, previous.md5, result),
     restores: before.restores ?? before.generation,
   };
   await writeRecord(base.path, previous.name, record);
   generations.use(record.generation);
-  const all = await generations.switch(previous.name, { record, result }, result.seconds);
+  const all = await generations.switch(previous.name, { record, result }, loadSeconds);
   const seconds = (performance.now() - startMs) / 1000;
   const text = `rolled back to the data of generation ${record.restores}, which is generation ${record.generation} now`;
   logger.warn(`${text}; ${seconds.toFixed(3)} s`);
@@ -39,11 +39,13 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
 async function loadPrevious(
   { generations, slots }: LoaderParts,
   slot: FilledSlot,
-): Promise<LoadedSlot> {
-  const held = generations.held(slot);
-  if (held !== undefined && slot.record !== undefined) return { record: slot.record, result: held };
+): Promise<LoadedSlot & { readonly seconds: Seconds }> {
+  const { record } = slot;
+  const held = await generations.held(slot);
+  if (held !== undefined && record !== undefined) return { record, result: held, seconds: {} };
   try {
-    return await slots.load(slot);
+    const loaded = await slots.load(slot);
+    return { ...loaded, seconds: loaded.result.seconds };
   } catch (cause) {
     throw refused(`slot ${slot.name} cannot be used: ${messageWithCode(cause)}`, cause);
   }

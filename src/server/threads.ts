@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { collectGarbage } from '../collect-garbage.ts';
@@ -15,6 +16,7 @@ import { sumSlice, type TableSlice } from '../storage/checksum.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import {
+  isMap,
   isShared,
   type ServedTable,
   type StorageParts,
@@ -292,12 +294,18 @@ export class Threads implements Server {
   /** What a new thread is to serve; undefined: there is no data yet. */
   async #servedAt(place: Place): Promise<ServedTable | undefined> {
     const served = this.#served;
-    if (served === undefined || transferableMemory(served.table).length === 0) return served;
+    if (served === undefined || isAtHand(served.table)) return served;
     const { left } = place;
     place.left = undefined;
     if (left?.info.generation === served.info.generation) return left;
     return this.#options.restore(served.info);
   }
+}
+
+/** Whether another thread can serve a table that was swapped in before. */
+function isAtHand(table: StorageParts): boolean {
+  // Threads that have a map open serve on without its name; another one needs it.
+  return isMap(table) ? existsSync(table.path) : transferableMemory(table).length === 0;
 }
 
 async function listenAt({ thread, target }: Place): Promise<Address> {

@@ -31,6 +31,7 @@ interface Subject {
   readonly parts: StorageParts[];
   load(content: string | Uint8Array): Promise<string>;
   recover(): Promise<boolean>;
+  rollBack(): Promise<number>;
   get(key: string): string | undefined;
   flags(key: string): number | undefined;
   storage(): Storage;
@@ -70,6 +71,7 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
       await loader.prepare();
       return loader.recover({ file, sumFile: `${file}.md5` });
     },
+    rollBack: async () => (await loader.rollback()).record.generation,
     get: (key) => {
       const entry = find(key);
       return entry?.buffer.toString('utf8', entry.valueStart, entry.valueEnd);
@@ -310,3 +312,89 @@ function recordsOf(storage: Storage): (readonly [string, string])[] {
   } while (cursor !== 0);
   return records.sort(([a], [b]) => (a < b ? -1 : 1));
 }
+
+describe('a rollback to a mapped generation', () => {
+  /** Generations 1 and 2 are maps, and 2 serves. */
+  async function twoMaps(): Promise<{ subject: Subject; loads: string[] }> {
+    const loads: string[] = [];
+    const subject = startLoader({
+      onLoad: (load) => void (load !== undefined && loads.push(load.path)),
+    });
+    await subject.recover();
+    for (const version of ['1', '2']) {
+      expect(await subject.load(fixture(`sample/cities-v${version}.json`))).toBe('taken');
+    }
+    loads.length = 0;
+    return { subject, loads };
+  }
+
+  test('loads nothing, and can be rolled back the same way', async () => {
+    const { subject, loads } = await twoMaps();
+    expect(await subject.rollBack()).toBe(3);
+    expect(subject.get('data:version')).toBe('1');
+    expect(await subject.rollBack()).toBe(4);
+    expect(subject.get('data:version')).toBe('2');
+    expect(loads).toEqual([]);
+    expect(subject.lines.at(-2)).toMatch(/; switch [\d.]+ s$/);
+  });
+
+  test('loads nothing after a file that was refused, either', async () => {
+    const { subject, loads } = await twoMaps();
+    expect(await subject.load('{"a"')).toBe('rejected');
+    loads.length = 0;
+    await subject.rollBack();
+    expect(subject.get('data:version')).toBe('1');
+    expect(loads).toEqual([]);
+  });
+
+  test('proves a map that was written to, and writes it again if it is damaged', async () => {
+    const { subject, loads } = await twoMaps();
+    const map = join(base, 'data00', 'map.mdb');
+    writeFileSync(map, Buffer.alloc(statSync(map).size));
+    await subject.rollBack();
+    expect(subject.get('data:version')).toBe('1');
+    expect(loads).toEqual([join(base, 'data00', 'data.db')]);
+  });
+
+  test('after a restart proves the map first', async () => {
+    const { loads: _, subject: first } = await twoMaps();
+    expect(first.get('data:version')).toBe('2');
+    const loads: string[] = [];
+    const subject = startLoader({
+      onLoad: (load) => void (load !== undefined && loads.push(load.path)),
+    });
+    await subject.recover();
+    loads.length = 0;
+    await subject.rollBack();
+    expect(subject.get('data:version')).toBe('1');
+    expect(loads).toEqual([join(base, 'data00', 'data.db')]);
+  });
+});
+
+test('what clients asked for of late is read from a map before it serves', async () => {
+  const asked: string[] = [];
+  const lookup = (key: string) => ({
+    wasHit: true,
+    // Shows that it is looked up.
+    get key(): Buffer {
+      asked.push(key);
+      return Buffer.from(key);
+    },
+  });
+  const sample = () => [lookup('data:version'), lookup('city:paris')];
+  const subject = startLoader({ sample });
+  await subject.recover();
+  expect(await subject.load(fixture('sample/cities-v1.json'))).toBe('taken');
+  expect(asked).toEqual(['data:version', 'city:paris']);
+});
+
+test('lookups that would miss in a map refuse it', async () => {
+  const sample = () =>
+    Array.from({ length: 200 }, (_, i) => ({ key: Buffer.from(`gone:${i}`), wasHit: true }));
+  const subject = startLoader({ sample, guards: { maxHitDropPercent: 50 } });
+  await subject.recover();
+  expect(await subject.load(fixture('sample/cities-v1.json'))).toBe('taken');
+  expect(await subject.load(fixture('sample/cities-v2.json'))).toBe('rejected');
+  expect(subject.lines.at(-1)).toContain('(HIT_RATE_DROPPED)');
+  expect(subject.get('data:version')).toBe('1');
+});

@@ -1,5 +1,5 @@
 /** Serving threads that die: everything comes from the package, the threads are real. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, type Goromdb, parseAddress, startGoromdb } from 'goromdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -18,7 +18,7 @@ interface Started {
 
 async function start(
   threads: number,
-  options: { readonly handler?: string; readonly address?: Address } = {},
+  options: { readonly handler?: string; address?: Address; memoryBytes?: number } = {},
 ): Promise<Started> {
   const folder = temporaryFolder();
   const logger = collectingLogger();
@@ -119,6 +119,32 @@ describe('a serving thread that dies', () => {
     await killer.readToEnd();
     await askAnew(address);
     expect(logger.lines).toContain('warn generation 1 is loaded again from slot data00');
+  });
+
+  test.each([1, 3])('of %i is replaced by one that opens the map again', async (threads) => {
+    const { address, logger } = await start(threads, { memoryBytes: 0 });
+    const killer = await RawClient.connect(address);
+    killer.socket.write('get die:lost\r\n');
+    await logged(logger, 'serves again');
+    for (let i = 0; i < 12; i++) await askAnew(address);
+    expect(logger.lines.join('\n')).not.toContain('is loaded again');
+  });
+
+  test('is replaced by one that maps the file anew where the name of the map was removed', async () => {
+    const started = await start(2, { memoryBytes: 0 });
+    const { address, logger, folder } = started;
+    const slot = join(folder, 'data00');
+    for (const name of readdirSync(slot)) {
+      if (name.startsWith('serving-')) rmSync(join(slot, name));
+    }
+    const killer = await RawClient.connect(address);
+    killer.socket.write('get die:throw\r\n');
+    await logged(logger, 'serves again');
+    for (let i = 0; i < 12; i++) await askAnew(address);
+    expect(logger.lines).toContain('warn generation 1 is loaded again from slot data00');
+    await publish(started, 2);
+    await askAnew(address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
+    expect(readdirSync(slot).filter((name) => name.startsWith('serving-'))).toEqual([]);
   });
 
   test('leaves the next generations to its replacement', async () => {
