@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import process from 'node:process';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { syncFolder } from '../loader/folder.ts';
 import { forceMarkOf } from '../watcher/force-mark.ts';
+import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 
 /** Bytes that one step of the copy reads. */
 const COPY_BYTES = 1024 * 1024;
@@ -36,22 +36,9 @@ interface Drop {
  */
 export async function dropFile({ source, file, force, onProgress }: Drop): Promise<Dropped> {
   const from = await openSource(source, file);
-  const temporary = (suffix: string): string =>
-    join(dirname(file), `.${basename(file)}.${process.pid}${suffix}.tmp`);
-  const made: string[] = [];
-  const write = async (suffix: string, text: string): Promise<void> => {
-    const path = temporary(suffix);
-    const to = await create(path, made);
-    try {
-      await to.writeFile(text);
-      await to.sync();
-    } finally {
-      await to.close();
-    }
-    await rename(path, `${file}${suffix}`);
-  };
+  const temporary = temporaryFor(file);
   try {
-    const to = await create(temporary(''), made);
+    const to = await open(temporary, 'wx');
     let md5: string;
     let ino: bigint;
     try {
@@ -62,13 +49,12 @@ export async function dropFile({ source, file, force, onProgress }: Drop): Promi
       await to.close();
     }
     // The mark names the sum, so that it cannot hold for another file.
-    if (force) await write('.force', `${md5}\n`);
-    await rename(temporary(''), file);
-    await write('.md5', `${md5}  ${basename(file)}\n`);
-    await syncFolder(dirname(file));
+    if (force) await writeBeside(forceMarkOf(file), `${md5}\n`);
+    await rename(temporary, file);
+    await writeSum(file, md5);
     return { md5, ino };
   } catch (cause) {
-    for (const path of made) await rm(path, { force: true }).catch(() => {});
+    await rm(temporary, { force: true }).catch(() => {});
     if (force) await rm(forceMarkOf(file), { force: true }).catch(() => {});
     if (cause instanceof GoromdbError) throw cause;
     const message = `cannot drop ${file}: ${messageOf(cause)}`;
@@ -97,10 +83,43 @@ async function openSource(source: string, file: string): Promise<FileHandle> {
   }
 }
 
-async function create(path: string, made: string[]): Promise<FileHandle> {
-  const file = await open(path, 'wx');
-  made.push(path);
-  return file;
+/**
+ * Two who publish at once may leave the file of one with the sum of the other, which nobody would take:
+ * whoever has the file there puts its own sum beside it.
+ */
+export async function keepSum(file: string, { md5, ino }: Dropped): Promise<void> {
+  const there = await stat(file, { bigint: true }).catch(() => undefined);
+  if (there?.ino !== ino) return;
+  const bytes = await readSumFile(`${file}.md5`).catch(() => undefined);
+  if (bytes !== undefined && parseSumFile(bytes, basename(file)) === md5) return;
+  await writeSum(file, md5);
+}
+
+async function writeSum(file: string, md5: string): Promise<void> {
+  await writeBeside(`${file}.md5`, `${md5}  ${basename(file)}\n`);
+  await syncFolder(dirname(file));
+}
+
+async function writeBeside(path: string, text: string): Promise<void> {
+  const temporary = temporaryFor(path);
+  try {
+    const to = await open(temporary, 'wx');
+    try {
+      await to.writeFile(text);
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** Of its own each time: what a kill left behind must not be in the way, and pids come again. */
+function temporaryFor(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
 }
 
 async function copy(

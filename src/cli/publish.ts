@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Receipt, readReceipt, receiptPath } from '../loader/receipt.ts';
 import { oneLine } from '../log.ts';
 import type { PublishOptions } from './admin-flags.ts';
-import { type Dropped, dropFile } from './drop-file.ts';
+import { type Dropped, dropFile, keepSum } from './drop-file.ts';
 
 /** How often the receipt is looked at. */
 const POLL_MS = 100;
@@ -72,6 +72,9 @@ async function follow(
       if (code !== undefined) return code;
     } else if (await isReplaced(file, dropped, isNew)) {
       return fail(bar, EXIT.superseded, `another file took the place of ${file} before it served`);
+    } else {
+      // If it cannot be written now, it is tried again at the next look.
+      await keepSum(file, dropped).catch(() => {});
     }
     if (performance.now() >= endMs) {
       return fail(bar, EXIT.timeout, lateness(file, last, timeoutMs));

@@ -1,11 +1,14 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { readAtMost } from '../watcher/read-at-most.ts';
 
 const EVENTS_NAME = 'events.json';
 /** Events that are kept; the oldest goes first. */
 const EVENTS_MAX = 10;
+/** More than the longest events take. */
+const EVENTS_BYTES_MAX = 256 * 1024;
 /** Longest text that is kept of an event. */
 const TEXT_CHARS_MAX = 1_000;
 
@@ -86,7 +89,9 @@ export class EventLog {
 /** The last events of a base folder, the newest last; what cannot be read is none. */
 export async function readEvents(baseDir: string): Promise<readonly Event[]> {
   try {
-    const events: unknown = JSON.parse(await readFile(join(baseDir, EVENTS_NAME), 'utf8'));
+    const events: unknown = JSON.parse(
+      (await readAtMost(join(baseDir, EVENTS_NAME), EVENTS_BYTES_MAX)).toString('utf8'),
+    );
     return Array.isArray(events) ? events.filter(isEvent).slice(-EVENTS_MAX) : [];
   } catch {
     return [];

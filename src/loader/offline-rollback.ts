@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import { findPrevious, type RolledBack, refused } from './rollback.ts';
 import { newestGeneration, readSlots, writeRecord } from './slots.ts';
@@ -36,7 +36,7 @@ export async function rollBackStopped(baseDir: string): Promise<RolledBack> {
 function sumOf(path: string): string {
   let fd: number | undefined;
   try {
-    fd = openSync(path, 'r');
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     return md5Of(fd, () => {});
   } catch (cause) {
     throw refused(`${path} cannot be read: ${messageOf(cause)}`, cause);

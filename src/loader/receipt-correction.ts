@@ -1,4 +1,6 @@
+import { basename } from 'node:path';
 import { see } from '../watcher/identity.ts';
+import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 import type { Stage } from './progress.ts';
 import { type Outcome, type Receipts, readReceipt } from './receipt.ts';
 import type { SlotName, SlotRecord } from './slots.ts';
@@ -42,4 +44,27 @@ export async function correctReceipt(
   const reason = `rolled back: the data of generation ${record.restores} serves, as generation ${generation}`;
   const subject = { file, md5: withdrawn.md5, bytes: withdrawn.bytes };
   receipts.say(subject, { state: 'rolled-back', generation, reason });
+}
+
+/**
+ * A crash may come after a file was set aside and before its receipt says so; nothing else would.
+ *
+ * @param file Where files are dropped.
+ */
+export async function correctRejection(receipts: Receipts, file: string): Promise<void> {
+  const last = await readReceipt(file);
+  const isUnderWay = last?.state === 'verifying' || last?.state === 'loading';
+  if (!isUnderWay || last.md5 === undefined || (await see(file)).kind !== 'absent') return;
+  const bytes = await readSumFile(`${file}.rejected.md5`).catch(() => undefined);
+  if (bytes === undefined || parseSumFile(bytes, basename(file)) !== last.md5) return;
+  receipts.say(
+    { file, md5: last.md5, ...(last.bytes === undefined ? {} : { bytes: last.bytes }) },
+    {
+      state: 'rejected',
+      code: 'LOADER_FAILED',
+      reason:
+        'it was refused, and the server ended before it could say why; drop it again to learn it',
+      setAside: `${file}.rejected`,
+    },
+  );
 }

@@ -1,12 +1,16 @@
 import { constants } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { readAtMost } from '../watcher/read-at-most.ts';
 import { remove } from './folder.ts';
 import type { ProgressMemory, Stage } from './progress.ts';
 
 /** How often the progress of a load is written. */
 const PROGRESS_INTERVAL_MS = 500;
+
+/** More than the longest receipt takes. */
+const RECEIPT_BYTES_MAX = 256 * 1024;
 
 /** Where the receipt of a dropped file is. */
 export function receiptPath(file: string): string {
@@ -154,9 +158,45 @@ async function replace(path: string, text: string): Promise<void> {
 /** The receipt of a dropped file; undefined when there is none that can be read. */
 export async function readReceipt(file: string): Promise<Receipt | undefined> {
   try {
-    const receipt = JSON.parse(await readFile(receiptPath(file), 'utf8')) as Receipt;
-    return typeof receipt?.state === 'string' ? receipt : undefined;
+    const bytes = await readAtMost(receiptPath(file), RECEIPT_BYTES_MAX);
+    const receipt: unknown = JSON.parse(bytes.toString('utf8'));
+    return isReceipt(receipt) ? receipt : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether it has what its state needs: anybody who may write to the drop folder can write one. */
+function isReceipt(value: unknown): value is Receipt {
+  if (typeof value !== 'object' || value === null) return false;
+  const { state, ...rest } = value as Record<string, unknown>;
+  const areTexts = (...texts: unknown[]): boolean => texts.every((one) => typeof one === 'string');
+  switch (state) {
+    case 'waiting':
+    case 'rejected':
+      return areTexts(rest.code, rest.reason);
+    case 'verifying':
+      return isPercent(rest.percent);
+    case 'loading':
+      return isPercent(rest.percent) && areTexts(rest.stage);
+    case 'serving':
+      return isCount(rest.generation) && isCount(rest.keys) && areSeconds(rest.seconds);
+    case 'rolled-back':
+      return isCount(rest.generation) && areTexts(rest.reason);
+    default:
+      return false;
+  }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isPercent(value: unknown): boolean {
+  return isCount(value) && (value as number) <= 100;
+}
+
+function areSeconds(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every((seconds) => typeof seconds === 'number');
 }

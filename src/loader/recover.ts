@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { messageWithCode } from '../errors.ts';
 import { see } from '../watcher/identity.ts';
 import type { LoaderParts } from './loader-parts.ts';
-import { correctReceipt, outcomeOf } from './receipt-correction.ts';
+import { correctReceipt, correctRejection, outcomeOf } from './receipt-correction.ts';
 import { readSlots, removeSumOf } from './slots.ts';
 
 /** Where new files come. */
@@ -26,6 +26,7 @@ export async function recover(parts: LoaderParts, drop: DropPlace): Promise<bool
   };
   const filled = await readSlots(base.path, refuse);
   await generations.resume(filled);
+  await correctRejection(receipts, drop.file);
   for (const slot of filled) {
     try {
       const loaded = await slots.load(slot);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -138,7 +138,9 @@ export class Scrub {
 
   /** @returns Something that is no sum for a file that cannot be read. */
   async #md5Of(path: string): Promise<string> {
-    const file = await open(path).catch(() => undefined);
+    // A FIFO in its place must not block.
+    const how = constants.O_RDONLY | constants.O_NONBLOCK;
+    const file = await open(path, how).catch(() => undefined);
     if (file === undefined) return 'unreadable';
     try {
       return await this.#md5OfOpen(file);

@@ -1,8 +1,9 @@
-import { lstat, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { lstat, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { forceMarkOf, isForced } from '../watcher/force-mark.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
+import { readAtMost } from '../watcher/read-at-most.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 import {
   canRename,
@@ -31,6 +32,8 @@ export type SlotName = (typeof SLOT_NAMES)[number];
 
 const SUM_NAME = 'data.db.md5';
 const RECORD_NAME = 'generation.json';
+/** A record of a longer path than this is found out anew. */
+const RECORD_BYTES_MAX = 64 * 1024;
 /** A copy from another file system grows under this name. */
 const INCOMING_NAME = 'data.db.incoming';
 
@@ -193,7 +196,7 @@ export async function newestGeneration(baseDir: string): Promise<number> {
 async function readRecord(baseDir: string, name: SlotName): Promise<SlotRecord | undefined> {
   try {
     const record: unknown = JSON.parse(
-      await readFile(join(baseDir, name, RECORD_NAME), { encoding: 'utf8' }),
+      (await readAtMost(join(baseDir, name, RECORD_NAME), RECORD_BYTES_MAX)).toString('utf8'),
     );
     return isRecord(record) ? record : undefined;
   } catch {

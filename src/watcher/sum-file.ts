@@ -1,4 +1,4 @@
-import { constants, open } from 'node:fs/promises';
+import { readAtMost } from './read-at-most.ts';
 
 /** A larger sum file is refused unread; the usual one has one line. */
 export const SUM_FILE_BYTES_MAX = 4096;
@@ -46,22 +46,8 @@ export function parseSumFile(bytes: Buffer, fileName: string): string | undefine
  *
  * @throws what the file system throws.
  */
-export async function readSumFile(path: string): Promise<Buffer> {
-  // It may have been replaced since it was looked at: a FIFO in its place must not block.
-  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-  try {
-    const bytesMax = SUM_FILE_BYTES_MAX + 1;
-    const buffer = Buffer.alloc(bytesMax);
-    let length = 0;
-    while (length < bytesMax) {
-      const { bytesRead } = await handle.read(buffer, length, bytesMax - length);
-      if (bytesRead === 0) break;
-      length += bytesRead;
-    }
-    return buffer.subarray(0, length);
-  } finally {
-    await handle.close();
-  }
+export function readSumFile(path: string): Promise<Buffer> {
+  return readAtMost(path, SUM_FILE_BYTES_MAX + 1);
 }
 
 /** The first bytes of a sum file as printable ASCII, for a message: it may hold anything. */

@@ -50,6 +50,10 @@ function begin(...flags: readonly string[]): {
   return { exit: () => run.exit(), said: () => ({ stdout: run.stdout, stderr: run.stderr }) };
 }
 
+function writeReceipt(path: string, said: object): void {
+  writeFileSync(path, JSON.stringify({ file, md5: md5('{"v":"1"}'), ...said }));
+}
+
 /** What nobody takes away by itself. */
 function leftovers(): string[] {
   return readdirSync(drops).filter((name) => name !== 'data.json.status.json');
@@ -115,6 +119,44 @@ describe('goromdb publish', () => {
     drop(file, '{"v":"2"}');
     expect(await exit()).toBe(5);
     expect(said().stderr).toContain(`another file took the place of ${file}`);
+  });
+
+  test('puts its sum in place again when another one was written over it', async () => {
+    writeFileSync(source, '{"v":"1"}');
+    const { exit, said } = begin();
+    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5, timeout: 10_000 }).toBe(true);
+    writeFileSync(`${file}.md5`, `${md5('of another publisher')}  data.json\n`);
+    const right = `${md5('{"v":"1"}')}  data.json\n`;
+    await expect.poll(() => readFileSync(`${file}.md5`, 'utf8')).toBe(right);
+    await startServer();
+    expect({ code: await exit(), ...said() }).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('at once with others ends for each of them with 0 or 5, and leaves no file behind', async () => {
+    await startServer();
+    const sources = ['1', '2', '3', '4'].map((version) => {
+      const path = join(temporaryFolder(), 'data.json');
+      writeFileSync(path, `{"v":"${version}"}`);
+      return path;
+    });
+    const runs = sources.map((path) => new GoromdbProcess(['publish', path, file]));
+    const codes = await Promise.all(runs.map((run) => run.exit()));
+    expect(codes.filter((code) => code !== 0 && code !== 5)).toEqual([]);
+    expect(codes).toContain(0);
+    // A sum that came late may be there: the next one is written over it.
+    expect(leftovers().filter((name) => name !== 'data.json.md5')).toEqual([]);
+  });
+
+  test.each([
+    ['a FIFO', (path: string) => void execFileSync('mkfifo', [path])],
+    ['a link to what has no end', (path: string) => symlinkSync('/dev/zero', path)],
+    ['a receipt without sense', (path: string) => writeReceipt(path, { state: 'serving' })],
+    ['a bar without end', (path: string) => writeReceipt(path, { state: 'loading', percent: 1e9 })],
+  ])('waits no longer than it should where the receipt is %s', async (_, put) => {
+    put(`${file}.status.json`);
+    const { code, stderr } = await publish('{"v":"1"}', '-timeout', '300ms');
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/^goromdb: nobody has written .*status\.json within 0\.3 s/);
   });
 
   test('with -timeout 0 drops and does not wait', async () => {

@@ -90,11 +90,46 @@ describe('the receipt of a file', () => {
     await harness.start();
     await harness.load(version(1));
     await harness.end();
-    const loading = { ...harness.receipt(), state: 'loading', percent: 40 };
+    const loading = { ...harness.receipt(), state: 'loading', stage: 'scan', percent: 40 };
     writeFileSync(`${harness.file}.status.json`, JSON.stringify(loading));
     await harness.start();
     await harness.end();
     expect(harness.receipt()).toMatchObject({ state: 'serving', generation: 1 });
+  });
+
+  test('of a file that was set aside just before a crash says so after the next start', async () => {
+    const harness = new LoaderHarness();
+    await harness.start();
+    await harness.load('[]');
+    await harness.end();
+    const { file, bytes } = harness.receipt()!;
+    const loading = { file, bytes, md5: md5('[]'), state: 'loading', stage: 'scan', percent: 40 };
+    writeFileSync(`${harness.file}.status.json`, JSON.stringify(loading));
+    await harness.start();
+    await harness.end();
+    expect(harness.receipt()).toMatchObject({
+      ...{ state: 'rejected', md5: md5('[]'), setAside: `${harness.file}.rejected` },
+      reason: expect.stringContaining('it was refused, and the server ended before'),
+    });
+  });
+
+  test.each([
+    ['a FIFO', (path: string) => void execFileSync('mkfifo', [path])],
+    ['a link to what has no end', (path: string) => symlinkSync('/dev/zero', path)],
+    ['a folder', (path: string) => mkdirSync(path)],
+    ['a receipt without sense', (path: string) => writeFileSync(path, '{"state":"serving"}')],
+  ])('does not hold up a start, nor a rollback, where it is %s', async (_, put) => {
+    const harness = new LoaderHarness();
+    await harness.start();
+    await harness.load(version(1));
+    await harness.load(version(2));
+    await harness.end();
+    rmSync(`${harness.file}.status.json`);
+    put(`${harness.file}.status.json`);
+    expect(await harness.start()).toBe(true);
+    await harness.loader.rollback();
+    expect(harness.value).toBe('1');
+    await harness.end();
   });
 
   test('of another file is left as it is at a start', async () => {

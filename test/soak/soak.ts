@@ -222,7 +222,25 @@ export class Soak {
     // It was refused or taken before the kill, or is now.
     const told = before.find((line) => line.includes(' rejected '));
     if (told !== undefined) this.#judge(file, told);
+    else if (this.#isSetAside(file)) await this.#judgeUntold(file);
     else if (!this.#lines.some((line) => line.includes(file.sum))) await this.#outcomeOf(file);
+  }
+
+  /** It was refused, and the server was killed before it said so. */
+  #isSetAside({ sum }: SoakFile): boolean {
+    const path = `${this.#file}.rejected.md5`;
+    const isInSlot = ['data00', 'data01'].some((slot) => this.#sumIn(slot) === sum);
+    if (existsSync(this.#file) || isInSlot || !existsSync(path)) return false;
+    return readFileSync(path, 'latin1').startsWith(sum);
+  }
+
+  /** Its receipt must say so nevertheless. */
+  async #judgeUntold(file: SoakFile): Promise<void> {
+    this.#timeline.withdrawn(file.sum);
+    if (file.version !== 'foreign') this.#fault('a good file was refused, and nobody said why');
+    await sleep(1_000);
+    const { md5, state } = JSON.parse(readFileSync(`${this.#file}.status.json`, 'utf8'));
+    if (md5 !== file.sum || state !== 'rejected') this.#fault(`the receipt of it says ${state}`);
   }
 
   async #make(format: number): Promise<SoakFile> {
