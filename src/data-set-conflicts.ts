@@ -72,9 +72,10 @@ function checkPrefix({ prefix }: PlacedDataSet): void {
       `prefix: ${shown} is not allowed; expected 1 to ${PREFIX_BYTES_MAX} bytes without spaces and control characters`,
     );
   }
-  if (!name.includes(delimiter)) return;
+  // As with the prefix a: and the delimiter ::, whose first one in a::: comes earlier.
+  if ((name + delimiter).indexOf(delimiter) === name.length) return;
   throw fault(
-    `prefix: ${shown} has the delimiter ${JSON.stringify(delimiter)} in it: leave it out, it is put behind the prefix; or choose another delimiter`,
+    `prefix: ${shown} has the delimiter ${JSON.stringify(delimiter)} in it, or a part at its end: leave it out, it is put behind the prefix; or choose another delimiter`,
   );
 }
 

@@ -21,11 +21,11 @@ interface ServedSet {
  */
 export class DataSetsHandler implements Handler {
   readonly name = 'data-sets';
-  readonly #delimiter: Buffer;
+  readonly #delimiter: string;
   #current: DataSetsView;
 
   constructor(delimiter: string) {
-    this.#delimiter = Buffer.from(delimiter);
+    this.#delimiter = delimiter;
     this.#current = new DataSetsView(this.#delimiter, [], 0);
   }
 
@@ -75,7 +75,7 @@ class DataSetsView implements View {
   readonly #routes: Routes<StorageView>;
   #users = 1;
 
-  constructor(delimiter: Buffer, sets: readonly ServedSet[], generation: number) {
+  constructor(delimiter: string, sets: readonly ServedSet[], generation: number) {
     this.sets = sets;
     for (const { view } of sets) view.retain();
     this.#routes = new Routes(

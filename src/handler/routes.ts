@@ -1,7 +1,7 @@
 /** Longest prefix of a data set in bytes. */
 export const PREFIX_BYTES_MAX = 64;
 
-/** Something that keys lead to by what stands before their first delimiter. */
+/** Something that keys lead to by what they begin with. */
 export interface Route<T> {
   /** Empty: for all keys that no other prefix is for. */
   readonly prefix: string;
@@ -9,42 +9,40 @@ export interface Route<T> {
 }
 
 interface Way<T> {
+  /** The prefix and the delimiter. */
   readonly bytes: Buffer;
   readonly target: T;
 }
 
+const NO_WAYS: readonly never[] = [];
+
 /**
- * Finds the target for a key by its prefix. It compares bytes and makes no object: 25 ns a key among
- * four prefixes of ten bytes (Node 20, measured over ten million keys).
+ * Finds the target for a key by its prefix. As no prefix has the delimiter in it, a key begins with
+ * one prefix and delimiter at most. Bytes are compared, and no object is made.
  */
 export class Routes<T> {
-  readonly #delimiter: Buffer;
-  readonly #byLength: (readonly Way<T>[])[];
+  /** By the first byte of the prefix. */
+  readonly #ways: readonly (readonly Way<T>[])[];
   readonly #rest: T | undefined;
 
-  /** @param delimiter What ends a prefix; no prefix has it in it. */
-  constructor(delimiter: Buffer, routes: readonly Route<T>[]) {
-    this.#delimiter = delimiter;
-    this.#byLength = Array.from({ length: PREFIX_BYTES_MAX + 1 }, () => []);
-    this.#rest = routes.find(({ prefix }) => prefix === '')?.target;
+  constructor(delimiter: string, routes: readonly Route<T>[]) {
+    const ways: (readonly Way<T>[])[] = new Array(256).fill(NO_WAYS);
     for (const { prefix, target } of routes) {
-      const bytes = Buffer.from(prefix);
-      if (bytes.length === 0) continue;
-      this.#byLength[bytes.length] = [...this.#byLength[bytes.length], { bytes, target }];
+      if (prefix === '') continue;
+      const bytes = Buffer.from(prefix + delimiter);
+      ways[bytes[0]] = [...ways[bytes[0]], { bytes, target }];
     }
+    this.#ways = ways;
+    this.#rest = routes.find(({ prefix }) => prefix === '')?.target;
   }
 
   /** @returns The target for key[start, end); undefined when nothing is for it. */
   find(key: Buffer, start: number, end: number): T | undefined {
-    const delimiter = this.#delimiter;
-    const first = delimiter[0];
-    const stop = Math.min(end - delimiter.length, start + PREFIX_BYTES_MAX);
-    for (let at = start; at <= stop; at++) {
-      if (key[at] !== first || !hasAt(key, at, delimiter)) continue;
-      for (const way of this.#byLength[at - start]) {
-        if (hasAt(key, start, way.bytes)) return way.target;
-      }
-      break;
+    if (start === end) return this.#rest;
+    const ways = this.#ways[key[start]];
+    for (let i = 0; i < ways.length; i++) {
+      const { bytes, target } = ways[i];
+      if (bytes.length <= end - start && hasAt(key, start, bytes)) return target;
     }
     return this.#rest;
   }
@@ -52,7 +50,7 @@ export class Routes<T> {
 
 /** The caller has seen to it that so many bytes are there. */
 function hasAt(key: Buffer, at: number, bytes: Buffer): boolean {
-  for (let i = 0; i < bytes.length; i++) {
+  for (let i = 1; i < bytes.length; i++) {
     if (key[at + i] !== bytes[i]) return false;
   }
   return true;

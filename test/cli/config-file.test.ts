@@ -117,6 +117,7 @@ D = "/"
     [`${SET}prefix = ""`, ':3: prefix: "" is not allowed; expected a name'],
     [`${SET}prefix = "a b"`, 'prefix: "a b" is not allowed; expected 1 to 64 bytes without spaces'],
     [`${SET}prefix = "a:b"`, 'prefix: "a:b" has the delimiter ":" in it'],
+    [`delimiter = "::"\n${SET}prefix = "a:"`, 'prefix: "a:" has the delimiter "::" in it'],
     [`delimiter = " "\n${SET}prefix = "a"`, 'delimiter: expected 1 to 16 bytes'],
     [`${SET}D = "/"`, ':3: data-set 1: D: it is the delimiter of namespaces; give both'],
     [`${SET}namespaces = true\nbucket = "b"`, ':4: data-set 1: bucket serves one and namespaces'],

@@ -34,7 +34,7 @@ describe('Routes', () => {
   const routes = (delimiter: string): Routes<string> => {
     const names = ['geo', 'gex', 'users', ''];
     return new Routes(
-      Buffer.from(delimiter),
+      delimiter,
       names.map((prefix) => ({ prefix, target: prefix === '' ? 'rest' : prefix })),
     );
   };
@@ -62,7 +62,7 @@ describe('Routes', () => {
   });
 
   test('finds nothing for other keys when there is no target without a prefix', () => {
-    const only = new Routes(Buffer.from(':'), [{ prefix: 'geo', target: 1 }]);
+    const only = new Routes(':', [{ prefix: 'geo', target: 1 }]);
     expect(only.find(Buffer.from('users:1'), 0, 7)).toBeUndefined();
   });
 });
