@@ -1,77 +1,22 @@
 /** The composition root: makes the parts, connects them, starts and closes them in order. */
-import { dirname, join, resolve } from 'node:path';
-import { Control } from './control/control.ts';
-import { GoromdbError, messageOf } from './errors.ts';
-import type { Guards } from './loader/guards.ts';
-import { Loader, type LoaderOptions } from './loader/loader.ts';
-import { defaultTableBytesMax } from './loader/memory.ts';
-import type { KeepPrevious } from './loader/rollback.ts';
-import { checkScanner, checkSelection } from './loader/scanners.ts';
-import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
-import { prepareBase, SLOT_NAMES } from './loader/slots.ts';
-import type { ServerStatus } from './loader/status.ts';
-import { type Logger, silentLogger } from './log.ts';
-import { type AccessOptions, checkAccess } from './server/access.ts';
+import { dirname, resolve } from 'node:path';
+import type {
+  DataSetsOptions,
+  DataSetsPlan,
+  GoromdbOptions,
+  ServerOptions,
+} from './app-options.ts';
+import type { DataSetOptions, PlacedDataSet } from './data-set.ts';
+import { checkPlan, DataSets, type Plan } from './data-sets.ts';
+import { messageOf } from './errors.ts';
+import { silentLogger } from './log.ts';
+import { checkAccess } from './server/access.ts';
 import { type Address, formatAddress } from './server/address.ts';
 import { descriptorWarning } from './server/descriptors.ts';
-import { checkLimits, DEFAULT_LIMITS, type Limits } from './server/limits.ts';
+import { checkLimits, DEFAULT_LIMITS } from './server/limits.ts';
 import { checkAddress } from './server/listener.ts';
-import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
-import type { NamespaceOptions } from './storage/scanners/scanner.ts';
-import { VERSION } from './version.ts';
-import { see } from './watcher/identity.ts';
-import { startWatcher } from './watcher/watcher.ts';
-
-export interface GoromdbOptions {
-  readonly address: Address;
-  /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
-  readonly file: string;
-  /**
-   * Format of the file: `auto`, `json`, `jsonl`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the
-   * URL of a module whose default export is a `Scanner`.
-   */
-  readonly storage: string;
-  /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
-  readonly protocol?: string;
-  /** `simple`, or the URL of a module whose default export makes a `Handler` of a `Storage`. */
-  readonly handler?: string;
-  readonly gzipped?: boolean;
-  readonly bucket?: string | undefined;
-  /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
-  readonly namespaces?: NamespaceOptions | undefined;
-  /** Folder of the slots. Default: the folder of `file`. */
-  readonly basedir?: string;
-  /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
-  readonly keepPrevious?: KeepPrevious;
-  readonly limits?: Partial<Limits>;
-  /** Who may connect, and how. Default: everybody, without TLS. */
-  readonly access?: AccessOptions;
-  /** Answer writes in the text protocol with an error. Default: with what clients survive. */
-  readonly loudRefusals?: boolean;
-  /** Let clients end the server by the command `shutdown`. Default: no. */
-  readonly allowShutdown?: boolean;
-  /** Serving threads, 1 to 64. Default 1. */
-  readonly threads?: number;
-  /**
-   * Bytes that a data set may take in memory; a larger one is mapped. Infinity: none is. Default:
-   * 0.4 of what the machine or cgroup has.
-   */
-  readonly memoryBytes?: number | undefined;
-  /** What is asked of each new generation. Default: nothing but that its file is sound. */
-  readonly guards?: Guards;
-  /**
-   * How fast what serves is checked against its sums in the background, in bytes a second up to
-   * 1 GiB (default 8 MiB; 0: not at all), and how long it rests after each time (default 60 s).
-   */
-  readonly scrub?: { readonly bytesPerSecond?: number; readonly passPauseMs?: number };
-  /** Look at the drop folder this often in place of waiting for events; 0: wait for events. */
-  readonly pollIntervalMs?: number;
-  /** Look at the drop folder this often beside the events. */
-  readonly rescanMs?: number;
-  readonly logger?: Logger;
-  /** For progress: see `LoaderOptions`. */
-  readonly onLoad?: LoaderOptions['onLoad'];
-}
+import { createThreads, type ServingThreads } from './serving-threads.ts';
+import { DEFAULT_DELIMITER, type KeyPrefix } from './storage/scanners/namespaces.ts';
 
 /** A running server with all around it. */
 export interface Goromdb {
@@ -88,6 +33,17 @@ export interface Goromdb {
   close(): Promise<void>;
 }
 
+/** A running server of several data sets. */
+export interface GoromdbDataSets extends Goromdb {
+  /**
+   * Goes over to other data sets while it serves: those that stay the same are left alone, one that
+   * changed serves on what it has until it has something new.
+   *
+   * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
+   */
+  change(plan: DataSetsPlan): Promise<void>;
+}
+
 /**
  * Starts the whole server: puts the newest generation in the slots into service, listens, and
  * waits for files to be dropped.
@@ -95,80 +51,110 @@ export interface Goromdb {
  * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_IN_USE, FOLDER_UNUSABLE, OPTION_INVALID.
  */
 export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
-  const baseDir = resolve(options.basedir ?? dirname(options.file));
+  const { handler = 'simple', memoryBytes } = options;
+  const plan = { sets: [placed(dataSetOf(options), undefined)], memoryBytes };
+  return start(options, plan, { handler, delimiter: undefined });
+}
+
+/**
+ * Starts a server of several data sets, each with its own file, slots and generations.
+ *
+ * @throws GoromdbError as `startGoromdb`.
+ */
+export async function startDataSets(options: DataSetsOptions): Promise<GoromdbDataSets> {
+  const { delimiter = DEFAULT_DELIMITER } = options;
+  return start(options, planOf(options, delimiter), { handler: 'simple', delimiter });
+}
+
+/** @throws GoromdbError OPTION_INVALID when data sets are not as they must be. */
+export async function checkDataSets(options: DataSetsOptions): Promise<void> {
+  await checkPlan(planOf(options, options.delimiter ?? DEFAULT_DELIMITER));
+  checkServer(options);
+}
+
+function planOf({ dataSets, memoryBytes }: DataSetsPlan, delimiter: string): Plan {
+  const sets = dataSets.map(({ prefix, ...options }) =>
+    placed(options, prefix === undefined ? undefined : { name: prefix, delimiter }),
+  );
+  return { sets, memoryBytes };
+}
+
+function placed(options: DataSetOptions, prefix: KeyPrefix | undefined): PlacedDataSet {
   const file = resolve(options.file);
-  if (SLOT_NAMES.some((name) => join(baseDir, name) === dirname(file))) {
-    const message = `file: ${file} is where a generation is kept; choose a file in another folder`;
-    throw new GoromdbError('OPTION_INVALID', message);
-  }
-  // Threads find their parts themselves; a scanner would be missed at the first drop only.
-  await checkScanner(options.storage);
-  checkSelection(options);
-  if (options.access !== undefined) checkAccess(options.access, options.address);
-  checkLimits({ ...DEFAULT_LIMITS, ...options.limits });
-  await prepareBase(baseDir);
-  const control = await Control.take(baseDir, options.logger ?? silentLogger);
+  return { ...options, file, basedir: resolve(options.basedir ?? dirname(options.file)), prefix };
+}
+
+/** What of the options is about the data set. */
+function dataSetOf(options: GoromdbOptions): DataSetOptions {
+  const { file, storage, gzipped, bucket, namespaces, basedir, keepPrevious, guards } = options;
+  const { scrub, pollIntervalMs, rescanMs, memoryBytes } = options;
+  return {
+    ...{ file, storage, bucket, namespaces, memoryBytes },
+    ...(gzipped === undefined ? {} : { gzipped }),
+    ...(basedir === undefined ? {} : { basedir }),
+    ...(keepPrevious === undefined ? {} : { keepPrevious }),
+    ...(guards === undefined ? {} : { guards }),
+    ...(scrub === undefined ? {} : { scrub }),
+    ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
+    ...(rescanMs === undefined ? {} : { rescanMs }),
+  };
+}
+
+function checkServer({ access, address, limits }: ServerOptions): void {
+  if (access !== undefined) checkAccess(access, address);
+  checkLimits({ ...DEFAULT_LIMITS, ...limits });
+}
+
+/** @param parts The handler; or with a delimiter, several data sets. */
+async function start(
+  options: ServerOptions,
+  plan: Plan,
+  parts: { readonly handler: string; readonly delimiter: string | undefined },
+): Promise<GoromdbDataSets> {
+  await checkPlan(plan);
+  checkServer(options);
   let shutdown = (): void => {};
-  let threads: ServingThreads | undefined;
+  const restore: DataSets['restore'] = (lost, set) => sets.restore(lost, set);
+  const threads = createThreads(options, { ...parts, restore }, () => shutdown());
+  const { logger = silentLogger, onLoad } = options;
+  const isNamed = parts.delimiter !== undefined;
+  const sets = new DataSets({ threads: threads.server, logger, onLoad }, isNamed);
   try {
-    threads = createThreads(
-      options,
-      () => shutdown(),
-      (lost) => loader.restore(lost),
-    );
-    const loader = createLoader(options, baseDir, threads.server);
-    const starting = start(options, file, threads, loader, control);
+    const starting = begin(options, plan, threads, sets, parts.delimiter);
     // A thread that cannot even start must not be waited for.
     const goromdb = await Promise.race([threads.failure, starting]);
     shutdown = () => void goromdb.close();
     return goromdb;
   } catch (error) {
-    await threads?.server.close();
-    await control.close();
+    await threads.server.close();
+    await sets.close();
     throw error;
   }
 }
 
-async function start(
-  options: GoromdbOptions,
-  file: string,
+async function begin(
+  options: ServerOptions,
+  plan: Plan,
   { server, done, resolve }: ServingThreads,
-  loader: Loader,
-  control: Control,
-): Promise<Goromdb> {
+  sets: DataSets,
+  delimiter: string | undefined,
+): Promise<GoromdbDataSets> {
   const { logger = silentLogger, limits, threads: threadCount = 1 } = options;
   const { connectionsMax } = { ...DEFAULT_LIMITS, ...limits };
+  await sets.take(plan);
   const warning = descriptorWarning(connectionsMax, threadCount);
   if (warning !== undefined) logger.warn(warning);
-  await loader.prepare();
   // Before the work of loading: an address in use should be told at once.
   await checkAddress(options.address);
-  const hasData = await loader.recover({ file, sumFile: `${file}.md5` });
+  const lacks = await sets.recover();
   const address = await server.listen(options.address);
   const listensOn = formatAddress(address);
-  logger.info(`listens on ${listensOn}${hasData ? '' : await describeLack(file)}`);
-  loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${listensOn}`);
-  control.answer('rollback', () => loader.rollback());
-  control.answer('status', async (): Promise<ServerStatus> => {
-    return { ...loader.status, address: listensOn, file, events: loader.events.events };
-  });
-  const watcher = startWatcher({
-    file,
-    onDrop: (drop, signal) => loader.load(drop, signal),
-    onWait: (complaint) => loader.wait(file, complaint),
-    logger,
-    polling: (options.pollIntervalMs ?? 0) > 0,
-    ...(options.pollIntervalMs ? { pollMs: options.pollIntervalMs } : {}),
-    ...(options.rescanMs ? { rescanMs: options.rescanMs } : {}),
-  });
-  const scrub = startScrub(options, server, loader);
+  logger.info([`listens on ${listensOn}`, ...lacks].join('; '));
+  sets.watch(listensOn);
   const close = async (): Promise<void> => {
     // At once: a load under way may take its time to stop, and clients must not wait for it.
-    await Promise.all([watcher.close(), server.close()]);
-    await scrub?.close();
-    loader.events.add('closed', `pid ${control.holder.pid}`);
-    await loader.close();
-    await control.close();
+    await Promise.all([sets.unwatch(), server.close()]);
+    await sets.close();
     resolve();
   };
   let closing: Promise<void> | undefined;
@@ -176,130 +162,15 @@ async function start(
     address,
     done,
     reload: () => {
-      watcher.look();
+      sets.look();
       server.reload().catch((error: unknown) => {
         logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
       });
     },
+    change: (next) => sets.change(planOf(next, delimiter ?? DEFAULT_DELIMITER)),
     close: () => {
       closing ??= close();
       return closing;
     },
   };
-}
-
-function startScrub(options: GoromdbOptions, server: Threads, loader: Loader): Scrub | undefined {
-  const {
-    scrub: { bytesPerSecond = SCRUB_RATE_DEFAULT, passPauseMs } = {},
-    logger = silentLogger,
-  } = options;
-  if (bytesPerSecond === 0) return undefined;
-  return new Scrub({
-    bytesPerSecond,
-    ...(passPauseMs === undefined ? {} : { passPauseMs }),
-    served: () => server.served,
-    slotFile: () => loader.slotFile,
-    sum: (slice) => server.sum(slice),
-    count: (name) => server.count(name),
-    onFileFault: (generation, text) => loader.noteFileFault(generation, text),
-    heal: (damaged) => loader.heal(damaged),
-    logger,
-  });
-}
-
-/** What a start without data says: whether somebody must do something. */
-async function describeLack(file: string): Promise<string> {
-  const [data, sum] = await Promise.all([see(file), see(`${file}.md5`)]);
-  if (data.kind === 'file' && sum.kind === 'file') {
-    return `; there is no data in the slots yet: ${file} is there, and is loaded next`;
-  }
-  return `; there is no data yet, so every key is a miss until ${file} and its .md5 are dropped`;
-}
-
-/** The serving threads, and what becomes of them. */
-interface ServingThreads {
-  readonly server: Threads;
-  /** See `Goromdb.done`. */
-  readonly done: Promise<void>;
-  readonly resolve: () => void;
-  /** Never resolves; rejects as `done` does. */
-  readonly failure: Promise<never>;
-}
-
-function createThreads(
-  options: GoromdbOptions,
-  shutdown: () => void,
-  restore: ThreadsOptions['restore'],
-): ServingThreads {
-  const { threads = 1, protocol = 'memcached', handler = 'simple' } = options;
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const access = options.access ?? { allow: [] };
-  if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
-    const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
-    throw new GoromdbError('OPTION_INVALID', message);
-  }
-  let resolve = (): void => {};
-  let fail = (_error: Error): void => {};
-  const failure = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  const isClosed = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  const done = Promise.race([isClosed, failure]);
-  // Whoever does not ask for `done` must not be ended by its rejection.
-  done.catch(() => {});
-  const server = new Threads({
-    ...{ threads, protocol, handler, limits, access, restore, onFailure: fail },
-    logger: options.logger ?? silentLogger,
-    loudRefusals: options.loudRefusals ?? false,
-    shutdown: options.allowShutdown ? shutdown : undefined,
-    settings: settingsOf(options, limits),
-  });
-  return { server, done, resolve, failure };
-}
-
-/** What `stats settings` tells besides; the names are memcached's. */
-function settingsOf(options: GoromdbOptions, limits: Limits): Record<string, string | number> {
-  const { address } = options;
-  return {
-    maxbytes: tableBytesMax(options),
-    tcpport: address.kind === 'tcp' ? address.port : 0,
-    inter: (address.kind === 'tcp' && address.host) || 'NULL',
-    domain_socket: address.kind === 'unix' ? address.path : 'NULL',
-    idle_timeout: Math.ceil(limits.idleTimeoutMs / 1000),
-    stall_timeout: Math.ceil(limits.stallTimeoutMs / 1000),
-    stale_timeout: Math.ceil(limits.staleTimeoutMs / 1000),
-    buffered_bytes_max: limits.bufferedBytesMax,
-    conn_buffered_bytes_max: limits.connectionBufferedBytesMax,
-    ssl_enabled: options.access?.tls === undefined ? 'no' : 'yes',
-    auth_enabled_ascii: options.access?.userFile === undefined ? 'no' : 'yes',
-  };
-}
-
-function tableBytesMax({ memoryBytes }: GoromdbOptions): number {
-  return memoryBytes ?? defaultTableBytesMax();
-}
-
-function createLoader(options: GoromdbOptions, baseDir: string, threads: Threads): Loader {
-  const { storage, logger = silentLogger, onLoad } = options;
-  return new Loader({
-    baseDir,
-    scanner: storage,
-    gzipped: options.gzipped ?? false,
-    bucket: options.bucket,
-    shared: threads.needsSharedMemory || options.keepPrevious === 'memory',
-    namespaces: options.namespaces,
-    bytesMax: tableBytesMax(options),
-    keepPrevious: options.keepPrevious,
-    swap: (table, info) => threads.swap(table, info),
-    guards: options.guards,
-    sample: () => threads.sample(),
-    logger,
-    onLoad: (load) => {
-      // A third data set would be too many: what is left of the one before the last goes.
-      if (load !== undefined) threads.hurryStale().catch(() => {});
-      onLoad?.(load);
-    },
-  });
 }

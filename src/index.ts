@@ -1,5 +1,13 @@
 /** goromdb as a library. The command line is built on the same parts. */
-export { type Goromdb, type GoromdbOptions, startGoromdb } from './app.ts';
+export { type Goromdb, type GoromdbDataSets, startDataSets, startGoromdb } from './app.ts';
+export type {
+  DataSetsOptions,
+  DataSetsPlan,
+  GoromdbOptions,
+  PrefixedDataSet,
+  ServerOptions,
+} from './app-options.ts';
+export type { DataSetOptions } from './data-set.ts';
 export { type ErrorCode, GoromdbError } from './errors.ts';
 export type { Handler, View } from './handler/handler.ts';
 export { createSimpleHandler } from './handler/simple.ts';

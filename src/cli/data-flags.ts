@@ -23,7 +23,13 @@ export const DATA_FLAGS = {
   file: {
     placeholder: 'PATH',
     group: DATA,
-    help: 'the file to wait for (required)',
+    help: 'the file to wait for (required, or -config)',
+    parse: parseFilePath,
+  },
+  config: {
+    placeholder: 'PATH',
+    group: DATA,
+    help: 'serve what this TOML file says, one or several data sets; no other flag goes with it',
     parse: parseFilePath,
   },
   storage: {

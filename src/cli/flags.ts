@@ -16,14 +16,23 @@ import {
   type FlagTable,
   goSpelling,
   misuse,
+  parseFilePath,
   toGnuSpelling,
   valuesOf,
 } from './go-flags.ts';
-import { SERVE_FLAGS, SERVE_NOTES, type ServeOptions, serveOptions } from './serve-flags.ts';
+import {
+  configPath,
+  SERVE_FLAGS,
+  SERVE_NOTES,
+  type ServeOptions,
+  serveOptions,
+} from './serve-flags.ts';
 
 /** What a command line asks for. Texts end without a newline. */
 export type Invocation =
   | { readonly kind: 'serve'; readonly options: ServeOptions }
+  /** Serve what a file says, or only check it. */
+  | { readonly kind: 'serve-config' | 'check-config'; readonly path: string }
   | { readonly kind: 'demo'; readonly address: Address }
   | { readonly kind: 'publish'; readonly options: PublishOptions }
   | { readonly kind: 'rollback' | 'status'; readonly basedir: string; readonly json: boolean }
@@ -40,6 +49,7 @@ type AddCommand = (program: Command, accept: (invocation: Invocation) => void) =
 const DEFAULT_COMMAND = 'serve';
 const COMMANDS: readonly AddCommand[] = [
   addServe,
+  addCheckConfig,
   addDemo,
   addPublish,
   addRollback,
@@ -47,6 +57,9 @@ const COMMANDS: readonly AddCommand[] = [
   addBench,
 ];
 const HELP_COLUMNS = 80;
+
+const CHECK_CONFIG_NOTES = `
+Nothing is made, changed or loaded. Exit codes: 0 it is right, 2 it is not.`;
 
 /**
  * Reads a command line, in Go's spelling of flags (`-addr X`) or GNU's (`--addr X`). Never throws,
@@ -93,13 +106,33 @@ function addServe(program: Command, accept: (invocation: Invocation) => void): v
     .description(
       'Serves the newest version of a database file to memcached and Redis clients, read-only.',
     )
-    .usage('goromdb -file PATH [flags]\n       goromdb COMMAND [flags]')
+    .usage(
+      'goromdb -file PATH [flags]\n       goromdb -config PATH\n       goromdb COMMAND [flags]',
+    )
     .addHelpText('after', SERVE_NOTES)
     .action(() => {
       refuseArguments(command);
-      accept({ kind: 'serve', options: serveOptions(command) });
+      const path = configPath(command);
+      if (path !== undefined) accept({ kind: 'serve-config', path });
+      else accept({ kind: 'serve', options: serveOptions(command) });
     });
   addFlags(command, SERVE_FLAGS);
+}
+
+function addCheckConfig(program: Command, accept: (invocation: Invocation) => void): void {
+  const command = program
+    .command('check-config')
+    .description('Says whether a file for -config is right, and what it asks for.')
+    .usage('goromdb check-config FILE')
+    .addHelpText('after', CHECK_CONFIG_NOTES)
+    .allowExcessArguments()
+    .action(() => {
+      const [path, ...others] = command.args;
+      if (path === undefined || others.length > 0) {
+        throw misuse('expected the path of one file, as in goromdb check-config goromdb.toml');
+      }
+      accept({ kind: 'check-config', path: parseFilePath(path) });
+    });
 }
 
 const DEMO_FLAGS = {

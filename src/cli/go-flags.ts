@@ -12,7 +12,7 @@ import { KEY_BYTES_MAX } from '../storage/scanners/scanner.ts';
 const DURATION_MS_MAX = 24 * 60 * 60 * 1000;
 
 /** One flag of a command: all that parsing, messages and help need to know of it. */
-interface Flag<T> {
+export interface Flag<T> {
   /** What the help calls the value, such as `PATH`; `undefined` makes it a boolean flag. */
   readonly placeholder?: string;
   /** Heading under which the help shows it. */

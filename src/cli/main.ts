@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { VERSION } from '../version.ts';
 import { bench } from './bench.ts';
+import { checkConfig, serveConfig } from './config.ts';
 import { runDemo } from './demo.ts';
 import { parseCommandLine } from './flags.ts';
 import { publish } from './publish.ts';
@@ -37,6 +38,12 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case 'bench':
       await bench(invocation.options);
+      return;
+    case 'check-config':
+      process.exitCode = await checkConfig(invocation.path).catch(fail);
+      return;
+    case 'serve-config':
+      await serveConfig(invocation.path);
       return;
     case 'serve':
       await serve(invocation.options);

@@ -65,11 +65,32 @@ Example:
 
 Flags may be written -flag X, -flag=X, --flag X or --flag=X.`;
 
-type ServeValues = ReturnType<typeof valuesOf<typeof SERVE_FLAGS>>;
+export type ServeValues = ReturnType<typeof valuesOf<typeof SERVE_FLAGS>>;
 
 /** @throws GoromdbError when flags do not go together. */
 export function serveOptions(command: Command): ServeOptions {
-  const values = valuesOf(command, SERVE_FLAGS);
+  return serveOptionsOf(valuesOf(command, SERVE_FLAGS), givenFlags(command));
+}
+
+/** The path that `-config` gives, if it does. @throws GoromdbError when other flags go with it. */
+export function configPath(command: Command): string | undefined {
+  const { config } = valuesOf(command, SERVE_FLAGS);
+  if (config === undefined) return undefined;
+  const others = [...givenFlags(command)].filter((name) => name !== 'config');
+  if (others.length === 0) return config;
+  const shown = others.map((name) => `-${name}`).join(', ');
+  throw misuse(
+    `-config: no other flag goes with it, and there is ${shown}: write it into the file`,
+  );
+}
+
+/**
+ * The options that values of the flags make, from whatever they were read.
+ *
+ * @param given The names of those that were not left to their defaults.
+ * @throws GoromdbError when they do not go together.
+ */
+export function serveOptionsOf(values: ServeValues, given: ReadonlySet<string>): ServeOptions {
   const { file, storage, gzipped, bucket } = values;
   const address = values.s ?? values.addr;
   const access = accessOptions(values);
@@ -78,7 +99,7 @@ export function serveOptions(command: Command): ServeOptions {
   }
   const namespaces = namespaceOptions(values);
   checkSelection({ storage, bucket, namespaces });
-  checkTogether(values, givenFlags(command));
+  checkTogether(values, given);
   checkAccessFits(access, address);
   return {
     address,

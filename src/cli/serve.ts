@@ -1,5 +1,6 @@
 import process from 'node:process';
-import { type Goromdb, type GoromdbOptions, startGoromdb } from '../app.ts';
+import { type Goromdb, startGoromdb } from '../app.ts';
+import type { GoromdbOptions, ServerOptions } from '../app-options.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { createLineLogger } from '../log.ts';
 import { showProgress } from './progress.ts';
@@ -14,20 +15,43 @@ export interface ServeHooks {
   readonly onStarted?: (goromdb: Goromdb) => void;
 }
 
+/** What a server tells while it runs. */
+export type Tellers = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
+
 /**
  * Runs a server until a signal ends it: SIGINT and SIGTERM close it, SIGHUP makes it look at the
  * drop folder. The process ends with 0, or with 1 and one line that says what was wrong.
  */
-export async function serve(
+export function serve(
   options: Omit<GoromdbOptions, 'logger' | 'onLoad'>,
   { onHangUp = 'look', onStarted }: ServeHooks = {},
+): Promise<void> {
+  return run(
+    async (tellers) => {
+      const goromdb = await startGoromdb({ ...options, ...tellers });
+      onStarted?.(goromdb);
+      return goromdb;
+    },
+    (goromdb, _, end) => (onHangUp === 'end' ? end() : goromdb?.reload()),
+  );
+}
+
+/**
+ * As `serve`, for a server that is started another way.
+ *
+ * @param onHangUp Told of SIGHUP, with the server if it runs yet, and how to end it.
+ */
+export async function run<Server extends Goromdb>(
+  start: (tellers: Tellers) => Promise<Server>,
+  onHangUp: (server: Server | undefined, tellers: Tellers, end: () => void) => void,
 ): Promise<void> {
   const stderr = process.stderr;
   // Whoever read the log may go away; the server stays.
   stderr.on('error', () => {});
   process.stdout.on('error', () => {});
   const logger = createLineLogger((line) => stderr.write(line));
-  let goromdb: Goromdb | undefined;
+  const tellers = { logger, onLoad: showProgress(stderr) };
+  let goromdb: Server | undefined;
   let isEnding = false;
   const end = (): void => {
     if (isEnding) return;
@@ -39,10 +63,9 @@ export async function serve(
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
-  process.on('SIGHUP', () => (onHangUp === 'end' ? end() : goromdb?.reload()));
+  process.on('SIGHUP', () => onHangUp(goromdb, tellers, end));
   try {
-    goromdb = await startGoromdb({ ...options, logger, onLoad: showProgress(stderr) });
-    onStarted?.(goromdb);
+    goromdb = await start(tellers);
     await goromdb.done;
     process.exit(0);
   } catch (error) {

@@ -1,5 +1,6 @@
-import type { DataSetInfo, Entry, Storage } from '../storage/storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { Handler, View } from './handler.ts';
+import { StorageView } from './storage-view.ts';
 
 /** Serves one storage: the key is the key. */
 class SimpleHandler implements Handler {
@@ -18,36 +19,6 @@ class SimpleHandler implements Handler {
     const previous = this.#current;
     this.#current = new StorageView(next);
     previous.release();
-  }
-}
-
-/** A storage with a count of who uses it: the handler itself, and each command under way. */
-class StorageView implements View {
-  readonly info: DataSetInfo;
-  readonly prefetch: View['prefetch'];
-  readonly scan: View['scan'];
-  readonly #storage: Storage;
-  #users = 1;
-
-  constructor(storage: Storage) {
-    this.#storage = storage;
-    this.info = storage.info;
-    this.prefetch = storage.prefetch?.bind(storage);
-    this.scan = storage.scan?.bind(storage);
-  }
-
-  retain(): this {
-    this.#users++;
-    return this;
-  }
-
-  get(key: Buffer, start: number, end: number): Entry | undefined {
-    return this.#storage.get(key, start, end);
-  }
-
-  release(): void {
-    this.#users--;
-    if (this.#users === 0) this.#storage.close();
   }
 }
 

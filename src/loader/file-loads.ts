@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Logger } from '../log.ts';
+import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker } from './loader-worker.ts';
@@ -16,6 +17,8 @@ export interface FileLoadsOptions {
   readonly gzipped: boolean;
   readonly bucket: string | undefined;
   readonly namespaces?: NamespaceOptions | undefined;
+  /** Stands before all keys that are served. */
+  readonly prefix?: KeyPrefix | undefined;
   /** Make tables in memory that several threads can read. */
   readonly shared: boolean;
   /** Bytes that a data set may take in memory; a larger one is mapped. Infinity: none is. */
@@ -91,11 +94,12 @@ export class FileLoads {
 
   /** What the worker is asked for, whatever the file. */
   #how(map: MapRecord | undefined) {
-    const { scanner, gzipped, bucket, namespaces, shared, bytesMax, baseDir } = this.#options;
+    const { scanner, gzipped, bucket, namespaces, prefix, shared, bytesMax } = this.#options;
     // Names all options that a map's records depend on.
     const recipe = JSON.stringify({ scanner, gzipped, bucket, namespaces });
     return {
-      ...{ scanner, gzipped, bucket, namespaces, shared, bytesMax, recipe, scratchDir: baseDir },
+      ...{ scanner, gzipped, bucket, namespaces, prefix, shared, bytesMax, recipe },
+      scratchDir: this.#options.baseDir,
       // One that was made under a smaller budget may fit into memory now.
       map: map?.recipe === recipe && bytesMax <= map.memoryBytes ? map : undefined,
     };

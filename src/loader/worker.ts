@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
+import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
 import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import { type StorageParts, transferableMemory } from '../storage/table.ts';
 import { TableBuilder } from '../storage/table-builder.ts';
@@ -23,6 +24,8 @@ export interface LoadRequest extends ScanRequest, Omit<MapRequest, keyof ScanReq
   readonly shared: boolean;
   /** Whether a data set serves meanwhile: the work is done in small pieces, with rests. */
   readonly isBeside: boolean;
+  /** Stands before all keys; undefined: nothing does. */
+  readonly prefix: KeyPrefix | undefined;
   /** What a map of the file is recorded as, if there is one. */
   readonly map: MapRecord | undefined;
   readonly progress: SharedArrayBuffer;
@@ -53,9 +56,11 @@ export interface LoadedData {
   readonly isNewMap: boolean;
 }
 
-function mapOf(map: MapRecord, isNewMap: boolean): LoadedData {
+function mapOf(map: MapRecord, isNewMap: boolean, prefix: KeyPrefix | undefined): LoadedData {
   const { layout, keys, bytes } = map;
-  return { table: { path: '', layout, keys, bytes }, map, isNewMap };
+  const table = { path: '', layout, keys, bytes };
+  if (prefix === undefined) return { table, map, isNewMap };
+  return { table: { ...table, prefix: prefix.name + prefix.delimiter }, map, isNewMap };
 }
 
 async function load(request: LoadRequest): Promise<LoadResult> {
@@ -100,7 +105,14 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   if (map !== undefined && isSound(map, dirname(request.path), fd, onVerified)) {
     const seconds = clock.end('verify');
     const { format } = map;
-    return { kind: 'table', ...mapOf(map, false), format, identity, seconds, notices: [] };
+    return {
+      kind: 'table',
+      ...mapOf(map, false, request.prefix),
+      format,
+      identity,
+      seconds,
+      notices: [],
+    };
   }
   const found = md5Of(fd, onVerified);
   if (found !== request.md5) return { kind: 'mismatch', found };
@@ -164,11 +176,11 @@ async function loadSource(
   const onProgress = (bytes: number): void => progress.write('map', bytes);
   const { map, notices } = await makeMap(request, source, onProgress);
   clock.end('map');
-  return { ...mapOf(map, true), notices };
+  return { ...mapOf(map, true, request.prefix), notices };
 }
 
 async function loadTable(
-  { shared, bytesMax, isBeside }: LoadRequest,
+  { shared, bytesMax, isBeside, prefix }: LoadRequest,
   source: Source,
   progress: ProgressMemory,
   clock: StageClock,
@@ -177,12 +189,16 @@ async function loadTable(
   const builder = new TableBuilder({ shared, bytesMax, rest });
   const places = new RecordPlaces();
   const notices: string[] = [];
-  await source.scan(builder, {
+  const onNotice = (text: string): void => void notices.push(text);
+  const prefixed = prefix && new NamespaceSink(source.input, 'data set', builder, prefix, onNotice);
+  prefixed?.begin(Buffer.from(prefix!.name));
+  await source.scan(prefixed ?? builder, {
     valueBytesMax: Math.min(VALUE_BYTES_MAX, bytesMax),
     onProgress: (bytes) => progress.write('scan', bytes),
-    onNotice: (text) => notices.push(text),
+    onNotice,
     onRecord: (offset) => places.add(offset),
   });
+  prefixed?.end();
   clock.end('scan');
   progress.write('index', source.input.size);
   const table = builder.build();

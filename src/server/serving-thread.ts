@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { WorkerClient } from '../rpc.ts';
-import type { ServedTable } from '../storage/table.ts';
 import type { ClientReport } from './client-log.ts';
 import {
+  type LeftTable,
   SHUTDOWN,
   type ThreadData,
   type ThreadNews,
@@ -21,9 +21,9 @@ export interface ThreadEvents {
    * The thread has ended.
    *
    * @param fault What ended it.
-   * @param left The table that it served, when that was its own and it could still hand it back.
+   * @param left The tables that it served, if they were its own and it could still hand them back.
    */
-  readonly onExit: (fault: Error, left: ServedTable | undefined) => void;
+  readonly onExit: (fault: Error, left: readonly LeftTable[]) => void;
 }
 
 /** One worker that serves. */
@@ -31,7 +31,7 @@ export class ServingThread implements Watched {
   readonly #worker: Worker;
   readonly #client: WorkerClient<ThreadRequest, ThreadReply>;
   #fault: Error | undefined;
-  #left: ServedTable | undefined;
+  #left: readonly LeftTable[] = [];
   #isAlive = true;
 
   constructor(data: ThreadData, { onShutdown, onReport, onExit }: ThreadEvents) {

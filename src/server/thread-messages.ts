@@ -12,8 +12,9 @@ export interface ThreadData {
   readonly thread: number;
   readonly protocol: string;
   readonly handler: string;
+  /** What ends the prefixes of several data sets; undefined: there is one, without. */
+  readonly delimiter: string | undefined;
   readonly counterMemory: SharedArrayBuffer;
-  readonly sampleMemory: SharedArrayBuffer;
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
@@ -25,9 +26,27 @@ export interface ThreadData {
 /** A client has sent `shutdown`. */
 export const SHUTDOWN = 'shutdown';
 
-/** It ends, and hands back the table that was its own. */
+/** A data set by the prefix of its keys; empty: the one without, or the only one. */
+export interface PlacedSet {
+  readonly set: string;
+  /** For its lookups: see `LookupSampler`. */
+  readonly sampleMemory: SharedArrayBuffer;
+  /** The number that all data sets together have from now on. */
+  readonly generation: number;
+}
+
+/** What a data set is to serve. */
+export interface PlacedTable extends PlacedSet, ServedTable {}
+
+/** A table that a thread had to itself. */
+export interface LeftTable {
+  readonly set: string;
+  readonly served: ServedTable;
+}
+
+/** It ends, and hands back the tables that were its own. */
 interface Farewell {
-  readonly left: ServedTable;
+  readonly left: readonly LeftTable[];
 }
 
 /** What a thread tells unasked. */
@@ -35,12 +54,15 @@ export type ThreadNews = typeof SHUTDOWN | Farewell | { readonly report: ClientR
 
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
-  | ({ readonly kind: 'swap' } & ServedTable)
+  | ({ readonly kind: 'swap' } & PlacedTable)
+  /** A data set that has nothing to serve yet. */
+  | ({ readonly kind: 'add' } & PlacedSet)
+  | ({ readonly kind: 'remove' } & Omit<PlacedSet, 'sampleMemory'>)
   | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }
   /** Go on with the sum of a region of the table: see `regionsOf`. */
-  | ({ readonly kind: 'sum' } & TableSlice)
+  | ({ readonly kind: 'sum'; readonly set: string } & TableSlice)
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 
 /** The reply to `listen` and to `sum`; the others have nothing to tell. */

@@ -32,7 +32,7 @@ import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.t
 import type { Server } from './server.ts';
 import { ServingThread } from './serving-thread.ts';
 import { listenShared, type SharedListener } from './shared-listener.ts';
-import type { ThreadData } from './thread-messages.ts';
+import type { LeftTable, PlacedSet, ThreadData } from './thread-messages.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Serving threads of one process at most. */
@@ -44,6 +44,8 @@ export interface ThreadsOptions {
   readonly protocol: string;
   /** Built-in name, or the URL of a module whose default export makes a `Handler` of a `Storage`. */
   readonly handler: string;
+  /** What ends the prefixes of several data sets; undefined: there is one, without. */
+  readonly delimiter?: string | undefined;
   readonly limits: Limits;
   readonly access: AccessOptions;
   readonly loudRefusals: boolean;
@@ -52,7 +54,7 @@ export interface ThreadsOptions {
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
   /** Loads a data set again whose memory went with the thread that served it. */
-  readonly restore: (lost: DataSetInfo) => Promise<ServedTable>;
+  readonly restore: (lost: DataSetInfo, set: string) => Promise<ServedTable>;
   /** Told when serving cannot go on: a thread could not start, or threads die again and again. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
@@ -64,7 +66,13 @@ interface Place {
   thread: ServingThread;
   target: ListenTarget | undefined;
   /** What the last thread here handed back. */
-  left: ServedTable | undefined;
+  left: readonly LeftTable[];
+}
+
+/** A data set, for all threads. */
+interface SetState {
+  readonly sampleMemory: SharedArrayBuffer;
+  served: ServedTable | undefined;
 }
 
 /** Serves from several threads on one address. One that dies is replaced. */
@@ -74,13 +82,15 @@ export class Threads implements Server {
   /** What the main thread counts. */
   readonly #counters: Counters;
   readonly #counterMemory: SharedArrayBuffer;
-  readonly #sampleMemory: SharedArrayBuffer;
+  /** By the prefix of their keys. */
+  readonly #sets = new Map<string, SetState>();
+  /** The number of the data sets as they are now, all together. It never goes back. */
+  #generation = 0;
   readonly #restarts = new RestartLimit();
   /** Each thread tells of an address once a minute, and here it is once for all of them. */
   readonly #clientLog: ClientLog;
   #listener: SharedListener | undefined;
   #watchdog: Watchdog | undefined;
-  #served: ServedTable | undefined;
   /** Swaps and replacements happen one after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #isListening = false;
@@ -89,27 +99,25 @@ export class Threads implements Server {
   constructor(options: ThreadsOptions) {
     this.#options = options;
     this.#clientLog = new ClientLog((report) => options.logger.warn(describeReport(report)));
-    const { threads, protocol, handler, limits, access, loudRefusals, settings } = options;
+    const { threads, protocol, handler, delimiter, limits, access, loudRefusals } = options;
     // The last block is the main thread's own.
     const counterMemory = createCounterMemory(threads + 1);
     this.#counterMemory = counterMemory;
-    const sampleMemory = createSampleMemory(threads);
-    this.#sampleMemory = sampleMemory;
     this.#counters = countersOf(counterMemory, threads);
     const facts = {
       version: PROTOCOL_VERSION,
       threads,
       startedAt: Date.now(),
       connectionsMax: limits.connectionsMax,
-      settings,
+      settings: options.settings,
     };
     const allowShutdown = options.shutdown !== undefined;
     this.#places = Array.from({ length: threads }, (_, thread) => {
       const data = {
-        ...{ thread, protocol, handler, limits, access, loudRefusals, facts },
-        ...{ counterMemory, sampleMemory, allowShutdown },
+        ...{ thread, protocol, handler, delimiter, limits, access, loudRefusals, facts },
+        ...{ counterMemory, allowShutdown },
       };
-      const place: Place = { data, target: undefined, left: undefined, thread: undefined! };
+      const place: Place = { data, target: undefined, left: [], thread: undefined! };
       place.thread = this.#start(place);
       return place;
     });
@@ -120,20 +128,21 @@ export class Threads implements Server {
     return this.#places.length > 1;
   }
 
-  /** Lookups that clients made of late. */
-  sample(): readonly SampledLookup[] {
-    return readSample(this.#sampleMemory);
+  /** Lookups that clients made of late in a data set. */
+  sample(set: string): readonly SampledLookup[] {
+    const state = this.#sets.get(set);
+    return state === undefined ? [] : readSample(state.sampleMemory);
   }
 
   /** What serves. The memory of a table that one thread has to itself is not seen from here. */
-  get served(): ServedTable | undefined {
-    return this.#served;
+  served(set: string): ServedTable | undefined {
+    return this.#sets.get(set)?.served;
   }
 
   /** See `sumSlice`. */
-  async sum(slice: TableSlice): Promise<number | undefined> {
-    if (this.needsSharedMemory) return sumSlice(this.#served, slice);
-    return (await this.#places[0].thread.request({ kind: 'sum', ...slice })).sum;
+  async sum(set: string, slice: TableSlice): Promise<number | undefined> {
+    if (this.needsSharedMemory) return sumSlice(this.served(set), slice);
+    return (await this.#places[0].thread.request({ kind: 'sum', set, ...slice })).sum;
   }
 
   /** Counts something that the main thread has found. */
@@ -174,34 +183,75 @@ export class Threads implements Server {
     return bound;
   }
 
+  /** From now on all keys of a data set are misses, if it has nothing to serve yet. */
+  add(set: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const placed = this.#place(set, 0);
+      await Promise.all(this.#threads.map((thread) => thread.request({ kind: 'add', ...placed })));
+    });
+  }
+
+  /** Takes a data set out of service. Replies that are under way go on from it. */
+  remove(set: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#sets.delete(set);
+      this.#generation++;
+      const request = { kind: 'remove', set, generation: this.#generation } as const;
+      // A thread that dies now is replaced by one without it.
+      await Promise.allSettled(this.#threads.map((thread) => thread.request(request)));
+    });
+  }
+
   /**
    * Puts a table into service in all threads. When this resolves, none serves the old one: a thread
    * that could not go over to the new one has been ended, and its replacement serves the new one.
    *
+   * @param set The prefix of its keys; empty: without.
    * @throws GoromdbError when no thread could: all serve the old one.
    */
-  swap(table: StorageParts, info: DataSetInfo): Promise<void> {
-    return this.#inTurn(() => this.#swap({ table, info }));
+  swap(set: string, table: StorageParts, info: DataSetInfo): Promise<void> {
+    return this.#inTurn(() => this.#swap(set, { table, info }));
   }
 
-  async #swap(next: ServedTable): Promise<void> {
+  async #swap(set: string, next: ServedTable): Promise<void> {
     const memory = transferableMemory(next.table);
-    const threads = this.#places.map((place) => place.thread);
+    const threads = this.#threads;
+    const request = { kind: 'swap', ...this.#place(set, next.info.generation), ...next } as const;
     const outcomes = await Promise.allSettled(
-      threads.map((thread) => thread.request({ kind: 'swap', ...next }, memory)),
+      threads.map((thread) => thread.request(request, memory)),
     );
     const faults = outcomes.map((one) => (one.status === 'rejected' ? one.reason : undefined));
     const left = threads.filter((thread, i) => faults[i] !== undefined && thread.isAlive);
     if (left.length === threads.length || (!this.#isListening && faults.some(Boolean))) {
       throw faults.find(Boolean);
     }
-    this.#served = next;
+    this.#sets.get(set)!.served = next;
     for (const thread of left) {
       const cause = faults[threads.indexOf(thread)];
       const why = `it cannot go over to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
     }
     if (isShared(next.table)) collectGarbage();
+  }
+
+  get #threads(): readonly ServingThread[] {
+    return this.#places.map((place) => place.thread);
+  }
+
+  /** Numbers the data sets anew. @param own The number of the one that changes. */
+  #place(set: string, own: number): PlacedSet {
+    let state = this.#sets.get(set);
+    if (state === undefined) {
+      state = { sampleMemory: createSampleMemory(this.#places.length), served: undefined };
+      this.#sets.set(set, state);
+    }
+    let sum = own;
+    for (const [other, { served }] of this.#sets) {
+      if (other !== set) sum += served?.info.generation ?? 0;
+    }
+    // With the sum a cursor of a process before this one is most likely of no other data.
+    this.#generation = Math.max(this.#generation + 1, sum);
+    return { set, sampleMemory: state.sampleMemory, generation: this.#generation };
   }
 
   /** Other data is about to be loaded: see `ThreadServer.hurryStale`. */
@@ -218,7 +268,7 @@ export class Threads implements Server {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#watchdog?.close();
-    const threads = this.#places.map((place) => place.thread);
+    const threads = this.#threads;
     await Promise.allSettled(threads.map((thread) => thread.request({ kind: 'close', graceMs })));
     await Promise.all(threads.map((thread) => thread.end()));
     this.#listener?.close();
@@ -240,7 +290,7 @@ export class Threads implements Server {
   }
 
   /** A thread has ended: another one takes its place, unless that is of no use. */
-  #bury(place: Place, fault: Error, left: ServedTable | undefined): void {
+  #bury(place: Place, fault: Error, left: readonly LeftTable[]): void {
     if (this.#isClosing) return;
     const { onFailure, logger } = this.#options;
     if (!this.#isListening) {
@@ -271,14 +321,21 @@ export class Threads implements Server {
   async #replace(place: Place, pauseMs: number): Promise<void> {
     await delay(pauseMs, undefined, { ref: false });
     if (this.#isClosing) return;
-    const served = await this.#servedAt(place);
+    const all = await this.#servedAt(place);
     if (this.#isClosing) return;
     const thread = this.#start(place);
     place.thread = thread;
     try {
-      if (served !== undefined) {
-        await thread.request({ kind: 'swap', ...served }, transferableMemory(served.table));
-        this.#served = served;
+      for (const [set, served] of all) {
+        const state = this.#sets.get(set)!;
+        const placed = { set, sampleMemory: state.sampleMemory, generation: this.#generation };
+        if (served === undefined) {
+          await thread.request({ kind: 'add', ...placed });
+          continue;
+        }
+        const request = { kind: 'swap', ...placed, ...served } as const;
+        await thread.request(request, transferableMemory(served.table));
+        state.served = served;
       }
       if (this.#listener !== undefined) {
         place.target = { fd: await this.#listener.duplicate(), address: place.target!.address };
@@ -291,14 +348,33 @@ export class Threads implements Server {
     }
   }
 
-  /** What a new thread is to serve; undefined: there is no data yet. */
-  async #servedAt(place: Place): Promise<ServedTable | undefined> {
-    const served = this.#served;
-    if (served === undefined || isAtHand(served.table)) return served;
+  /** What a new thread is to serve, by data set; undefined: there is no data yet. */
+  async #servedAt(place: Place): Promise<ReadonlyMap<string, ServedTable | undefined>> {
+    const all = new Map<string, ServedTable | undefined>();
     const { left } = place;
-    place.left = undefined;
-    if (left?.info.generation === served.info.generation) return left;
-    return this.#options.restore(served.info);
+    place.left = [];
+    for (const [set, { served }] of this.#sets) {
+      if (served === undefined || isAtHand(served.table)) {
+        all.set(set, served);
+        continue;
+      }
+      const own = left.find((one) => one.set === set)?.served;
+      const isOwn = own?.info.generation === served.info.generation;
+      all.set(set, isOwn ? own : await this.#restore(set, served.info));
+    }
+    return all;
+  }
+
+  /** @throws GoromdbError when it was all that there is to serve. */
+  async #restore(set: string, lost: DataSetInfo): Promise<ServedTable | undefined> {
+    try {
+      return await this.#options.restore(lost, set);
+    } catch (error) {
+      if (this.#sets.size === 1) throw error;
+      const text = `data set ${JSON.stringify(set)} is lost until its file is dropped again`;
+      this.#options.logger.error(`${text}: ${messageOf(error)}`);
+      return undefined;
+    }
   }
 }
 

@@ -24,6 +24,11 @@ export interface MapParts {
   readonly keys: number;
   /** Size of the file. */
   readonly bytes: number;
+  /**
+   * What stands before all keys that are asked for, and not in the file: so an LMDB file need not be
+   * rewritten for it.
+   */
+  readonly prefix?: string;
 }
 
 export type MapLayout = 'plain' | 'own';
@@ -70,6 +75,7 @@ class Mapped implements Storage {
   readonly #entry: MapEntry;
   readonly #scanned: MapEntry;
   readonly #positions: MapPositions;
+  readonly #prefix: Buffer;
   /** Memory that values are copied to, once: whoever was lent a part of it may keep it. */
   #chunk: Buffer = NO_BYTES;
   #chunkUsed = 0;
@@ -80,8 +86,10 @@ class Mapped implements Storage {
     records: Binary,
     others: Binary | undefined,
     info: DataSetInfo,
+    prefix: string,
   ) {
     this.info = info;
+    this.#prefix = Buffer.from(prefix);
     this.#root = root;
     this.#records = records;
     this.#others = others;
@@ -92,8 +100,10 @@ class Mapped implements Storage {
 
   get(key: Buffer, start: number, end: number): Entry | undefined {
     if (!this.#isOpen) return undefined;
-    const asked = key.subarray(start, end);
-    const isFound = fitsMap(end - start)
+    const own = start + this.#prefix.length;
+    if (this.#prefix.compare(key, start, Math.min(own, end)) !== 0) return undefined;
+    const asked = key.subarray(own, end);
+    const isFound = fitsMap(end - own)
       ? this.#find(asked, this.#entry)
       : this.#findOther(asked, this.#entry);
     return isFound ? this.#entry : undefined;
@@ -105,10 +115,9 @@ class Mapped implements Storage {
     return this.#positions.walk(cursor, limit, (key, database) => {
       if (database === 0) {
         this.#find(key, entry);
-        visit(key, 0, key.length, entry);
+        this.#show(key, entry, visit);
       } else {
-        const own = this.#readOther(key, entry);
-        visit(own, 0, own.length, entry);
+        this.#show(this.#readOther(key, entry), entry, visit);
       }
     });
   }
@@ -120,6 +129,11 @@ class Mapped implements Storage {
     this.#scanned.buffer = NO_BYTES;
     // Nothing was written, so there is nothing to wait for: the map is gone when this returns.
     void this.#root.close();
+  }
+
+  #show(own: Buffer, entry: MapEntry, visit: RecordVisitor): void {
+    const key = this.#prefix.length === 0 ? own : Buffer.concat([this.#prefix, own]);
+    visit(key, 0, key.length, entry);
   }
 
   #find(key: Buffer, entry: MapEntry): boolean {
@@ -211,12 +225,13 @@ function valueStartOf(found: Buffer): number {
 export async function openMap(parts: MapParts, info: DataSetInfo): Promise<Storage> {
   // Not before it is needed: it takes native code and 16 MiB of addresses a thread.
   const { open } = await import('lmdb');
+  const { prefix = '' } = parts;
   let root: RootDatabase<Buffer, Buffer> | undefined;
   try {
     root = open({ ...OPTIONS, path: parts.path, noSubdir: true, readOnly: true, maxDbs: 2 });
-    if (parts.layout === 'plain') return new Mapped(root, root, undefined, info);
+    if (parts.layout === 'plain') return new Mapped(root, root, undefined, info, prefix);
     const records: Binary = root.openDB(RECORDS_NAME, OPTIONS);
-    return new Mapped(root, records, root.openDB(OTHERS_NAME, OPTIONS), info);
+    return new Mapped(root, records, root.openDB(OTHERS_NAME, OPTIONS), info, prefix);
   } catch (cause) {
     void root?.close();
     throw new GoromdbError('LOADER_FAILED', `cannot map ${parts.path}: ${messageOf(cause)}`, {

@@ -34,6 +34,11 @@ export interface DataSetInfo {
   readonly format: string;
   /** When it was loaded, in milliseconds since 1970. */
   readonly loadedAt: number;
+  /**
+   * Where several data sets are served as one: each, by the prefix of its keys; the one without
+   * under the empty text. The fields above are then about all of them.
+   */
+  readonly dataSets?: ReadonlyMap<string, DataSetInfo>;
 }
 
 /**

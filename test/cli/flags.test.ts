@@ -494,7 +494,7 @@ describe('help and version', () => {
       '(default: simple)',
       '-storage FORMAT',
       '(default: auto)',
-      '-file PATH the file to wait for (required)',
+      '-file PATH the file to wait for (required, or -config)',
       '-gzipped the file must be packed',
       '-bucket NAME',
       '(default: the unnamed one, or the only bucket)',
@@ -510,7 +510,8 @@ describe('help and version', () => {
       '(default: 5s)',
       '-version print',
       '-help print',
-      'Commands: demo Serves a sample data set',
+      'Commands: check-config Says whether a file for -config is right',
+      'demo Serves a sample data set',
       'MD5 sum as PATH.md5',
     ]) {
       expect(words).toContain(part);

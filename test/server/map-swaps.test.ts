@@ -47,7 +47,7 @@ test(`${SWAPS} swaps of maps in two threads leave no descriptor, no memory and n
     copyFileSync(made, join(slot, 'incoming'));
     renameSync(join(slot, 'incoming'), join(slot, MAP_NAME));
     const path = await nameForServing(slot, join(slot, MAP_NAME));
-    await threads.swap({ path, layout: 'plain', keys: 3, bytes: 0 }, infoOf(3, 0, generation));
+    await threads.swap('', { path, layout: 'plain', keys: 3, bytes: 0 }, infoOf(3, 0, generation));
     await removeServingName(path);
     const hits = await client.get(['key-1', 'key-9', 'key-2'], 'gets');
     expect(hits.map(({ key, cas }) => [key, cas])).toEqual([

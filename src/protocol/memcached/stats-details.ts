@@ -116,9 +116,12 @@ function connectionLines(connection: ConnectionFacts): readonly Stat[] {
   ];
 }
 
-/** `stats dataset`: what is being served. */
+/**
+ * `stats dataset`: what is being served. Of several data sets each follows, as
+ * `dataset:<prefix>:<name>`; that without a prefix as `dataset::<name>`.
+ */
 export function dataSetStats(info: DataSetInfo): readonly Stat[] {
-  return [
+  const stats: Stat[] = [
     ['generation', info.generation],
     ['keys', info.keys],
     ['bytes', info.bytes],
@@ -126,6 +129,10 @@ export function dataSetStats(info: DataSetInfo): readonly Stat[] {
     ['format', info.format],
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
   ];
+  for (const [prefix, own] of info.dataSets ?? []) {
+    for (const [name, value] of dataSetStats(own)) stats.push([`dataset:${prefix}:${name}`, value]);
+  }
+  return stats;
 }
 
 function canList(context: SessionContext): boolean {

@@ -1,5 +1,6 @@
 import os from 'node:os';
 import process from 'node:process';
+import type { DataSetInfo } from '../../storage/storage.ts';
 import { VERSION } from '../../version.ts';
 import type { Reply } from '../reply.ts';
 import {
@@ -89,8 +90,17 @@ function keyspace(call: Call): readonly Field[] {
   return keys === 0 ? [] : [['db0', `keys=${keys},expires=0,avg_ttl=0`]];
 }
 
+/** Of several data sets each follows, in the form of `Keyspace`. */
 function dataset(call: Call): readonly Field[] {
   const info = withView(call, (view) => view.info);
+  const sets = [...(info.dataSets ?? [])].map(([prefix, own]): Field => {
+    const fields = dataSetFields(own).map(([name, value]) => `${name}=${value}`);
+    return [`dataset_${prefix}`, fields.join(',')];
+  });
+  return [...dataSetFields(info), ...sets];
+}
+
+function dataSetFields(info: DataSetInfo): readonly Field[] {
   return [
     ['generation', info.generation],
     ['keys', info.keys],

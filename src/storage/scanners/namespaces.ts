@@ -32,6 +32,11 @@ export function delimiterFault(delimiter: string): string | undefined {
   return `expected 1 to ${DELIMITER_BYTES_MAX} bytes without spaces and control characters, found ${printable(delimiter)}`;
 }
 
+/** What is put in front of all keys of a data set. */
+export interface KeyPrefix extends NamespaceOptions {
+  readonly name: string;
+}
+
 /**
  * Puts the name of a namespace in front of the keys of its records: `users` and `42` become
  * `users:42`. So a lookup finds them like any other key.

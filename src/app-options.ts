@@ -1,0 +1,57 @@
+/** What a server can be asked to be. */
+import type { DataSetOptions } from './data-set.ts';
+import type { LoaderOptions } from './loader/loader.ts';
+import type { Logger } from './log.ts';
+import type { AccessOptions } from './server/access.ts';
+import type { Address } from './server/address.ts';
+import type { Limits } from './server/limits.ts';
+
+/** How to serve, whatever it is. */
+export interface ServerOptions {
+  readonly address: Address;
+  /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
+  readonly protocol?: string;
+  readonly limits?: Partial<Limits>;
+  /** Who may connect, and how. Default: everybody, without TLS. */
+  readonly access?: AccessOptions;
+  /** Answer writes in the text protocol with an error. Default: with what clients survive. */
+  readonly loudRefusals?: boolean;
+  /** Let clients end the server by the command `shutdown`. Default: no. */
+  readonly allowShutdown?: boolean;
+  /** Serving threads, 1 to 64. Default 1. */
+  readonly threads?: number;
+  /**
+   * Bytes that the data may take in memory; what is larger is mapped. Infinity: nothing is. Default:
+   * 0.4 of what the machine or cgroup has.
+   */
+  readonly memoryBytes?: number | undefined;
+  readonly logger?: Logger;
+  /** For progress: see `LoaderOptions`. */
+  readonly onLoad?: LoaderOptions['onLoad'];
+}
+
+/** One data set, and how to serve it. */
+export interface GoromdbOptions extends ServerOptions, DataSetOptions {
+  readonly memoryBytes?: number | undefined;
+  /** `simple`, or the URL of a module whose default export makes a `Handler` of a `Storage`. */
+  readonly handler?: string;
+}
+
+/** A data set among others: its keys are served as `<prefix><delimiter><key>`. */
+export interface PrefixedDataSet extends DataSetOptions {
+  /** 1 to 64 bytes. One data set may be without: it has all keys of no other prefix. */
+  readonly prefix?: string | undefined;
+}
+
+/** Which data sets to serve. */
+export interface DataSetsPlan {
+  readonly dataSets: readonly PrefixedDataSet[];
+  readonly memoryBytes?: number | undefined;
+}
+
+/** Several data sets, and how to serve them. */
+export interface DataSetsOptions extends ServerOptions, DataSetsPlan {
+  readonly memoryBytes?: number | undefined;
+  /** What stands between prefix and key. Default `:`. */
+  readonly delimiter?: string;
+}

@@ -1,0 +1,39 @@
+/** Where in a TOML file a key stands. Lines are counted from 1. */
+export interface ConfigLines {
+  /** @param section The number of the data set, from 0; undefined: the part above them. */
+  lineOf(key: string | undefined, section: number | undefined): number | undefined;
+}
+
+/**
+ * Finds the keys of a TOML text, which was parsed and is right: the parser does not tell where they
+ * are. Only keys at the beginning of a line are found, so that a message may do without a line.
+ */
+export function findLines(text: string): ConfigLines {
+  const places = new Map<string, number>();
+  let section = -1;
+  let isOther = false;
+  text.split('\n').forEach((line, i) => {
+    const header = /^\s*\[+\s*["']?([^\]"']*?)["']?\s*\]/.exec(line);
+    if (header !== null) {
+      isOther = header[1] !== SECTION;
+      if (!isOther) section++;
+      const name = isOther ? placeOf(header[1], undefined) : placeOf(undefined, section);
+      if (!places.has(name)) places.set(name, i + 1);
+      return;
+    }
+    const key = /^\s*["']?([\w.-]+)["']?\s*=/.exec(line)?.[1];
+    if (key === undefined || isOther) return;
+    const name = placeOf(key, section === -1 ? undefined : section);
+    if (!places.has(name)) places.set(name, i + 1);
+  });
+  return {
+    lineOf: (key, at) => places.get(placeOf(key, at)) ?? places.get(placeOf(undefined, at)),
+  };
+}
+
+/** What the tables of data sets are called. */
+export const SECTION = 'data-set';
+
+function placeOf(key: string | undefined, section: number | undefined): string {
+  return `${section ?? ''}/${key ?? ''}`;
+}

@@ -1,0 +1,115 @@
+/** What data sets of one process must not have in common. */
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { nameOf, type PlacedDataSet, setOf } from './data-set.ts';
+import { GoromdbError } from './errors.ts';
+import { DATA_SETS_MAX } from './handler/data-sets.ts';
+import { PREFIX_BYTES_MAX } from './handler/routes.ts';
+import { receiptPath } from './loader/receipt.ts';
+import { SLOT_NAMES } from './loader/slots.ts';
+import { delimiterFault } from './storage/scanners/namespaces.ts';
+import { forceMarkOf } from './watcher/force-mark.ts';
+
+/**
+ * Refuses data sets that would be in each other's way, by what their paths lead to: links and other
+ * names of a folder do not hide it. Nothing is made or changed.
+ *
+ * @throws GoromdbError OPTION_INVALID.
+ */
+export function checkConflicts(sets: readonly PlacedDataSet[]): void {
+  if (sets.length > DATA_SETS_MAX) {
+    throw fault(`expected at most ${DATA_SETS_MAX} data sets, found ${sets.length}`);
+  }
+  const prefixes = new Map<string, PlacedDataSet>();
+  const folders = new Map<string, PlacedDataSet>();
+  const files = new Map<string, PlacedDataSet>();
+  for (const one of sets) {
+    checkPrefix(one);
+    if (prefixes.has(setOf(one))) throw fault(`prefix: ${nameOf(one)} comes twice`);
+    prefixes.set(setOf(one), one);
+    for (const identity of identitiesOf(one.basedir)) claim(folders, identity, one, 'basedir');
+    for (const identity of identitiesOf(one.file)) claim(files, identity, one, 'file');
+  }
+  for (const one of sets) {
+    for (const companion of companionsOf(realPath(one.file))) {
+      const other = files.get(companion);
+      if (other === undefined) continue;
+      throw fault(
+        `file: ${other.file} of ${nameOf(other)} is what comes with ${one.file} of ${nameOf(one)}; choose another name`,
+      );
+    }
+    checkNoSlot(one, sets);
+  }
+}
+
+/** Tells a folder or a file from any other: by its path without links, and by what is there. */
+export function identitiesOf(path: string): readonly string[] {
+  const real = realPath(path);
+  const found = statSync(real, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? [real] : [real, `${found.dev}:${found.ino}`];
+}
+
+/** The path without links, also of what is not there yet. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const folder = dirname(path);
+    return folder === path ? path : join(realPath(folder), basename(path));
+  }
+}
+
+function checkPrefix({ prefix }: PlacedDataSet): void {
+  if (prefix === undefined) return;
+  const { name, delimiter } = prefix;
+  const wrong = delimiterFault(delimiter);
+  if (wrong !== undefined) throw fault(`delimiter: ${wrong}`);
+  const bytes = Buffer.byteLength(name);
+  const shown = JSON.stringify(name);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  if (bytes < 1 || bytes > PREFIX_BYTES_MAX || /[\x00-\x20\x7f]|\p{Surrogate}/u.test(name)) {
+    throw fault(
+      `prefix: ${shown} is not allowed; expected 1 to ${PREFIX_BYTES_MAX} bytes without spaces and control characters`,
+    );
+  }
+  // As with the prefix a: and the delimiter ::, whose first one in a::: comes earlier.
+  if ((name + delimiter).indexOf(delimiter) === name.length) return;
+  throw fault(
+    `prefix: ${shown} has the delimiter ${JSON.stringify(delimiter)} in it, or a part at its end: leave it out, it is put behind the prefix; or choose another delimiter`,
+  );
+}
+
+function claim(
+  claims: Map<string, PlacedDataSet>,
+  identity: string,
+  one: PlacedDataSet,
+  what: 'basedir' | 'file',
+): void {
+  const other = claims.get(identity);
+  if (other !== undefined && other !== one) {
+    const paths = one[what] === other[what] ? one[what] : `${other[what]} and ${one[what]}`;
+    const hint = what === 'basedir' ? ' (without basedir it is the folder of file)' : '';
+    throw fault(
+      `${what}: ${nameOf(other)} and ${nameOf(one)} share ${paths}: each needs its own${hint}`,
+    );
+  }
+  claims.set(identity, one);
+}
+
+/** What producers and the server put beside a file. */
+function companionsOf(file: string): readonly string[] {
+  return [`${file}.md5`, forceMarkOf(file), receiptPath(file)];
+}
+
+function checkNoSlot(one: PlacedDataSet, sets: readonly PlacedDataSet[]): void {
+  const folder = dirname(realPath(one.file));
+  for (const { basedir } of sets) {
+    const base = realPath(basedir);
+    if (!SLOT_NAMES.some((name) => join(base, name) === folder)) continue;
+    throw fault(`file: ${one.file} is where a generation is kept; choose a file in another folder`);
+  }
+}
+
+function fault(message: string): GoromdbError {
+  return new GoromdbError('OPTION_INVALID', message);
+}

@@ -1,0 +1,241 @@
+/** One data set: its slots, its watcher, its loader and what looks after them. */
+import { Control } from './control/control.ts';
+import type { Guards } from './loader/guards.ts';
+import { Loader, type LoaderOptions } from './loader/loader.ts';
+import type { KeepPrevious } from './loader/rollback.ts';
+import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
+import { prepareBase } from './loader/slots.ts';
+import type { ServerStatus } from './loader/status.ts';
+import type { Logger } from './log.ts';
+import type { Threads } from './server/threads.ts';
+import type { KeyPrefix } from './storage/scanners/namespaces.ts';
+import type { NamespaceOptions } from './storage/scanners/scanner.ts';
+import type { DataSetInfo } from './storage/storage.ts';
+import type { ServedTable } from './storage/table.ts';
+import { VERSION } from './version.ts';
+import { see } from './watcher/identity.ts';
+import { startWatcher, type Watcher } from './watcher/watcher.ts';
+
+/** What a data set is made of, and what is asked of it. */
+export interface DataSetOptions {
+  /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
+  readonly file: string;
+  /**
+   * Format of the file: `auto`, `json`, `jsonl`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the
+   * URL of a module whose default export is a `Scanner`.
+   */
+  readonly storage: string;
+  readonly gzipped?: boolean;
+  readonly bucket?: string | undefined;
+  /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
+  readonly namespaces?: NamespaceOptions | undefined;
+  /** Folder of the slots. Default: the folder of `file`. */
+  readonly basedir?: string;
+  /**
+   * Bytes that it may take in memory; a larger one is mapped. Infinity: it never is. Default: an
+   * equal share of what the process has, less what other data sets have of their own.
+   */
+  readonly memoryBytes?: number | undefined;
+  /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
+  readonly keepPrevious?: KeepPrevious;
+  /** What is asked of each new generation. Default: nothing but that its file is sound. */
+  readonly guards?: Guards;
+  /**
+   * How fast what serves is checked against its sums in the background, in bytes a second up to
+   * 1 GiB (default 8 MiB; 0: not at all), and how long it rests after each time (default 60 s).
+   */
+  readonly scrub?: { readonly bytesPerSecond?: number; readonly passPauseMs?: number };
+  /** Look at the drop folder this often in place of waiting for events; 0: wait for events. */
+  readonly pollIntervalMs?: number;
+  /** Look at the drop folder this often beside the events. */
+  readonly rescanMs?: number;
+}
+
+/** What the data sets of a process share. */
+export interface DataSetShare {
+  readonly threads: Threads;
+  readonly logger: Logger;
+  /** For progress: see `LoaderOptions`. */
+  readonly onLoad: LoaderOptions['onLoad'];
+}
+
+/** A data set with its place: paths absolute, keys under a prefix or not. */
+export interface PlacedDataSet extends DataSetOptions {
+  readonly basedir: string;
+  readonly prefix: KeyPrefix | undefined;
+}
+
+/** A data set that this process looks after. What it serves is in the threads. */
+export class DataSet {
+  readonly options: PlacedDataSet;
+  readonly #share: DataSetShare;
+  readonly #control: Control;
+  readonly #loader: Loader;
+  #prepared: Promise<void> | undefined;
+  #watcher: Watcher | undefined;
+  #scrub: Scrub | undefined;
+
+  /**
+   * @param control Holds the base folder.
+   * @param bytesMax What it may take in memory, at the time of a load.
+   */
+  constructor(
+    options: PlacedDataSet,
+    control: Control,
+    share: DataSetShare,
+    bytesMax: () => number,
+  ) {
+    this.options = options;
+    this.#share = share;
+    this.#control = control;
+    this.#loader = createLoader(options, share, bytesMax);
+  }
+
+  /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
+  static async take({ basedir }: PlacedDataSet, logger: Logger): Promise<Control> {
+    await prepareBase(basedir);
+    return Control.take(basedir, logger);
+  }
+
+  /** Under what name the threads have it: see `PlacedSet`. */
+  get set(): string {
+    return setOf(this.options);
+  }
+
+  get control(): Control {
+    return this.#control;
+  }
+
+  /** Makes the slots' folders, once. @throws GoromdbError FOLDER_UNUSABLE. */
+  prepare(): Promise<void> {
+    this.#prepared ??= this.#loader.prepare();
+    return this.#prepared;
+  }
+
+  /** Puts the newest generation in the slots into service. @returns Whether there was one. */
+  recover(): Promise<boolean> {
+    const { file } = this.options;
+    return this.#loader.recover({ file, sumFile: `${file}.md5` });
+  }
+
+  restore(lost: DataSetInfo): Promise<ServedTable> {
+    return this.#loader.restore(lost);
+  }
+
+  /** Waits for files from now on, and answers commands. @param address Where the server listens. */
+  watch(address: string): void {
+    const { file, pollIntervalMs, rescanMs } = this.options;
+    const loader = this.#loader;
+    const control = this.#control;
+    loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${address}`);
+    control.answer('rollback', () => loader.rollback());
+    control.answer('status', async (): Promise<ServerStatus> => {
+      return { ...loader.status, address, file, events: loader.events.events };
+    });
+    this.#watcher = startWatcher({
+      file,
+      onDrop: (drop, signal) => loader.load(drop, signal),
+      onWait: (complaint) => loader.wait(file, complaint),
+      logger: this.#share.logger,
+      polling: (pollIntervalMs ?? 0) > 0,
+      ...(pollIntervalMs ? { pollMs: pollIntervalMs } : {}),
+      ...(rescanMs ? { rescanMs } : {}),
+    });
+    this.#scrub = this.#startScrub();
+  }
+
+  /** Looks at the drop folder now, and again at what was refused. */
+  look(): void {
+    this.#watcher?.look();
+  }
+
+  /** What a start without data says: whether somebody must do something. */
+  async describeLack(): Promise<string> {
+    const { file } = this.options;
+    const [data, sum] = await Promise.all([see(file), see(`${file}.md5`)]);
+    if (data.kind === 'file' && sum.kind === 'file') {
+      return `there is no data in the slots yet: ${file} is there, and is loaded next`;
+    }
+    return `there is no data yet, so every key is a miss until ${file} and its .md5 are dropped`;
+  }
+
+  /** Takes no files any more; a load under way is stopped. */
+  async unwatch(): Promise<void> {
+    await this.#watcher?.close();
+  }
+
+  /** Stops looking after it: what serves serves on. The base folder stays taken. */
+  async stop(): Promise<void> {
+    await this.unwatch();
+    await this.#scrub?.close();
+    if (this.#watcher !== undefined) {
+      this.#loader.events.add('closed', `pid ${this.#control.holder.pid}`);
+    }
+    await this.#loader.close();
+  }
+
+  #startScrub(): Scrub | undefined {
+    const { bytesPerSecond = SCRUB_RATE_DEFAULT, passPauseMs } = this.options.scrub ?? {};
+    if (bytesPerSecond === 0) return undefined;
+    const { threads, logger } = this.#share;
+    return new Scrub({
+      bytesPerSecond,
+      ...(passPauseMs === undefined ? {} : { passPauseMs }),
+      served: () => threads.served(this.set),
+      slotFile: () => this.#loader.slotFile,
+      sum: (slice) => threads.sum(this.set, slice),
+      count: (name) => threads.count(name),
+      onFileFault: (generation, text) => this.#loader.noteFileFault(generation, text),
+      heal: (damaged) => this.#loader.heal(damaged),
+      logger,
+    });
+  }
+}
+
+export function setOf({ prefix }: PlacedDataSet): string {
+  return prefix?.name ?? '';
+}
+
+/** What a data set is called in messages. */
+export function nameOf(options: PlacedDataSet): string {
+  const set = setOf(options);
+  return set === '' ? 'the data set without a prefix' : `data set ${set}`;
+}
+
+function createLoader(
+  options: PlacedDataSet,
+  { threads, logger, onLoad }: DataSetShare,
+  bytesMax: () => number,
+): Loader {
+  const { basedir, storage, gzipped = false, bucket, namespaces, prefix, keepPrevious } = options;
+  const set = setOf(options);
+  return new Loader({
+    ...{ baseDir: basedir, scanner: storage, gzipped, bucket, namespaces, prefix, keepPrevious },
+    shared: threads.needsSharedMemory || keepPrevious === 'memory',
+    get bytesMax() {
+      return bytesMax();
+    },
+    swap: (table, info) => threads.swap(set, table, info),
+    guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
+    sample: () => threads.sample(set),
+    logger,
+    onLoad: (load) => {
+      // A third data set would be too many: what is left of the one before the last goes.
+      if (load !== undefined) threads.hurryStale().catch(() => {});
+      onLoad?.(load);
+    },
+  });
+}
+
+/** Canaries are named as in the file, and looked up as they are served. */
+function underPrefix(
+  guards: Guards | undefined,
+  { name, delimiter }: KeyPrefix,
+): Guards | undefined {
+  if (guards?.canaries === undefined) return guards;
+  const prefix = Buffer.from(name + delimiter);
+  const canaries = guards.canaries.map(({ key, value }) => {
+    return { key: Buffer.concat([prefix, key]), value };
+  });
+  return { ...guards, canaries };
+}

@@ -1,0 +1,69 @@
+/** How the serving threads are made from what the server was asked to be. */
+import type { ServerOptions } from './app-options.ts';
+import { GoromdbError } from './errors.ts';
+import { defaultTableBytesMax } from './loader/memory.ts';
+import { silentLogger } from './log.ts';
+import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
+import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
+
+/** The serving threads, and what becomes of them. */
+export interface ServingThreads {
+  readonly server: Threads;
+  /** See `Goromdb.done`. */
+  readonly done: Promise<void>;
+  readonly resolve: () => void;
+  /** Never resolves; rejects as `done` does. */
+  readonly failure: Promise<never>;
+}
+
+/** @throws GoromdbError OPTION_INVALID. */
+export function createThreads(
+  options: ServerOptions,
+  parts: Pick<ThreadsOptions, 'handler' | 'delimiter' | 'restore'>,
+  shutdown: () => void,
+): ServingThreads {
+  const { threads = 1, protocol = 'memcached' } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const access = options.access ?? { allow: [] };
+  if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
+    const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  let resolve = (): void => {};
+  let fail = (_error: Error): void => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  const isClosed = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  const done = Promise.race([isClosed, failure]);
+  // Whoever does not ask for `done` must not be ended by its rejection.
+  done.catch(() => {});
+  const server = new Threads({
+    ...{ threads, protocol, limits, access, ...parts, onFailure: fail },
+    logger: options.logger ?? silentLogger,
+    loudRefusals: options.loudRefusals ?? false,
+    shutdown: options.allowShutdown ? shutdown : undefined,
+    settings: settingsOf(options, limits),
+  });
+  return { server, done, resolve, failure };
+}
+
+/** What `stats settings` tells besides; the names are memcached's. */
+function settingsOf(options: ServerOptions, limits: Limits): Record<string, string | number> {
+  const { address } = options;
+  return {
+    maxbytes: options.memoryBytes ?? defaultTableBytesMax(),
+    tcpport: address.kind === 'tcp' ? address.port : 0,
+    inter: (address.kind === 'tcp' && address.host) || 'NULL',
+    domain_socket: address.kind === 'unix' ? address.path : 'NULL',
+    idle_timeout: Math.ceil(limits.idleTimeoutMs / 1000),
+    stall_timeout: Math.ceil(limits.stallTimeoutMs / 1000),
+    stale_timeout: Math.ceil(limits.staleTimeoutMs / 1000),
+    buffered_bytes_max: limits.bufferedBytesMax,
+    conn_buffered_bytes_max: limits.connectionBufferedBytesMax,
+    ssl_enabled: options.access?.tls === undefined ? 'no' : 'yes',
+    auth_enabled_ascii: options.access?.userFile === undefined ? 'no' : 'yes',
+  };
+}
