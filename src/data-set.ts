@@ -2,7 +2,7 @@
 import { Control } from './control/control.ts';
 import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
-import type { KeepPrevious } from './loader/rollback.ts';
+import { type KeepPrevious, refused } from './loader/rollback.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
 import { prepareBase } from './loader/slots.ts';
 import type { ServerStatus } from './loader/status.ts';
@@ -166,6 +166,9 @@ export class DataSet {
 
   /** Stops looking after it: what serves serves on. The base folder stays taken. */
   async stop(): Promise<void> {
+    this.#control.answer('rollback', () => {
+      throw refused('this data set is being changed, or closed; ask again');
+    });
     await this.unwatch();
     await this.#scrub?.close();
     if (this.#watcher !== undefined) {

@@ -101,7 +101,10 @@ class Mapped implements Storage {
   get(key: Buffer, start: number, end: number): Entry | undefined {
     if (!this.#isOpen) return undefined;
     const own = start + this.#prefix.length;
-    if (this.#prefix.compare(key, start, Math.min(own, end)) !== 0) return undefined;
+    if (own > start) {
+      const isUnder = own <= end && this.#prefix.compare(key, start, own) === 0;
+      if (!isUnder) return undefined;
+    }
     const asked = key.subarray(own, end);
     const isFound = fitsMap(end - own)
       ? this.#find(asked, this.#entry)

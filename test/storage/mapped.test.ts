@@ -17,7 +17,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A map as the loader writes it. */
-async function ownMap(records: Iterable<TestRecord>): Promise<Storage> {
+async function ownMap(records: Iterable<TestRecord>, prefix = ''): Promise<Storage> {
   const path = join(folder, `own-${made++}.mdb`);
   let scratch: number | undefined;
   const openScratch = (): number => {
@@ -28,7 +28,7 @@ async function ownMap(records: Iterable<TestRecord>): Promise<Storage> {
   addRecords(writer, records);
   const keys = await writer.finish();
   if (scratch !== undefined) closeSync(scratch);
-  return openMap({ path, layout: 'own', keys, bytes: 0 }, infoOf(keys, 0));
+  return openMap({ path, layout: 'own', keys, bytes: 0, prefix }, infoOf(keys, 0));
 }
 
 /** A file that the npm package wrote. */
@@ -48,7 +48,7 @@ async function plainMap(records: Iterable<TestRecord>): Promise<Storage> {
   return openMap({ path, layout: 'plain', keys, bytes: 0 }, infoOf(keys, 0));
 }
 
-storageContract('a map that the loader wrote', ownMap);
+storageContract('a map that the loader wrote', (records) => ownMap(records));
 storageContract('an LMDB file', plainMap, {
   keyBytesMin: 1,
   keyBytesMax: 1978,
@@ -57,6 +57,27 @@ storageContract('an LMDB file', plainMap, {
 });
 
 describe('a map', () => {
+  test('of a data set finds and shows keys under its prefix, which are not so in the file', async () => {
+    const long = 'k'.repeat(3000);
+    const map = await ownMap(
+      [
+        ['a', '1'],
+        [long, '2'],
+      ],
+      'geo:',
+    );
+    const find = (key: string): boolean => {
+      const bytes = Buffer.from(`get ${key}`);
+      return map.get(bytes, 4, bytes.length) !== undefined;
+    };
+    const keys = ['geo:a', `geo:${long}`, 'gex:a', 'geo:b', 'geo:', 'geo', 'a', ''];
+    expect(keys.filter(find)).toEqual(['geo:a', `geo:${long}`]);
+    const shown: string[] = [];
+    map.scan!(0, 10, (key, start, end) => void shown.push(key.toString('latin1', start, end)));
+    expect(shown).toEqual(['geo:a', `geo:${long}`]);
+    map.close();
+  });
+
   test('finds nothing and shows nothing when it is closed', async () => {
     const storage = await ownMap([['key', 'value']]);
     storage.close();
