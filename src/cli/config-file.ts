@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { DataSetsOptions, PrefixedDataSet } from '../app-options.ts';
@@ -83,15 +83,14 @@ export function readConfig(path: string): Config {
 }
 
 function readText(path: string): string {
-  let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    const found = statSync(path);
+    // Anything else may have no end.
+    if (!found.isFile()) throw new Error('it is no file');
+    if (found.size <= CONFIG_BYTES_MAX) return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, { cause });
   }
-  if (text.length <= CONFIG_BYTES_MAX) return text;
   throw misuse(`${path}: expected at most ${CONFIG_BYTES_MAX} bytes, found more`);
 }
 

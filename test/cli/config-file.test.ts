@@ -175,7 +175,9 @@ D = "/"
     expect(await faultOf(sets.slice(1).join(''))).toBe('none');
   });
 
-  test('that is not there is told of', () => {
+  test('that is not there, no file, or far too large is told of', () => {
     expect(() => readConfig('/nowhere/goromdb.toml')).toThrow(/^cannot read \/nowhere/);
+    expect(() => readConfig('/dev/zero')).toThrow('cannot read /dev/zero: it is no file');
+    expect(() => read('#'.repeat(1024 * 1024 + 1))).toThrow('expected at most 1048576 bytes');
   });
 });
