@@ -89,7 +89,9 @@ function readText(path: string): string {
     if (!found.isFile()) throw new Error('it is no file');
     if (found.size <= CONFIG_BYTES_MAX) return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, { cause });
+    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
   throw misuse(`${path}: expected at most ${CONFIG_BYTES_MAX} bytes, found more`);
 }
