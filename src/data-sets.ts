@@ -139,7 +139,7 @@ export class DataSets {
     const staying = [...before].filter(([set]) => names.has(set) && !comingNames.has(set));
     this.#sets = new Map([...staying, ...[...made.values()].map((set) => [set.set, set] as const)]);
     this.#tell(before, coming, going, names);
-    for (const set of made.values()) await this.#begin(set, before.has(set.set));
+    for (const set of made.values()) await this.#begin(set);
   }
 
   #tell(
@@ -158,15 +158,18 @@ export class DataSets {
   }
 
   /** Serves a data set that has come, beside the others. */
-  async #begin(set: DataSet, hasServed: boolean): Promise<void> {
+  async #begin(set: DataSet): Promise<void> {
     const { logger, threads } = this.#share;
     const name = this.#name(set.options);
     try {
       await set.prepare();
       if (!(await set.recover())) {
+        const hasServed = threads.served(set.set) !== undefined;
+        const lack = hasServed
+          ? `what it has served serves on until ${set.options.file} is loaded`
+          : await set.describeLack();
         await threads.add(set.set);
-        const now = hasServed ? 'what it has served serves on; ' : '';
-        logger.info(`${name}${now}${await set.describeLack()}`);
+        logger.info(name + lack);
       }
     } catch (error) {
       logger.error(`${name}it serves nothing new: ${messageOf(error)}`);

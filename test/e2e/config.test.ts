@@ -185,6 +185,12 @@ test('a data set that SIGHUP gives another prefix or file keeps its base folder'
   await goromdb.kill('SIGHUP');
   await goromdb.says(/was read again/);
   expect(await get('old:a', 'new:a')).toEqual({ 'new:a': 'one' });
+
+  // With nothing in another folder, it serves on.
+  write(`${HEAD}[[data-set]]\nprefix = "new"\nfile = "old/other"\nbasedir = "elsewhere"\n`);
+  await goromdb.kill('SIGHUP');
+  await goromdb.says(/data set new: what it has served serves on until .*old\/other is loaded/);
+  expect(await get('new:a')).toEqual({ 'new:a': 'one' });
 });
 
 test('a base folder that another process has makes SIGHUP change nothing', async () => {
