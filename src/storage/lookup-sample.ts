@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { DataSetInfo, Entry, RecordVisitor, Storage } from './storage.ts';
+import type { DataSetInfo, Entry, Storage } from './storage.ts';
 
 /** Lookups that are kept, of all threads together. */
 const ENTRIES = 8_192;
@@ -116,13 +116,15 @@ export class LookupSampler {
 
 class SampledStorage implements Storage {
   readonly info: DataSetInfo;
-  readonly scan: ((cursor: number, limit: number, visit: RecordVisitor) => number) | undefined;
+  readonly scan: Storage['scan'];
+  readonly prefetch: Storage['prefetch'];
   readonly #storage: Storage;
   readonly #sampler: LookupSampler;
 
   constructor(storage: Storage, sampler: LookupSampler) {
     this.info = storage.info;
     this.scan = storage.scan?.bind(storage);
+    this.prefetch = storage.prefetch?.bind(storage);
     this.#storage = storage;
     this.#sampler = sampler;
   }

@@ -111,12 +111,15 @@ describe('a sample of lookups', () => {
     expect(readSample(memory).map(({ key }) => key.toString())).toEqual(['thread 0', 'thread 1']);
   });
 
-  test('lets the storage scan and close as it is', () => {
+  test('lets the storage scan, prefetch and close as it is', () => {
     const inner = tableOf(RECORDS);
     const close = vi.spyOn(inner, 'close');
+    const prefetch = vi.spyOn(inner, 'prefetch');
     const storage = new LookupSampler(createSampleMemory(1), 0, 1).observe(inner);
     let keys = 0;
     storage.scan?.(0, 100, () => keys++);
+    storage.prefetch?.(Buffer.from('key:1'), Int32Array.of(0, 5), 1);
+    expect(prefetch).toHaveBeenCalledOnce();
     storage.close();
     expect([keys, close.mock.calls.length, storage.info]).toEqual([10, 1, inner.info]);
   });
