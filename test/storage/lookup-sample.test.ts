@@ -112,9 +112,9 @@ describe('a sample of lookups', () => {
   });
 
   test('lets the storage scan, prefetch and close as it is', () => {
-    const inner = tableOf(RECORDS);
+    const prefetch = vi.fn();
+    const inner = Object.assign(tableOf(RECORDS), { prefetch });
     const close = vi.spyOn(inner, 'close');
-    const prefetch = vi.spyOn(inner, 'prefetch');
     const storage = new LookupSampler(createSampleMemory(1), 0, 1).observe(inner);
     let keys = 0;
     storage.scan?.(0, 100, () => keys++);
