@@ -142,7 +142,9 @@ export class Reply {
    */
   takeShort(): Buffer | undefined {
     const length = this.#end;
-    if (length > SHORT_BYTES_MAX || this.#parts.length > 0) return undefined;
+    // What `truncate` took back may leave a gap at the beginning.
+    const isAtStart = this.#parts.length === 0 && this.#start === 0;
+    if (length > SHORT_BYTES_MAX || !isAtStart) return undefined;
     this.#short[length] ??= this.#slab.subarray(0, length);
     return this.#short[length];
   }

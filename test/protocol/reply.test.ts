@@ -51,6 +51,16 @@ describe('a reply', () => {
     expect(parts[1].byteOffset).toBe(source.byteOffset + 5);
   });
 
+  it('gives no piece with what was taken back before a large value', () => {
+    const reply = new Reply();
+    reply.text('VALUE ');
+    reply.lend(Buffer.alloc(LEND_BYTES_MIN, 'v'), 0, LEND_BYTES_MIN);
+    reply.truncate(0);
+    reply.text('ERROR');
+    expect(reply.takeShort()).toBeUndefined();
+    expect(sent(reply)).toBe('ERROR');
+  });
+
   it('gives a short reply in one piece, and the same memory for the next of its length', () => {
     const reply = new Reply();
     for (const text of ['one', 'two']) {
