@@ -2,6 +2,7 @@
 import { Control } from './control/control.ts';
 import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
+import { needsRests } from './loader/rest.ts';
 import { type KeepPrevious, refused } from './loader/rollback.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
 import { prepareBase } from './loader/slots.ts';
@@ -214,7 +215,8 @@ function createLoader(
   const set = setOf(options);
   return new Loader({
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, namespaces, prefix, keepPrevious },
-    shared: threads.needsSharedMemory || keepPrevious === 'memory',
+    shared: threads.size > 1 || keepPrevious === 'memory',
+    restsBeside: needsRests(threads.size),
     get bytesMax() {
       return bytesMax();
     },

@@ -23,6 +23,8 @@ export interface FileLoadsOptions {
   readonly shared: boolean;
   /** Bytes that a data set may take in memory; a larger one is mapped. Infinity: none is. */
   readonly bytesMax: number;
+  /** Whether a load rests between small pieces of work when a data set serves: see `needsRests`. */
+  readonly restsBeside?: boolean | undefined;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
   /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
@@ -67,7 +69,7 @@ export class FileLoads {
 
   /** @throws GoromdbError See `LoaderWorker.run`. */
   async run({ path, md5, isDrop, isBeside = false, ...load }: FileLoad): Promise<LoadResult> {
-    const { onLoad, logger, loadMsMin } = this.#options;
+    const { onLoad, logger, loadMsMin, restsBeside = false } = this.#options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
     onLoad?.(this.#running);
@@ -76,7 +78,7 @@ export class FileLoads {
     try {
       const request = {
         ...{ path, md5, ...this.#how(load.map), mapDir: dirname(load.slotFile) },
-        ...{ mayClear: isDrop, isBeside, progress: progress.memory },
+        ...{ mayClear: isDrop, rests: isBeside && restsBeside, progress: progress.memory },
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);
     } finally {

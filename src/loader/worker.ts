@@ -22,8 +22,8 @@ import { md5Of } from './verify.ts';
 /** What to load, and how. */
 export interface LoadRequest extends ScanRequest, Omit<MapRequest, keyof ScanRequest> {
   readonly shared: boolean;
-  /** Whether a data set serves meanwhile: the work is done in small pieces, with rests. */
-  readonly isBeside: boolean;
+  /** Whether the work is done in small pieces, with rests between them. */
+  readonly rests: boolean;
   /** Stands before all keys; undefined: nothing does. */
   readonly prefix: KeyPrefix | undefined;
   /** What a map of the file is recorded as, if there is one. */
@@ -96,7 +96,7 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const clock = new StageClock();
   const identity = identityOf(fstatSync(fd, { bigint: true }));
   checkSize(request, identity);
-  const rest = request.isBeside ? createRest() : undefined;
+  const rest = request.rests ? createRest() : undefined;
   const onVerified = (bytes: number): void => {
     progress.write('verify', bytes);
     rest?.();
@@ -180,12 +180,12 @@ async function loadSource(
 }
 
 async function loadTable(
-  { shared, bytesMax, isBeside, prefix }: LoadRequest,
+  { shared, bytesMax, rests, prefix }: LoadRequest,
   source: Source,
   progress: ProgressMemory,
   clock: StageClock,
 ): Promise<LoadedSource> {
-  const rest = isBeside ? createRest() : undefined;
+  const rest = rests ? createRest() : undefined;
   const builder = new TableBuilder({ shared, bytesMax, rest });
   const places = new RecordPlaces();
   const notices: string[] = [];

@@ -123,9 +123,9 @@ export class Threads implements Server {
     });
   }
 
-  /** Whether tables must be in memory that several threads can read. */
-  get needsSharedMemory(): boolean {
-    return this.#places.length > 1;
+  /** How many serve. With several, tables must be in memory that all can read. */
+  get size(): number {
+    return this.#places.length;
   }
 
   /** Lookups that clients made of late in a data set. */
@@ -141,7 +141,7 @@ export class Threads implements Server {
 
   /** See `sumSlice`. */
   async sum(set: string, slice: TableSlice): Promise<number | undefined> {
-    if (this.needsSharedMemory) return sumSlice(this.served(set), slice);
+    if (this.size > 1) return sumSlice(this.served(set), slice);
     return (await this.#places[0].thread.request({ kind: 'sum', set, ...slice })).sum;
   }
 
