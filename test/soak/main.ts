@@ -22,7 +22,7 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.exit(2);
 }
 say(`soak of ${minutes} minutes, seed ${seed}`);
-const { faults, requests, keys, foreign, actions, samples } = await new Soak(
+const { faults, requests, keys, foreign, lost, actions, samples } = await new Soak(
   minutes,
   seed,
   say,
@@ -32,6 +32,7 @@ const total = Object.values(requests).reduce((sum, count) => sum + count, 0);
 const by = Object.entries(requests).map(([name, count]) => `${count} ${name}`);
 say(`${total} requests (${by.sort().join(', ')}) for ${keys} keys, each answer checked`);
 say(`${foreign} of them against the records of files of other programs`);
+say(`${lost} connections were lost with a serving thread that was made to die`);
 for (const [name, count] of Object.entries(actions).sort()) say(`${name}: ${count} times`);
 say('the process of the second half:');
 for (const line of course.lines) say(`  ${line}`);
