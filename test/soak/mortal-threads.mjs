@@ -27,6 +27,8 @@ const DEATHS = {
 
 if (isMainThread) {
   process.on('message', (order) => channel.postMessage(order));
+  // With nobody left who would end it.
+  process.on('disconnect', () => process.exit(1));
   process.channel?.unref();
 } else {
   channel.onmessage = ({ data: { thread, how } }) => {

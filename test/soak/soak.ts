@@ -16,8 +16,8 @@ const CLIENTS = 6;
 const MAPPED_PERCENT = 40;
 /** Of a hundred processes so many serve several data sets. */
 const SEVERAL_PERCENT = 60;
-/** Of a hundred data sets so many keep the previous generation in memory. */
-const KEPT_PERCENT = 30;
+/** Where the generation before stays. */
+const KEPT = ['auto', 'memory', 'disk'];
 const PREFIXES = ['', 'a', 'b'];
 /** It takes the server half a minute to end a thread that hangs: this is for longer runs. */
 const HANG_MINUTES_MIN = 5;
@@ -243,12 +243,9 @@ export class Soak {
 
   #set(set: SoakSet): void {
     const isMapped = this.#random.below(100) < MAPPED_PERCENT;
-    const isKept = this.#random.below(100) < KEPT_PERCENT;
+    const where = KEPT[this.#random.below(KEPT.length)];
     this.#count(isMapped ? 'a data set is mapped' : 'a data set is in memory');
-    const settings = [
-      ...(isMapped ? ['memory = 0'] : []),
-      `keep-previous = "${isKept ? 'memory' : 'disk'}"`,
-    ];
+    const settings = [...(isMapped ? ['memory = 0'] : []), `keep-previous = "${where}"`];
     this.#settings.set(set, settings.join('\n'));
   }
 
