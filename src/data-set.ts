@@ -8,6 +8,7 @@ import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
 import { prepareBase } from './loader/slots.ts';
 import type { ServerStatus } from './loader/status.ts';
 import type { Logger } from './log.ts';
+import { holdsTable, releaseTable } from './server/kept-table.ts';
 import type { Threads } from './server/threads.ts';
 import type { KeyPrefix } from './storage/scanners/namespaces.ts';
 import type { NamespaceOptions } from './storage/scanners/scanner.ts';
@@ -215,12 +216,14 @@ function createLoader(
   const set = setOf(options);
   return new Loader({
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, namespaces, prefix, keepPrevious },
-    shared: threads.size > 1 || keepPrevious === 'memory',
+    shared: threads.size > 1,
     restsBeside: needsRests(threads.size),
     get bytesMax() {
       return bytesMax();
     },
-    swap: (table, info) => threads.swap(set, table, info),
+    swap: (table, info, keepsPrevious) => threads.swap(set, table, info, keepsPrevious),
+    holds: (generation) => holdsTable(threads.soleThread, set, generation),
+    release: () => releaseTable(threads.soleThread, set),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),
     logger,

@@ -4,10 +4,9 @@ import type { DataSetInfo } from '../storage/storage.ts';
 import { isMap, type ServedTable, type StorageParts } from '../storage/table.ts';
 import type { Standing } from './admission.ts';
 import type { EventLog } from './events.ts';
-import { HeldTables } from './held-tables.ts';
+import { HeldTables, type HeldTablesOptions } from './held-tables.ts';
 import { infoOf, type LoadedFile, type LoadedSlot, type Seconds } from './loaded.ts';
 import { servingLine } from './report.ts';
-import type { KeepPrevious } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
 import { type MapRecord, nameForServing, removeServingName } from './slot-map.ts';
 import {
@@ -20,13 +19,15 @@ import {
 } from './slots.ts';
 import type { Serving } from './status.ts';
 
-export interface GenerationsOptions {
+export interface GenerationsOptions extends HeldTablesOptions {
   /** Folder of the two slots. */
   readonly baseDir: string;
-  /** Puts a table into service; resolves when no thread serves the old one. */
-  readonly swap: (table: StorageParts, info: DataSetInfo) => Promise<void>;
-  /** What becomes of the generation before, when a newer one serves: see `KeepPrevious`. */
-  readonly keepPrevious?: KeepPrevious | undefined;
+  /**
+   * Puts a table into service; resolves when no thread serves the old one.
+   *
+   * @param keepsPrevious A thread that has the old one to itself is to keep it.
+   */
+  readonly swap: (table: StorageParts, info: DataSetInfo, keepsPrevious: boolean) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -49,7 +50,7 @@ export class Generations {
   constructor(options: GenerationsOptions, events: EventLog) {
     this.#options = options;
     this.#events = events;
-    this.#held = new HeldTables(options.keepPrevious === 'memory');
+    this.#held = new HeldTables(options);
   }
 
   /** What a new file is measured against. */
@@ -101,8 +102,8 @@ export class Generations {
   }
 
   /** Of three data sets in memory one would be too many. */
-  releasePrevious(): void {
-    this.#held.releasePrevious();
+  releasePrevious(): Promise<void> {
+    return this.#held.releasePrevious();
   }
 
   /** What a slot holds, if it need not be loaded. */
@@ -121,9 +122,11 @@ export class Generations {
     const { generation, md5, source, bytes } = record;
     const startMs = performance.now();
     const info = infoOf(generation, md5, result);
-    await this.#swap(await this.#located(slot, result), info);
+    const keepsPrevious = this.#held.keepsBeside(result.table);
+    await this.#swap(await this.#located(slot, result), info, keepsPrevious);
     this.#stand(slot, info, bytes, result.map);
-    await this.#held.serves(slot, md5, result, this.#mapPath(slot, result));
+    const mapPath = this.#mapPath(slot, result);
+    await this.#held.serves({ slot, generation, md5, result, mapPath });
     this.use(generation);
     const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
     const line = servingLine(slot, record, all);
@@ -140,7 +143,8 @@ export class Generations {
     const { generation, md5, bytes } = record;
     const info = infoOf(generation, md5, result);
     this.#stand(slot, info, bytes, result.map);
-    await this.#held.mended(slot, md5, result, this.#mapPath(slot, result));
+    const mapPath = this.#mapPath(slot, result);
+    await this.#held.mended({ slot, generation, md5, result, mapPath });
     const text = `generation ${generation} is loaded again from slot ${slot}`;
     this.#events.add('loaded again', text);
     this.#options.logger.warn(text);
@@ -149,7 +153,7 @@ export class Generations {
 
   /** Swaps in what `takeAgain` gave. */
   async swapAgain({ table, info }: ServedTable): Promise<void> {
-    await this.#swap(table, info);
+    await this.#swap(table, info, false);
   }
 
   /** What `takeAgain` gave is swapped in by whoever asked for it. */
@@ -169,8 +173,8 @@ export class Generations {
     this.#nextSlot = otherSlot(slot);
   }
 
-  async #swap(table: StorageParts, info: DataSetInfo): Promise<void> {
-    await this.#options.swap(table, info);
+  async #swap(table: StorageParts, info: DataSetInfo, keepsPrevious: boolean): Promise<void> {
+    await this.#options.swap(table, info, keepsPrevious);
     await this.#keepName(isMap(table) ? table.path : undefined);
   }
 

@@ -1,65 +1,100 @@
 import { stat } from 'node:fs/promises';
 import { collectGarbage } from '../collect-garbage.ts';
-import { isMap } from '../storage/table.ts';
+import { isHandedOver, isMap, type StorageParts } from '../storage/table.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import type { LoadedFile } from './loaded.ts';
+import { defaultTableBytesMax } from './memory.ts';
+import type { KeepPrevious } from './rollback.ts';
 import type { SlotName } from './slots.ts';
 
-interface Held {
+/** A generation that serves. */
+export interface ServingTable {
   readonly slot: SlotName;
+  readonly generation: number;
   readonly md5: string;
   readonly result: LoadedFile;
+  /** The file in the slot that it is a map of. */
+  readonly mapPath: string | undefined;
+}
+
+interface Held extends ServingTable {
   /** The file that is mapped, as it was when it began to serve; it had been proven before. */
-  readonly map: { readonly path: string; readonly identity: FileIdentity | undefined } | undefined;
+  readonly identity: FileIdentity | undefined;
+}
+
+export interface HeldTablesOptions {
+  readonly keepPrevious?: KeepPrevious | undefined;
+  /** Bytes that a data set may take in memory. */
+  readonly bytesMax: number;
+  /** Whether the thread that serves has this generation still, beside the one that it serves. */
+  readonly holds?: ((generation: number) => Promise<boolean>) | undefined;
+  /** Has that thread let go of it. */
+  readonly release?: (() => Promise<void>) | undefined;
 }
 
 /**
  * Keeps what is needed to go back to the generation before without loading it again: of a map where
- * it is, which costs nothing, and of others the table, beside the one that serves. The memory of a
- * table is shared with the serving threads, so the one that serves is not there twice.
+ * it is, which costs nothing, and of others the table, beside the one that serves. Memory that is
+ * shared with the serving threads is kept here; a thread that has its memory to itself keeps it there.
  */
 export class HeldTables {
-  readonly #keepsTables: boolean;
+  readonly #options: HeldTablesOptions;
   #serving: Held | undefined;
   #previous: Held | undefined;
 
-  constructor(keepsTables: boolean) {
-    this.#keepsTables = keepsTables;
+  constructor(options: HeldTablesOptions) {
+    this.#options = options;
   }
 
-  /**
-   * A table serves; the one that served before it is the previous one now.
-   *
-   * @param mapPath The file in the slot that it is a map of.
-   */
-  async serves(slot: SlotName, md5: string, result: LoadedFile, mapPath?: string): Promise<void> {
-    this.#previous = this.#serving;
-    await this.mended(slot, md5, result, mapPath);
+  /** Whether what serves now is to be kept, when this one takes its place. */
+  keepsBeside(next: StorageParts): boolean {
+    const { keepPrevious = 'auto', bytesMax } = this.#options;
+    const { table } = this.#serving?.result ?? {};
+    if (table === undefined || keepPrevious === 'no' || keepPrevious === 'disk') return false;
+    if (keepPrevious === 'memory') return true;
+    // Maps take no memory that is not given back when it is needed.
+    const bytes = [table, next].reduce((sum, one) => sum + (isMap(one) ? 0 : one.bytes), 0);
+    // Two of the largest size serve and load at any time; so this is never more than that.
+    return bytes <= Math.min(bytesMax, defaultTableBytesMax());
+  }
+
+  /** A table serves; the one that served before it is the previous one now. */
+  async serves(next: ServingTable): Promise<void> {
+    const before = this.#serving;
+    const isKept = before && (isMap(before.result.table) || this.keepsBeside(next.result.table));
+    this.#previous = isKept ? before : undefined;
+    await this.mended(next);
   }
 
   /** The table that serves was loaded again, because its memory was damaged. */
-  async mended(slot: SlotName, md5: string, result: LoadedFile, mapPath?: string): Promise<void> {
-    this.#serving = undefined;
-    const map = mapPath ? { path: mapPath, identity: await identityAt(mapPath) } : undefined;
-    if (this.#keepsTables || map !== undefined) this.#serving = { slot, md5, result, map };
+  async mended(next: ServingTable): Promise<void> {
+    const { mapPath } = next;
+    const identity = mapPath === undefined ? undefined : await identityAt(mapPath);
+    this.#serving = { ...next, identity };
   }
 
   /** What a slot holds, if it is there still; a map must be the file that it was. */
   async find(slot: SlotName, md5: string): Promise<LoadedFile | undefined> {
     const held = this.#previous;
     if (held?.slot !== slot || held.md5 !== md5) return undefined;
-    const { map, result } = held;
-    if (map === undefined) return result;
-    const identity = await identityAt(map.path);
-    const isAsBefore = identity && map.identity && sameContent(identity, map.identity);
+    const { mapPath, result } = held;
+    if (mapPath === undefined) return (await this.#isThere(held)) ? result : undefined;
+    const identity = await identityAt(mapPath);
+    const isAsBefore = identity && held.identity && sameContent(identity, held.identity);
     return isAsBefore ? result : undefined;
   }
 
+  async #isThere({ generation, result }: Held): Promise<boolean> {
+    if (!isHandedOver(result.table)) return true;
+    return (await this.#options.holds?.(generation)) ?? false;
+  }
+
   /** Lets go of the generation before, if it takes memory: the next one needs it. */
-  releasePrevious(): void {
+  async releasePrevious(): Promise<void> {
     if (this.#previous === undefined || isMap(this.#previous.result.table)) return;
     this.#previous = undefined;
     collectGarbage();
+    await this.#options.release?.();
   }
 }
 

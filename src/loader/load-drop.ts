@@ -31,7 +31,7 @@ export async function loadDrop(
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { base, files, generations, receipts } = parts;
-  generations.releasePrevious();
+  await generations.releasePrevious();
   try {
     const slot = generations.nextSlot;
     const slotFile = slotPath(base.path, slot);

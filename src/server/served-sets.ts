@@ -5,7 +5,7 @@ import { LookupSampler } from '../storage/lookup-sample.ts';
 import { openStorage } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isShared, type ServedTable, transferableMemory } from '../storage/table.ts';
-import type { LeftTable, PlacedSet, PlacedTable } from './thread-messages.ts';
+import type { LeftTable, PlacedAgain, PlacedSet, PlacedTable } from './thread-messages.ts';
 
 /** Where a thread's data sets go: see `DataSetsHandler`. */
 export interface SetTaker {
@@ -16,6 +16,8 @@ export interface SetTaker {
 interface SetState {
   readonly sampler: LookupSampler;
   served: ServedTable | undefined;
+  /** What served before, in memory that this thread has to itself, to go back to. */
+  previous: ServedTable | undefined;
 }
 
 /** What one thread serves: a data set, or several by prefix. */
@@ -33,19 +35,49 @@ export class ServedSets {
   }
 
   /** From now on its keys are misses, as long as it has no data. */
-  add({ set, sampleMemory, generation }: PlacedSet): void {
+  add(placed: PlacedSet): void {
+    const { set, generation } = placed;
     if (this.#sets.has(set)) return;
-    this.#stateOf(set, sampleMemory);
+    this.#stateOf(placed);
     this.#taker.put(set, emptyStorage, generation);
   }
 
   /** The old storage is closed when its last view goes, after the new one was opened. */
-  async swap({ set, sampleMemory, generation, table, info }: PlacedTable): Promise<void> {
-    const storage = await openStorage(table, info);
-    const state = this.#stateOf(set, sampleMemory);
-    this.#taker.put(set, state.sampler.observe(storage), generation);
-    state.served = { table, info };
+  async swap({ keepsPrevious, table, info, ...placed }: PlacedTable): Promise<void> {
+    const state = this.#stateOf(placed);
+    const { served } = state;
+    await this.#serve(placed, state, { table, info });
+    state.previous = keepsPrevious && served && isOwn(served) ? served : undefined;
     if (isShared(table)) collectGarbage();
+  }
+
+  /** Goes back to the table that was kept; the one that served is kept in its place. */
+  async swapBack({ info, ...placed }: PlacedAgain): Promise<void> {
+    const state = this.#stateOf(placed);
+    const { served, previous } = state;
+    if (previous === undefined) throw new Error('the table to go back to is not there any more');
+    await this.#serve(placed, state, { table: previous.table, info });
+    state.previous = served;
+  }
+
+  /** Whether `swapBack` would go back to this generation. */
+  holds(set: string, generation: number): boolean {
+    return this.#sets.get(set)?.previous?.info.generation === generation;
+  }
+
+  /** Lets go of the table that was kept. */
+  release(set: string): void {
+    const state = this.#sets.get(set);
+    if (state?.previous === undefined) return;
+    state.previous = undefined;
+    // A thread that serves makes too little garbage for the memory to be free soon.
+    collectGarbage();
+  }
+
+  async #serve({ set, generation }: PlacedSet, state: SetState, next: ServedTable): Promise<void> {
+    const storage = await openStorage(next.table, next.info);
+    this.#taker.put(set, state.sampler.observe(storage), generation);
+    state.served = next;
   }
 
   remove(set: string, generation: number): void {
@@ -67,18 +99,22 @@ export class ServedSets {
   /** The tables whose memory this thread has to itself. */
   own(): readonly LeftTable[] {
     return [...this.#sets].flatMap(([set, { served }]) => {
-      if (served === undefined || transferableMemory(served.table).length === 0) return [];
-      return [{ set, served }];
+      return served !== undefined && isOwn(served) ? [{ set, served }] : [];
     });
   }
 
-  #stateOf(set: string, sampleMemory: SharedArrayBuffer): SetState {
+  #stateOf({ set, sampleMemory }: PlacedSet): SetState {
     let state = this.#sets.get(set);
     if (state === undefined) {
       const sampler = new LookupSampler(sampleMemory, this.#thread, this.#threads);
-      state = { sampler, served: undefined };
+      state = { sampler, served: undefined, previous: undefined };
       this.#sets.set(set, state);
     }
     return state;
   }
+}
+
+/** Whether its memory is this thread's own. */
+function isOwn({ table }: ServedTable): boolean {
+  return transferableMemory(table).length > 0;
 }

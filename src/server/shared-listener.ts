@@ -1,5 +1,6 @@
 import { fork, type SendHandle } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, GoromdbError } from '../errors.ts';
 import type { Address } from './address.ts';
@@ -24,6 +25,16 @@ export interface SharedListener {
   duplicate(): Promise<number>;
   /** Closes the one that it keeps for itself, and removes a UNIX socket's file. */
   close(): void;
+}
+
+/**
+ * Whether each thread can have a socket of its own at one address, and none need be shared.
+ * `reusePort` came with Node 22.12 and 23.1; before, the option is ignored without a word.
+ */
+export function hasReusePort(): boolean {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const isNew = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+  return isNew && process.platform === 'linux';
 }
 
 /** What arrives of a handle that was sent: it is not read from here, only its number is used. */

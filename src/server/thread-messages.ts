@@ -36,7 +36,13 @@ export interface PlacedSet {
 }
 
 /** What a data set is to serve. */
-export interface PlacedTable extends PlacedSet, ServedTable {}
+export interface PlacedTable extends PlacedSet, ServedTable {
+  /** Whether the table that serves now is kept, to go back to. */
+  readonly keepsPrevious: boolean;
+}
+
+/** To go back to the table that was kept, as this generation. */
+export interface PlacedAgain extends PlacedSet, Pick<ServedTable, 'info'> {}
 
 /** A table that a thread had to itself. */
 export interface LeftTable {
@@ -55,6 +61,11 @@ export type ThreadNews = typeof SHUTDOWN | Farewell | { readonly report: ClientR
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | ({ readonly kind: 'swap' } & PlacedTable)
+  | ({ readonly kind: 'swap-back' } & PlacedAgain)
+  /** Whether it has a table of this generation to go back to. */
+  | { readonly kind: 'holds'; readonly set: string; readonly generation: number }
+  /** Let go of the table that was kept. */
+  | { readonly kind: 'release'; readonly set: string }
   /** A data set that has nothing to serve yet. */
   | ({ readonly kind: 'add' } & PlacedSet)
   | ({ readonly kind: 'remove' } & Omit<PlacedSet, 'sampleMemory'>)
@@ -65,9 +76,10 @@ export type ThreadRequest =
   | ({ readonly kind: 'sum'; readonly set: string } & TableSlice)
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 
-/** The reply to `listen` and to `sum`; the others have nothing to tell. */
+/** The reply to `listen`, to `holds` and to `sum`; the others have nothing to tell. */
 export interface ThreadReply {
   readonly address?: Address | undefined;
+  readonly isHeld?: boolean | undefined;
   /** Undefined when another generation serves. */
   readonly sum?: number | undefined;
 }

@@ -53,6 +53,15 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       await sets.swap(request);
       server.noteSwap();
       return {};
+    case 'swap-back':
+      await sets.swapBack(request);
+      server.noteSwap();
+      return {};
+    case 'holds':
+      return { isHeld: sets.holds(request.set, request.generation) };
+    case 'release':
+      sets.release(request.set);
+      return {};
     case 'add':
       sets.add(request);
       return {};

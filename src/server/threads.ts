@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
@@ -16,6 +15,7 @@ import { sumSlice, type TableSlice } from '../storage/checksum.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import {
+  isHandedOver,
   isMap,
   isShared,
   type ServedTable,
@@ -31,8 +31,8 @@ import type { ListenTarget } from './listener.ts';
 import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
 import type { Server } from './server.ts';
 import { ServingThread } from './serving-thread.ts';
-import { listenShared, type SharedListener } from './shared-listener.ts';
-import type { LeftTable, PlacedSet, ThreadData } from './thread-messages.ts';
+import { hasReusePort, listenShared, type SharedListener } from './shared-listener.ts';
+import type { LeftTable, PlacedSet, ThreadData, ThreadRequest } from './thread-messages.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Serving threads of one process at most. */
@@ -128,6 +128,11 @@ export class Threads implements Server {
     return this.#places.length;
   }
 
+  /** The thread that has its tables to itself, if one serves alone. */
+  get soleThread(): ServingThread | undefined {
+    return this.size > 1 ? undefined : this.#places[0].thread;
+  }
+
   /** Lookups that clients made of late in a data set. */
   sample(set: string): readonly SampledLookup[] {
     const state = this.#sets.get(set);
@@ -151,11 +156,8 @@ export class Threads implements Server {
   }
 
   async listen(address: Address): Promise<Address> {
-    const count = this.#places.length;
-    const bound =
-      count > 1 && (address.kind === 'unix' || !hasReusePort())
-        ? await this.#listenShared(address)
-        : await this.#listenEach(address);
+    const isOne = this.#places.length > 1 && (address.kind === 'unix' || !hasReusePort());
+    const bound = await (isOne ? this.#listenShared(address) : this.#listenEach(address));
     this.#isListening = true;
     this.#watchdog = new Watchdog(() => this.#places.map((place) => place.thread));
     return bound;
@@ -207,16 +209,22 @@ export class Threads implements Server {
    * that could not go over to the new one has been ended, and its replacement serves the new one.
    *
    * @param set The prefix of its keys; empty: without.
+   * @param table One that was handed over before must be what the thread holds: see `holdsTable`.
+   * @param keeps A thread that has the old table to itself keeps it, to go back to.
    * @throws GoromdbError when no thread could: all serve the old one.
    */
-  swap(set: string, table: StorageParts, info: DataSetInfo): Promise<void> {
-    return this.#inTurn(() => this.#swap(set, { table, info }));
+  swap(set: string, table: StorageParts, info: DataSetInfo, keepsPrevious = false): Promise<void> {
+    return this.#inTurn(() => this.#swap(set, { table, info }, keepsPrevious));
   }
 
-  async #swap(set: string, next: ServedTable): Promise<void> {
-    const memory = transferableMemory(next.table);
+  async #swap(set: string, next: ServedTable, keepsPrevious: boolean): Promise<void> {
+    const isBack = isHandedOver(next.table);
+    const memory = isBack ? [] : transferableMemory(next.table);
     const threads = this.#threads;
-    const request = { kind: 'swap', ...this.#place(set, next.info.generation), ...next } as const;
+    const placed = this.#place(set, next.info.generation);
+    const request: ThreadRequest = isBack
+      ? { kind: 'swap-back', ...placed, info: next.info }
+      : { kind: 'swap', ...placed, ...next, keepsPrevious };
     const outcomes = await Promise.allSettled(
       threads.map((thread) => thread.request(request, memory)),
     );
@@ -333,7 +341,7 @@ export class Threads implements Server {
           await thread.request({ kind: 'add', ...placed });
           continue;
         }
-        const request = { kind: 'swap', ...placed, ...served } as const;
+        const request = { kind: 'swap', ...placed, ...served, keepsPrevious: false } as const;
         await thread.request(request, transferableMemory(served.table));
         state.served = served;
       }
@@ -387,11 +395,4 @@ function isAtHand(table: StorageParts): boolean {
 async function listenAt({ thread, target }: Place): Promise<Address> {
   const { address } = await thread.request({ kind: 'listen', target: target! });
   return address!;
-}
-
-/** `reusePort` came with Node 22.12 and 23.1; before, the option is ignored without a word. */
-function hasReusePort(): boolean {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  const isNew = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-  return isNew && process.platform === 'linux';
 }

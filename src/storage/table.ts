@@ -45,6 +45,11 @@ export function isShared(parts: StorageParts): boolean {
   return !isMap(parts) && parts.index instanceof SharedArrayBuffer;
 }
 
+/** Whether the memory of a table has been handed over to another thread: no index is empty. */
+export function isHandedOver(parts: StorageParts): boolean {
+  return !isMap(parts) && parts.index.byteLength === 0;
+}
+
 /** The memory of a table that can be handed over to another thread; shared memory need not be. */
 export function transferableMemory(parts: StorageParts): readonly ArrayBuffer[] {
   if (isMap(parts)) return [];

@@ -24,7 +24,7 @@ const DEFAULTS: ServeOptions = {
     maxHitDropPercent: undefined,
   },
   scrub: { bytesPerSecond: 8 * 1024 * 1024 },
-  keepPrevious: 'disk',
+  keepPrevious: 'auto',
   threads: 1,
   memoryBytes: undefined,
   pollIntervalMs: 0,

@@ -46,15 +46,19 @@ async function dropTwo(server: GoromdbProcess): Promise<void> {
 
 describe('goromdb rollback', () => {
   test.each([
-    ['disk', '1'],
-    ['memory', '1'],
-    ['memory', '2'],
+    ['disk', '1', true],
+    ['memory', '1', false],
+    ['memory', '2', false],
+    ['auto', '1', false],
+    ['auto', '2', false],
   ])(
-    'has a running server that keeps it in %s, with %s threads, serve the data before',
-    async (keep, threads) => {
+    'has a running server with -keep-previous %s and %s threads serve the data before; it is loaded: %s',
+    async (keep, threads, isLoaded) => {
       const { process, address } = await startServer('-keep-previous', keep, '-threads', threads);
       await dropTwo(process);
       const { code, stdout } = await run('rollback');
+      const [line] = await process.says(/generation 3 serves .*/);
+      expect(line.includes('; verify ')).toBe(isLoaded);
       expect(code).toBe(0);
       expect(stdout).toMatch(
         /^rolled back: the data of generation 1 \(1 keys, from .*data\.json\) serves as generation 3 since now, after \d/,

@@ -51,6 +51,7 @@ export class LoaderHarness {
         this.served.push(info);
       },
       logger: this.logger,
+      keepPrevious: 'disk',
       ...this.#options,
       ...options,
     });

@@ -103,6 +103,23 @@ describe('a rollback', () => {
     await expect(harness.loader.rollback()).rejects.toMatchObject({ code: 'ROLLBACK_REFUSED' });
   });
 
+  test.each([
+    ['fit', 0, true],
+    ['do not fit', -1, false],
+  ])('needs no file by default if both data sets %s into -memory', async (_, more, needsNone) => {
+    const first = new LoaderHarness();
+    await first.start();
+    for (const v of [1, 2]) await first.load(version(v));
+    const bytesMax = 2 * first.served[0].bytes + more;
+    const harness = new LoaderHarness({ keepPrevious: undefined, bytesMax });
+    await harness.start();
+    for (const v of [1, 2]) await harness.load(version(v));
+    writeFileSync(join(harness.base, 'data00', 'data.db'), 'no data');
+    const done = await harness.loader.rollback().catch(() => undefined);
+    expect(done !== undefined).toBe(needsNone);
+    expect(harness.value).toBe(needsNone ? '1' : '2');
+  });
+
   test('is kept among the events', async () => {
     const harness = await twoGenerations();
     await harness.loader.rollback();

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, type Goromdb, parseAddress, startGoromdb } from 'goromdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { askServer } from '../../src/control/control-client.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -43,6 +44,10 @@ async function publish({ logger, folder }: Started, generation: number): Promise
 
 function logged(logger: CollectingLogger, text: string): Promise<void> {
   return expect.poll(() => logger.lines.join('\n'), { timeout: 15_000 }).toContain(text);
+}
+
+function lastServing({ lines }: CollectingLogger): string | undefined {
+  return lines.findLast((line) => line.includes(' serves from slot '));
 }
 
 const ANSWER = 'VALUE key 0 7\r\nvalue 1\r\nEND\r\n';
@@ -153,6 +158,26 @@ describe('a serving thread that dies', () => {
     killer.socket.write('get die:lost\r\n');
     await publish(started, 2);
     await askAnew(started.address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
+  });
+
+  test('alone takes the generation before with it: a rollback loads that from its slot', async () => {
+    const started = await start(1);
+    const { address, logger, folder } = started;
+    await publish(started, 2);
+    const rollBack = async (): Promise<void> =>
+      void (await askServer(folder, { command: 'rollback' }, 30_000));
+    await rollBack();
+    await askAnew(address);
+    expect(lastServing(logger)).toMatch(/generation 3 serves .*; switch \S+ s$/);
+    const killer = await RawClient.connect(address);
+    killer.socket.write('get die:throw\r\n');
+    await killer.readToEnd();
+    await rollBack();
+    await askAnew(address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
+    expect(lastServing(logger)).toMatch(/generation 4 serves .*; verify /);
+    await rollBack();
+    await askAnew(address);
+    expect(lastServing(logger)).toMatch(/generation 5 serves .*; switch \S+ s$/);
   });
 
   test('is replaced on a UNIX socket', async () => {

@@ -8,6 +8,9 @@ import { parseArgs } from 'node:util';
 import { courseOf } from './report.ts';
 import { Soak } from './soak.ts';
 
+// Whoever reads may go away; the run goes on.
+process.stdout.on('error', () => {});
+
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -22,7 +25,7 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.exit(2);
 }
 say(`soak of ${minutes} minutes, seed ${seed}`);
-const { faults, requests, keys, foreign, actions, samples } = await new Soak(
+const { faults, requests, keys, foreign, lost, actions, samples } = await new Soak(
   minutes,
   seed,
   say,
@@ -32,6 +35,7 @@ const total = Object.values(requests).reduce((sum, count) => sum + count, 0);
 const by = Object.entries(requests).map(([name, count]) => `${count} ${name}`);
 say(`${total} requests (${by.sort().join(', ')}) for ${keys} keys, each answer checked`);
 say(`${foreign} of them against the records of files of other programs`);
+say(`${lost} connections were lost with a serving thread that was made to die`);
 for (const [name, count] of Object.entries(actions).sort()) say(`${name}: ${count} times`);
 say('the process of the second half:');
 for (const line of course.lines) say(`  ${line}`);

@@ -4,6 +4,11 @@ import { join } from 'node:path';
 import { type Vitals, vitalsOf } from '../support/vitals.ts';
 
 const BIN = join(process.cwd(), 'bin', 'goromdb.js');
+const MORTAL_THREADS = join(process.cwd(), 'test', 'soak', 'mortal-threads.mjs');
+
+/** How a serving thread may come to grief. */
+export const DEATHS = ['throw', 'exit', 'lost', 'hang'] as const;
+export type Death = (typeof DEATHS)[number];
 
 /** What a process held at one moment, and how long it had run. */
 export interface Sample extends Vitals {
@@ -23,7 +28,9 @@ export class SoakServer {
   /** @param onLine Is given each line of the log. */
   constructor(args: readonly string[], onLine: (line: string) => void) {
     this.#onLine = onLine;
-    this.#child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = spawn(process.execPath, ['--import', MORTAL_THREADS, BIN, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     this.hasEnded = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => resolve(`${signal ?? code}`));
@@ -34,6 +41,16 @@ export class SoakServer {
     this.isEnding = true;
     this.#child.kill(signal);
     await this.hasEnded;
+  }
+
+  /** Has it read its configuration again. */
+  hangUp(): void {
+    this.#child.kill('SIGHUP');
+  }
+
+  /** Lets a serving thread die. */
+  endThread(thread: number, how: Death): void {
+    this.#child.send({ thread, how });
   }
 
   /** @returns undefined when it has just ended. */

@@ -1,22 +1,28 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, parseAddress } from '../../src/server/address.ts';
-import { drop } from '../support/drop.ts';
 import { Random } from '../support/random-bytes.ts';
-import { FORMATS, makeFile, type SoakFile } from './files.ts';
+import { FORMATS } from './files.ts';
 import { misbehave } from './hostile.ts';
 import { type LoadShare, runClient, sleep } from './load.ts';
-import { runCommand, type Sample, SoakServer } from './server.ts';
-import { Timeline } from './timeline.ts';
+import { DEATHS, type Death, type Sample, SoakServer } from './server.ts';
+import { PATIENCE_MS, SoakSet } from './soak-set.ts';
+import { ThreadDeaths } from './thread-deaths.ts';
 
 /** Clients that ask all the time. */
 const CLIENTS = 6;
-/** How long the server may take to do what it must. */
-const PATIENCE_MS = 60_000;
-/** Of a hundred processes so many map what they serve. */
+/** Of a hundred data sets so many are mapped. */
 const MAPPED_PERCENT = 40;
-const LINE_FEED = 0x0a;
+/** Of a hundred processes so many serve several data sets. */
+const SEVERAL_PERCENT = 60;
+/** Where the generation before stays. */
+const KEPT = ['auto', 'memory', 'disk'];
+const PREFIXES = ['', 'a', 'b'];
+/** It takes the server half a minute to end a thread that hangs: this is for longer runs. */
+const HANG_MINUTES_MIN = 5;
+/** Of a hundred deaths so many are by an endless loop, in such runs. */
+const HANG_PERCENT = 8;
 const SAMPLE_INTERVAL_MS = 1_000;
 /** A fault is followed by more of its kind. */
 const FAULTS_MAX = 20;
@@ -29,10 +35,21 @@ export interface Outcome {
   readonly keys: number;
   /** Answers that were checked against a file of another program. */
   readonly foreign: number;
+  /** Connections that were lost with a serving thread. */
+  readonly lost: number;
   /** How often each action was done. */
   readonly actions: Readonly<Record<string, number>>;
   /** Of the process of the second half, which lives to the end. */
   readonly samples: readonly Sample[];
+}
+
+/** What may be done to the server: how likely it is, its name, and what it is. */
+type Action = readonly [weight: number, name: string, act: () => Promise<void>];
+
+/** How the server is run. */
+interface Mode {
+  readonly isSeveral: boolean;
+  readonly threads: number;
 }
 
 /** One run: a server, clients that check it, and what is done to it. */
@@ -41,41 +58,44 @@ export class Soak {
   /** Of its own, so that what is done does not depend on how fast clients are. */
   readonly #loadRandom: Random;
   readonly #folder = mkdtempSync(join(tmpdir(), 'goromdb-soak-'));
-  readonly #file = join(this.#folder, 'data.db');
-  readonly #base = join(this.#folder, 'base');
-  readonly #timeline = new Timeline();
+  readonly #config = join(this.#folder, 'goromdb.toml');
+  readonly #sets: readonly SoakSet[];
+  /** What a configuration file says of each besides. */
+  readonly #settings = new Map<SoakSet, string>();
+  readonly #deaths = new ThreadDeaths();
   readonly #faults: string[] = [];
   readonly #actions: Record<string, number> = {};
-  readonly #endMs: number;
-  readonly #halfMs: number;
+  readonly #minutes: number;
+  readonly #startMs = performance.now();
   readonly #say: (line: string) => void;
   #samples: Sample[] = [];
   #server!: SoakServer;
+  #mode: Mode = { isSeveral: true, threads: 2 };
+  /** Those that this process serves, or served. */
+  #served: readonly SoakSet[] = [];
   #address: Address = parseAddress('127.0.0.1:0');
   #isAway = true;
   #lives = 0;
   #isOver = false;
-  /** What was dropped so far, by MD5. */
-  readonly #files = new Map<string, Pick<SoakFile, 'sum' | 'version'>>();
-  #version = 0;
-  /** The MD5 that the log named last. */
-  #serving = '';
-  #lines: string[] = [];
-  #wake: () => void = () => {};
+  #hasStarted: (line: string) => void = () => {};
+  #hasChanged: () => void = () => {};
 
   constructor(minutes: number, seed: number, say: (line: string) => void) {
     this.#random = new Random(seed);
     this.#loadRandom = new Random(seed + 1);
-    this.#endMs = performance.now() + minutes * 60_000;
-    this.#halfMs = performance.now() + minutes * 30_000;
+    this.#minutes = minutes;
     this.#say = say;
+    const onFault = (fault: string): void => this.#fault(fault);
+    this.#sets = PREFIXES.map((prefix, number) => {
+      return new SoakSet(this.#folder, prefix, number, { random: this.#random, onFault });
+    });
   }
 
   async run(): Promise<Outcome> {
     const share = this.#share();
     try {
-      await this.#start();
-      await this.#publish(0, false);
+      await this.#start({ isSeveral: true, threads: 2 });
+      for (const set of this.#sets) await set.publish(0, false);
       const clients = Array.from({ length: CLIENTS }, () => runClient(share));
       const sampler = setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS);
       await this.#act();
@@ -88,16 +108,17 @@ export class Soak {
       await this.#server.kill('SIGKILL');
       rmSync(this.#folder, { recursive: true, force: true });
     }
-    const { requests, keys, foreign } = share;
     const [faults, actions, samples] = [this.#faults, this.#actions, this.#samples];
-    return { faults, requests, keys, foreign, actions, samples };
+    return { ...share, faults, actions, samples };
   }
 
   #share(): LoadShare {
     return {
-      ...{ timeline: this.#timeline, random: this.#loadRandom, requests: {}, keys: 0, foreign: 0 },
+      ...{ random: this.#loadRandom, requests: {}, keys: 0, foreign: 0, lost: 0 },
+      sets: () => this.#served,
       address: () => this.#address,
       life: () => (this.#isAway ? undefined : this.#lives),
+      isLost: (connection) => this.#deaths.isLost(connection),
       isOver: () => this.#isOver,
       onFault: (fault) => this.#fault(fault),
     };
@@ -109,16 +130,21 @@ export class Soak {
     if (this.#faults.length >= FAULTS_MAX) this.#isOver = true;
   }
 
+  /** How much of the run is over, from 0 to 1. */
+  get #done(): number {
+    return (performance.now() - this.#startMs) / (this.#minutes * 60_000);
+  }
+
   async #act(): Promise<void> {
     let isSecondHalf = false;
-    while (performance.now() < this.#endMs && !this.#isOver) {
-      if (!isSecondHalf && performance.now() > this.#halfMs) {
+    while (this.#done < 1 && !this.#isOver) {
+      if (!isSecondHalf && this.#done > 0.5) {
         // From here on one process lives, and what it holds must not grow.
         isSecondHalf = true;
-        await this.#restart('SIGTERM', 2);
+        await this.#restart('SIGTERM', { ...this.#chooseMode(), threads: 2 });
         this.#samples = [];
       }
-      const [name, act] = this.#choose(isSecondHalf);
+      const [, name, act] = this.#choose(isSecondHalf);
       this.#count(name);
       try {
         await act();
@@ -133,202 +159,172 @@ export class Soak {
     this.#actions[action] = (this.#actions[action] ?? 0) + 1;
   }
 
-  #choose(isSecondHalf: boolean): readonly [string, () => Promise<void>] {
+  #choose(isSecondHalf: boolean): Action {
     const random = this.#random;
-    const dice = random.below(isSecondHalf ? 80 : 100);
     const format = random.below(FORMATS);
-    if (dice < 35) return ['publish', () => this.#publish(format, random.below(2) === 0)];
-    if (dice < 45) return ['drop a damaged file', () => this.#publishDamaged(format)];
-    if (dice < 51) return ['drop with a wrong sum first', () => this.#publishWithWrongSum(format)];
-    if (dice < 55) return ['roll back', () => this.#rollBack()];
-    if (dice < 58) return ['replace a drop at once', () => this.#replaceDrop(format)];
-    if (dice < 80) return ['misbehave', () => misbehave(this.#address, random)];
-    if (dice < 85) return ['restart', () => this.#restart('SIGTERM')];
-    if (dice < 92) return ['kill', () => this.#restart('SIGKILL')];
-    return ['kill in a swap', () => this.#killInSwap(format)];
-  }
-
-  async #publish(format: number, isForced: boolean): Promise<void> {
-    const file = await this.#make(format);
-    if (isForced) writeFileSync(`${this.#file}.force`, file.sum);
-    this.#drop(file);
-    await this.#outcomeOf(file);
-  }
-
-  /**
-   * Cut short, with the right sum: it must be refused. A hash of Berkeley DB may end with a page
-   * that holds nothing, and is served without it, so more than that is cut off.
-   */
-  async #publishDamaged(format: number): Promise<void> {
-    const { bytes } = await this.#make(format);
-    let length = Math.floor((bytes.length * (20 + this.#random.below(60))) / 100);
-    // JSON Lines are whole when they end with a line.
-    while (bytes[length] === LINE_FEED || bytes[length - 1] === LINE_FEED) length--;
-    this.#lines = [];
-    drop(this.#file, bytes.subarray(0, length));
-    await this.#logged(/rejected /);
-  }
-
-  async #publishWithWrongSum(format: number): Promise<void> {
-    const file = await this.#make(format);
-    this.#lines = [];
-    this.#timeline.offered(file.sum, file.version);
-    drop(this.#file, file.bytes);
-    writeFileSync(`${this.#file}.md5`, `${'0'.repeat(32)}\n`);
-    await sleep(this.#random.below(1000));
-    writeFileSync(`${this.#file}.md5`, `${file.sum}\n`);
-    await this.#outcomeOf(file);
-  }
-
-  async #replaceDrop(format: number): Promise<void> {
-    const first = await this.#make(0);
-    const second = await this.#make(format);
-    this.#drop(first);
-    await sleep(this.#random.below(300));
-    this.#drop(second);
-    await this.#outcomeOf(second);
-    // The first may have been taken before the second came, which may have been refused.
-    if (this.#serving !== first.sum) this.#timeline.withdrawn(first.sum);
-  }
-
-  /** Back to what the other slot holds; after a kill in a swap, that may be nothing. */
-  async #rollBack(): Promise<void> {
-    const sums = ['data00', 'data01'].map((slot) => this.#sumIn(slot));
-    const target = this.#files.get(sums.find((sum) => sum !== this.#serving) ?? '');
-    if (target === undefined) return;
-    this.#lines = [];
-    this.#timeline.offered(target.sum, target.version);
-    const { status, stderr } = await runCommand(['rollback', '-basedir', this.#base]);
-    if (status === 0) {
-      await this.#logged(new RegExp(`serves from .*${target.sum}`));
-    } else {
-      this.#timeline.withdrawn(target.sum);
-      this.#fault(`a rollback was refused: ${stderr}`);
+    const set = this.#served[random.below(this.#served.length)];
+    const kill = (): Promise<void> => this.#restart('SIGKILL', this.#mode);
+    const strike = (): Promise<void> => this.#endThread();
+    const actions: Action[] = [
+      [35, 'publish', () => set.publish(format, random.below(2) === 0)],
+      [10, 'drop a damaged file', () => set.publishDamaged(format)],
+      [6, 'drop with a wrong sum first', () => set.publishWithWrongSum(format)],
+      [6, 'roll back', () => set.rollBack()],
+      [3, 'replace a drop at once', () => set.replaceDrop(format)],
+      [20, 'misbehave', () => misbehave(this.#address, random)],
+    ];
+    if (this.#deaths.isAllowed) {
+      actions.push([4, 'end a thread', strike]);
+      actions.push([4, 'end a thread in a swap', () => set.dropAnd(format, strike)]);
     }
+    if (this.#mode.isSeveral) {
+      actions.push([4, 'change a data set', () => this.#changeSet(set)]);
+      actions.push([3, 'remove and add a data set', () => this.#removeAndAdd(set)]);
+    }
+    if (!isSecondHalf) {
+      actions.push([5, 'restart', () => this.#restart('SIGTERM', this.#chooseMode())]);
+      actions.push([7, 'kill', () => this.#restart('SIGKILL', this.#chooseMode())]);
+      actions.push([8, 'kill in a swap', () => set.killInSwap(format, kill)]);
+    }
+    let dice = random.below(actions.reduce((sum, [weight]) => sum + weight, 0));
+    return actions.find(([weight]) => {
+      dice -= weight;
+      return dice < 0;
+    })!;
   }
 
-  #sumIn(slot: string): string | undefined {
-    const path = join(this.#base, slot, 'data.db');
-    if (!existsSync(path) || !existsSync(`${path}.md5`)) return undefined;
-    return readFileSync(`${path}.md5`, 'latin1').slice(0, 32);
+  #chooseMode(): Mode {
+    const isSeveral = this.#random.below(100) < SEVERAL_PERCENT;
+    return { isSeveral, threads: 1 + this.#random.below(3) };
   }
 
-  async #killInSwap(format: number): Promise<void> {
-    const file = await this.#make(format);
-    this.#drop(file);
-    await sleep(this.#random.below(400));
-    const before = this.#lines;
-    await this.#restart('SIGKILL');
-    // It was refused or taken before the kill, or is now.
-    const told = before.find((line) => line.includes(' rejected '));
-    if (told !== undefined) this.#judge(file, told);
-    else if (this.#isSetAside(file)) await this.#judgeUntold(file);
-    else if (!this.#lines.some((line) => line.includes(file.sum))) await this.#outcomeOf(file);
+  /** A serving thread dies, and another one takes its place. */
+  async #endThread(): Promise<void> {
+    const isHang = this.#minutes >= HANG_MINUTES_MIN && this.#random.below(100) < HANG_PERCENT;
+    const how: Death = isHang ? 'hang' : DEATHS[this.#random.below(DEATHS.indexOf('hang'))];
+    this.#count(`a thread ends by ${how}`);
+    this.#deaths.begin();
+    this.#server.endThread(this.#random.below(this.#mode.threads), how);
+    await this.#deaths.isOver(PATIENCE_MS);
   }
 
-  /** It was refused, and the server was killed before it said so. */
-  #isSetAside({ sum }: SoakFile): boolean {
-    const path = `${this.#file}.rejected.md5`;
-    const isInSlot = ['data00', 'data01'].some((slot) => this.#sumIn(slot) === sum);
-    if (existsSync(this.#file) || isInSlot || !existsSync(path)) return false;
-    return readFileSync(path, 'latin1').startsWith(sum);
+  /** What it serves serves on, and is loaded again from its slots. */
+  async #changeSet(set: SoakSet): Promise<void> {
+    set.forgetLines();
+    await this.#hangUp(this.#served, set);
+    await set.serves();
   }
 
-  /** Its receipt must say so nevertheless. */
-  async #judgeUntold(file: SoakFile): Promise<void> {
-    this.#timeline.withdrawn(file.sum);
-    if (file.version !== 'foreign') this.#fault('a good file was refused, and nobody said why');
-    await sleep(1_000);
-    const { md5, state } = JSON.parse(readFileSync(`${this.#file}.status.json`, 'utf8'));
-    if (md5 !== file.sum || state !== 'rejected') this.#fault(`the receipt of it says ${state}`);
+  async #removeAndAdd(set: SoakSet): Promise<void> {
+    const all = this.#served;
+    set.leaves();
+    await this.#hangUp(all.filter((one) => one !== set));
+    set.hasLeft();
+    await sleep(this.#random.below(500));
+    set.comesBack();
+    await this.#hangUp(all);
+    await set.serves();
   }
 
-  async #make(format: number): Promise<SoakFile> {
-    this.#version++;
-    const file = await makeFile(format, this.#version);
-    this.#files.set(file.sum, { sum: file.sum, version: file.version });
-    // What serves already could not be told from what is dropped.
-    return file.sum === this.#serving ? this.#make(0) : file;
+  /** @param changed One that gets other settings. */
+  async #hangUp(sets: readonly SoakSet[], changed?: SoakSet): Promise<void> {
+    if (changed !== undefined) {
+      const before = this.#settings.get(changed);
+      while (this.#settings.get(changed) === before) this.#set(changed);
+    }
+    const done = new Promise<void>((resolve, reject) => {
+      this.#hasChanged = resolve;
+      setTimeout(() => reject(new Error('the data sets were not changed')), PATIENCE_MS).unref();
+    });
+    this.#writeConfig(sets);
+    this.#server.hangUp();
+    await done;
   }
 
-  #drop(file: SoakFile): void {
-    this.#lines = [];
-    this.#timeline.offered(file.sum, file.version);
-    drop(this.#file, file.bytes);
+  #set(set: SoakSet): void {
+    const isMapped = this.#random.below(100) < MAPPED_PERCENT;
+    const where = KEPT[this.#random.below(KEPT.length)];
+    this.#count(isMapped ? 'a data set is mapped' : 'a data set is in memory');
+    const settings = [...(isMapped ? ['memory = 0'] : []), `keep-previous = "${where}"`];
+    this.#settings.set(set, settings.join('\n'));
   }
 
-  async #outcomeOf(file: SoakFile): Promise<void> {
-    const sum = file.sum;
-    this.#judge(file, await this.#logged(new RegExp(`rejected |serves from .*${sum}`)));
+  #writeConfig(sets: readonly SoakSet[]): void {
+    const lines = ['addr = "127.0.0.1:0"', `threads = ${this.#mode.threads}`];
+    for (const set of sets) {
+      if (!this.#settings.has(set)) this.#set(set);
+      lines.push('[[data-set]]', `file = "${set.file}"`, `basedir = "${set.base}"`);
+      if (set.prefix !== '') lines.push(`prefix = "${set.prefix}"`);
+      lines.push('max-hit-drop = 50', 'scrub-rate = "64MiB"', this.#settings.get(set)!);
+    }
+    writeFileSync(this.#config, `${lines.join('\n')}\n`);
   }
 
-  #judge(file: SoakFile, line: string): void {
-    if (!line.includes('rejected ')) return;
-    this.#timeline.withdrawn(file.sum);
-    const isGuard = line.includes('HIT_RATE_DROPPED') && file.version === 'foreign';
-    if (!isGuard) this.#fault(`a good file was refused: ${line}`);
-  }
-
-  async #restart(signal: NodeJS.Signals, threads = 1 + this.#random.below(3)): Promise<void> {
+  async #restart(signal: NodeJS.Signals, mode: Mode): Promise<void> {
     await this.#end(signal);
-    this.#timeline.killed();
-    await this.#start(threads);
+    for (const { timeline } of this.#served) timeline.killed();
+    await this.#start(mode);
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     this.#isAway = true;
     await this.#server.kill(signal);
+    this.#deaths.end();
   }
 
-  async #start(threads = 2): Promise<void> {
-    this.#lines = [];
-    const args = ['-addr', '127.0.0.1:0', '-file', this.#file, '-basedir', this.#base];
-    const guards = ['-max-hit-drop', '50'];
-    const scrub = ['-scrub-rate', '64MiB'];
-    const isMapped = this.#random.below(100) < MAPPED_PERCENT;
-    const memory = isMapped ? ['-memory', '0'] : [];
-    this.#count(isMapped ? 'start with maps' : 'start with memory');
-    const server = new SoakServer(
-      [...args, ...guards, ...scrub, ...memory, '-threads', `${threads}`],
-      (line) => this.#hear(line),
-    );
+  async #start(mode: Mode): Promise<void> {
+    for (const set of this.#sets) set.forgetLines();
+    this.#mode = mode;
+    const started = new Promise<string>((resolve, reject) => {
+      this.#hasStarted = resolve;
+      setTimeout(() => reject(new Error('it did not start')), PATIENCE_MS).unref();
+    });
+    const server = new SoakServer(this.#args(), (line) => this.#hear(line));
     this.#server = server;
     void server.hasEnded.then((how) => {
       if (!server.isEnding) this.#fault(`the server has ended by itself: ${how}`);
     });
-    const line = await this.#logged(/listens on [^;\s]+/);
-    this.#address = parseAddress(/listens on ([^;\s]+)/.exec(line)![1]);
+    this.#address = parseAddress(await started);
     this.#lives++;
     this.#isAway = false;
   }
 
-  #hear(line: string): void {
-    this.#lines.push(line);
-    const sum = / generation \d+ serves from .* md5 ([0-9a-f]{32})/.exec(line)?.[1];
-    if (sum !== undefined) {
-      this.#serving = sum;
-      this.#timeline.serves(sum);
+  #args(): readonly string[] {
+    const { isSeveral, threads } = this.#mode;
+    this.#count(isSeveral ? 'start with several data sets' : 'start with one data set');
+    this.#settings.clear();
+    if (isSeveral) {
+      this.#served = this.#sets;
+      this.#writeConfig(this.#sets);
+      return ['-config', this.#config];
     }
-    const isFault = / error /.test(line) && !line.includes(' rejected ');
-    if (isFault) this.#fault(`the log says: ${line}`);
-    this.#wake();
+    const [set] = this.#sets;
+    this.#served = [set];
+    this.#set(set);
+    const flags = this.#settings
+      .get(set)!
+      .split('\n')
+      .flatMap((line) => {
+        const [name, value] = line.split(' = ');
+        return [`-${name}`, value.replaceAll('"', '')];
+      });
+    return [
+      ...['-addr', '127.0.0.1:0', '-file', set.file, '-basedir', set.base],
+      ...['-max-hit-drop', '50', '-scrub-rate', '64MiB', '-threads', `${threads}`, ...flags],
+    ];
   }
 
-  async #logged(pattern: RegExp): Promise<string> {
-    const deadlineMs = performance.now() + PATIENCE_MS;
-    for (;;) {
-      const line = this.#lines.find((one) => pattern.test(one));
-      if (line !== undefined) return line;
-      if (performance.now() > deadlineMs) {
-        throw new Error(`the log never said ${pattern}, but ${this.#lines.join('; ')}`);
-      }
-      await Promise.race([
-        new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        }),
-        sleep(1_000),
-      ]);
+  #hear(line: string): void {
+    const text = line.slice(line.indexOf(' ') + 1);
+    for (const set of this.#served) {
+      if (!this.#mode.isSeveral || text.includes(`${set.name}: `)) set.hear(line);
     }
+    const address = /listens on ([^;\s]+)/.exec(line)?.[1];
+    if (address !== undefined) this.#hasStarted(address);
+    if (text.startsWith('info data sets: ')) this.#hasChanged();
+    const isOurs = this.#deaths.hear(line);
+    const isFault = / error /.test(line) && !line.includes(' rejected ') && !isOurs;
+    if (isFault) this.#fault(`the log says: ${line}`);
   }
 
   #sample(): void {

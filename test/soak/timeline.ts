@@ -1,5 +1,8 @@
+/** What a data set answers that is not in service: each key is a miss. */
+export const NOTHING = 'nothing';
+
 /** What a reply came from: a version of the soak's own records, or a file without them. */
-export type Version = number | 'foreign';
+export type Version = number | 'foreign' | typeof NOTHING;
 
 /** From when to when a dropped file may serve; it goes on while there is no end. */
 interface Span {

@@ -47,6 +47,11 @@ export class TextClient {
     return client;
   }
 
+  /** The port that it connects from; undefined over a UNIX socket. */
+  get port(): number | undefined {
+    return this.#socket.localPort;
+  }
+
   send(text: string | Uint8Array): void {
     this.#socket.write(text);
   }
