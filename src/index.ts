@@ -50,7 +50,14 @@ export {
   type ScanOptions,
   VALUE_BYTES_MAX,
 } from './storage/scanners/scanner.ts';
-export type { DataSetInfo, Entry, RecordVisitor, Storage } from './storage/storage.ts';
+export {
+  BATCH_KEYS_MAX,
+  type Batch,
+  type DataSetInfo,
+  type Entry,
+  type RecordVisitor,
+  type Storage,
+} from './storage/storage.ts';
 export { openTable, type TableParts } from './storage/table.ts';
 export { TableBuilder, type TableBuilderOptions } from './storage/table-builder.ts';
 export { VERSION } from './version.ts';

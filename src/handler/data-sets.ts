@@ -1,4 +1,4 @@
-import type { DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/storage.ts';
+import type { Batch, DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/storage.ts';
 import type { Handler, View } from './handler.ts';
 import { Routes } from './routes.ts';
 import { StorageView } from './storage-view.ts';
@@ -8,6 +8,9 @@ export const DATA_SETS_MAX = 32;
 
 /** A cursor is the number of a data set and the cursor in that. Tables give them below 2^48. */
 const CURSORS_RANGE = 2 ** 48;
+
+const NO_KEYS = Buffer.alloc(0);
+const NO_BOUNDS = new Int32Array(0);
 
 /** A data set in service: its keys begin with the prefix and the delimiter. */
 interface ServedSet {
@@ -72,6 +75,7 @@ class DataSetsView implements View {
   readonly info: DataSetInfo;
   readonly scan: View['scan'];
   readonly sets: readonly ServedSet[];
+  readonly batch: Batch;
   readonly #routes: Routes<StorageView>;
   #users = 1;
 
@@ -82,6 +86,7 @@ class DataSetsView implements View {
       delimiter,
       sets.map(({ prefix, view }) => ({ prefix, target: view })),
     );
+    this.batch = new DataSetsBatch(this.#routes);
     this.info = sumUp(sets, generation);
     if (sets.every(({ view }) => view.scan !== undefined)) this.scan = this.#scan.bind(this);
   }
@@ -93,16 +98,6 @@ class DataSetsView implements View {
 
   get(key: Buffer, start: number, end: number): Entry | undefined {
     return this.#routes.find(key, start, end)?.get(key, start, end);
-  }
-
-  /** Most requests are for one data set. The keys of others are fetched when they are asked for. */
-  prefetch(keys: Buffer, bounds: Int32Array, count: number): void {
-    const view = this.#routes.find(keys, bounds[0], bounds[1]);
-    if (view?.prefetch === undefined) return;
-    for (let i = 1; i < count; i++) {
-      if (this.#routes.find(keys, bounds[2 * i], bounds[2 * i + 1]) !== view) return;
-    }
-    view.prefetch(keys, bounds, count);
   }
 
   release(): void {
@@ -127,6 +122,41 @@ class DataSetsView implements View {
       if (left === 0) break;
     }
     return number + 1 < this.sets.length ? (number + 1) * CURSORS_RANGE : 0;
+  }
+}
+
+/** Most requests are for one data set. Keys of several are looked for one after the other. */
+class DataSetsBatch implements Batch {
+  readonly #routes: Routes<StorageView>;
+  #keys: Buffer = NO_KEYS;
+  #bounds: Int32Array = NO_BOUNDS;
+  /** Of the one data set that all keys of the last `locate` lead to. */
+  #batch: Batch | undefined;
+
+  constructor(routes: Routes<StorageView>) {
+    this.#routes = routes;
+  }
+
+  locate(keys: Buffer, bounds: Int32Array, count: number): void {
+    this.#keys = keys;
+    this.#bounds = bounds;
+    this.#batch = this.#viewOfAll(keys, bounds, count)?.batch;
+    this.#batch?.locate(keys, bounds, count);
+  }
+
+  #viewOfAll(keys: Buffer, bounds: Int32Array, count: number): StorageView | undefined {
+    const view = this.#routes.find(keys, bounds[0], bounds[1]);
+    for (let i = 1; i < count; i++) {
+      if (this.#routes.find(keys, bounds[2 * i], bounds[2 * i + 1]) !== view) return undefined;
+    }
+    return view;
+  }
+
+  entry(i: number): Entry | undefined {
+    if (this.#batch !== undefined) return this.#batch.entry(i);
+    const start = this.#bounds[2 * i];
+    const end = this.#bounds[2 * i + 1];
+    return this.#routes.find(this.#keys, start, end)?.get(this.#keys, start, end);
   }
 }
 

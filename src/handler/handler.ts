@@ -1,4 +1,4 @@
-import type { DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/storage.ts';
+import type { Batch, DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/storage.ts';
 
 /**
  * The data as it is at one moment. A command takes one view and answers from that alone, so that
@@ -6,8 +6,8 @@ import type { DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/stor
  */
 export interface View {
   get(key: Buffer, start: number, end: number): Entry | undefined;
-  /** As `Storage.prefetch`. */
-  prefetch?: ((keys: Buffer, bounds: Int32Array, count: number) => void) | undefined;
+  /** As `Storage.batch`. */
+  readonly batch?: Batch | undefined;
   /** As `Storage.scan`. */
   scan?: ((cursor: number, limit: number, visit: RecordVisitor) => number) | undefined;
   readonly info: DataSetInfo;

@@ -1,10 +1,10 @@
-import type { DataSetInfo, Entry, Storage } from '../storage/storage.ts';
+import type { Batch, DataSetInfo, Entry, Storage } from '../storage/storage.ts';
 import type { View } from './handler.ts';
 
 /** A storage with a count of who uses it: the handler itself, and each command under way. */
 export class StorageView implements View {
   readonly info: DataSetInfo;
-  readonly prefetch: View['prefetch'];
+  readonly batch: Batch | undefined;
   readonly scan: View['scan'];
   readonly #storage: Storage;
   #users = 1;
@@ -12,7 +12,7 @@ export class StorageView implements View {
   constructor(storage: Storage) {
     this.#storage = storage;
     this.info = storage.info;
-    this.prefetch = storage.prefetch?.bind(storage);
+    this.batch = storage.batch;
     this.scan = storage.scan?.bind(storage);
   }
 

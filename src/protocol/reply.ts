@@ -22,6 +22,20 @@ export const LEND_BYTES_MIN = 16 * 1024;
 /** A reply up to this length can be taken in one piece; see `Reply.takeShort`. */
 const SHORT_BYTES_MAX = 4 * 1024;
 
+/** Text that stands before values: see `Reply.lend`. */
+export interface Head {
+  readonly bytes: Buffer;
+  /** The same text, and room behind it for the last word. */
+  readonly view: DataView;
+}
+
+export function headOf(text: string): Head {
+  const bytes = Buffer.from(text, 'latin1');
+  return { bytes, view: viewOf(Buffer.concat([bytes], bytes.length + WORDS_SLACK_BYTES)) };
+}
+
+const NO_HEAD = headOf('');
+
 /**
  * What is to be sent to one client: built by a session, sent by the server, then used for the next
  * client. Small pieces are copied into a slab, large values are lent.
@@ -83,19 +97,23 @@ export class Reply {
    * Appends source[start, end), which must not change until it is sent.
    *
    * @param view The same memory as `source`, if there is such a view.
+   * @param head What stands before it.
    */
-  lend(source: Buffer, start: number, end: number, view?: DataView): void {
+  lend(source: Buffer, start: number, end: number, view?: DataView, head = NO_HEAD): void {
     const length = end - start;
+    const headBytes = head.bytes.length;
     if (
       view !== undefined &&
       length <= WORDS_BYTES_MAX &&
       end + WORDS_SLACK_BYTES <= view.byteLength
     ) {
-      this.#reserve(length + WORDS_SLACK_BYTES);
-      copyWords(this.#view, this.#end, view, start, end);
-      this.#end += length;
+      this.#reserve(headBytes + length + WORDS_SLACK_BYTES);
+      copyWords(this.#view, this.#end, head.view, 0, headBytes);
+      copyWords(this.#view, this.#end + headBytes, view, start, end);
+      this.#end += headBytes + length;
       return;
     }
+    this.copy(head.bytes, 0, headBytes);
     if (length < LEND_BYTES_MIN) {
       this.copy(source, start, end);
       return;

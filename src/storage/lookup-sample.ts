@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { DataSetInfo, Entry, Storage } from './storage.ts';
+import type { Batch, DataSetInfo, Entry, Storage } from './storage.ts';
 
 /** Lookups that are kept, of all threads together. */
 const ENTRIES = 8_192;
@@ -26,6 +26,9 @@ const TURN_MASK = 0x7fff;
 
 /** Lookups between two samples before the first rate is known. */
 const FIRST_GAP = 64;
+
+const NO_KEYS = Buffer.alloc(0);
+const NO_BOUNDS = new Int32Array(0);
 
 /** A lookup that a client made. */
 export interface SampledLookup {
@@ -117,14 +120,14 @@ export class LookupSampler {
 class SampledStorage implements Storage {
   readonly info: DataSetInfo;
   readonly scan: Storage['scan'];
-  readonly prefetch: Storage['prefetch'];
+  readonly batch: Batch | undefined;
   readonly #storage: Storage;
   readonly #sampler: LookupSampler;
 
   constructor(storage: Storage, sampler: LookupSampler) {
     this.info = storage.info;
     this.scan = storage.scan?.bind(storage);
-    this.prefetch = storage.prefetch?.bind(storage);
+    this.batch = storage.batch && new SampledBatch(storage.batch, sampler);
     this.#storage = storage;
     this.#sampler = sampler;
   }
@@ -138,6 +141,34 @@ class SampledStorage implements Storage {
 
   close(): void {
     this.#storage.close();
+  }
+}
+
+class SampledBatch implements Batch {
+  readonly #batch: Batch;
+  readonly #sampler: LookupSampler;
+  #keys: Buffer = NO_KEYS;
+  #bounds: Int32Array = NO_BOUNDS;
+
+  constructor(batch: Batch, sampler: LookupSampler) {
+    this.#batch = batch;
+    this.#sampler = sampler;
+  }
+
+  locate(keys: Buffer, bounds: Int32Array, count: number): void {
+    this.#keys = keys;
+    this.#bounds = bounds;
+    this.#batch.locate(keys, bounds, count);
+  }
+
+  entry(i: number): Entry | undefined {
+    const entry = this.#batch.entry(i);
+    const sampler = this.#sampler;
+    if (--sampler.left === 0) {
+      const bounds = this.#bounds;
+      sampler.take(this.#keys, bounds[2 * i], bounds[2 * i + 1], entry !== undefined);
+    }
+    return entry;
   }
 }
 

@@ -47,6 +47,20 @@ export interface DataSetInfo {
  */
 export type RecordVisitor = (key: Buffer, start: number, end: number, entry: Entry) => void;
 
+/** Keys that are looked for side by side at most. */
+export const BATCH_KEYS_MAX = 16;
+
+/** Finds several records side by side, which is faster than one after the other. */
+export interface Batch {
+  /**
+   * Looks for `count` keys, at most {@link BATCH_KEYS_MAX}. Key number i lies in
+   * keys[bounds[2 i], bounds[2 i + 1]); both stay as they are until the last `entry`.
+   */
+  locate(keys: Buffer, bounds: Int32Array, count: number): void;
+  /** What `get` would return for key number i of the last `locate`, valid as long. */
+  entry(i: number): Entry | undefined;
+}
+
 /** A read-only set of records. Implement it to serve data of your own. */
 export interface Storage {
   readonly info: DataSetInfo;
@@ -56,11 +70,8 @@ export interface Storage {
    * @returns undefined when there is no such key. Only faults throw.
    */
   get(key: Buffer, start: number, end: number): Entry | undefined;
-  /**
-   * Is told which keys `get` will be asked for next, so that it can have their records fetched from
-   * memory side by side. Key number i lies in keys[bounds[2 i], bounds[2 i + 1]).
-   */
-  prefetch?: ((keys: Buffer, bounds: Int32Array, count: number) => void) | undefined;
+  /** For requests of several keys. A storage that has no faster way does without it. */
+  readonly batch?: Batch | undefined;
   /**
    * Shows records, each key once, in an order of the storage's own. A storage that cannot does
    * without it, and commands that list keys are refused.

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { DataSetsHandler } from '../../src/handler/data-sets.ts';
 import type { View } from '../../src/handler/handler.ts';
 import { Routes } from '../../src/handler/routes.ts';
@@ -141,14 +141,30 @@ describe('DataSetsHandler', () => {
     ]);
   });
 
-  test('has the keys of a request fetched beforehand when they are all of one data set', () => {
-    const fetched: number[] = [];
-    const storage: Storage = new MapStorage([['geo:1', 'x']]);
-    storage.prefetch = (_keys, _bounds, count) => void fetched.push(count);
-    const view = serve({ geo: storage, users: new MapStorage([]) }).view();
-    const keys = Buffer.from('geo:1 geo:2 users:1');
-    view.prefetch!(keys, Int32Array.of(0, 5, 6, 11), 2);
-    view.prefetch!(keys, Int32Array.of(0, 5, 12, 19), 2);
-    expect(fetched).toEqual([2]);
+  test('finds keys side by side, of one data set or of several', () => {
+    const geo = tableOf([
+      ['geo:1', 'x'],
+      ['geo:2', 'y'],
+    ]);
+    const locate = vi.spyOn(geo.batch!, 'locate');
+    const users = new MapStorage([['users:1', 'z']]);
+    const { batch } = serve({ geo, users }).view();
+    const found = (keys: string): (string | undefined)[] => {
+      const bounds = Array.from(keys.matchAll(/\S+/g), (word) => [
+        word.index,
+        word.index + word[0].length,
+      ]);
+      batch!.locate(Buffer.from(keys), Int32Array.from(bounds.flat()), bounds.length);
+      return bounds.map((_, i) => {
+        const entry = batch!.entry(i);
+        return entry?.buffer.toString('latin1', entry.valueStart, entry.valueEnd);
+      });
+    };
+    expect(found('geo:2 geo:1 geo:3')).toEqual(['y', 'x', undefined]);
+    expect(locate).toHaveBeenCalledOnce();
+    expect(found('geo:2 users:1 geo:1 none')).toEqual(['y', 'z', 'x', undefined]);
+    expect(found('users:1 users:2')).toEqual(['z', undefined]);
+    expect(found('none any')).toEqual([undefined, undefined]);
+    expect(locate).toHaveBeenCalledOnce();
   });
 });

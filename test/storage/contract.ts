@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Entry, Storage } from '../../src/storage/storage.ts';
+import { BATCH_KEYS_MAX, type Entry, type Storage } from '../../src/storage/storage.ts';
 import { Random } from '../support/random-bytes.ts';
 import { bytesOf, type TestRecord } from '../support/storages.ts';
 
@@ -205,6 +205,26 @@ export function storageContract(
       expect(keys.filter((key) => find(storage, `x${key}`) !== undefined)).toEqual([]);
     });
 
+    it('finds keys side by side, if it can, as it finds them one by one', async () => {
+      const random = new Random(4);
+      const held = Array.from({ length: 2_000 }, (_, i) => `key ${i}`);
+      const storage = await open(held.map((key, i) => [key, `value ${i}`]));
+      const { batch } = storage;
+      for (let round = 0; batch !== undefined && round < 500; round++) {
+        const count = 1 + random.below(BATCH_KEYS_MAX);
+        const asked = Array.from({ length: count }, () => `key ${random.below(4_000)}`);
+        const bounds = new Int32Array(2 * count);
+        let at = 1;
+        for (const [i, key] of asked.entries()) {
+          bounds.set([at, at + key.length], 2 * i);
+          at += key.length + 1;
+        }
+        batch.locate(Buffer.from(` ${asked.join(' ')}`), bounds, count);
+        const found = asked.map((_, i) => textOf(batch.entry(i)));
+        expect(found).toEqual(asked.map((key) => valueAt(storage, key)));
+      }
+    });
+
     it('looks only at the asked part of the memory that holds a key', async () => {
       const storage = await open([['key', 'value']]);
       const memory = Buffer.from('get keykey  \r\n');
@@ -274,9 +294,12 @@ function find(storage: Storage, key: Buffer | string): Entry | undefined {
 /** The value of a key as Latin-1 text, after a look at its wire form. */
 function valueAt(storage: Storage, key: Buffer | string): string | undefined {
   const entry = find(storage, key);
-  if (entry === undefined) return undefined;
-  expectWireForm(entry, key);
-  return entry.buffer.toString('latin1', entry.valueStart, entry.valueEnd);
+  if (entry !== undefined) expectWireForm(entry, key);
+  return textOf(entry);
+}
+
+function textOf(entry: Entry | undefined): string | undefined {
+  return entry?.buffer.toString('latin1', entry.valueStart, entry.valueEnd);
 }
 
 function fieldsOf({

@@ -111,15 +111,25 @@ describe('a sample of lookups', () => {
     expect(readSample(memory).map(({ key }) => key.toString())).toEqual(['thread 0', 'thread 1']);
   });
 
-  test('lets the storage scan, prefetch and close as it is', () => {
-    const prefetch = vi.fn();
-    const inner = Object.assign(tableOf(RECORDS), { prefetch });
+  test('samples lookups that are made side by side', () => {
+    const memory = createSampleMemory(1);
+    const sampler = new LookupSampler(memory, 0, 1);
+    const { batch } = sampler.observe(tableOf(RECORDS));
+    for (let round = 0; readSample(memory).length < 2 && round < 10_000; round++) {
+      batch!.locate(Buffer.from('key:1 none'), Int32Array.of(0, 5, 6, 10), 2);
+      batch!.entry(round % 2);
+    }
+    for (const { key, wasHit } of readSample(memory)) {
+      expect([key.toString(), wasHit]).toEqual(wasHit ? ['key:1', true] : ['none', false]);
+    }
+  });
+
+  test('lets the storage scan and close as it is', () => {
+    const inner = tableOf(RECORDS);
     const close = vi.spyOn(inner, 'close');
     const storage = new LookupSampler(createSampleMemory(1), 0, 1).observe(inner);
     let keys = 0;
     storage.scan?.(0, 100, () => keys++);
-    storage.prefetch?.(Buffer.from('key:1'), Int32Array.of(0, 5), 1);
-    expect(prefetch).toHaveBeenCalledOnce();
     storage.close();
     expect([keys, close.mock.calls.length, storage.info]).toEqual([10, 1, inner.info]);
   });

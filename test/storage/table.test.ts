@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hashKey } from '../../src/storage/hash.ts';
+import { createSampleMemory, LookupSampler } from '../../src/storage/lookup-sample.ts';
 import {
   RecordReader,
   recordBytes,
@@ -13,6 +14,9 @@ import { storageContract } from './contract.ts';
 
 storageContract('a table in shared memory', (records) => tableOf(records, true));
 storageContract('a table in memory of its own', (records) => tableOf(records, false));
+storageContract('a table whose lookups are sampled', (records) =>
+  new LookupSampler(createSampleMemory(1), 0, 1).observe(tableOf(records)),
+);
 storageContract('a storage made of a Map', (records) => new MapStorage(records));
 
 describe('a table', () => {
@@ -31,27 +35,6 @@ describe('a table', () => {
     const second = table.get(Buffer.from('b'), 0, 1);
     expect(second).toBe(first);
     expect(second!.valueEnd - second!.valueStart).toBe(2);
-  });
-});
-
-describe('a table that is told of keys beforehand', () => {
-  const asked = Array.from({ length: 40 }, (_, i) => `key ${i}`);
-  const keys = Buffer.from(asked.join(''));
-  const bounds = new Int32Array(2 * asked.length);
-  let end = 0;
-  for (const [i, key] of asked.entries()) {
-    bounds.set([end, end + key.length], 2 * i);
-    end += key.length;
-  }
-
-  it.each([0, 1, 30])('finds the same of %i keys', (count) => {
-    const table = tableOf(asked.slice(0, count).map((key) => [key, 'value']));
-    table.prefetch?.(keys, bounds, asked.length);
-    for (let i = 0; i < asked.length; i++) {
-      expect(table.get(keys, bounds[2 * i], bounds[2 * i + 1]) !== undefined).toBe(i < count);
-    }
-    table.close();
-    expect(() => table.prefetch?.(keys, bounds, asked.length)).not.toThrow();
   });
 });
 

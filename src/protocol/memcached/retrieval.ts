@@ -1,4 +1,5 @@
 import type { View } from '../../handler/handler.ts';
+import { BATCH_KEYS_MAX } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
 import { DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
@@ -10,11 +11,8 @@ import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from './writes.ts';
 
 const END = Buffer.from('END\r\n');
 
-/** Keys that are looked for in the line together, and told to the storage beforehand. */
-const KEYS_AHEAD = 16;
-
-/** Where these keys begin and end. All sessions share it: it holds good within one call. */
-const bounds = new Int32Array(2 * KEYS_AHEAD);
+/** Where the keys that are looked for together begin and end. All sessions share it: it holds good within one call. */
+const bounds = new Int32Array(2 * BATCH_KEYS_MAX);
 
 /**
  * Answers `get`, `gets`, `gat` and `gats` (memcached's protocol.txt, "Retrieval command"). When
@@ -115,11 +113,12 @@ export class Retrieval {
     let key = from;
     while (key < end && !reply.isFull && hits + misses < this.#keysMax) {
       const count = findKeys(line, key, end, this.#keysMax - hits - misses);
-      if (count > 1) view.prefetch?.(line, bounds, count);
+      const batch = count > 1 ? view.batch : undefined;
+      batch?.locate(line, bounds, count);
       let i = 0;
       for (; i < count && !reply.isFull; i++) {
         const keyEnd = bounds[2 * i + 1];
-        const entry = view.get(line, bounds[2 * i], keyEnd);
+        const entry = batch === undefined ? view.get(line, bounds[2 * i], keyEnd) : batch.entry(i);
         reply.charge(1);
         if (entry === undefined) misses++;
         else {
@@ -139,7 +138,7 @@ export class Retrieval {
 
 /** Sets the bounds of the next keys, up to one that is too long. @returns How many there are. */
 function findKeys(line: Buffer, from: number, end: number, keysMax: number): number {
-  const countMax = Math.min(KEYS_AHEAD, keysMax);
+  const countMax = Math.min(BATCH_KEYS_MAX, keysMax);
   let count = 0;
   for (let key = from; key < end && count < countMax; count++) {
     const keyEnd = wordEnd(line, key, end);

@@ -1,7 +1,7 @@
 import type { Entry } from '../../storage/storage.ts';
-import type { Reply } from '../reply.ts';
+import { headOf, type Reply } from '../reply.ts';
 
-const VALUE = Buffer.from('VALUE ');
+const VALUE = headOf('VALUE ');
 
 /**
  * Appends one hit as `get` and `gets` send it (memcached's protocol.txt, "Retrieval command"):
@@ -18,12 +18,12 @@ export function appendValue(
   withCas: boolean,
 ): void {
   const { buffer, view, wireStart, valueStart, valueEnd } = entry;
-  reply.copy(VALUE, 0, VALUE.length);
   if (wireStart >= 0 && !withCas) {
     // The record's text is the reply: one copy, or none for a large value.
-    reply.lend(buffer, wireStart, valueEnd + 2, view);
+    reply.lend(buffer, wireStart, valueEnd + 2, view, VALUE);
     return;
   }
+  reply.copy(VALUE.bytes, 0, VALUE.bytes.length);
   reply.copy(key, keyStart, keyEnd);
   reply.text(' ');
   reply.decimal(entry.flags);
