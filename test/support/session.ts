@@ -174,6 +174,7 @@ export function playAllWays(
     const make = (): Storage => ({
       info: storage.info,
       get: storage.get.bind(storage),
+      batch: storage.batch,
       scan: storage.scan?.bind(storage) ?? scanOf(storage, records),
       close: () => {},
     });

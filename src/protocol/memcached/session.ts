@@ -8,6 +8,7 @@ import type { Reply } from '../reply.ts';
 import { isHttp, runCommand } from './commands.ts';
 import { DataBlock } from './data-block.ts';
 import { Dump } from './dump.ts';
+import { answerGets } from './get-run.ts';
 import {
   isGet,
   isGetAndTouch,
@@ -78,6 +79,14 @@ export class TextSession implements Session {
       const isWhole = line.find(input, at, end);
       if (this.#endsTooLong(input, at, isWhole ? line.next - 1 : end, reply) || !isWhole) break;
       this.#next = line.next;
+      // What is behind the line may be asked together with it.
+      if (line.next < end && !this.#retrieval.isUnderWay) {
+        const next = answerGets(this.#context, input, at, end, reply);
+        if (next > at) {
+          at = next;
+          continue;
+        }
+      }
       if (this.#retrieval.isUnderWay) {
         this.#suspendAt(this.#retrieval.goOn(input, at, line.textEnd, reply));
       } else {
