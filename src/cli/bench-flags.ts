@@ -89,8 +89,8 @@ export const BENCH_FLAGS = {
   command: {
     placeholder: 'NAME',
     group: REQUESTS,
-    help: 'get, or meta: quiet mg commands that end with mn',
-    parse: oneOf('get', 'meta'),
+    help: "get; meta: quiet mg commands that end with mn; redis: Redis' GET, or MGET with -multi",
+    parse: oneOf('get', 'meta', 'redis'),
     fallback: 'get',
   },
   multi: {
