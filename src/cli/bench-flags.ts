@@ -62,7 +62,7 @@ export const BENCH_FLAGS = {
   },
   fill: {
     group: KEYS,
-    help: 'store the generated data set first; for servers that can be written to',
+    help: 'store the generated data set first, by set, or by MSET with -command redis; for servers that can be written to',
     parse: parseBoolean,
     fallback: 'false',
   },
