@@ -49,11 +49,16 @@ export function makeLmdb(path: string, data: GeneratedData): void {
   ]);
 }
 
-/** Drops `made` under the name `file`: the file first, its sum last. `made` is used up. */
-export async function drop(made: string, file: string): Promise<void> {
+/** The MD5 sum of a file, in hexadecimal digits. */
+export async function md5Of(path: string): Promise<string> {
   const hash = createHash('md5');
-  for await (const chunk of createReadStream(made)) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+/** Drops `made` under the name `file`: the file first, its sum last. `made` is used up. */
+export function drop(made: string, file: string, md5: string): void {
   renameSync(made, file);
-  writeFileSync(`${file}.md5.tmp`, `${hash.digest('hex')}\n`);
+  writeFileSync(`${file}.md5.tmp`, `${md5}\n`);
   renameSync(`${file}.md5.tmp`, `${file}.md5`);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Row } from './sections.ts';
+import { type Row, resultOf } from './result.ts';
 
 /** A ratio may be this much worse than the committed one: shared machines are noisy. */
 const SLACK = 1.5;
@@ -15,13 +15,15 @@ export function checkRatios(
   path: string,
 ): { readonly lines: readonly string[]; readonly isGood: boolean } {
   const committed = JSON.parse(readFileSync(path, 'utf8')) as Record<string, number>;
-  const results = rows.map(({ name, goromdb, memcached }) => {
-    const ratio = goromdb.cpuMicros.median / memcached.cpuMicros.median;
+  const results = rows.map((row) => {
+    const { name } = row;
+    const ours = resultOf(row, 'goromdb')!.cpuMicros.median;
+    const ratio = ours / resultOf(row, 'memcached')!.cpuMicros.median;
     const limit = committed[name] * SLACK;
     const isGood = ratio <= limit;
     const verdict = isGood ? 'good' : 'WORSE';
     const line =
-      `${verdict}: ${name}: CPU ${goromdb.cpuMicros.median.toFixed(2)} µs, ` +
+      `${verdict}: ${name}: CPU ${ours.toFixed(2)} µs, ` +
       `${ratio.toFixed(2)} × memcached's; committed ${committed[name]}, limit ${limit.toFixed(2)}`;
     return { line, isGood };
   });

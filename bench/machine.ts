@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import os from 'node:os';
+import type { Programs } from './servers.ts';
 
 /** Which processors the server and the load generator run on. */
 export interface Places {
@@ -36,12 +37,16 @@ export function isThere(program: string, versionFlag: string): boolean {
 }
 
 /** The machine and the versions of all that takes part, a line each. */
-export function describeMachine(): readonly string[] {
+export function describeMachine({ memcached, redis, goGoromdb }: Programs): readonly string[] {
   const cpus = os.cpus();
+  const versionOf = (program: string): string =>
+    execFileSync(program, ['--version'], { encoding: 'utf8' }).trim();
   return [
     `${cpus.length} × ${cpus[0]?.model ?? 'unknown processor'}, ${(os.totalmem() / 2 ** 30).toFixed(0)} GiB, ${os.type()} ${os.release()}`,
     `Node ${process.versions.node}, V8 ${process.versions.v8}`,
-    execFileSync('memcached', ['--version'], { encoding: 'utf8' }).trim(),
+    versionOf(memcached),
+    ...(redis === undefined ? [] : [versionOf(redis).split(' sha=')[0]]),
+    ...(goGoromdb === undefined ? [] : [`goromdb (Go): ${goGoromdb}`]),
     `load average at the start: ${os
       .loadavg()
       .map((load) => load.toFixed(2))

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { LoadReport } from '../src/load/load.ts';
 import { type Places, pinned } from './machine.ts';
-import type { Running } from './servers.ts';
+import type { Running } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -65,13 +65,15 @@ export async function loadOnce(server: Running, options: LoadOptions): Promise<L
     ...['-pid', String(server.pid), '-warmup', '500ms', '-duration', `${seconds * 1000}ms`],
     ...(flags.includes('-threads') ? [] : ['-threads', String(places.loadThreads)]),
     ...flags,
+    ...server.flags,
   ]);
   // It ends with 1 when a reply was wrong: then the error holds what it said.
   const { stdout } = await run(program, args, { maxBuffer: 1e6 });
   return JSON.parse(stdout) as LoadReport;
 }
 
-function summed(reports: readonly LoadReport[]): Measured {
+/** The figures of several runs. */
+export function summed(reports: readonly LoadReport[]): Measured {
   const figure = (of: (report: LoadReport) => number): Figure => figureOf(reports.map(of));
   return {
     cpuMicros: figure((report) => report.server!.cpuMicrosPerRequest),
@@ -85,7 +87,7 @@ function summed(reports: readonly LoadReport[]): Measured {
   };
 }
 
-function figureOf(values: readonly number[]): Figure {
+export function figureOf(values: readonly number[]): Figure {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   const median = (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;

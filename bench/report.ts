@@ -1,6 +1,6 @@
 import type { Figure } from './measure.ts';
 import { plot, type Series } from './plot.ts';
-import type { Row, SectionResult } from './sections.ts';
+import { type Row, resultOf, type SectionResult, type ServerResult } from './result.ts';
 
 /** All that was measured, by section, with the machine it was measured on. */
 export type Results = Readonly<
@@ -12,12 +12,13 @@ const TITLES: Readonly<Record<string, string>> = {
   million: '1,000,000 keys, values of 100 bytes, 1 thread',
   more: 'Other requests, 100,000 keys',
   values: 'Values by length',
-  threads: '2 threads',
+  threads: 'By number of threads',
   rate: "Half of memcached's peak rate, requests sent on time",
   keys: 'Cost by number of keys',
   connections: 'Throughput by number of connections',
+  mapped: 'Mapped and in memory',
   loading: 'Loading',
-  swapping: 'A new version each second',
+  swapping: 'Latency while a new version is loaded and swapped in',
   heap: 'Memory over many requests',
 };
 
@@ -43,40 +44,41 @@ export function reportText(results: Results): string {
 }
 
 function table(rows: readonly Row[]): readonly string[] {
-  const of = (figure: Figure, digits: number): string =>
-    `${figure.median.toFixed(digits)} (${figure.min.toFixed(digits)}–${figure.max.toFixed(digits)})`;
-  const us = (figure: Figure): string => String(Math.round(figure.median * 1000));
   return [
     '| | server | CPU µs/request | ratio | requests/s | ratio | p50 / p99 / p99.9 µs | RSS MB | CPUs |',
     '|---|---|---|---|---|---|---|---|---|',
-    ...rows.flatMap(({ name, goromdb, memcached }) =>
-      Object.entries({ goromdb, memcached }).map(([server, it]) => {
-        const isOurs = server === 'goromdb';
-        const cells = [
-          isOurs ? name : '',
-          server,
-          of(it.cpuMicros, 2),
-          isOurs ? ratio(goromdb.cpuMicros, memcached.cpuMicros) : '',
-          of(it.requestsPerSecond, 0),
-          isOurs ? ratio(goromdb.requestsPerSecond, memcached.requestsPerSecond) : '',
-          [it.p50Ms, it.p99Ms, it.p999Ms].map(us).join(' / '),
-          (it.residentBytes / 1e6).toFixed(0),
-          it.cpus.median.toFixed(2),
-        ];
-        return `| ${cells.join(' | ')} |`;
-      }),
-    ),
+    ...rows.flatMap((row) => row.servers.map((it, i) => line(i === 0 ? row.name : '', it, row))),
   ];
 }
 
-function ratio(ours: Figure, theirs: Figure): string {
-  return `**${(ours.median / theirs.median).toFixed(2)} ×**`;
+function line(name: string, it: ServerResult, row: Row): string {
+  const of = (figure: Figure, digits: number): string =>
+    `${figure.median.toFixed(digits)} (${figure.min.toFixed(digits)}–${figure.max.toFixed(digits)})`;
+  const us = (figure: Figure): string => String(Math.round(figure.median * 1000));
+  const memcached = resultOf(row, 'memcached')!;
+  const ratio = (which: 'cpuMicros' | 'requestsPerSecond'): string => {
+    if (it === memcached) return '';
+    const text = `${(it[which].median / memcached[which].median).toFixed(2)} ×`;
+    return it.server === 'goromdb' ? `**${text}**` : text;
+  };
+  const cells = [
+    name,
+    it.server,
+    of(it.cpuMicros, 2),
+    ratio('cpuMicros'),
+    of(it.requestsPerSecond, 0),
+    ratio('requestsPerSecond'),
+    [it.p50Ms, it.p99Ms, it.p999Ms].map(us).join(' / '),
+    (it.residentBytes / 1e6).toFixed(0),
+    it.cpus.median.toFixed(2),
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
 
 /** The plots by file name. */
 export function plots(results: Results): Readonly<Record<string, string>> {
-  const keys = results.keys?.result.rows ?? [];
-  const connections = results.connections?.result.rows ?? [];
+  const keys = plotted(results.keys);
+  const connections = plotted(results.connections);
   return {
     ...(keys.length < 2
       ? {}
@@ -107,9 +109,23 @@ export function plots(results: Results): Readonly<Record<string, string>> {
   };
 }
 
-function lines(rows: readonly Row[], y: (it: Row['goromdb']) => number): readonly Series[] {
-  return [
-    { name: 'goromdb', color: '#c33', points: rows.map((row) => [row.x!, y(row.goromdb)]) },
-    { name: 'memcached', color: '#36c', points: rows.map((row) => [row.x!, y(row.memcached)]) },
-  ];
+function plotted(entry: Results[string] | undefined): readonly Row[] {
+  return (entry?.result.rows ?? []).filter((row) => row.x !== undefined);
+}
+
+const COLORS: Readonly<Record<string, string>> = {
+  goromdb: '#c33',
+  memcached: '#36c',
+  Redis: '#393',
+  'goromdb (Go)': '#888',
+};
+
+function lines(rows: readonly Row[], y: (it: ServerResult) => number): readonly Series[] {
+  return Object.entries(COLORS).flatMap(([name, color]) => {
+    const points = rows.flatMap((row): Series['points'] => {
+      const it = resultOf(row, name);
+      return it === undefined ? [] : [[row.x!, y(it)]];
+    });
+    return points.length === 0 ? [] : [{ name, color, points }];
+  });
 }

@@ -1,10 +1,11 @@
-/** One way to load two servers that hold the same data. */
+/** Length of the values where it is not what changes. */
+export const VALUE_BYTES = 100;
+
+/** One way to load servers that hold the same data. */
 export interface Scenario {
   readonly name: string;
   /** Flags of `goromdb bench`. */
   readonly flags: readonly string[];
-  /** Keys in a request, to tell the processor time by the key too. */
-  readonly keys?: number;
 }
 
 /** The scenarios of the targets. */
@@ -29,6 +30,7 @@ export const MORE: readonly Scenario[] = [
 /** Values by their length; long ones over fewer keys, so that the data fits into memory. */
 export const VALUES = [
   { valueBytes: 10, keys: 100_000 },
+  { valueBytes: VALUE_BYTES, keys: 100_000 },
   { valueBytes: 1_000, keys: 100_000 },
   { valueBytes: 10_000, keys: 10_000 },
   { valueBytes: 1_000_000, keys: 200 },
@@ -37,3 +39,8 @@ export const VALUES = [
 export const KEY_COUNTS = [10_000, 100_000, 1_000_000, 10_000_000] as const;
 
 export const CONNECTION_COUNTS = [1, 10, 50, 200, 1_000, 4_000, 10_000] as const;
+
+/** More than two only where there are processors for them. */
+export const THREAD_COUNTS = [1, 2, 4, 8] as const;
+
+export const MAPPED_KEY_COUNTS = [100_000, 1_000_000] as const;

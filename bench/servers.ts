@@ -1,27 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import net from 'node:net';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { GeneratedData } from '../src/load/data-set.ts';
+import { type GeneratedData, generatedKey } from '../src/load/data-set.ts';
 import { fillServer } from '../src/load/fill.ts';
+import { fillRedis } from '../src/load/redis-fill.ts';
 import { parseAddress } from '../src/server/address.ts';
-import { drop, makeJson } from './data.ts';
-import { isThere, pinned } from './machine.ts';
-
-/** How long a server may take to listen, or to load its data. */
-const READY_TIMEOUT_MS = 300_000;
+import { drop, makeJson, md5Of } from './data.ts';
+import { isThere } from './machine.ts';
+import { answers, freePort, has, launch, type Running } from './processes.ts';
 
 /** Connections that the servers are told to allow. */
 const CONNECTIONS_MAX = 12_000;
 
-/** A server under load. */
-export interface Running {
-  readonly name: string;
-  readonly port: number;
-  readonly pid: number;
-  /** What it has logged. */
-  readonly log: () => string;
-  readonly stop: () => Promise<void>;
+/** The programs that goromdb is compared with: names to look up in `PATH`, or paths. */
+export interface Programs {
+  readonly memcached: string;
+  readonly redis: string | undefined;
+  /** The program in Go that goromdb began as. */
+  readonly goGoromdb: string | undefined;
 }
 
 /** How to start a server with the generated data set in it. */
@@ -29,28 +24,25 @@ export interface StartOptions {
   readonly data: GeneratedData;
   readonly threads: number;
   readonly cpus: string | undefined;
-  /** An empty folder for its files. */
+  /** A folder for the files of all servers, empty at first. */
   readonly folder: string;
-}
-
-const children = new Set<ChildProcess>();
-
-/** Ends the servers however this process ends. */
-export function endServersAtExit(): void {
-  process.on('exit', () => {
-    for (const child of children) child.kill('SIGKILL');
-  });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 }
 
 const GOROMDB = resolve('bin/goromdb.js');
 
-/** @throws Error that says how to install memcached when it is not there. */
-export function requireMemcached(): void {
-  if (isThere('memcached', '--version')) return;
-  throw new Error(
-    'memcached is not installed: apt-get install memcached (or brew install memcached)',
-  );
+/** @throws Error that says how to install a program that cannot be run. */
+export function requirePrograms({ memcached, redis, goGoromdb }: Programs): void {
+  if (!isThere(memcached, '--version')) {
+    const advice =
+      'apt-get install memcached (or brew install memcached), or give --memcached PATH';
+    throw new Error(`cannot run ${memcached}: ${advice}`);
+  }
+  if (redis !== undefined && !isThere(redis, '--version')) {
+    throw new Error(`cannot run ${redis}: apt-get install redis-server, and give --redis its path`);
+  }
+  if (goGoromdb !== undefined && !existsSync(goGoromdb)) {
+    throw new Error(`there is no ${goGoromdb}: give --go-goromdb the path of the built program`);
+  }
 }
 
 /**
@@ -58,98 +50,90 @@ export function requireMemcached(): void {
  *
  * @param from `drop`: the data set, which is made when there is no file yet; `slot`: what the folder
  *   keeps from an earlier start.
+ * @param memory Its flag `-memory`: `max`, or `0` for a mapped data set.
  */
 export async function startGoromdb(
   options: StartOptions,
   from: 'drop' | 'slot' = 'drop',
+  memory: 'max' | '0' = 'max',
 ): Promise<Running> {
-  const file = join(options.folder, 'data.json');
-  if (from === 'drop' && !existsSync(`${file}.md5`)) {
-    makeJson(`${file}.made`, options.data);
-    await drop(`${file}.made`, file);
-  }
+  const name = memory === 'max' ? 'goromdb' : `goromdb -memory ${memory}`;
+  const file = fileOf(options.folder, name);
+  if (from === 'drop' && !existsSync(`${file}.md5`)) await dropData(file, options.data);
   const port = await freePort();
-  const running = launch('goromdb', port, options.cpus, [
+  const command = [
     ...[process.execPath, GOROMDB, '-file', file, '-addr', `127.0.0.1:${port}`],
     ...['-threads', String(options.threads), '-conn-limit', String(CONNECTIONS_MAX)],
-    ...['-memory', 'max'],
-  ]);
-  await until(running, () => running.log().includes(' serves from slot '));
-  return running;
+    ...['-memory', memory],
+  ];
+  return launch({ name, port, cpus: options.cpus, command, hasMeta: true }, (running) =>
+    running.log().includes(' serves from slot '),
+  );
+}
+
+/** The file that a server of this name waits for, in a folder of its own. */
+export function fileOf(folder: string, server: string): string {
+  const own = join(folder, server.replaceAll(' ', ''));
+  mkdirSync(own, { recursive: true });
+  return join(own, 'data.json');
+}
+
+async function dropData(file: string, data: GeneratedData): Promise<void> {
+  makeJson(`${file}.made`, data);
+  drop(`${file}.made`, file, await md5Of(`${file}.made`));
 }
 
 /** Starts memcached and stores the data set in it. */
-export async function startMemcached(options: StartOptions): Promise<Running> {
+export async function startMemcached(program: string, options: StartOptions): Promise<Running> {
   const { data, threads, cpus } = options;
   const port = await freePort();
   const megabytes = Math.ceil((data.keys * (data.valueBytes + 100) * 1.5) / 2 ** 20) + 64;
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const running = launch('memcached', port, cpus, [
-    ...['memcached', ...user, '-l', '127.0.0.1', '-p', String(port), '-t', String(threads)],
+  const command = [
+    ...[program, ...user, '-l', '127.0.0.1', '-p', String(port), '-t', String(threads)],
     ...['-m', String(megabytes), '-c', String(CONNECTIONS_MAX), '-I', '2m'],
-  ]);
-  await until(running, () => answers(port));
-  await fillServer(parseAddress(`127.0.0.1:${port}`), data);
-  return running;
-}
-
-function launch(
-  name: string,
-  port: number,
-  cpus: string | undefined,
-  command: readonly string[],
-): Running {
-  const [program, ...args] = pinned(cpus, command);
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  children.add(child);
-  let log = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    log += text;
-  });
-  const ended = new Promise<void>((done) =>
-    child.once('close', () => {
-      children.delete(child);
-      done();
-    }),
+  ];
+  const running = await launch({ name: 'memcached', port, cpus, command, hasMeta: true }, () =>
+    answers(port),
   );
-  child.on('error', (error) => {
-    log += error.message;
-  });
-  return {
-    ...{ name, port, pid: child.pid!, log: () => log },
-    stop: () => {
-      child.kill('SIGTERM');
-      return ended;
-    },
-  };
+  return filled(running, () => fillServer(parseAddress(`127.0.0.1:${port}`), data));
 }
 
-async function until(running: Running, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const endsAt = performance.now() + READY_TIMEOUT_MS;
-  while (!(await condition())) {
-    if (performance.now() > endsAt) {
-      await running.stop();
-      throw new Error(`${running.name} is not ready; it said: ${running.log()}`);
-    }
-    await new Promise((wake) => setTimeout(wake, 20));
+/** Starts Redis, which writes nothing to the disk, and stores the data set in it. */
+export async function startRedis(program: string, options: StartOptions): Promise<Running> {
+  const { data, cpus, folder } = options;
+  const port = await freePort();
+  const command = [
+    ...[program, '--bind', '127.0.0.1', '--port', String(port), '--dir', folder],
+    ...['--save', '', '--appendonly', 'no', '--maxclients', String(CONNECTIONS_MAX)],
+  ];
+  const flags = ['-command', 'redis'];
+  const running = await launch({ name: 'Redis', port, cpus, command, flags }, () => answers(port));
+  return filled(running, () => fillRedis(parseAddress(`127.0.0.1:${port}`), data));
+}
+
+/** Starts the program in Go, and waits until it serves the same drop as goromdb. */
+export async function startGoGoromdb(program: string, options: StartOptions): Promise<Running> {
+  const { data, threads, cpus, folder } = options;
+  const name = 'goromdb (Go)';
+  const file = fileOf(folder, name);
+  await dropData(file, data);
+  const port = await freePort();
+  const command = [
+    ...[resolve(program), '-addr', `127.0.0.1:${port}`, '-storage', 'json'],
+    ...['-file', file, '-basedir', join(file, '..')],
+  ];
+  const env = { GOMAXPROCS: String(threads) };
+  const last = generatedKey(data.keys - 1);
+  return launch({ name, port, cpus, command, env }, () => has(port, last));
+}
+
+async function filled(running: Running, fill: () => Promise<void>): Promise<Running> {
+  try {
+    await fill();
+    return running;
+  } catch (error) {
+    await running.stop();
+    throw error;
   }
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.once('connect', () => done(true));
-    socket.once('error', () => done(false));
-    socket.once('connect', () => socket.destroy());
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = net.createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 }

@@ -62,7 +62,7 @@ export const BENCH_FLAGS = {
   },
   fill: {
     group: KEYS,
-    help: 'store the generated data set first; for servers that can be written to',
+    help: 'store the generated data set first, by set, or by MSET with -command redis; for servers that can be written to',
     parse: parseBoolean,
     fallback: 'false',
   },
@@ -89,8 +89,8 @@ export const BENCH_FLAGS = {
   command: {
     placeholder: 'NAME',
     group: REQUESTS,
-    help: 'get, or meta: quiet mg commands that end with mn',
-    parse: oneOf('get', 'meta'),
+    help: "get; meta: quiet mg commands that end with mn; redis: Redis' GET, or MGET with -multi",
+    parse: oneOf('get', 'meta', 'redis'),
     fallback: 'get',
   },
   multi: {

@@ -1,7 +1,8 @@
 import process from 'node:process';
 import { fillServer } from '../load/fill.ts';
-import { keysOfFile, keysOfServer } from '../load/key-source.ts';
+import { keysOfFile, keysOfRedis, keysOfServer } from '../load/key-source.ts';
 import { type LoadPlan, type LoadProgress, type LoadReport, runLoad } from '../load/load.ts';
+import { fillRedis } from '../load/redis-fill.ts';
 import type { KeySource } from '../load/requests.ts';
 import { formatBytes } from '../loader/report.ts';
 import { formatAddress } from '../server/address.ts';
@@ -24,10 +25,12 @@ export async function bench(options: BenchOptions): Promise<void> {
   }
 }
 
-async function keysOf({ address, generated, keysFile, fill }: BenchOptions): Promise<KeySource> {
+async function keysOf(options: BenchOptions): Promise<KeySource> {
+  const { address, generated, keysFile, fill, plan } = options;
+  const isRedis = plan.shape.command === 'redis';
   if (keysFile !== undefined) return keysOfFile(keysFile);
-  if (generated === undefined) return keysOfServer(address);
-  if (fill) await fillServer(address, generated);
+  if (generated === undefined) return isRedis ? keysOfRedis(address) : keysOfServer(address);
+  if (fill) await (isRedis ? fillRedis : fillServer)(address, generated);
   return { kind: 'generated', keys: generated.keys };
 }
 

@@ -205,7 +205,9 @@ function createProgram(write: (text: string) => void): Command {
 function addBench(program: Command, accept: (invocation: Invocation) => void): void {
   const command = program
     .command('bench')
-    .description('Loads a memcached server, this one or another, and measures how it answers.')
+    .description(
+      'Loads a memcached or Redis server, this one or another, and measures how it answers.',
+    )
     .usage('goromdb bench ADDRESS [flags]')
     .addHelpText('after', BENCH_NOTES)
     .allowExcessArguments()

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { type Address, formatAddress } from '../server/address.ts';
+import { connectTo } from './connect.ts';
 import { type GeneratedData, generatedKey, generatedValue } from './data-set.ts';
-import { connectTo } from './key-source.ts';
 
 /** Bytes that are sent with one write. */
 const BATCH_BYTES = 1024 * 1024;

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
-import net from 'node:net';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { type Address, formatAddress } from '../server/address.ts';
+import { connectTo } from './connect.ts';
+import { RedisClient } from './redis-client.ts';
 import type { KeySource } from './requests.ts';
+import type { RespValue } from './resp.ts';
 
 /** Keys that are asked for at most; the rest of a larger data set is left alone. */
 const KEYS_MAX = 1_000_000;
@@ -66,7 +68,7 @@ export async function keysOfServer(address: Address): Promise<KeySource> {
     throw new GoromdbError('LOAD_FAILED', message, { cause });
   }
   if (keys.length === 0) {
-    const message = `${formatAddress(address)} tells no keys by "lru_crawler metadump all": fill it with -fill, or give -keys or -keys-file`;
+    const message = `${formatAddress(address)} tells no keys by "lru_crawler metadump all": fill it with -fill, or give -keys or -keys-file; a Redis server needs -command redis`;
     throw new GoromdbError('LOAD_FAILED', message);
   }
   return { kind: 'list', keys: keys.slice(0, KEYS_MAX) };
@@ -77,6 +79,47 @@ function unescapeKey(text: string): string {
   return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
+}
+
+/**
+ * Asks a server for the keys of its strings by Redis' `SCAN`.
+ *
+ * @throws GoromdbError LOAD_FAILED when it does not tell any.
+ */
+export async function keysOfRedis(address: Address): Promise<KeySource> {
+  const client = new RedisClient(address);
+  const keys: string[] = [];
+  try {
+    let cursor = '0';
+    do {
+      const reply = await client.ask(['SCAN', cursor, 'COUNT', '1000', 'TYPE', 'string']);
+      const [next, found] = itemsOf(reply);
+      for (const key of itemsOf(found)) keys.push(textOf(key));
+      cursor = textOf(next);
+    } while (cursor !== '0' && keys.length < KEYS_MAX);
+  } catch (cause) {
+    const message = `cannot read the keys of ${formatAddress(address)}: ${messageOf(cause)}`;
+    throw new GoromdbError('LOAD_FAILED', message, { cause });
+  } finally {
+    client.close();
+  }
+  if (keys.length === 0) {
+    const message = `${formatAddress(address)} tells no keys of strings by "SCAN": fill it with -fill, or give -keys or -keys-file`;
+    throw new GoromdbError('LOAD_FAILED', message);
+  }
+  return { kind: 'list', keys: keys.slice(0, KEYS_MAX) };
+}
+
+/** @throws SyntaxError when the server answered something else. */
+function itemsOf(value: RespValue | undefined): readonly RespValue[] {
+  if (value?.kind === 'array') return value.items;
+  throw new SyntaxError(`SCAN was answered with ${JSON.stringify(value)}`);
+}
+
+/** @throws SyntaxError when the server answered something else. */
+function textOf(value: RespValue | undefined): string {
+  if (value?.kind === 'string') return value.text;
+  throw new SyntaxError(`SCAN was answered with ${JSON.stringify(value)}`);
 }
 
 async function* ask(address: Address, command: string): AsyncGenerator<string> {
@@ -91,10 +134,4 @@ async function* ask(address: Address, command: string): AsyncGenerator<string> {
   } finally {
     socket.destroy();
   }
-}
-
-export function connectTo(address: Address): net.Socket {
-  return address.kind === 'unix'
-    ? net.connect(address.path)
-    : net.connect(address.port, address.host ?? 'localhost');
 }

@@ -4,6 +4,9 @@ import type { Address } from '../server/address.ts';
 import { DirectWriter } from '../server/direct-write.ts';
 import { bucketOf } from './histogram.ts';
 import type { blockOf } from './load-stats.ts';
+import { MemcachedLines } from './memcached-lines.ts';
+import { RedisLines } from './redis-lines.ts';
+import { checkRedisReplies } from './redis-reply-check.ts';
 import { checkReplies, type Expectation } from './reply-check.ts';
 import { ReplyCounter } from './reply-counter.ts';
 import type { RequestShape, Requests } from './requests.ts';
@@ -34,7 +37,7 @@ export interface LoadShare {
 /** A client that sends batches of ready-made requests and counts what comes back. */
 export class LoadConnection {
   readonly #share: LoadShare;
-  readonly #counter = new ReplyCounter();
+  readonly #counter: ReplyCounter;
   readonly #socket: net.Socket;
   readonly #direct: DirectWriter | undefined;
   /** When each batch in flight should have been sent, in milliseconds: a ring. */
@@ -53,6 +56,8 @@ export class LoadConnection {
     this.#socket = socket;
     this.#direct = DirectWriter.on(socket, () => {});
     this.#share = share;
+    const isRedis = share.shape.command === 'redis';
+    this.#counter = new ReplyCounter(isRedis ? new RedisLines() : new MemcachedLines());
   }
 
   /** @throws Error of the system when it cannot connect. */
@@ -179,8 +184,9 @@ export class LoadConnection {
   }
 
   #check(request: Buffer): void {
-    const { block, expectation, onComplaint } = this.#share;
-    const complaint = checkReplies(request, Buffer.concat(this.#received), expectation);
+    const { block, expectation, shape, onComplaint } = this.#share;
+    const check = shape.command === 'redis' ? checkRedisReplies : checkReplies;
+    const complaint = check(request, Buffer.concat(this.#received), expectation);
     block.add('checked', 1);
     if (complaint !== undefined) {
       block.add('wrong', 1);

@@ -18,7 +18,7 @@ import type { KeySource, RequestShape } from './requests.ts';
 /** How often the progress is told. */
 const PROGRESS_MS = 200;
 
-/** A load to put on a memcached server. */
+/** A load to put on a server. */
 export interface LoadPlan {
   readonly address: Address;
   readonly shape: RequestShape;

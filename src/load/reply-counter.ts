@@ -4,30 +4,54 @@ import { GoromdbError } from '../errors.ts';
 const LINE_BYTES_MAX = 2048;
 
 const LF = 0x0a;
-const SPACE = 0x20;
-const ZERO = 0x30;
 
-const E = 0x45;
-const M = 0x4d;
-const N = 0x4e;
-const V = 0x56;
+/** What the lines of a protocol mean: they end replies, or announce a value. */
+export interface ReplyLines {
+  /** The server whose protocol it is, for messages. */
+  readonly server: string;
+  /** Replies that have ended, well or with an error. */
+  readonly replies: number;
+  readonly hits: number;
+  readonly errors: number;
+  /**
+   * Looks at a whole line, which begins at `at`.
+   *
+   * @returns Bytes of the value that comes next, with its line end; 0: another line comes next.
+   */
+  take(line: Buffer, at: number): number;
+  /** Called when all bytes of a value have come. */
+  endValue(): void;
+}
 
 /**
- * Counts replies in what a memcached server sends, wherever it is cut into pieces. Values are
- * stepped over by their length; nothing is made of a reply.
+ * Counts replies in what a server sends, wherever it is cut into pieces. Values are stepped over by
+ * their length; nothing is made of a reply.
  */
 export class ReplyCounter {
-  /** Replies that have ended: with `END`, with `MN`, or with an error. */
-  replies = 0;
-  hits = 0;
-  errors = 0;
+  readonly #lines: ReplyLines;
   /** Bytes of a value, with its line end, that are still to come. */
   #valueLeft = 0;
   /** The beginning of a line whose end has not come. */
   readonly #line: Buffer = Buffer.allocUnsafeSlow(LINE_BYTES_MAX);
   #lineBytes = 0;
 
-  /** @throws GoromdbError LOAD_FAILED for a line that is too long to be memcached's. */
+  constructor(lines: ReplyLines) {
+    this.#lines = lines;
+  }
+
+  get replies(): number {
+    return this.#lines.replies;
+  }
+
+  get hits(): number {
+    return this.#lines.hits;
+  }
+
+  get errors(): number {
+    return this.#lines.errors;
+  }
+
+  /** @throws GoromdbError LOAD_FAILED for a line that is too long to be of such a server. */
   feed(input: Buffer, length: number): void {
     let at = 0;
     if (this.#lineBytes > 0) at = this.#endLine(input, length);
@@ -36,6 +60,7 @@ export class ReplyCounter {
         const step = Math.min(this.#valueLeft, length - at);
         this.#valueLeft -= step;
         at += step;
+        if (this.#valueLeft === 0) this.#lines.endValue();
         continue;
       }
       const end = lineEnd(input, at, length);
@@ -43,14 +68,14 @@ export class ReplyCounter {
         this.#keep(input, at, length);
         return;
       }
-      this.#take(input, at);
+      this.#valueLeft = this.#lines.take(input, at);
       at = end;
     }
   }
 
   #keep(input: Buffer, start: number, end: number): void {
     if (this.#lineBytes + end - start > LINE_BYTES_MAX) {
-      const message = `a line is longer than ${LINE_BYTES_MAX} bytes: this is no memcached server`;
+      const message = `a line is longer than ${LINE_BYTES_MAX} bytes: this is no ${this.#lines.server} server`;
       throw new GoromdbError('LOAD_FAILED', message);
     }
     input.copy(this.#line, this.#lineBytes, start, end);
@@ -63,27 +88,9 @@ export class ReplyCounter {
     this.#keep(input, 0, end);
     if (this.#line[this.#lineBytes - 1] === LF) {
       this.#lineBytes = 0;
-      this.#take(this.#line, 0);
+      this.#valueLeft = this.#lines.take(this.#line, 0);
     }
     return end;
-  }
-
-  /** Looks at a whole line, which begins at `at`. */
-  #take(line: Buffer, at: number): void {
-    const first = line[at];
-    const second = line[at + 1];
-    if (first === V) {
-      // "VALUE <key> <flags> <bytes>" or "VA <bytes> <flags>*"
-      const isMeta = line[at + 2] === SPACE;
-      this.#valueLeft = numberInField(line, at, isMeta ? 1 : 3) + 2;
-      this.hits++;
-    } else if ((first === E && second === N) || (first === M && second === N)) {
-      // "EN" is a meta miss that was not quiet; it is never asked for here.
-      this.replies++;
-    } else {
-      this.errors++;
-      this.replies++;
-    }
   }
 }
 
@@ -93,17 +100,4 @@ function lineEnd(input: Buffer, from: number, length: number): number {
     if (input[i] === LF) return i + 1;
   }
   return 0;
-}
-
-/** The decimal number in a field of a line, counted from 0. */
-function numberInField(line: Buffer, from: number, field: number): number {
-  let at = from;
-  for (let spaces = 0; spaces < field; at++) {
-    if (line[at] === SPACE) spaces++;
-  }
-  let number = 0;
-  for (let digit = line[at] - ZERO; digit >= 0 && digit <= 9; digit = line[++at] - ZERO) {
-    number = number * 10 + digit;
-  }
-  return number;
 }

@@ -1,10 +1,14 @@
 import { seededRandom, uniformChoice, zipfChoice } from './choose-key.ts';
 import { generatedKey, missingKey } from './data-set.ts';
+import { respRequest } from './resp.ts';
 
 /** What is asked. */
 export interface RequestShape {
-  /** `get`, or a pipeline of quiet `mg` commands that ends with `mn`. */
-  readonly command: 'get' | 'meta';
+  /**
+   * `get`; a pipeline of quiet `mg` commands that ends with `mn`; or Redis' `GET`, which is `MGET`
+   * for more keys than one.
+   */
+  readonly command: 'get' | 'meta' | 'redis';
   /** Keys in one request. */
   readonly keysPerRequest: number;
   /** Requests that are sent at once, before the reply to the first is there. */
@@ -94,5 +98,6 @@ function keyChooser(
 
 function requestText({ command }: RequestShape, keys: readonly string[]): string {
   if (command === 'get') return `get ${keys.join(' ')}\r\n`;
+  if (command === 'redis') return respRequest([keys.length === 1 ? 'GET' : 'MGET', ...keys]);
   return `${keys.map((key) => `mg ${key} v k q\r\n`).join('')}mn\r\n`;
 }

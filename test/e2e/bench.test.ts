@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { generatedKey, generatedValue } from '../../src/load/data-set.ts';
 import type { LoadReport } from '../../src/load/load.ts';
+import { readResp } from '../../src/load/resp.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
@@ -49,6 +50,9 @@ test.each([
   ['multi-gets with Zipf', ['-multi', '20', '-choose', 'zipf']],
   ['quiet meta pipelines', ['-command', 'meta', '-multi', '5']],
   ['a fixed rate', ['-rate', '1000']],
+  ["Redis' GET", ['-command', 'redis']],
+  ["Redis' GET, pipelined", ['-command', 'redis', '-pipeline', '16', '-choose', 'zipf']],
+  ["Redis' MGET, pipelined", ['-command', 'redis', '-multi', '20', '-pipeline', '4']],
 ])('bench loads with %s, and finds every reply right', async (_, flags) => {
   const { stats, complaints, latencyMs } = await bench(
     await serveGenerated(),
@@ -63,8 +67,9 @@ test.each([
   expect(latencyMs.p50).toBeGreaterThan(0);
 });
 
-test('bench counts misses', async () => {
-  const { stats } = await bench(await serveGenerated(), ...GENERATED, '-misses', '100');
+test.each([['get'], ['redis']])('bench counts misses of %s', async (command) => {
+  const flags = ['-command', command, '-multi', '2', '-misses', '100'];
+  const { stats } = await bench(await serveGenerated(), ...GENERATED, ...flags);
   expect(stats.requests).toBeGreaterThan(50);
   expect(stats.hits).toBe(0);
 });
@@ -73,18 +78,25 @@ test('bench asks the server for its keys, or reads them from a file', async () =
   const address = await serveGenerated();
   const told = await bench(address);
   expectHits(told.stats);
+  const toldByRedis = await bench(address, '-command', 'redis');
+  expectHits(toldByRedis.stats);
   const path = join(temporaryFolder(), 'keys');
   writeFileSync(path, `${generatedKey(1)}\n${generatedKey(2)}\n`);
   const read = await bench(address, '-keys-file', path, '-multi', '3');
   expectHits(read.stats);
 });
 
-test('bench ends with 1 and says so when values are wrong', async () => {
-  const address = await serveGenerated((id) => id + 1);
-  const failure = await bench(address, ...GENERATED).catch((error: unknown) => error);
-  expect(failure).toMatchObject({ code: 1 });
-  expect((failure as { stdout: string }).stdout).toContain('is not its own');
-});
+test.each([['get'], ['redis']])(
+  'bench ends with 1 and says so when values are wrong: %s',
+  async (command) => {
+    const address = await serveGenerated((id) => id + 1);
+    const failure = await bench(address, ...GENERATED, '-command', command).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ code: 1 });
+    expect((failure as { stdout: string }).stdout).toContain('is not its own');
+  },
+);
 
 test('bench ends with 1 when nobody listens, or the server is none of memcached', async () => {
   const nobody = await bench('127.0.0.1:1', ...GENERATED).catch((error: unknown) => error);
@@ -97,14 +109,55 @@ test('bench ends with 1 when nobody listens, or the server is none of memcached'
   expect((other as { stdout: string }).stdout).toContain('this is no memcached server');
 });
 
-test('bench refuses to fill a read-only server, and says what to do', async () => {
-  const failure = await bench(await serveGenerated(), ...GENERATED, '-fill').catch(
-    (error: unknown) => error,
-  );
-  expect(failure).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('is filled with a file'),
+test.each([['get'], ['redis']])(
+  'bench refuses to fill a read-only server by %s, and says what to do',
+  async (command) => {
+    const flags = [...GENERATED, '-fill', '-command', command];
+    const failure = await bench(await serveGenerated(), ...flags).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is filled with a file'),
+    });
+  },
+);
+
+/** As much of Redis as it takes to store strings and to give them back. */
+async function serveStore(): Promise<string> {
+  const store = new Map<string, string>();
+  const answer = ([command, ...words]: readonly string[]): string => {
+    if (command !== 'MSET') {
+      const value = store.get(words[0]);
+      return value === undefined ? '$-1\r\n' : `$${value.length}\r\n${value}\r\n`;
+    }
+    for (let i = 0; i < words.length; i += 2) store.set(words[i], words[i + 1]);
+    return '+OK\r\n';
+  };
+  const server = net.createServer((socket) => {
+    let input = Buffer.alloc(0);
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      input = Buffer.concat([input, chunk]);
+      for (let next = readResp(input, 0); next !== undefined; next = readResp(input, 0)) {
+        input = input.subarray(next.end);
+        const items = next.value.kind === 'array' ? next.value.items : [];
+        socket.write(answer(items.map((item) => ('text' in item ? item.text : ''))));
+      }
+    });
   });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  onTestFinished(() => void server.close());
+  return `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
+}
+
+test('bench fills a Redis server with all keys, in as many requests as they take', async () => {
+  const data = ['-keys', '30', '-value-size', '100000'];
+  const { stats, complaints } = await bench(
+    await serveStore(),
+    ...['-command', 'redis', '-fill', ...data],
+  );
+  expect(complaints).toEqual([]);
+  expect(stats.checked).toBeGreaterThan(0);
+  expectHits(stats);
 });
 
 test('bench prints a report for people, and no progress into a pipe', async () => {

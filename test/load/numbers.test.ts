@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom, uniformChoice, zipfChoice } from '../../src/load/choose-key.ts';
 import { bucketOf, HISTOGRAM_BUCKETS, percentile } from '../../src/load/histogram.ts';
-import { buildRequests } from '../../src/load/requests.ts';
+import { buildRequests, type RequestShape } from '../../src/load/requests.ts';
 
 describe('the histogram', () => {
   it('tells percentiles within 2 %, from microseconds to minutes', () => {
@@ -74,6 +74,17 @@ describe('the requests', () => {
   it('end a quiet pipeline with mn', () => {
     const requests = buildRequests({ ...shape, command: 'meta' }, { kind: 'list', keys: ['k'] }, 1);
     expect(requests.next().toString()).toBe('mg k v k q\r\nmg k v k q\r\nmn\r\n'.repeat(2));
+  });
+
+  it('ask Redis for one key by GET, for several by MGET', () => {
+    const source = { kind: 'list', keys: ['k1'] } as const;
+    const batch = (more: Partial<RequestShape>): string =>
+      buildRequests({ ...shape, command: 'redis', ...more }, source, 1)
+        .next()
+        .toString();
+    expect(batch({ keysPerRequest: 1, pipeline: 1 })).toBe('*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n');
+    const several = '*3\r\n$4\r\nMGET\r\n$2\r\nk1\r\n$2\r\nk1\r\n';
+    expect(batch({})).toBe(several.repeat(2));
   });
 
   it('name keys that are not there by the share of misses', () => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ReplyCounter } from '../../src/load/reply-counter.ts';
+import { MemcachedLines } from '../../src/load/memcached-lines.ts';
+import { RedisLines } from '../../src/load/redis-lines.ts';
+import { ReplyCounter, type ReplyLines } from '../../src/load/reply-counter.ts';
 
 /** Feeds a text in pieces of so many bytes. */
-function counted(text: string, pieceBytes: number): ReplyCounter {
-  const counter = new ReplyCounter();
+function counted(lines: ReplyLines, text: string, pieceBytes: number): ReplyCounter {
+  const counter = new ReplyCounter(lines);
   const bytes = Buffer.from(text, 'latin1');
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const piece = bytes.subarray(at, at + pieceBytes);
@@ -13,7 +15,9 @@ function counted(text: string, pieceBytes: number): ReplyCounter {
   return counter;
 }
 
-const CONVERSATIONS: readonly (readonly [string, string, [number, number, number]])[] = [
+type Conversation = readonly [string, string, readonly [number, number, number]];
+
+const MEMCACHED: readonly Conversation[] = [
   ['a hit', 'VALUE k 0 3\r\nabc\r\nEND\r\n', [1, 1, 0]],
   ['a hit with a unique number', 'VALUE k 5 3 77\r\nabc\r\nEND\r\n', [1, 1, 0]],
   ['a miss', 'END\r\n', [1, 0, 0]],
@@ -24,15 +28,33 @@ const CONVERSATIONS: readonly (readonly [string, string, [number, number, number
   ['a pipeline', 'VALUE a 0 1\r\n1\r\nVALUE b 0 1\r\n2\r\nEND\r\nEND\r\nEND\r\n', [3, 2, 0]],
 ];
 
-describe('the counter of replies', () => {
-  it.each(CONVERSATIONS)('counts %s, however it is cut', (_, text, [replies, hits, errors]) => {
+const REDIS: readonly Conversation[] = [
+  ['a hit', '$3\r\nabc\r\n', [1, 1, 0]],
+  ['a miss', '$-1\r\n', [1, 0, 0]],
+  ['an empty value', '$0\r\n\r\n', [1, 1, 0]],
+  ['a value that looks like replies', '$15\r\n$-1\r\n*2\r\n-ERR\r\n\r\n', [1, 1, 0]],
+  ['an array with a miss in it', '*3\r\n$1\r\na\r\n$-1\r\n$1\r\nc\r\n', [1, 2, 0]],
+  ['an array that ends with a miss', '*2\r\n$1\r\na\r\n$-1\r\n', [1, 1, 0]],
+  ['a pipeline of arrays', '*1\r\n$1\r\na\r\n*1\r\n$-1\r\n$2\r\nbc\r\n', [3, 2, 0]],
+  ['errors', '-ERR unknown command\r\n$1\r\na\r\n-LOADING\r\n', [3, 1, 2]],
+  ['what was not asked for', '+OK\r\n:7\r\n*0\r\n*-1\r\nERROR\r\n', [5, 0, 5]],
+  ['an array in an array', '*2\r\n*2\r\n$-1\r\n', [1, 0, 1]],
+];
+
+describe.each([
+  ['memcached', MEMCACHED, () => new MemcachedLines()],
+  ['Redis', REDIS, () => new RedisLines()],
+] as const)('the counter of replies of %s', (server, conversations, createLines) => {
+  it.each(conversations)('counts %s, however it is cut', (_, text, [replies, hits, errors]) => {
     for (let pieceBytes = 1; pieceBytes <= text.length; pieceBytes++) {
-      const counter = counted(text, pieceBytes);
+      const counter = counted(createLines(), text, pieceBytes);
       expect([counter.replies, counter.hits, counter.errors]).toEqual([replies, hits, errors]);
     }
   });
 
-  it('refuses what cannot come from a memcached server', () => {
-    expect(() => counted('x'.repeat(5000), 100)).toThrow(/this is no memcached server/);
+  it('refuses what cannot come from such a server', () => {
+    expect(() => counted(createLines(), 'x'.repeat(5000), 100)).toThrow(
+      `this is no ${server} server`,
+    );
   });
 });

@@ -1,0 +1,9 @@
+import net from 'node:net';
+import type { Address } from '../server/address.ts';
+
+/** Begins to connect to a server. */
+export function connectTo(address: Address): net.Socket {
+  return address.kind === 'unix'
+    ? net.connect(address.path)
+    : net.connect(address.port, address.host ?? 'localhost');
+}
