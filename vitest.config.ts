@@ -18,8 +18,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // Vitest would leave one core free, and the longest tests wait more than they compute.
-    maxWorkers: Number(process.env.WORKERS ?? availableParallelism() + 1),
+    // Vitest would leave one core free; on two cores, half of the machine was idle with that.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
   },
 });
