@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startGoromdb } from 'goromdb';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -11,6 +11,9 @@ import { type Hit, TextClient } from '../support/text-client.ts';
 const KEYS = Array.from({ length: 20 }, (_, i) => `key-${i}`);
 /** A value so large that a reply with it is sent in parts, over several turns. */
 const LARGE_BYTES = 100_000;
+
+/** Between two requests of a client: it shares its process with the watcher and the loader. */
+const PACE_MS = 4;
 
 /** Generation g of the data: every value begins with g, and small and large ones are mixed. */
 function generation(g: number): string {
@@ -35,8 +38,7 @@ async function load(client: TextClient, isOver: () => boolean): Promise<number> 
     if (cas < newest || !isOfGeneration(hits, cas)) expect.fail(describe(hits, newest));
     newest = cas;
     replies++;
-    // The clients share this process with the watcher and the loader: they must not starve them.
-    await delay(1);
+    await delay(PACE_MS);
   }
   return replies;
 }
@@ -82,13 +84,15 @@ test.each([
       logger,
     });
     onTestFinished(() => goromdb.close());
-    const serves = (g: number): Promise<void> =>
-      expect
-        .poll(() => logger.lines.findLast((line) => line.includes(' serves from slot')), {
-          interval: 2,
-          timeout: 20_000,
-        })
-        .toContain(`generation ${g} serves from slot data0${(g + 1) % 2}`);
+    const serves = async (g: number): Promise<void> => {
+      const latest = (): string =>
+        logger.lines.findLast((line) => line.includes(' serves from slot')) ?? 'nothing yet';
+      const expected = `generation ${g} serves from slot data0${(g + 1) % 2}`;
+      const isThere = (): boolean => latest().includes(expected);
+      await vi.waitUntil(isThere, { interval: 2, timeout: 20_000 }).catch(() => {
+        expect.fail(`expected ${expected}, found ${latest()}`);
+      });
+    };
     await serves(1);
 
     let isOver = false;
