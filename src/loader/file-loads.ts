@@ -42,6 +42,8 @@ export interface FileLoad {
   readonly isDrop: boolean;
   /** Whether a data set serves meanwhile, and there is no hurry. */
   readonly isBeside?: boolean;
+  /** Whether it is mapped without a try to hold it in memory. */
+  readonly isToMap?: boolean;
   /** What the slot's record says of a map. */
   readonly map?: MapRecord | undefined;
   /** Gives the load up. */
@@ -66,7 +68,14 @@ export class FileLoads {
   }
 
   /** @throws GoromdbError See `LoaderWorker.run`. */
-  async run({ path, md5, isDrop, isBeside = false, ...load }: FileLoad): Promise<LoadResult> {
+  async run({
+    path,
+    md5,
+    isDrop,
+    isBeside = false,
+    isToMap = false,
+    ...load
+  }: FileLoad): Promise<LoadResult> {
     const { onLoad, logger, loadMsMin } = this.#options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
@@ -76,7 +85,7 @@ export class FileLoads {
     try {
       const request = {
         ...{ path, md5, ...this.#how(load.map), mapDir: dirname(load.slotFile) },
-        ...{ mayClear: isDrop, isBeside, progress: progress.memory },
+        ...{ mayClear: isDrop, isBeside, isToMap, progress: progress.memory },
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);
     } finally {
