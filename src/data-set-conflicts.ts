@@ -1,12 +1,14 @@
 /** What data sets of one process must not have in common. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { SOCKET_NAME } from './control/control-path.ts';
 import { nameOf, type PlacedDataSet, setOf } from './data-set.ts';
 import { GoromdbError } from './errors.ts';
 import { DATA_SETS_MAX } from './handler/data-sets.ts';
 import { PREFIX_BYTES_MAX } from './handler/routes.ts';
+import { EVENTS_NAME } from './loader/events.ts';
 import { receiptPath } from './loader/receipt.ts';
-import { SLOT_NAMES } from './loader/slots.ts';
+import { rejectedPath, SLOT_NAMES } from './loader/slots.ts';
 import { delimiterFault } from './storage/scanners/namespaces.ts';
 import { forceMarkOf } from './watcher/force-mark.ts';
 
@@ -38,7 +40,7 @@ export function checkConflicts(sets: readonly PlacedDataSet[]): void {
         `file: ${other.file} of ${nameOf(other)} is what comes with ${one.file} of ${nameOf(one)}; choose another name`,
       );
     }
-    checkNoSlot(one, sets);
+    checkPlace(one, sets);
   }
 }
 
@@ -98,15 +100,28 @@ function claim(
 
 /** What producers and the server put beside a file. */
 function companionsOf(file: string): readonly string[] {
-  return [`${file}.md5`, forceMarkOf(file), receiptPath(file)];
+  const aside = rejectedPath(file);
+  return [`${file}.md5`, forceMarkOf(file), receiptPath(file), aside, `${aside}.md5`];
 }
 
-function checkNoSlot(one: PlacedDataSet, sets: readonly PlacedDataSet[]): void {
-  const folder = dirname(realPath(one.file));
+/** What the server keeps in the base folders is no place for files, nor for other base folders. */
+function checkPlace(one: PlacedDataSet, sets: readonly PlacedDataSet[]): void {
+  const file = realPath(one.file);
+  const own = realPath(one.basedir);
   for (const { basedir } of sets) {
     const base = realPath(basedir);
-    if (!SLOT_NAMES.some((name) => join(base, name) === folder)) continue;
-    throw fault(`file: ${one.file} is where a generation is kept; choose a file in another folder`);
+    const slots = SLOT_NAMES.map((name) => join(base, name));
+    if (slots.includes(dirname(file))) {
+      throw fault(
+        `file: ${one.file} is where a generation is kept; choose a file in another folder`,
+      );
+    }
+    if (slots.includes(own)) {
+      throw fault(`basedir: ${one.basedir} is where a generation is kept; choose another folder`);
+    }
+    if ([...slots, join(base, EVENTS_NAME), join(base, SOCKET_NAME)].includes(file)) {
+      throw fault(`file: ${one.file} is a name that goromdb uses itself; choose another one`);
+    }
   }
 }
 

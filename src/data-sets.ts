@@ -1,14 +1,22 @@
 /** The data sets of one process, and how they become others while it serves. */
+import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { Control } from './control/control.ts';
 import { DataSet, type DataSetShare, nameOf, type PlacedDataSet, setOf } from './data-set.ts';
 import { checkConflicts, identitiesOf } from './data-set-conflicts.ts';
 import { GoromdbError, messageOf } from './errors.ts';
+import { inParallel } from './in-parallel.ts';
 import { checkScanner, checkSelection } from './loader/scanners.ts';
 import type { Logger } from './log.ts';
 import { shareMemory } from './memory-shares.ts';
 import type { DataSetInfo } from './storage/storage.ts';
 import type { ServedTable } from './storage/table.ts';
+
+/**
+ * Data sets that are loaded from their slots at one time: as many as there are processors, but no more
+ * than a disk reads well.
+ */
+const LOADS_AT_ONCE = Math.min(4, os.availableParallelism());
 
 /** What there is to be: data sets, and the memory for all of them. */
 export interface Plan {
@@ -71,13 +79,14 @@ export class DataSets {
 
   /** Serves what is in the slots. @returns What a log should say of those without data. */
   async recover(): Promise<readonly string[]> {
-    const lacks: string[] = [];
-    for (const set of this.#sets.values()) {
-      if (await set.recover()) continue;
+    const lacks = new Map<DataSet, string>();
+    const sets = [...this.#sets.values()];
+    await inParallel(sets, LOADS_AT_ONCE, async (set) => {
+      if (await set.recover()) return;
       await this.#share.threads.add(set.set);
-      lacks.push(this.#name(set.options) + (await set.describeLack()));
-    }
-    return lacks;
+      lacks.set(set, this.#name(set.options) + (await set.describeLack()));
+    });
+    return sets.flatMap((set) => lacks.get(set) ?? []);
   }
 
   /** Waits for files from now on. @param address Where the server listens. */
@@ -139,7 +148,7 @@ export class DataSets {
     const staying = [...before].filter(([set]) => names.has(set) && !comingNames.has(set));
     this.#sets = new Map([...staying, ...[...made.values()].map((set) => [set.set, set] as const)]);
     this.#tell(before, coming, going, names);
-    for (const set of made.values()) await this.#begin(set);
+    await inParallel([...made.values()], LOADS_AT_ONCE, (set) => this.#begin(set));
   }
 
   #tell(

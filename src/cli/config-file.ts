@@ -87,7 +87,9 @@ function readText(path: string): string {
     const found = statSync(path);
     // Anything else may have no end.
     if (!found.isFile()) throw new Error('it is no file');
-    if (found.size <= CONFIG_BYTES_MAX) return readFileSync(path, 'utf8');
+    // TOML is UTF-8; what is not would become another path.
+    const utf8 = new TextDecoder('utf-8', { fatal: true });
+    if (found.size <= CONFIG_BYTES_MAX) return utf8.decode(readFileSync(path));
   } catch (cause) {
     throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, {
       cause,

@@ -276,13 +276,15 @@ function isZeroDuration(text: string): boolean {
 
 /** The path of a file, made absolute. */
 export function parseFilePath(text: string): string {
-  if (text === '' || text.endsWith('/')) throw notAllowed(text, 'the path of a file');
+  if (text === '' || text.endsWith('/') || text.includes('\0')) {
+    throw notAllowed(text, 'the path of a file');
+  }
   return resolve(text);
 }
 
 /** The path of a folder, made absolute. */
 export function parseFolderPath(text: string): string {
-  if (text === '') throw notAllowed(text, 'the path of a folder');
+  if (text === '' || text.includes('\0')) throw notAllowed(text, 'the path of a folder');
   return resolve(text);
 }
 

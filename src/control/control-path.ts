@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 
 /** Name of the control socket in a base folder. */
-const SOCKET_NAME = 'control.sock';
+export const SOCKET_NAME = 'control.sock';
 /** `sun_path` of Linux has 108 bytes, the last of them zero (unix(7)). */
 const PATH_BYTES_MAX = 107;
 

@@ -163,14 +163,16 @@ class DataSetsBatch implements Batch {
 function sumUp(sets: readonly ServedSet[], generation: number): DataSetInfo {
   const infos = sets.map(({ view }) => view.info);
   const loaded = infos.filter((info) => info.generation > 0);
-  const formats = new Set(loaded.map(({ format }) => format));
+  const joined = (texts: readonly string[]): string => [...new Set(texts)].join('+');
   return {
     generation: loaded.length === 0 ? 0 : generation,
     keys: infos.reduce((sum, { keys }) => sum + keys, 0),
     bytes: infos.reduce((sum, { bytes }) => sum + bytes, 0),
     md5: '',
-    format: loaded.length === 0 ? 'none' : [...formats].join('+'),
+    format: loaded.length === 0 ? 'none' : joined(loaded.map(({ format }) => format)),
     loadedAt: Math.max(0, ...infos.map(({ loadedAt }) => loadedAt)),
+    servedFrom:
+      loaded.length === 0 ? 'none' : joined(loaded.flatMap((info) => info.servedFrom ?? [])),
     dataSets: new Map(sets.map(({ prefix }, i) => [prefix, infos[i]])),
   };
 }

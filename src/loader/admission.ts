@@ -31,6 +31,7 @@ export interface Admission {
  * Before a load: whether there is room for it. A forced drop is not asked.
  *
  * @param slotFile Where the file would go.
+ * @returns See `checkRoom`.
  * @throws GoromdbError DISK_FULL, OUT_OF_MEMORY.
  */
 export async function admitDrop(
@@ -38,10 +39,10 @@ export async function admitDrop(
   slotFile: string,
   serving: Standing | undefined,
   { bytesMax }: Admission,
-): Promise<void> {
-  if (force) return;
+): Promise<boolean> {
+  if (force) return false;
   const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
-  await checkRoom({
+  return checkRoom({
     fileBytes: Number(identity.size),
     isCopied: !isMovable,
     slotFile,

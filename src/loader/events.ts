@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { readAtMost } from '../watcher/read-at-most.ts';
 
-const EVENTS_NAME = 'events.json';
+export const EVENTS_NAME = 'events.json';
 /** Events that are kept; the oldest goes first. */
 const EVENTS_MAX = 10;
 /** More than the longest events take. */

@@ -44,6 +44,8 @@ export interface FileLoad {
   readonly isDrop: boolean;
   /** Whether a data set serves meanwhile, and there is no hurry. */
   readonly isBeside?: boolean;
+  /** Whether it is mapped without a try to hold it in memory. */
+  readonly isToMap?: boolean;
   /** What the slot's record says of a map. */
   readonly map?: MapRecord | undefined;
   /** Gives the load up. */
@@ -68,7 +70,14 @@ export class FileLoads {
   }
 
   /** @throws GoromdbError See `LoaderWorker.run`. */
-  async run({ path, md5, isDrop, isBeside = false, ...load }: FileLoad): Promise<LoadResult> {
+  async run({
+    path,
+    md5,
+    isDrop,
+    isBeside = false,
+    isToMap = false,
+    ...load
+  }: FileLoad): Promise<LoadResult> {
     const { onLoad, logger, loadMsMin, restsBeside = false } = this.#options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
@@ -78,7 +87,8 @@ export class FileLoads {
     try {
       const request = {
         ...{ path, md5, ...this.#how(load.map), mapDir: dirname(load.slotFile) },
-        ...{ mayClear: isDrop, rests: isBeside && restsBeside, progress: progress.memory },
+        ...{ mayClear: isDrop, rests: isBeside && restsBeside, isToMap },
+        progress: progress.memory,
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);
     } finally {

@@ -35,11 +35,12 @@ export async function loadDrop(
   try {
     const slot = generations.nextSlot;
     const slotFile = slotPath(base.path, slot);
-    await admitDrop(drop, slotFile, generations.standing, rules);
+    const isToMap = await admitDrop(drop, slotFile, generations.standing, rules);
     const { file: path, md5 } = drop;
     const follow = receipts.follow.bind(receipts, subjectOf(drop));
     const isBeside = generations.serving !== undefined;
-    const result = await files.run({ path, md5, slotFile, isDrop: true, isBeside, signal, follow });
+    const load = { path, md5, slotFile, isDrop: true, isBeside, isToMap, signal, follow };
+    const result = await files.run(load);
     if (result.kind !== 'table') return result;
     await admit(parts, rules, drop, result, dirname(slotFile));
     // What served was lost with a thread meanwhile, and serves again from the slot that was idle.

@@ -1,4 +1,5 @@
 import type { DataSetInfo } from '../storage/storage.ts';
+import { isMap, type StorageParts } from '../storage/table.ts';
 import type { Stage } from './progress.ts';
 import type { SlotRecord } from './slots.ts';
 import type { LoadResult } from './worker.ts';
@@ -22,7 +23,13 @@ export function infoOf(
   { table, format }: LoadedFile,
 ): DataSetInfo {
   const { keys, bytes } = table;
-  return { generation, keys, bytes, md5, format, loadedAt: Date.now() };
+  const servedFrom = servedFromOf(table);
+  return { generation, keys, bytes, md5, format, loadedAt: Date.now(), servedFrom };
+}
+
+function servedFromOf(table: StorageParts): string {
+  if (!isMap(table)) return 'memory';
+  return table.layout === 'plain' ? 'file' : 'map';
 }
 
 /** The record of a loaded file that becomes a generation now. @param source Where it was dropped. */

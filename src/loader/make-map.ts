@@ -1,28 +1,17 @@
 /** For the loader worker: data sets that are larger than memory. */
-import { accessSync, closeSync, constants, fsyncSync, openSync, rmSync, statfsSync } from 'node:fs';
+import { accessSync, closeSync, constants, fsyncSync, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { MAP_KEY_BYTES_MAX } from '../storage/map-format.ts';
 import { PLAIN_VALUE_BYTES_MAX } from '../storage/mapped.ts';
 import { readLmdbHeader } from '../storage/scanners/lmdb-header.ts';
 import { type RecordSink, VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
+import { checkRoom, checkRoomLeft, checkRoomToSort, makeRoom } from './map-room.ts';
 import { MapWriter } from './map-writer.ts';
-import { formatBytes } from './report.ts';
 import { countNotice, type ScanHooks, type ScanRequest, type Source } from './scan-file.ts';
 import { DATA_NAME, MAP_INCOMING_NAME, MAP_NAME, type MapRecord } from './slot-map.ts';
-import { clearSlot } from './slots.ts';
 import { openNameless } from './unpack.ts';
 import { md5Of } from './verify.ts';
-
-/**
- * Room that must be there for each byte of a file before it is rewritten: for the map, and for
- * records that are sorted on the way. A million records of 100 bytes took 1.1 in their order and 2.2
- * in another; a packed file takes more, which is seen while it is written.
- */
-const ROOM_PER_FILE_BYTE = 1.5;
-
-/** Room that is left to others while a map is written. */
-const ROOM_LEFT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Longest value that is mapped whatever `-memory` says; beyond it, a value must fit into that
@@ -81,9 +70,10 @@ export async function makeMap(
     } as const;
     return { map, notices };
   }
-  notices.length = 0;
-  await checkRoom(request, source.input.size);
-  const { repeats, ...written } = await rewrite(request, source, hooks);
+  const { repeats, ...written } = await makingRoom(request, () => {
+    notices.length = 0;
+    return rewrite(request, source, hooks);
+  });
   if (repeats > 0) notices.push(countNotice(repeats));
   return { map: { file: MAP_NAME, layout: 'own', ...written, ...made }, notices };
 }
@@ -182,13 +172,16 @@ function isWritable(path: string): boolean {
 }
 
 /** If there is no room otherwise, the old generation in the slot gives way. */
-async function checkRoom({ path, mapDir, mayClear }: MapRequest, size: number): Promise<void> {
-  const needed = Math.ceil(size * ROOM_PER_FILE_BYTE) + ROOM_LEFT_BYTES;
-  if (freeBytes(mapDir) >= needed) return;
-  if (mayClear) await clearSlot(mapDir);
-  const free = freeBytes(mapDir);
-  if (free >= needed) return;
-  throw noRoom(path, mapDir, needed, free);
+async function makingRoom<T>(
+  { mapDir, mayClear }: MapRequest,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!mayClear || !(await makeRoom(mapDir, error))) throw error;
+    return await write();
+  }
 }
 
 async function rewrite(
@@ -197,22 +190,28 @@ async function rewrite(
   hooks: ScanHooks,
 ): Promise<Pick<MapRecord, 'md5' | 'bytes' | 'keys'> & { readonly repeats: number }> {
   const { path, mapDir } = request;
+  const { size } = source.input;
   const incoming = join(mapDir, MAP_INCOMING_NAME);
+  let done = 0;
+  const onProgress = (bytes: number): void => {
+    done = bytes;
+    hooks.onProgress(bytes);
+  };
   let scratch: number | undefined;
   const openScratch = (): number => {
+    checkRoomToSort(path, mapDir, size - done);
     scratch = openNameless(join(request.scratchDir, 'sorted.tmp'));
     return scratch;
   };
-  const checkFree = (): void => {
-    const free = freeBytes(mapDir);
-    if (free < ROOM_LEFT_BYTES) throw noRoom(path, mapDir, ROOM_LEFT_BYTES, free);
-  };
   removeMap(incoming);
+  checkRoom(path, mapDir, size);
   try {
-    const writer = await MapWriter.create(incoming, openScratch, checkFree);
+    const writer = await MapWriter.create(incoming, openScratch, () => {
+      checkRoomLeft(path, mapDir);
+    });
     let keys: number;
     try {
-      await source.scan(writer, hooks);
+      await source.scan(writer, { ...hooks, onProgress });
       keys = await writer.finish();
     } finally {
       await writer.close();
@@ -247,16 +246,4 @@ function sealMap(path: string): { md5: string; bytes: number } {
 function removeMap(path: string): void {
   rmSync(path, { force: true });
   rmSync(`${path}-lock`, { force: true });
-}
-
-function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
-}
-
-function noRoom(path: string, folder: string, needed: number, free: number): GoromdbError {
-  const message =
-    `${path} is larger than memory (see -memory), and there is no room in ${folder} to write a ` +
-    `map of it: expected ${formatBytes(needed)} free, found ${formatBytes(free)}`;
-  return new GoromdbError('FOLDER_UNUSABLE', message);
 }

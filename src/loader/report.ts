@@ -31,11 +31,12 @@ export function servingLine(
     .join(', ');
   return (
     `generation ${record.generation} serves from slot ${slot}: ${formatCount(record.keys)} ${record.keys === 1 ? 'key' : 'keys'}, ` +
-    `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}${mapNote(record)}; ${stages}`
+    `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}${mapNote(record.map)}; ${stages}`
   );
 }
 
-function mapNote({ map }: SlotRecord): string {
+/** What a line about a generation says of its map. */
+export function mapNote(map: SlotRecord['map']): string {
   if (map === undefined) return '';
   const what = map.layout === 'plain' ? 'as it is' : `as ${map.file} of ${formatBytes(map.bytes)}`;
   return `; larger than memory, mapped ${what}`;

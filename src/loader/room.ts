@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { dirname } from 'node:path';
@@ -30,6 +31,7 @@ const RATIO_MAX = 8;
  * Refuses to begin a load that cannot end well: it would cost minutes, and at the end perhaps the
  * process. What it needs is an estimate; `-memory` bounds what it gets.
  *
+ * @returns Whether to map it at once: it will not fit into a table, and there is no room to try.
  * @throws GoromdbError DISK_FULL, OUT_OF_MEMORY.
  */
 export async function checkRoom(
@@ -38,7 +40,7 @@ export async function checkRoom(
     disk: freeDisk,
     memory: freeMemory,
   },
-): Promise<void> {
+): Promise<boolean> {
   const { fileBytes, isCopied, slotFile, serving, tableBytesMax } = need;
   const diskBytes = SLOT_BYTES + (isCopied ? fileBytes : 0);
   const diskFree = await free.disk(slotFile);
@@ -49,13 +51,15 @@ export async function checkRoom(
   }
   const ratio = serving === undefined ? 1 : serving.tableBytes / Math.max(1, serving.fileBytes);
   const perByte = Math.min(RATIO_MAX, Math.max(RATIO_MIN, ratio));
-  const memoryBytes = Math.min(fileBytes * perByte, tableBytesMax);
+  const memoryBytes = fileBytes * perByte;
   const memoryFree = free.memory();
+  if (memoryBytes > tableBytesMax) return memoryFree < tableBytesMax;
   if (memoryFree < memoryBytes) {
     const found = `found ${formatBytes(memoryFree)}`;
     const message = `expected ${formatBytes(memoryBytes)} of free memory beside what serves, ${found}`;
     throw new GoromdbError('OUT_OF_MEMORY', message, { numbers: { memoryBytes, memoryFree } });
   }
+  return false;
 }
 
 /**
@@ -76,5 +80,20 @@ async function freeDisk(slotFile: string): Promise<number> {
 function freeMemory(): number {
   const machine = os.freemem();
   const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
-  return Math.min(machine, constrained - process.memoryUsage.rss());
+  return Math.min(machine, constrained - ownBytes());
+}
+
+/**
+ * Memory that this process has to itself. The pages of its maps are the page cache's: they are resident
+ * as well, and of a large map that is well used they would look like all memory that there is.
+ */
+export function ownBytes(): number {
+  try {
+    const status = readFileSync('/proc/self/status', 'latin1');
+    const kinds = [...status.matchAll(/^Rss(?:Anon|Shmem):\s*(\d+) kB$/gm)];
+    if (kinds.length > 0) return kinds.reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
+  } catch {
+    // There is no such file but on Linux.
+  }
+  return process.memoryUsage.rss();
 }

@@ -1,7 +1,7 @@
 import { GoromdbError, messageOf } from '../errors.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import type { Outcome } from './receipt.ts';
-import { type SlotName, setAside, slotPath } from './slots.ts';
+import { rejectedPath, type SlotName, setAside, slotPath } from './slots.ts';
 
 /** What a rejected file came to. */
 export interface Rejection {
@@ -29,7 +29,7 @@ export async function setAsideBad(
   const reason = message.startsWith(drop.file) ? message : `${drop.file}: ${message}`;
   const why = `rejected ${reason} (${code})`;
   const about = { state: 'rejected', code, reason, numbers } as const;
-  const path = `${drop.file}.rejected`;
+  const path = rejectedPath(drop.file);
   try {
     await setAside(drop, drop.identity);
     const line = `${why}; set aside as ${path}; ${now}`;

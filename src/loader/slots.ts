@@ -316,8 +316,13 @@ export async function removeSumOf(sumFile: string, md5: string, name: string): P
   if (await saysSum(sumFile, md5, name)) await remove(sumFile);
 }
 
+/** Where a bad file is put. */
+export function rejectedPath(file: string): string {
+  return `${file}.rejected`;
+}
+
 /**
- * Puts a bad file out of the way, as `<file>.rejected`, and its sum beside it.
+ * Puts a bad file out of the way, and its sum beside it.
  *
  * @throws GoromdbError FILE_CHANGED when another file is in its place, which stays.
  */
@@ -327,9 +332,10 @@ export async function setAside(
 ): Promise<void> {
   await checkUnchanged(file, file, identity);
   await removeMark(file, md5);
-  await rename(file, `${file}.rejected`);
+  const aside = rejectedPath(file);
+  await rename(file, aside);
   const hasSum = await saysSum(sumFile, md5, basename(file));
-  if (hasSum) await rename(sumFile, `${file}.rejected.md5`);
+  if (hasSum) await rename(sumFile, `${aside}.md5`);
 }
 
 async function removeMark(file: string, md5: string): Promise<void> {

@@ -22,15 +22,23 @@ export type Put = (key: Buffer, value: Buffer) => void;
  */
 export class SortedRuns {
   readonly #fd: number;
+  readonly #onWrite: () => void;
   readonly #memory = Buffer.allocUnsafeSlow(RUN_BYTES);
   #offsets: number[] = [];
   #used = 0;
   #fileBytes = 0;
+  /** The oldest first. */
   readonly #runs: { readonly start: number; readonly end: number }[] = [];
+  /** Records that were added one by one. */
+  records = 0;
 
-  /** @param fd A file to write to and read from; it is the caller's to close. */
-  constructor(fd: number) {
+  /**
+   * @param fd A file to write to and read from; it is the caller's to close.
+   * @param onWrite Told before records are written; it may throw to stop.
+   */
+  constructor(fd: number, onWrite: () => void) {
     this.#fd = fd;
+    this.#onWrite = onWrite;
   }
 
   /** Adds a record: key and value must be far shorter than a run. */
@@ -45,6 +53,23 @@ export class SortedRuns {
     value.copy(memory, at + HEAD_BYTES + key.length);
     this.#offsets.push(at);
     this.#used += bytes;
+    this.records++;
+  }
+
+  /** Adds records that came before all others and are in the order of their keys. */
+  addOldest(records: Iterable<{ readonly key: Buffer; readonly value: Buffer }>): void {
+    const start = this.#fileBytes;
+    const out = new Output(this.#fd, start, this.#onWrite);
+    const head = Buffer.alloc(HEAD_BYTES);
+    for (const { key, value } of records) {
+      head.writeUInt32LE(key.length);
+      head.writeUInt32LE(value.length, 4);
+      out.write(head, 0, HEAD_BYTES);
+      out.write(key, 0, key.length);
+      out.write(value, 0, value.length);
+    }
+    this.#fileBytes = out.flush();
+    this.#runs.unshift({ start, end: this.#fileBytes });
   }
 
   /** Gives all records in the order of their keys; of equal keys the last one only. */
@@ -80,7 +105,7 @@ export class SortedRuns {
         memory.compare(memory, b + HEAD_BYTES, keyEnd(b), a + HEAD_BYTES, keyEnd(a)) || b - a,
     );
     const start = this.#fileBytes;
-    const out = new Output(this.#fd, start);
+    const out = new Output(this.#fd, start, this.#onWrite);
     for (const at of order) out.write(memory, at, keyEnd(at) + memory.readUInt32LE(at + 4));
     this.#fileBytes = out.flush();
     this.#runs.push({ start, end: this.#fileBytes });
@@ -95,10 +120,12 @@ class Output {
   readonly #buffer = Buffer.allocUnsafeSlow(1024 * 1024);
   #used = 0;
   #position: number;
+  readonly #onWrite: () => void;
 
-  constructor(fd: number, position: number) {
+  constructor(fd: number, position: number, onWrite: () => void) {
     this.#fd = fd;
     this.#position = position;
+    this.#onWrite = onWrite;
   }
 
   write(source: Buffer, start: number, end: number): void {
@@ -118,6 +145,7 @@ class Output {
   }
 
   #writeAll(source: Buffer, start: number, end: number): void {
+    this.#onWrite();
     for (let at = start; at < end; ) {
       const written = writeSync(this.#fd, source, at, end - at, this.#position);
       at += written;

@@ -24,6 +24,8 @@ export interface LoadRequest extends ScanRequest, Omit<MapRequest, keyof ScanReq
   readonly shared: boolean;
   /** Whether the work is done in small pieces, with rests between them. */
   readonly rests: boolean;
+  /** Whether it is mapped without a try to hold it in memory. */
+  readonly isToMap: boolean;
   /** Stands before all keys; undefined: nothing does. */
   readonly prefix: KeyPrefix | undefined;
   /** What a map of the file is recorded as, if there is one. */
@@ -163,8 +165,8 @@ async function loadSource(
   progress: ProgressMemory,
   clock: StageClock,
 ): Promise<LoadedSource> {
-  const { bytesMax } = request;
-  if (bytesMax > 0) {
+  const { bytesMax, isToMap } = request;
+  if (bytesMax > 0 && !isToMap) {
     try {
       return await loadTable(request, source, progress, clock);
     } catch (error) {

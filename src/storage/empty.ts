@@ -2,7 +2,15 @@ import type { Storage } from './storage.ts';
 
 /** What is served before there is any data: every key is a miss. */
 export const emptyStorage: Storage = {
-  info: { generation: 0, keys: 0, bytes: 0, md5: '', format: 'none', loadedAt: 0 },
+  info: {
+    generation: 0,
+    keys: 0,
+    bytes: 0,
+    md5: '',
+    format: 'none',
+    loadedAt: 0,
+    servedFrom: 'none',
+  },
   get: () => undefined,
   scan: () => 0,
   close: () => {},

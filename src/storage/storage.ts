@@ -35,6 +35,12 @@ export interface DataSetInfo {
   /** When it was loaded, in milliseconds since 1970. */
   readonly loadedAt: number;
   /**
+   * `memory`; `file` when the dropped file is mapped, `map` when what was written of it is; `none`
+   * before there is data. Of several data sets as one, all of theirs with a `+` between. Undefined: a
+   * storage of one's own need not tell.
+   */
+  readonly servedFrom?: string | undefined;
+  /**
    * Where several data sets are served as one: each, by the prefix of its keys; the one without
    * under the empty text. The fields above are then about all of them.
    */

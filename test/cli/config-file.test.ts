@@ -145,6 +145,20 @@ D = "/"
       'file: data01/x is where a generation is kept',
     ],
     [
+      `${SET}[[data-set]]\nprefix = "a"\nfile = "data.json.rejected"\nbasedir = "b"`,
+      'file: data.json.rejected of data set a is what comes with data.json',
+    ],
+    [
+      `${SET}[[data-set]]\nprefix = "a"\nfile = "b/x"\nbasedir = "data00"`,
+      'basedir: data00 is where a generation is kept',
+    ],
+    ...['data00', 'events.json', 'control.sock'].map((name) => [
+      `[[data-set]]\nfile = "${name}"`,
+      `file: ${name} is a name that goromdb uses itself`,
+    ]),
+    [`[[data-set]]\nfile = "a\\u0000"`, ':2: file: "'],
+    [`${SET}basedir = "a\\u0000"`, ':3: basedir: "'],
+    [
       `memory = "1KiB"\n${SET}memory = "2KiB"`,
       'memory: the data sets have 2048 bytes of their own, which is more than the 1024',
     ],
@@ -178,6 +192,9 @@ D = "/"
   test('that is not there, no file, or far too large is told of', () => {
     expect(() => readConfig('/nowhere/goromdb.toml')).toThrow(/^cannot read \/nowhere/);
     expect(() => readConfig('/dev/zero')).toThrow('cannot read /dev/zero: it is no file');
+    const path = join(temporaryFolder(), 'goromdb.toml');
+    writeFileSync(path, Buffer.from(`[[data-set]]\nfile = "\xe9"`, 'latin1'));
+    expect(() => readConfig(path)).toThrow(/^cannot read .*goromdb\.toml: .*not valid/);
     expect(() => read('#'.repeat(1024 * 1024 + 1))).toThrow('expected at most 1048576 bytes');
   });
 });

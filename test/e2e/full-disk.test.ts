@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -10,37 +9,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
-import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
-import { messageOf } from '../../src/errors.ts';
+import { describe, expect, test } from 'vitest';
 import type { Address } from '../../src/server/address.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 import { TextClient } from '../support/text-client.ts';
 
 const DISK_BYTES = 1024 * 1024;
-
-/**
- * A small disk of its own: a tmpfs, which takes root to mount. Where that is not permitted the test is
- * left out with the reason; in CI it fails, so that it is never left out unseen.
- */
-function mountSmallDisk({ skip }: TestContext): string {
-  const folder = temporaryFolder();
-  const path = join(folder, 'disk');
-  mkdirSync(path);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', path], {
-      stdio: 'pipe',
-    });
-  } catch (cause) {
-    const reason = `this test mounts a tmpfs, which takes root: ${messageOf(cause)}`;
-    if (process.env.CI !== undefined) throw new Error(reason);
-    skip(reason);
-  }
-  onTestFinished(() => void execFileSync('umount', ['-l', path]));
-  return path;
-}
 
 /** Leaves no room at all on a disk, whatever else is written there meanwhile. */
 function fill(path: string): string {
@@ -67,7 +44,7 @@ function start(file: string, base: string): GoromdbProcess {
 
 describe('a full disk', () => {
   test('takes no file and loses none, and a restart serves on; with room, the file is taken', async (context) => {
-    const base = mountSmallDisk(context);
+    const base = mountSmallDisk(context, DISK_BYTES);
     const file = join(temporaryFolder(), 'data.json');
     const first = start(file, base);
     const address = await first.address();
@@ -92,7 +69,7 @@ describe('a full disk', () => {
   });
 
   test('of the drop folder costs the receipt, and no data', async (context) => {
-    const drops = mountSmallDisk(context);
+    const drops = mountSmallDisk(context, DISK_BYTES);
     const file = join(drops, 'data.json');
     const goromdb = start(file, temporaryFolder());
     const address = await goromdb.address();
@@ -108,7 +85,7 @@ describe('a full disk', () => {
 });
 
 test('a base folder on a read-only file system is served from, and takes no file', async (context) => {
-  const base = mountSmallDisk(context);
+  const base = mountSmallDisk(context, DISK_BYTES);
   const file = join(temporaryFolder(), 'data.json');
   const first = start(file, base);
   await first.address();
@@ -131,7 +108,7 @@ test('a base folder on a read-only file system is served from, and takes no file
 });
 
 test('a drop folder that is unmounted and mounted again is watched again', async (context) => {
-  const drops = mountSmallDisk(context);
+  const drops = mountSmallDisk(context, DISK_BYTES);
   const file = join(drops, 'data.json');
   const base = temporaryFolder();
   const goromdb = new GoromdbProcess([

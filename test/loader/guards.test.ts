@@ -1,9 +1,13 @@
+import { join } from 'node:path';
+import process from 'node:process';
+import { open } from 'lmdb';
 import { describe, expect, test } from 'vitest';
 import { GoromdbError } from '../../src/errors.ts';
 import { checkGuards, type Guards, REPLAY_LOOKUPS_MIN } from '../../src/loader/guards.ts';
-import { checkRoom, type Need } from '../../src/loader/room.ts';
+import { checkRoom, type Need, ownBytes } from '../../src/loader/room.ts';
 import type { SampledLookup } from '../../src/storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../src/storage/storage.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { infoOf, type TestRecord, tableOf } from '../support/storages.ts';
 
 function records(count: number): readonly TestRecord[] {
@@ -57,6 +61,13 @@ describe('-max-shrink', () => {
     });
     expect(judge(guards, 90, serving)).toBeUndefined();
     expect(judge({ maxShrinkPercent: 0 }, 100, serving)).toBeUndefined();
+  });
+
+  test('does not compare the bytes of a table with those of a map', () => {
+    const serving = infoOf(100, 1e6, 4);
+    expect(judge(guards, 100, serving)?.message).toContain('1000000');
+    expect(judge(guards, 100, { ...serving, servedFrom: 'map' })).toBeUndefined();
+    expect(judge(guards, 89, { ...serving, servedFrom: 'map' })).toBeDefined();
   });
 
   test('refuses fewer bytes with as many keys', () => {
@@ -168,8 +179,29 @@ describe('room', () => {
     await expect(
       checkRoom({ ...need, serving: { fileBytes: 1, tableBytes: 1000 } }, free(1e9, 79e6)),
     ).rejects.toMatchObject({ numbers: { memoryBytes: 80e6 } });
-    // No more than a table may take: a larger one is refused for that reason.
-    await checkRoom({ ...need, tableBytesMax: 1e6 }, free(1e9, 1e6));
+  });
+
+  test('in memory is not asked for by what will be mapped; without any, it is mapped at once', async () => {
+    const mapped = { ...need, tableBytesMax: 1e6 };
+    expect(await checkRoom(mapped, free(1e9, 1e6))).toBe(false);
+    expect(await checkRoom(mapped, free(1e9, 1e6 - 1))).toBe(true);
+    expect(await checkRoom(need, free(1e9, 1e9))).toBe(false);
+  });
+
+  test('is not taken by the pages of a map', async () => {
+    const path = join(temporaryFolder(), 'map.mdb');
+    const binary = { keyEncoding: 'binary', encoding: 'binary', noSubdir: true } as const;
+    const root = open<Buffer, Buffer>({ path, ...binary });
+    const keys = Array.from({ length: 16 }, (_, i) => Buffer.from([i]));
+    root.transactionSync(() => {
+      for (const key of keys) root.putSync(key, Buffer.alloc(4 * 1024 * 1024, 'x'));
+    });
+    const before = ownBytes();
+    const residentBefore = process.memoryUsage.rss();
+    for (const key of keys) expect(root.getBinaryFast(key)!.length).toBe(4 * 1024 * 1024);
+    expect(process.memoryUsage.rss() - residentBefore).toBeGreaterThan(32 * 1024 * 1024);
+    expect(ownBytes() - before).toBeLessThan(32 * 1024 * 1024);
+    await root.close();
   });
 
   test('of this machine is known', async () => {

@@ -110,6 +110,7 @@ describe('a data set that is larger than memory', () => {
     await subject.recover();
     expect(await subject.load(content)).toBe('taken');
     expect(subject.parts).toMatchObject([{ layout: 'own' }]);
+    expect(subject.storage().info.servedFrom).toBe('map');
     expect(slot('data00')).toEqual(OWN_SLOT);
     expect(readFileSync(join(base, 'data00', 'data.db')).equals(content)).toBe(true);
     expect(subject.get(key)).toBeDefined();
@@ -138,6 +139,7 @@ describe('a data set that is larger than memory', () => {
     await subject.recover();
     expect(await subject.load(LINES)).toBe('taken');
     expect(subject.parts).toMatchObject([{ layout: 'plain' }]);
+    expect(subject.storage().info.servedFrom).toBe('file');
     expect(subject.get('key-00067')).toBeDefined();
     expect(slot('data00')).toEqual(PLAIN_SLOT);
     expect(subject.lines[0]).toMatch(/; larger than memory, mapped as it is; verify/);
@@ -172,6 +174,7 @@ describe('a data set that is larger than memory', () => {
     await subject.recover();
     await subject.load('{"v":"1"}');
     expect(subject.parts.map(isMap)).toEqual([false]);
+    expect(subject.storage().info.servedFrom).toBe('memory');
     expect(slot('data00')).toEqual(PLAIN_SLOT);
   });
 
