@@ -2,8 +2,8 @@ import { messageWithCode } from '../errors.ts';
 import { type LoadedSlot, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';
-import { findPrevious, type RolledBack, refused } from './rollback.ts';
-import { type FilledSlot, writeRecord } from './slots.ts';
+import { findPrevious, type RolledBack, refused, writeRestored } from './rollback.ts';
+import type { FilledSlot } from './slots.ts';
 
 /**
  * Returns to the generation in the other slot. It gets a new number, so that the newest complete
@@ -23,7 +23,7 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
     ...recordOf(generations.nextNumber, before.source, previous.md5, result),
     restores: before.restores ?? before.generation,
   };
-  await writeRecord(base.path, previous.name, record);
+  await writeRestored(base.path, previous.name, record);
   generations.use(record.generation);
   const all = await generations.switch(previous.name, { record, result }, loadSeconds);
   const seconds = (performance.now() - startMs) / 1000;

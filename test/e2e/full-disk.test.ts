@@ -91,6 +91,27 @@ describe('a full disk', () => {
     expect(await read(await second.address())).toBe('2');
   });
 
+  test('refuses a rollback and says what to do; with room, it is made', async (context) => {
+    const base = mountSmallDisk(context);
+    const file = join(temporaryFolder(), 'data.json');
+    const goromdb = start(file, base);
+    const address = await goromdb.address();
+    for (const v of [1, 2]) {
+      drop(file, `{"v":"${v}"}`);
+      await goromdb.says(new RegExp(`generation ${v} serves`));
+    }
+    const filler = fill(base);
+    const refused = new GoromdbProcess(['rollback', '-basedir', base]);
+    expect(await refused.exit()).toBe(1);
+    expect(refused.stderr).toMatch(
+      /^goromdb: there is no rollback: the record of slot data00 cannot be written \(ENOSPC.*\): make room/,
+    );
+    expect(await read(address)).toBe('2');
+    rmSync(filler);
+    expect(await new GoromdbProcess(['rollback', '-basedir', base]).exit()).toBe(0);
+    expect(await read(address)).toBe('1');
+  });
+
   test('of the drop folder costs the receipt, and no data', async (context) => {
     const drops = mountSmallDisk(context);
     const file = join(drops, 'data.json');
@@ -125,6 +146,14 @@ test('a base folder on a read-only file system is served from, and takes no file
   drop(file, '{"v":"2"}');
   await second.says(/Loading .* failed: /);
   expect(existsSync(file)).toBe(true);
+  // It could make no control socket.
+  const status = new GoromdbProcess(['status', '-basedir', base]);
+  expect(await status.exit()).toBe(0);
+  expect(status.stdout).toMatch(
+    new RegExp(
+      `^a server runs here \\(pid ${second.child.pid} on .*\\), and has no control socket`,
+    ),
+  );
   execFileSync('mount', ['-o', 'remount,rw', base]);
   await second.kill('SIGHUP');
   await second.says(/generation 2 serves/);
