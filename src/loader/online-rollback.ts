@@ -19,6 +19,8 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   await base.check();
   const { previous, current } = await findPrevious(base.path, serving.slot);
   const { record: before, result, seconds: loadSeconds } = await loadPrevious(parts, previous);
+  // Of a slot that another program filled it was made just now.
+  generations.use(before.generation);
   const record = {
     ...recordOf(generations.nextNumber, before.source, previous.md5, result),
     restores: before.restores ?? before.generation,

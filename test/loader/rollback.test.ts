@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -83,10 +84,12 @@ describe('a rollback', () => {
     }
     await harness.start();
     expect(harness.value).toBe('2');
-    await harness.loader.rollback();
+    const { record } = await harness.loader.rollback();
+    expect(record).toMatchObject({ generation: 3, restores: 2 });
     expect(harness.value).toBe('1');
     await harness.start();
     expect(harness.value).toBe('1');
+    expect(harness.generation).toBe(3);
   });
 
   test('from memory needs no file, and the number of data sets in memory stays two', async () => {
@@ -147,6 +150,27 @@ describe('a rollback', () => {
   });
 });
 
+test('a FIFO in the place of a file that is to be written holds up neither a start nor a rollback', async () => {
+  const harness = await twoGenerations();
+  const names = ['.writable.tmp', 'generation.json.tmp', 'data.db.md5.tmp', 'data.db.incoming'];
+  const paths = ['data00', 'data01'].flatMap((slot) => names.map((name) => join(slot, name)));
+  const putFifos = (): void => {
+    for (const path of [...paths, 'events.json.tmp']) {
+      rmSync(join(harness.base, path), { force: true });
+      execFileSync('mkfifo', [join(harness.base, path)]);
+    }
+  };
+  putFifos();
+  await harness.start();
+  expect(harness.value).toBe('2');
+  putFifos();
+  await harness.loader.rollback();
+  expect(harness.value).toBe('1');
+  await harness.load(version(3));
+  expect(harness.value).toBe('3');
+  await harness.end();
+});
+
 describe('a rollback is refused, and what serves is served on', () => {
   async function expectRefusal(harness: LoaderHarness, why: RegExp, value?: string): Promise<void> {
     const served = harness.served.length;
@@ -203,7 +227,7 @@ describe('a rollback is refused, and what serves is served on', () => {
     const harness = await twoGenerations();
     mkdirSync(join(harness.base, 'data00', 'generation.json.tmp'));
     const why =
-      /^there is no rollback: the record of slot data00 cannot be written \(EISDIR.*generation\.json\.tmp.*\): make room/;
+      /^there is no rollback: the record of slot data00 cannot be written \(.*EISDIR.*generation\.json\.tmp.*\): make room/;
     await expectRefusal(harness, why, '2');
     await harness.start();
     expect(harness.value).toBe('2');
