@@ -24,6 +24,7 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   const record = {
     ...recordOf(generations.nextNumber, before.source, previous.md5, result),
     restores: before.restores ?? before.generation,
+    ...(before.left === undefined ? {} : { left: before.left }),
   };
   await writeRestored(base.path, previous.name, record);
   generations.use(record.generation);

@@ -159,6 +159,33 @@ test('a base folder on a read-only file system is served from, and takes no file
   await second.says(/generation 2 serves/);
 });
 
+test('a drop that cannot be removed is taken once, and does not undo a rollback at a restart', async (context) => {
+  const drops = mountSmallDisk(context);
+  const file = join(drops, 'data.json');
+  const base = temporaryFolder();
+  const first = start(file, base);
+  await first.address();
+  drop(file, '{"v":"1"}');
+  await first.says(/generation 1 serves/);
+  await first.kill('SIGTERM');
+  drop(file, '{"v":"2"}');
+  execFileSync('mount', ['-o', 'remount,ro', drops]);
+  const second = start(file, base);
+  await second.says(/is taken, but cannot be removed \(EROFS/);
+  await second.says(/generation 2 serves/);
+  expect(await new GoromdbProcess(['rollback', '-basedir', base]).exit()).toBe(0);
+  expect(await read(await second.address())).toBe('1');
+  await second.kill('SIGKILL');
+  const third = start(file, base);
+  await third.says(/was taken as generation 2, and is not loaded again/);
+  expect(await read(await third.address())).toBe('1');
+  // Written anew it is another drop.
+  execFileSync('mount', ['-o', 'remount,rw', drops]);
+  drop(file, '{"v":"2"}');
+  await third.says(/generation 4 serves/);
+  expect(await read(await third.address())).toBe('2');
+});
+
 test('a drop folder that is unmounted and mounted again is watched again', async (context) => {
   const drops = mountSmallDisk(context);
   const file = join(drops, 'data.json');
