@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { syncFolder } from '../loader/folder.ts';
 import { forceMarkOf } from '../watcher/force-mark.ts';
+import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 
 /** Bytes that one step of the copy reads. */
@@ -13,8 +14,11 @@ const COPY_BYTES = 1024 * 1024;
 /** A file that was dropped. */
 export interface Dropped {
   readonly md5: string;
-  /** Tells it from another file that takes its place. */
-  readonly ino: bigint;
+  /**
+   * Tells it from another file that takes its place. The inode alone does not: it is given to the next
+   * file as soon as this one is replaced.
+   */
+  readonly identity: FileIdentity;
 }
 
 /** What to drop, and where. */
@@ -40,11 +44,11 @@ export async function dropFile({ source, file, force, onProgress }: Drop): Promi
   try {
     const to = await open(temporary, 'wx');
     let md5: string;
-    let ino: bigint;
+    let identity: FileIdentity;
     try {
       md5 = await copy(from, to, source, onProgress);
       await to.sync();
-      ({ ino } = await to.stat({ bigint: true }));
+      identity = identityOf(await to.stat({ bigint: true }));
     } finally {
       await to.close();
     }
@@ -52,7 +56,7 @@ export async function dropFile({ source, file, force, onProgress }: Drop): Promi
     if (force) await writeBeside(forceMarkOf(file), `${md5}\n`);
     await rename(temporary, file);
     await writeSum(file, md5);
-    return { md5, ino };
+    return { md5, identity };
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
     if (force) await rm(forceMarkOf(file), { force: true }).catch(() => {});
@@ -87,9 +91,9 @@ async function openSource(source: string, file: string): Promise<FileHandle> {
  * Two who publish at once may leave the file of one with the sum of the other, which nobody would take:
  * whoever has the file there puts its own sum beside it.
  */
-export async function keepSum(file: string, { md5, ino }: Dropped): Promise<void> {
+export async function keepSum(file: string, { md5, identity }: Dropped): Promise<void> {
   const there = await stat(file, { bigint: true }).catch(() => undefined);
-  if (there?.ino !== ino) return;
+  if (there === undefined || !sameContent(identityOf(there), identity)) return;
   const bytes = await readSumFile(`${file}.md5`).catch(() => undefined);
   if (bytes !== undefined && parseSumFile(bytes, basename(file)) === md5) return;
   await writeSum(file, md5);

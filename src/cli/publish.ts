@@ -4,6 +4,7 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Receipt, readReceipt, receiptPath } from '../loader/receipt.ts';
 import { oneLine } from '../log.ts';
+import { identityOf, sameContent } from '../watcher/identity.ts';
 import type { PublishOptions } from './admin-flags.ts';
 import { type Dropped, dropFile, keepSum } from './drop-file.ts';
 
@@ -111,9 +112,9 @@ function conclude(receipt: Receipt, bar: Bar): number | undefined {
 }
 
 /** Another file is there, or was there and has a receipt of its own. */
-async function isReplaced(file: string, { ino }: Dropped, isOther: boolean): Promise<boolean> {
+async function isReplaced(file: string, dropped: Dropped, isOther: boolean): Promise<boolean> {
   const there = await stat(file, { bigint: true }).catch(() => undefined);
-  return there === undefined ? isOther : there.ino !== ino;
+  return there === undefined ? isOther : !sameContent(identityOf(there), dropped.identity);
 }
 
 function lateness(file: string, last: Receipt | undefined, timeoutMs: number): string {

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { askServer } from '../control/control-client.ts';
-import type { Holder } from '../control/folder-lock.ts';
+import { findHolder, type Holder } from '../control/folder-lock.ts';
 import { messageOf } from '../errors.ts';
 import { type Event, readEvents } from '../loader/events.ts';
 import { formatBytes, mapNote } from '../loader/report.ts';
@@ -37,6 +37,8 @@ async function readStatus(basedir: string): Promise<Status> {
     const answer = await askServer(basedir, { command: 'status' }, TIMEOUT_MS);
     if (answer !== undefined) {
       server = { ...(answer.result as ServerStatus), holder: answer.holder };
+    } else {
+      fault = describeHolder(await findHolder(basedir));
     }
   } catch (error) {
     fault = messageOf(error);
@@ -44,6 +46,13 @@ async function readStatus(basedir: string): Promise<Status> {
   const slots = await readSlotStatus(basedir, server?.serving?.slot);
   const events = server?.events ?? (await readEvents(basedir));
   return { basedir, server, fault, slots, events };
+}
+
+/** A server that could make no control socket, as on a read-only file system, holds its folder. */
+function describeHolder(holder: Holder | undefined): string | undefined {
+  if (holder === undefined) return undefined;
+  const { pid, host, since } = holder;
+  return `a server runs here (pid ${pid} on ${host}, since ${since}), and has no control socket: it cannot be asked`;
 }
 
 function describe({ server, fault, slots, events }: Status): string[] {

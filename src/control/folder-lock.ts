@@ -36,8 +36,7 @@ export interface FolderLock {
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const holder = { pid: process.pid, host: os.hostname(), since: new Date().toISOString() };
   if (process.platform !== 'linux') return { holder, release: async () => {} };
-  const { dev, ino } = await stat(folder, { bigint: true });
-  const path = `\0goromdb-${dev}-${ino}`;
+  const path = await lockPath(folder);
   const server = net.createServer((socket) => {
     socket.on('error', () => {});
     socket.end(`${JSON.stringify(holder)}\n`);
@@ -59,6 +58,16 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   server.unref();
   const release = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
   return { holder, release };
+}
+
+/** Who holds a folder; undefined: nobody, as far as can be told. @param folder Must be there. */
+export async function findHolder(folder: string): Promise<Holder | undefined> {
+  return process.platform === 'linux' ? introduction(await lockPath(folder)) : undefined;
+}
+
+async function lockPath(folder: string): Promise<string> {
+  const { dev, ino } = await stat(folder, { bigint: true });
+  return `\0goromdb-${dev}-${ino}`;
 }
 
 /** The refusal of a folder that another process holds. */

@@ -1,8 +1,8 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { readAtMost } from '../watcher/read-at-most.ts';
+import { replaceFile } from './folder.ts';
 
 export const EVENTS_NAME = 'events.json';
 /** Events that are kept; the oldest goes first. */
@@ -74,8 +74,7 @@ export class EventLog {
 
   async #write(): Promise<void> {
     try {
-      await writeFile(`${this.#path}.tmp`, `${JSON.stringify(this.#events, undefined, 2)}\n`);
-      await rename(`${this.#path}.tmp`, this.#path);
+      await replaceFile(this.#path, `${JSON.stringify(this.#events, undefined, 2)}\n`);
       this.#isWarned = false;
     } catch (error) {
       if (!this.#isWarned) {

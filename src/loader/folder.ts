@@ -62,12 +62,42 @@ export async function writeAtomically(path: string, text: string): Promise<void>
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w');
+  const file = await openNew(path);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/** What is there already, left by a crash or put in the way as a link or a FIFO is, is not opened. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    await remove(path);
+    return open(path, 'wx');
+  }
+}
+
+/**
+ * Replaces a file in one step. Others may write to its folder: what they have put in the way, such as
+ * a link, is not written through. No flush: after a power loss it may be the old one, or empty.
+ */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  await remove(temporary);
+  const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+  try {
+    await file.writeFile(text);
+    await file.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await file.close().catch(() => {});
+    await remove(temporary).catch(() => {});
+    throw error;
   }
 }
 
@@ -120,7 +150,7 @@ export async function copyDurably(
 ): Promise<void> {
   const from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const to = await open(target, 'w');
+    const to = await openNew(target);
     try {
       await copyAll(from, to, signal);
       await to.sync();

@@ -122,7 +122,7 @@ export class Generations {
     const { generation, md5, source, bytes } = record;
     const startMs = performance.now();
     const info = infoOf(generation, md5, result);
-    const keepsPrevious = this.#held.keepsBeside(result.table);
+    const keepsPrevious = this.#held.giveWay(result.table);
     await this.#swap(await this.#located(slot, result), info, keepsPrevious);
     this.#stand(slot, info, bytes, result.map);
     const mapPath = this.#mapPath(slot, result);
@@ -144,7 +144,7 @@ export class Generations {
     const info = infoOf(generation, md5, result);
     this.#stand(slot, info, bytes, result.map);
     const mapPath = this.#mapPath(slot, result);
-    await this.#held.mended({ slot, generation, md5, result, mapPath });
+    await this.#held.serves({ slot, generation, md5, result, mapPath });
     const text = `generation ${generation} is loaded again from slot ${slot}`;
     this.#events.add('loaded again', text);
     this.#options.logger.warn(text);
@@ -162,6 +162,7 @@ export class Generations {
   }
 
   async close(): Promise<void> {
+    await this.#held.releasePrevious();
     await this.#keepName(undefined);
   }
 

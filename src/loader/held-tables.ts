@@ -46,31 +46,34 @@ export class HeldTables {
     this.#options = options;
   }
 
-  /** Whether what serves now is to be kept, when this one takes its place. */
-  keepsBeside(next: StorageParts): boolean {
+  /**
+   * Another table is about to take the place of the one that serves, which is let go of unless it is to
+   * be kept: whoever swaps collects the garbage then.
+   *
+   * @returns Whether a table is to be kept.
+   */
+  giveWay(next: StorageParts): boolean {
+    const before = this.#serving;
+    const isKept = before !== undefined && this.#fitsBeside(before.result.table, next);
+    this.#previous = isKept || (before && isMap(before.result.table)) ? before : undefined;
+    this.#serving = undefined;
+    return isKept;
+  }
+
+  #fitsBeside(before: StorageParts, next: StorageParts): boolean {
     const { keepPrevious = 'auto', bytesMax } = this.#options;
-    const { table } = this.#serving?.result ?? {};
-    if (table === undefined || keepPrevious === 'no' || keepPrevious === 'disk') return false;
-    if (keepPrevious === 'memory') return true;
+    if (keepPrevious !== 'auto') return keepPrevious === 'memory';
     // Maps take no memory that is not given back when it is needed.
-    const bytes = [table, next].reduce((sum, one) => sum + (isMap(one) ? 0 : one.bytes), 0);
+    const bytes = [before, next].reduce((sum, one) => sum + (isMap(one) ? 0 : one.bytes), 0);
     // Two of the largest size serve and load at any time; so this is never more than that.
     return bytes <= Math.min(bytesMax, defaultTableBytesMax());
   }
 
-  /** A table serves; the one that served before it is the previous one now. */
-  async serves(next: ServingTable): Promise<void> {
-    const before = this.#serving;
-    const isKept = before && (isMap(before.result.table) || this.keepsBeside(next.result.table));
-    this.#previous = isKept ? before : undefined;
-    await this.mended(next);
-  }
-
-  /** The table that serves was loaded again, because its memory was damaged. */
-  async mended(next: ServingTable): Promise<void> {
-    const { mapPath } = next;
+  /** A table serves: the next one, or the same again because its memory was damaged. */
+  async serves(table: ServingTable): Promise<void> {
+    const { mapPath } = table;
     const identity = mapPath === undefined ? undefined : await identityAt(mapPath);
-    this.#serving = { ...next, identity };
+    this.#serving = { ...table, identity };
   }
 
   /** What a slot holds, if it is there still; a map must be the file that it was. */

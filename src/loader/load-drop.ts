@@ -4,6 +4,7 @@ import { isMap } from '../storage/table.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { type Admission, admitDrop, admitTable } from './admission.ts';
 import { makeFolder } from './folder.ts';
+import { generationLeft, noteLeft } from './left-drop.ts';
 import { infoOf, type LoadedFile, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { outcomeOf } from './receipt-correction.ts';
@@ -30,7 +31,12 @@ export async function loadDrop(
   drop: Drop,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { base, files, generations, receipts } = parts;
+  const { base, files, generations, receipts, logger } = parts;
+  const left = await generationLeft(base.path, drop);
+  if (left !== undefined) {
+    logger.warn(`${drop.file} was taken as generation ${left}, and is not loaded again`);
+    return { kind: 'taken' };
+  }
   await generations.releasePrevious();
   try {
     const slot = generations.nextSlot;
@@ -90,11 +96,12 @@ async function serve(
   await makeFolder(join(base.path, slot));
   await install(base.path, slot, { file: drop.file, identity, record }, signal);
   generations.use(record.generation);
-  await removeDrop(drop, identity).catch((error: unknown) => {
+  await removeDrop(drop, identity).catch(async (error: unknown) => {
     logger.warn(
-      `${drop.file} is taken, but cannot be removed (${messageOf(error)}): give this user write ` +
-        'permission in its folder; until then it is loaded again at every start',
+      `${drop.file} is taken, but cannot be removed (${messageOf(error)}): it stays there, and is ` +
+        'not loaded again; give this user write permission in its folder',
     );
+    await noteLeft(base.path, slot, record, identity).catch(() => {});
   });
   const before: Seconds = { ...result.seconds, move: (performance.now() - startMs) / 1000 };
   const seconds = await generations.switch(slot, { record, result }, before);

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
-import { findPrevious, type RolledBack, refused } from './rollback.ts';
-import { newestGeneration, readSlots, writeRecord } from './slots.ts';
+import { findPrevious, type RolledBack, refused, writeRestored } from './rollback.ts';
+import { newestGeneration, readSlots } from './slots.ts';
 import { md5Of } from './verify.ts';
 
 /**
@@ -29,7 +29,7 @@ export async function rollBackStopped(baseDir: string): Promise<RolledBack> {
     restores: record.restores ?? record.generation,
     installedAt: new Date().toISOString(),
   };
-  await writeRecord(baseDir, name, restored);
+  await writeRestored(baseDir, name, restored);
   return { slot: name, record: restored, seconds: (performance.now() - startMs) / 1000 };
 }
 

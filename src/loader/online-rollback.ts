@@ -2,8 +2,8 @@ import { messageWithCode } from '../errors.ts';
 import { type LoadedSlot, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';
-import { findPrevious, type RolledBack, refused } from './rollback.ts';
-import { type FilledSlot, writeRecord } from './slots.ts';
+import { findPrevious, type RolledBack, refused, writeRestored } from './rollback.ts';
+import type { FilledSlot } from './slots.ts';
 
 /**
  * Returns to the generation in the other slot. It gets a new number, so that the newest complete
@@ -19,11 +19,14 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   await base.check();
   const { previous, current } = await findPrevious(base.path, serving.slot);
   const { record: before, result, seconds: loadSeconds } = await loadPrevious(parts, previous);
+  // Of a slot that another program filled it was made just now.
+  generations.use(before.generation);
   const record = {
     ...recordOf(generations.nextNumber, before.source, previous.md5, result),
     restores: before.restores ?? before.generation,
+    ...(before.left === undefined ? {} : { left: before.left }),
   };
-  await writeRecord(base.path, previous.name, record);
+  await writeRestored(base.path, previous.name, record);
   generations.use(record.generation);
   const all = await generations.switch(previous.name, { record, result }, loadSeconds);
   const seconds = (performance.now() - startMs) / 1000;

@@ -1,9 +1,7 @@
-import { constants } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { readAtMost } from '../watcher/read-at-most.ts';
-import { remove } from './folder.ts';
+import { replaceFile } from './folder.ts';
 import type { ProgressMemory, Stage } from './progress.ts';
 
 /** How often the progress of a load is written. */
@@ -120,7 +118,7 @@ export class Receipts {
     for (let next = this.#next; next !== undefined; next = this.#next) {
       this.#next = undefined;
       try {
-        await replace(next.path, `${JSON.stringify(next.receipt, undefined, 2)}\n`);
+        await replaceFile(next.path, `${JSON.stringify(next.receipt, undefined, 2)}\n`);
         this.#isWarned = false;
       } catch (error) {
         if (!this.#isWarned) {
@@ -133,25 +131,6 @@ export class Receipts {
       }
     }
     this.#writing = undefined;
-  }
-}
-
-/**
- * Replaces a file in one step. Others may write to a drop folder: what they have put in the way, such as
- * a link, is not written through. No flush: a receipt that a power loss took is written anew.
- */
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  await remove(temporary);
-  const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
-  try {
-    await file.writeFile(text);
-    await file.close();
-    await rename(temporary, path);
-  } catch (error) {
-    await file.close().catch(() => {});
-    await remove(temporary).catch(() => {});
-    throw error;
   }
 }
 

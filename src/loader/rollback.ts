@@ -1,5 +1,12 @@
-import { GoromdbError } from '../errors.ts';
-import { type FilledSlot, otherSlot, readSlots, type SlotName, type SlotRecord } from './slots.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
+import {
+  type FilledSlot,
+  otherSlot,
+  readSlots,
+  type SlotName,
+  type SlotRecord,
+  writeRecord,
+} from './slots.ts';
 
 /**
  * What becomes of the generation before, when a newer one serves. `disk`: it stays in its slot, and
@@ -39,4 +46,22 @@ export async function findPrevious(
   const current = slots.find(({ name }) => name === serving);
   if (previous !== undefined) return { previous, current };
   throw refused(`slot ${otherSlot(serving)} holds no generation to go back to${fault}`);
+}
+
+/**
+ * Makes the generation in a slot the newest one.
+ *
+ * @throws GoromdbError ROLLBACK_REFUSED when the slot cannot be written; it is as it was then.
+ */
+export async function writeRestored(
+  baseDir: string,
+  slot: SlotName,
+  record: SlotRecord,
+): Promise<void> {
+  try {
+    await writeRecord(baseDir, slot, record);
+  } catch (cause) {
+    const what = `the record of slot ${slot} cannot be written (${messageOf(cause)})`;
+    throw refused(`${what}: make room, or give write permission there, and ask again`, cause);
+  }
 }

@@ -51,6 +51,8 @@ export interface SlotRecord {
   readonly installedAt: string;
   /** After a rollback: the number under which the same data was served before. */
   readonly restores?: number;
+  /** Tells the dropped file, which could not be removed, from the next one: see `noteLeft`. */
+  readonly left?: string | undefined;
   /** Only for a data set that was larger than memory. */
   readonly map?: MapRecord | undefined;
 }

@@ -68,6 +68,27 @@ describe('a full disk', () => {
     expect(await read(await second.address())).toBe('2');
   });
 
+  test('refuses a rollback and says what to do; with room, it is made', async (context) => {
+    const base = mountSmallDisk(context);
+    const file = join(temporaryFolder(), 'data.json');
+    const goromdb = start(file, base);
+    const address = await goromdb.address();
+    for (const v of [1, 2]) {
+      drop(file, `{"v":"${v}"}`);
+      await goromdb.says(new RegExp(`generation ${v} serves`));
+    }
+    const filler = fill(base);
+    const refused = new GoromdbProcess(['rollback', '-basedir', base]);
+    expect(await refused.exit()).toBe(1);
+    expect(refused.stderr).toMatch(
+      /^goromdb: there is no rollback: the record of slot data00 cannot be written \(ENOSPC.*\): make room/,
+    );
+    expect(await read(address)).toBe('2');
+    rmSync(filler);
+    expect(await new GoromdbProcess(['rollback', '-basedir', base]).exit()).toBe(0);
+    expect(await read(address)).toBe('1');
+  });
+
   test('of the drop folder costs the receipt, and no data', async (context) => {
     const drops = mountSmallDisk(context, DISK_BYTES);
     const file = join(drops, 'data.json');
@@ -102,9 +123,44 @@ test('a base folder on a read-only file system is served from, and takes no file
   drop(file, '{"v":"2"}');
   await second.says(/Loading .* failed: /);
   expect(existsSync(file)).toBe(true);
+  // It could make no control socket.
+  const status = new GoromdbProcess(['status', '-basedir', base]);
+  expect(await status.exit()).toBe(0);
+  expect(status.stdout).toMatch(
+    new RegExp(
+      `^a server runs here \\(pid ${second.child.pid} on .*\\), and has no control socket`,
+    ),
+  );
   execFileSync('mount', ['-o', 'remount,rw', base]);
   await second.kill('SIGHUP');
   await second.says(/generation 2 serves/);
+});
+
+test('a drop that cannot be removed is taken once, and does not undo a rollback at a restart', async (context) => {
+  const drops = mountSmallDisk(context);
+  const file = join(drops, 'data.json');
+  const base = temporaryFolder();
+  const first = start(file, base);
+  await first.address();
+  drop(file, '{"v":"1"}');
+  await first.says(/generation 1 serves/);
+  await first.kill('SIGTERM');
+  drop(file, '{"v":"2"}');
+  execFileSync('mount', ['-o', 'remount,ro', drops]);
+  const second = start(file, base);
+  await second.says(/is taken, but cannot be removed \(EROFS/);
+  await second.says(/generation 2 serves/);
+  expect(await new GoromdbProcess(['rollback', '-basedir', base]).exit()).toBe(0);
+  expect(await read(await second.address())).toBe('1');
+  await second.kill('SIGKILL');
+  const third = start(file, base);
+  await third.says(/was taken as generation 2, and is not loaded again/);
+  expect(await read(await third.address())).toBe('1');
+  // Written anew it is another drop.
+  execFileSync('mount', ['-o', 'remount,rw', drops]);
+  drop(file, '{"v":"2"}');
+  await third.says(/generation 4 serves/);
+  expect(await read(await third.address())).toBe('2');
 });
 
 test('a drop folder that is unmounted and mounted again is watched again', async (context) => {

@@ -121,6 +121,15 @@ describe('goromdb publish', () => {
     expect(said().stderr).toContain(`another file took the place of ${file}`);
   });
 
+  test('ends with 5 also when another file has got the inode of its own', async () => {
+    writeFileSync(source, '{"v":"1"}');
+    const { exit, said } = begin();
+    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5, timeout: 10_000 }).toBe(true);
+    writeFileSync(file, '{"v":"other"}');
+    expect(await exit()).toBe(5);
+    expect(said().stderr).toContain(`another file took the place of ${file}`);
+  });
+
   test('puts its sum in place again when another one was written over it', async () => {
     writeFileSync(source, '{"v":"1"}');
     const { exit, said } = begin();

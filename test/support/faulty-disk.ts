@@ -31,7 +31,7 @@ export class FaultyDisk {
   /** The functions of a file system, with the faults. For `vi.mock('node:fs/promises')`. */
   wrap(real: typeof FileSystem): typeof FileSystem {
     const open: typeof FileSystem.open = async (path, flags, mode) => {
-      if (flags === 'w') this.#step(`open ${path}`);
+      if (flags === 'wx') this.#step(`open ${path}`);
       return real.open(path, flags, mode);
     };
     const rename: typeof FileSystem.rename = async (from, to) => {

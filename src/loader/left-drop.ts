@@ -1,0 +1,26 @@
+import { type FileIdentity, keyOf } from '../watcher/identity.ts';
+import type { Drop } from '../watcher/watcher.ts';
+import { readSlots, type SlotName, type SlotRecord, writeRecord } from './slots.ts';
+
+/**
+ * Has a slot's record say which drop was taken and could not be removed, so that it is not loaded again:
+ * at the next start it would undo a rollback.
+ */
+export async function noteLeft(
+  baseDir: string,
+  slot: SlotName,
+  record: SlotRecord,
+  identity: FileIdentity,
+): Promise<void> {
+  await writeRecord(baseDir, slot, { ...record, left: keyOf({ kind: 'file', identity }) });
+}
+
+/** The generation that a drop was taken as, if it could not be removed then, and is untouched since. */
+export async function generationLeft(
+  baseDir: string,
+  { md5, identity }: Drop,
+): Promise<number | undefined> {
+  const key = keyOf({ kind: 'file', identity });
+  const slots = await readSlots(baseDir, () => {});
+  return slots.find((slot) => slot.md5 === md5 && slot.record?.left === key)?.record?.generation;
+}
