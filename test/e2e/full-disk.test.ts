@@ -69,7 +69,7 @@ describe('a full disk', () => {
   });
 
   test('refuses a rollback and says what to do; with room, it is made', async (context) => {
-    const base = mountSmallDisk(context);
+    const base = mountSmallDisk(context, DISK_BYTES);
     const file = join(temporaryFolder(), 'data.json');
     const goromdb = start(file, base);
     const address = await goromdb.address();
@@ -137,7 +137,7 @@ test('a base folder on a read-only file system is served from, and takes no file
 });
 
 test('a drop that cannot be removed is taken once, and does not undo a rollback at a restart', async (context) => {
-  const drops = mountSmallDisk(context);
+  const drops = mountSmallDisk(context, DISK_BYTES);
   const file = join(drops, 'data.json');
   const base = temporaryFolder();
   const first = start(file, base);
