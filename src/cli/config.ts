@@ -29,20 +29,41 @@ export async function serveConfig(path: string): Promise<void> {
   const config = await readChecked(path).catch(tellMisuse);
   if (config === undefined) process.exit(EXIT_MISUSE);
   let current: Config = config;
+  const take = async (server: GoromdbDataSets, tellers: Tellers): Promise<void> => {
+    try {
+      current = await reread(path, config, current, server, tellers);
+    } catch (error) {
+      tellers.logger.error(`not taken: ${messageOf(error)}; all stays as it was`);
+    }
+  };
+  const takeOnce = oneAtATime(take);
   await run(
     (tellers) => startDataSets({ ...config.options, ...tellers }),
     (server, tellers) => {
-      if (server === undefined) return;
-      reread(path, config, current, server, tellers).then(
-        (next) => {
-          current = next;
-        },
-        (error: unknown) => {
-          tellers.logger.error(`not taken: ${messageOf(error)}; all stays as it was`);
-        },
-      );
+      if (server !== undefined) void takeOnce(server, tellers);
     },
   );
+}
+
+/**
+ * Has a work done one time after the other. Asked for several times meanwhile, it is done once more:
+ * that sees what all of them wanted to be seen.
+ */
+export function oneAtATime<A extends readonly unknown[]>(
+  work: (...args: A) => Promise<void>,
+): (...args: A) => Promise<void> {
+  let isRunning = false;
+  let isAskedAgain = false;
+  return async (...args) => {
+    isAskedAgain = true;
+    if (isRunning) return;
+    isRunning = true;
+    while (isAskedAgain) {
+      isAskedAgain = false;
+      await work(...args);
+    }
+    isRunning = false;
+  };
 }
 
 /**

@@ -39,6 +39,8 @@ export async function loadDrop(
   }
   await generations.releasePrevious();
   try {
+    // A map is written in the slot: no other folder may be in its place.
+    await base.check();
     const slot = generations.nextSlot;
     const slotFile = slotPath(base.path, slot);
     const isToMap = await admitDrop(drop, slotFile, generations.standing, rules);

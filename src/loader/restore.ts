@@ -32,7 +32,8 @@ export async function loadAgain(
 
 /** Puts a generation whose memory is damaged into service once more, if it serves still. */
 export async function heal(parts: LoaderParts, damaged: DataSetInfo): Promise<void> {
-  const { generations } = parts;
+  const { base, generations } = parts;
   if (generations.serving?.generation !== damaged.generation) return;
+  await base.check();
   await generations.swapAgain(await loadAgain(parts, damaged));
 }

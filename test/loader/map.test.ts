@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { open } from 'lmdb';
@@ -208,6 +216,19 @@ describe('a data set that is larger than memory', () => {
     expect(readdirSync(base).filter((name) => !name.startsWith('events'))).toEqual([
       ...['data00', 'data01'],
     ]);
+  });
+
+  test('is not written in a folder that is in the place of its own', async () => {
+    const subject = startLoader();
+    await subject.recover();
+    await subject.load('{"v":"1"}');
+    renameSync(base, `${base}.away`);
+    onTestFinished(() => rmSync(`${base}.away`, { recursive: true }));
+    mkdirSync(join(base, 'data01'), { recursive: true });
+    writeFileSync(join(base, 'data01', 'map.mdb.incoming'), 'of another server');
+    await expect(subject.load('{"v":"2"}')).rejects.toThrow('is another one than at the start');
+    expect(slot('data01')).toEqual(['map.mdb.incoming']);
+    expect(subject.get('v')).toBe('1');
   });
 
   test('is closed and forgotten with its generation', async () => {
