@@ -5,7 +5,7 @@ import type { LoadReport } from '../src/load/load.ts';
 import { withFolder } from './contest.ts';
 import { drop, makeJson, md5Of } from './data.ts';
 import { loadsIn, totalOf, untilLoaded } from './generations.ts';
-import { placesFor } from './machine.ts';
+import type { Places } from './machine.ts';
 import { type Figure, type LoadOptions, loadOnce, type Measured, summed } from './measure.ts';
 import type { Running } from './processes.ts';
 import type { Effort, Note, SectionResult } from './result.ts';
@@ -22,6 +22,9 @@ const SWAP_INTERVAL_MS = 1_000;
 
 /** When a load that was begun measures: its threads start, connect and warm up before. */
 const BEGIN_MS = 1_000;
+
+/** A load has threads of its own beside the one that serves: all have all processors. */
+const ANYWHERE: Places = { server: undefined, load: undefined, loadThreads: 1 };
 
 /** Data of a version that can be dropped again and again. */
 interface Version {
@@ -66,7 +69,7 @@ function withTrial(
   use: (trial: Trial) => Promise<void>,
 ): Promise<void> {
   return withFolder(async (folder) => {
-    const places = placesFor(1);
+    const places = ANYWHERE;
     const goromdb = await startGoromdb({ data, threads: 1, cpus: places.server, folder });
     try {
       const source = join(folder, 'version');
