@@ -14,6 +14,7 @@ import {
 } from '../storage/map-format.ts';
 import { KEY_BYTES_MAX, type RecordSink, VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import { SortedRuns } from './sorted-runs.ts';
+import { unstoppable } from './unstoppable.ts';
 
 /** Bytes of records that are written in one transaction. */
 const BATCH_BYTES = 16 * 1024 * 1024;
@@ -82,17 +83,19 @@ export class MapWriter implements RecordSink {
     onBatch: () => void,
   ): Promise<MapWriter> {
     const { open } = await import('lmdb');
-    const root: RootDatabase<Buffer, Buffer> = open({
-      ...OPTIONS,
-      path,
-      noSubdir: true,
-      maxDbs: 2,
-      pageSize: 4096,
-      // The whole file is flushed once, at the end.
-      noSync: true,
-      overlappingSync: false,
+    return unstoppable(() => {
+      const root: RootDatabase<Buffer, Buffer> = open({
+        ...OPTIONS,
+        path,
+        noSubdir: true,
+        maxDbs: 2,
+        pageSize: 4096,
+        // The whole file is flushed once, at the end.
+        noSync: true,
+        overlappingSync: false,
+      });
+      return new MapWriter(root, openScratch, onBatch);
     });
-    return new MapWriter(root, openScratch, onBatch);
   }
 
   add(
@@ -138,7 +141,7 @@ export class MapWriter implements RecordSink {
   }
 
   async close(): Promise<void> {
-    await this.#root.close();
+    await unstoppable(() => this.#root.close());
   }
 
   #addRecord(key: Buffer, value: Buffer): void {
@@ -170,7 +173,7 @@ export class MapWriter implements RecordSink {
     this.#flush();
     if (this.#inTree > 0 && runs.records > this.#inTree * LATE_SHARE_MAX) {
       runs.addOldest(this.#records.getRange());
-      this.#records.clearSync();
+      unstoppable(() => this.#records.clearSync());
       this.#greatest = undefined;
     }
     runs.merge((key, value) => this.#putInOrder(Buffer.from(key), Buffer.from(value)));
@@ -206,13 +209,14 @@ export class MapWriter implements RecordSink {
   #flush(): void {
     if (this.#pending.length === 0) return;
     this.#onBatch();
-    this.#root.transactionSync(() => {
+    const write = (): void => {
       for (const { database, key, value, append } of this.#pending) {
         // It throws when it cannot; what it returns tells of conditions, and there are none.
         database.putSync(key, value, { append });
         if (database === this.#records) this.#inTree++;
       }
-    });
+    };
+    unstoppable(() => this.#root.transactionSync(write));
     this.#pending = [];
     this.#pendingBytes = 0;
   }
