@@ -2,10 +2,10 @@
 import { Control } from './control/control.ts';
 import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
+import { prepareBase } from './loader/prepare.ts';
 import { needsRests } from './loader/rest.ts';
 import { type KeepPrevious, refused } from './loader/rollback.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
-import { prepareBase } from './loader/slots.ts';
 import type { ServerStatus } from './loader/status.ts';
 import type { Logger } from './log.ts';
 import { holdsTable, releaseTable } from './server/kept-table.ts';

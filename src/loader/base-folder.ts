@@ -1,7 +1,8 @@
 import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { folderKey } from './folder.ts';
-import { prepareSlots, readSlots } from './slots.ts';
+import { prepareSlots } from './prepare.ts';
+import { readSlots } from './slots.ts';
 
 /** The folder that the slots are in, as it was at the start. */
 export class BaseFolder {

@@ -1,6 +1,6 @@
-import { lstat, readdir, rename, stat } from 'node:fs/promises';
+import { lstat, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError } from '../errors.ts';
 import { forceMarkOf, isForced } from '../watcher/force-mark.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import { readAtMost } from '../watcher/read-at-most.ts';
@@ -9,7 +9,6 @@ import {
   canRename,
   copyDurably,
   isAbsence,
-  makeFolder,
   remove,
   syncFile,
   syncFolder,
@@ -19,7 +18,6 @@ import {
 import {
   DATA_NAME,
   installMap,
-  isMapLeftover,
   isMapRecord,
   MAP_INCOMING_NAME,
   MAP_NAME,
@@ -35,7 +33,7 @@ const RECORD_NAME = 'generation.json';
 /** A record of a longer path than this is found out anew. */
 const RECORD_BYTES_MAX = 64 * 1024;
 /** A copy from another file system grows under this name. */
-const INCOMING_NAME = 'data.db.incoming';
+export const INCOMING_NAME = 'data.db.incoming';
 
 /** What a slot holds, as its record file says it. */
 export interface SlotRecord {
@@ -87,62 +85,6 @@ export function leastNeededSlot(filled: readonly FilledSlot[]): SlotName {
 /** Path of a slot's data file. */
 export function slotPath(baseDir: string, name: SlotName): string {
   return join(baseDir, name, DATA_NAME);
-}
-
-/**
- * Makes the base folder.
- *
- * @throws GoromdbError FOLDER_UNUSABLE.
- */
-export async function prepareBase(baseDir: string): Promise<void> {
-  try {
-    await makeFolder(baseDir);
-  } catch (cause) {
-    throw cannotWrite(baseDir, cause);
-  }
-}
-
-/**
- * Makes the slots in the base folder, and shows that files can be made in them. No other server may
- * use the folder.
- *
- * @throws GoromdbError FOLDER_UNUSABLE.
- */
-export async function prepareSlots(baseDir: string): Promise<void> {
-  try {
-    for (const name of SLOT_NAMES) {
-      const folder = join(baseDir, name);
-      await makeFolder(folder);
-      // A crash may have left a copy half done, and it may be as large as the disk.
-      await removeLeftovers(folder);
-      const probe = join(folder, '.writable');
-      await writeAtomically(probe, '');
-      await remove(probe);
-    }
-  } catch (cause) {
-    throw cannotWrite(baseDir, cause);
-  }
-}
-
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name === INCOMING_NAME || isMapLeftover(name)) await remove(join(folder, name));
-  }
-}
-
-function cannotWrite(baseDir: string, cause: unknown): GoromdbError {
-  const { code = messageOf(cause), path = baseDir } = cause as NodeJS.ErrnoException;
-  const message =
-    `cannot write in the base folder ${baseDir} (${code} at ${path}): ${adviceOn(code)}, or ` +
-    'choose another folder with -basedir';
-  return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
-}
-
-function adviceOn(code: string): string {
-  if (code === 'ENOSPC' || code === 'EDQUOT') return 'make room on that disk';
-  if (code === 'ENOTDIR' || code === 'EEXIST')
-    return 'remove the file that has the name of a folder';
-  return 'give this user write permission there';
 }
 
 /**

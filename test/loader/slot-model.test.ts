@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { rollBackStopped } from '../../src/loader/offline-rollback.ts';
+import { prepareSlots } from '../../src/loader/prepare.ts';
 import {
   emptySlot,
   install,
   leastNeededSlot,
   newestGeneration,
   otherSlot,
-  prepareSlots,
   readSlots,
   type SlotName,
 } from '../../src/loader/slots.ts';

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { newestGeneration, prepareSlots, readSlots, writeRecord } from '../../src/loader/slots.ts';
+import { prepareSlots } from '../../src/loader/prepare.ts';
+import { newestGeneration, readSlots, writeRecord } from '../../src/loader/slots.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
 import { BaseFolder, recordOf } from './base-folder.ts';
 

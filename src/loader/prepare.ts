@@ -1,0 +1,62 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { makeFolder, remove, writeAtomically } from './folder.ts';
+import { isMapLeftover } from './slot-map.ts';
+import { INCOMING_NAME, SLOT_NAMES } from './slots.ts';
+
+/**
+ * Makes the base folder.
+ *
+ * @throws GoromdbError FOLDER_UNUSABLE.
+ */
+export async function prepareBase(baseDir: string): Promise<void> {
+  try {
+    await makeFolder(baseDir);
+  } catch (cause) {
+    throw cannotWrite(baseDir, cause);
+  }
+}
+
+/**
+ * Makes the slots in the base folder, and shows that files can be made in them. No other server may
+ * use the folder.
+ *
+ * @throws GoromdbError FOLDER_UNUSABLE.
+ */
+export async function prepareSlots(baseDir: string): Promise<void> {
+  try {
+    for (const name of SLOT_NAMES) {
+      const folder = join(baseDir, name);
+      await makeFolder(folder);
+      // A crash may have left a copy half done, and it may be as large as the disk.
+      await removeLeftovers(folder);
+      const probe = join(folder, '.writable');
+      await writeAtomically(probe, '');
+      await remove(probe);
+    }
+  } catch (cause) {
+    throw cannotWrite(baseDir, cause);
+  }
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name === INCOMING_NAME || isMapLeftover(name)) await remove(join(folder, name));
+  }
+}
+
+function cannotWrite(baseDir: string, cause: unknown): GoromdbError {
+  const { code = messageOf(cause), path = baseDir } = cause as NodeJS.ErrnoException;
+  const message =
+    `cannot write in the base folder ${baseDir} (${code} at ${path}): ${adviceOn(code)}, or ` +
+    'choose another folder with -basedir';
+  return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
+}
+
+function adviceOn(code: string): string {
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'make room on that disk';
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return 'remove the file that has the name of a folder';
+  return 'give this user write permission there';
+}
