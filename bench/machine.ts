@@ -1,6 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import os from 'node:os';
-import type { Programs } from './servers.ts';
+
+/** The programs that goromdb is compared with: names to look up in `PATH`, or paths. */
+export interface Programs {
+  readonly memcached: string;
+  readonly redis: string | undefined;
+  /** The program in Go that goromdb began as. */
+  readonly goGoromdb: string | undefined;
+}
 
 /** Which processors the server and the load generator run on. */
 export interface Places {

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkRatios } from './gate.ts';
-import { describeMachine } from './machine.ts';
+import { describeMachine, type Programs } from './machine.ts';
 import { endServersAtExit } from './processes.ts';
 import { plots, type Results, reportText } from './report.ts';
 import { SECTIONS } from './sections.ts';
-import { type Programs, requirePrograms } from './servers.ts';
+import { requirePrograms } from './servers.ts';
 
 const HELP = `npm run bench -- [flags]
   --short          under a minute: fails when a CPU ratio is far above bench/ratios.json

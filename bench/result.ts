@@ -1,5 +1,5 @@
+import type { Programs } from './machine.ts';
 import type { Measured } from './measure.ts';
-import type { Programs } from './servers.ts';
 
 /** One line of a table: what each server did in one scenario. */
 export interface Row {

@@ -5,19 +5,11 @@ import { fillServer } from '../src/load/fill.ts';
 import { fillRedis } from '../src/load/redis-fill.ts';
 import { parseAddress } from '../src/server/address.ts';
 import { drop, makeJson, md5Of } from './data.ts';
-import { isThere } from './machine.ts';
+import { isThere, type Programs } from './machine.ts';
 import { answers, freePort, has, launch, type Running } from './processes.ts';
 
 /** Connections that the servers are told to allow. */
 const CONNECTIONS_MAX = 12_000;
-
-/** The programs that goromdb is compared with: names to look up in `PATH`, or paths. */
-export interface Programs {
-  readonly memcached: string;
-  readonly redis: string | undefined;
-  /** The program in Go that goromdb began as. */
-  readonly goGoromdb: string | undefined;
-}
 
 /** How to start a server with the generated data set in it. */
 export interface StartOptions {
