@@ -105,7 +105,7 @@ export class Reply {
     if (
       view !== undefined &&
       length <= WORDS_BYTES_MAX &&
-      end + WORDS_SLACK_BYTES <= view.byteLength
+      end + WORDS_SLACK_BYTES <= source.length
     ) {
       this.#reserve(headBytes + length + WORDS_SLACK_BYTES);
       copyWords(this.#view, this.#end, head.view, 0, headBytes);

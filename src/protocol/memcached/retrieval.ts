@@ -125,10 +125,10 @@ export class Retrieval {
           hits++;
           appendValue(reply, entry, line, bounds[2 * i], keyEnd, this.#withCas);
         }
-        key = skipSpaces(line, keyEnd, end);
       }
       // The next key is too long.
       if (count === 0) break;
+      key = i < count ? bounds[2 * i] : skipSpaces(line, bounds[2 * i - 1], end);
     }
     const count = this.#touches ? countTouches : countGets;
     count(this.#context.counters, hits, misses);
