@@ -22,6 +22,15 @@ const TITLES: Readonly<Record<string, string>> = {
   heap: 'Memory over many requests',
 };
 
+/** What a section's plots are called, and their files beside the report. */
+const PLOTS: Readonly<Record<string, readonly (readonly [title: string, file: string])[]>> = {
+  keys: [
+    ['CPU of a key in a multi-get of 100', 'cpu-by-keys.svg'],
+    ['Resident memory, values of 100 bytes', 'memory-by-keys.svg'],
+  ],
+  connections: [['Single gets a second', 'throughput-by-connections.svg']],
+};
+
 /** The report in Markdown. */
 export function reportText(results: Results): string {
   const lines = ['# Benchmark report', ''];
@@ -31,6 +40,9 @@ export function reportText(results: Results): string {
     const { rows, notes } = entry.result;
     lines.push(`## ${title}`, '', ...entry.machine.map((line) => `- ${line}`), '');
     if (rows.length > 0) lines.push(...table(rows), '');
+    if (plotted(entry).length > 1) {
+      lines.push(...(PLOTS[name] ?? []).map(([what, file]) => `![${what}](${file})`), '');
+    }
     if (notes.length > 0) {
       lines.push(
         '| | |',
@@ -77,37 +89,24 @@ function line(name: string, it: ServerResult, row: Row): string {
 
 /** The plots by file name. */
 export function plots(results: Results): Readonly<Record<string, string>> {
-  const keys = plotted(results.keys);
-  const connections = plotted(results.connections);
-  return {
-    ...(keys.length < 2
-      ? {}
-      : {
-          'cpu-by-keys.svg': plot(
-            'CPU of a key in a multi-get of 100',
-            'keys',
-            'µs',
-            lines(keys, (it) => it.cpuMicros.median / 100),
-          ),
-          'memory-by-keys.svg': plot(
-            'Resident memory, values of 100 bytes',
-            'keys',
-            'MB',
-            lines(keys, (it) => it.residentBytes / 1e6),
-          ),
-        }),
-    ...(connections.length < 2
-      ? {}
-      : {
-          'throughput-by-connections.svg': plot(
-            'Single gets a second',
-            'connections',
-            'requests/s',
-            lines(connections, (it) => it.requestsPerSecond.median),
-          ),
-        }),
+  const drawn: Record<string, string> = {};
+  const draw = (section: string, xName: string, ys: readonly Axis[]): void => {
+    const rows = plotted(results[section]);
+    if (rows.length < 2) return;
+    PLOTS[section].forEach(([title, file], i) => {
+      const [yName, y] = ys[i];
+      drawn[file] = plot(title, xName, yName, lines(rows, y));
+    });
   };
+  draw('keys', 'keys', [
+    ['µs', (it) => it.cpuMicros.median / 100],
+    ['MB', (it) => it.residentBytes / 1e6],
+  ]);
+  draw('connections', 'connections', [['requests/s', (it) => it.requestsPerSecond.median]]);
+  return drawn;
 }
+
+type Axis = readonly [name: string, of: (it: ServerResult) => number];
 
 function plotted(entry: Results[string] | undefined): readonly Row[] {
   return (entry?.result.rows ?? []).filter((row) => row.x !== undefined);

@@ -44,12 +44,20 @@ describe('the report of the benchmark', () => {
 
   it('plots each server over the rows that it took part in', () => {
     const rows = [ALL, { name: 'more', x: 100, servers: PAIR }, { name: 'no plot', servers: PAIR }];
-    const svg = plots(resultsOf('connections', rows))['throughput-by-connections.svg'];
+    const results = resultsOf('connections', rows);
+    expect(reportText(results)).toContain('![Single gets a second](throughput-by-connections.svg)');
+    const svg = plots(results)['throughput-by-connections.svg'];
     const points = [...svg.matchAll(/ points="([^"]*)"/g)].map(
       ([, text]) => text.split(' ').length,
     );
     expect(points).toEqual([2, 2, 1]);
     expect(svg).toContain('>Redis</text>');
+  });
+
+  it('has no plot of a single row', () => {
+    const results = resultsOf('connections', [ALL]);
+    expect(reportText(results)).not.toContain('.svg');
+    expect(plots(results)).toEqual({});
   });
 });
 

@@ -1,3 +1,4 @@
+import type { View } from '../../handler/handler.ts';
 import { recordBytes } from '../../storage/record.ts';
 import type { DataSetInfo, Entry } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
@@ -31,20 +32,40 @@ export class MetaReads {
    * nothing: there is nothing to prolong, to recache or to make.
    */
   get(line: Buffer, from: number, end: number, context: SessionContext, reply: Reply): void {
+    const view = context.handler.view();
+    try {
+      this.answer(line, from, end, view, context, reply);
+    } finally {
+      view.release();
+    }
+  }
+
+  /**
+   * As `get`, from a view.
+   *
+   * @param ahead The number of the key in the view's batch, if it was located there.
+   */
+  answer(
+    line: Buffer,
+    from: number,
+    end: number,
+    view: View,
+    context: SessionContext,
+    reply: Reply,
+    ahead?: number,
+  ): void {
     const error = this.#faultOf(line, from, end);
     if (error !== undefined) {
       protocolError(context, reply, error);
       return;
     }
-    const view = context.handler.view();
-    try {
-      const entry = view.get(this.#words.key, this.#words.keyStart, this.#words.keyEnd);
-      this.#count(context, entry !== undefined);
-      if (entry === undefined) this.#appendMiss(line, reply);
-      else this.#appendHit(line, entry, view.info, reply);
-    } finally {
-      view.release();
-    }
+    const { key, keyStart, keyEnd, isBase64 } = this.#words;
+    // A key in base64 was located as it stands in the line.
+    const isAhead = ahead !== undefined && !isBase64;
+    const entry = isAhead ? view.batch!.entry(ahead) : view.get(key, keyStart, keyEnd);
+    this.#count(context, entry !== undefined);
+    if (entry === undefined) this.#appendMiss(line, reply);
+    else this.#appendHit(line, entry, view.info, reply);
   }
 
   #faultOf(line: Buffer, from: number, end: number): string | undefined {

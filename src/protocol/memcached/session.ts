@@ -8,7 +8,7 @@ import type { Reply } from '../reply.ts';
 import { isHttp, runCommand } from './commands.ts';
 import { DataBlock } from './data-block.ts';
 import { Dump } from './dump.ts';
-import { answerGets } from './get-run.ts';
+import { answerGets, answerMetaGets } from './get-run.ts';
 import {
   isGet,
   isGetAndTouch,
@@ -81,7 +81,7 @@ export class TextSession implements Session {
       this.#next = line.next;
       // What is behind the line may be asked together with it.
       if (line.next < end && !this.#retrieval.isUnderWay) {
-        const next = answerGets(this.#context, input, at, end, reply);
+        const next = this.#answerRun(input, at, end, reply);
         if (next > at) {
           at = next;
           continue;
@@ -108,6 +108,13 @@ export class TextSession implements Session {
   #begin(firstByte: number): void {
     this.#hasBegun = true;
     if (firstByte === BINARY_MAGIC) this.#state = 'reset';
+  }
+
+  /** Answers commands that are looked up together. @returns Where the first other one begins. */
+  #answerRun(input: Buffer, start: number, end: number, reply: Reply): number {
+    return input[start] === META
+      ? answerMetaGets(this.#metaReads, this.#context, input, start, end, reply)
+      : answerGets(this.#context, input, start, end, reply);
   }
 
   /** Runs the command in the line input[start, end). */

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import { answerGets } from '../../../src/protocol/memcached/get-run.ts';
+import { TextSession } from '../../../src/protocol/memcached/session.ts';
 import { REPLY_FULL_BYTES, Reply } from '../../../src/protocol/reply.ts';
 import { BATCH_KEYS_MAX } from '../../../src/storage/storage.ts';
 import { Random } from '../../support/random-bytes.ts';
@@ -43,6 +44,62 @@ function randomLines(random: Random, count: number): string {
     random.below(6) === 0 ? odd[random.below(odd.length)] : `get key:${random.below(60)}\r\n`,
   ).join('');
 }
+
+/** Meta commands, most of them gets. */
+function randomMetaLines(random: Random, count: number): string {
+  const flags = [' v', ' v k q', ' s v f c', ' q', ' k Oabc v', '', ' v ', '  v q', ' q k t h'];
+  const odd = [
+    ...['mg a2V5OjE= b k v\r\n', 'mg a2V5OjE= v\r\n', 'mg key:1 v v\r\n', 'mg key:1 ?\r\n'],
+    ...['mg key:1 v\n', 'mg a\rb v k\r\n', 'mg a\rb\r\n', 'mg  key:1 v\r\n', 'mg key:1 v\r\r\n'],
+    ...[
+      'mg\r\n',
+      'mg \r\n',
+      'mg key:1\tv\r\n',
+      'mn\r\n',
+      'me key:1\r\n',
+      'md key:1\r\n',
+      'mg key:1 T9\r\n',
+    ],
+    ...['get key:3\r\n', 'get key:3\r\nget key:4\r\n', 'version\r\n', '\r\n', 'mgx key:1 v\r\n'],
+    ...[`mg ${'k'.repeat(250)} k v\r\n`, `mg ${'k'.repeat(251)} v\r\n`],
+    ...[`mg key:1 O${'o'.repeat(31)} v\r\n`, `mg key:1 v${' '.repeat(80)}k\r\n`],
+  ];
+  return Array.from({ length: count }, () =>
+    random.below(6) === 0
+      ? odd[random.below(odd.length)]
+      : `mg key:${random.below(60)}${flags[random.below(flags.length)]}\r\n`,
+  ).join('');
+}
+
+describe('meta gets that come together', () => {
+  it('are looked for side by side', () => {
+    const table = tableOf(RECORDS);
+    const locate = vi.spyOn(table.batch!, 'locate');
+    const count = BATCH_KEYS_MAX + 2;
+    const input = `${'mg key:1 v k q\r\nmg none q\r\n'.repeat(count / 2)}mn\r\n`;
+    const { output, counters } = play(input, table);
+    expect(output).toBe(`${'VA 7 kkey:1\r\nvalue 1\r\n'.repeat(count / 2)}MN\r\n`);
+    expect(counters).toMatchObject({ cmd_get: count, get_hits: count / 2, get_misses: count / 2 });
+    expect(locate).toHaveBeenCalledTimes(2);
+  });
+
+  it('end with the input, whatever lies behind it in memory', () => {
+    const context = contextOf(createSimpleHandler(tableOf(RECORDS)));
+    const input = 'mg key:1 v\r\nmg key:2\r\nmg key:3 v\r\n';
+    for (let end = 0; end < input.length; end++) {
+      const whole = input.slice(0, end).lastIndexOf('\n') + 1;
+      const session = new TextSession(context);
+      expect(session.receive(Buffer.from(input), 0, end, new Reply())).toBe(whole);
+    }
+  });
+
+  it.each([1, 2, 3, 4])('are answered as one by one, whatever is among them (%i)', (seed) => {
+    const input = randomMetaLines(new Random(seed), 150);
+    const { output } = playAllWays(input, RECORDS);
+    const alone = input.match(/[^\n]*\n/g)!;
+    expect(alone.map((line) => play(line, tableOf(RECORDS)).output).join('')).toBe(output);
+  });
+});
 
 describe('plain gets that come together', () => {
   it('are looked for side by side', () => {
