@@ -63,7 +63,10 @@ export interface Batch {
    * keys[bounds[2 i], bounds[2 i + 1]); both stay as they are until the last `entry`.
    */
   locate(keys: Buffer, bounds: Int32Array, count: number): void;
-  /** What `get` would return for key number i of the last `locate`, valid as long. */
+  /**
+   * What `get` would return for key number i of the last `locate`, valid as long. `get` may be called
+   * between the two.
+   */
   entry(i: number): Entry | undefined;
 }
 

@@ -107,7 +107,10 @@ test('what comes after quit is neither answered nor kept', async () => {
       socket.write('get plain\r\nquit\r\nget plain\r\n');
       socket.write(after);
     }
-    expect(new Set(await Promise.all(replies))).toEqual(new Set([PLAIN]));
+    // Who still writes when the server closes is reset, and may not come to read what it was sent.
+    const read = new Set(await Promise.all(replies));
+    read.delete('');
+    expect(read).toEqual(new Set([PLAIN]));
     await victim.hasAttackers(0);
   });
 });

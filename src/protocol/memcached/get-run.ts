@@ -88,10 +88,11 @@ export function answerMetaGets(
   const view = context.handler.view();
   let i = 0;
   try {
-    if (view.batch === undefined) return start;
-    view.batch.locate(input, bounds, count);
+    const { batch } = view;
+    if (batch === undefined) return start;
+    batch.locate(input, bounds, count);
     for (; i < count && !reply.isFull; i++) {
-      reads.answer(input, bounds[2 * i], textEnds[i], view, context, reply, i);
+      reads.answer(input, bounds[2 * i], textEnds[i], view, context, reply, batch, i);
     }
   } finally {
     view.release();

@@ -1,6 +1,6 @@
 import type { View } from '../../handler/handler.ts';
 import { recordBytes } from '../../storage/record.ts';
-import type { DataSetInfo, Entry } from '../../storage/storage.ts';
+import type { Batch, DataSetInfo, Entry } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
@@ -43,7 +43,7 @@ export class MetaReads {
   /**
    * As `get`, from a view.
    *
-   * @param ahead The number of the key in the view's batch, if it was located there.
+   * @param batch Where the key was located, as number `i`, if it was.
    */
   answer(
     line: Buffer,
@@ -52,7 +52,8 @@ export class MetaReads {
     view: View,
     context: SessionContext,
     reply: Reply,
-    ahead?: number,
+    batch?: Batch,
+    i = 0,
   ): void {
     const error = this.#faultOf(line, from, end);
     if (error !== undefined) {
@@ -61,8 +62,9 @@ export class MetaReads {
     }
     const { key, keyStart, keyEnd, isBase64 } = this.#words;
     // A key in base64 was located as it stands in the line.
-    const isAhead = ahead !== undefined && !isBase64;
-    const entry = isAhead ? view.batch!.entry(ahead) : view.get(key, keyStart, keyEnd);
+    const isAhead = batch !== undefined && !isBase64;
+    const entry = isAhead ? batch.entry(i) : view.get(key, keyStart, keyEnd);
+    reply.charge(1);
     this.#count(context, entry !== undefined);
     if (entry === undefined) this.#appendMiss(line, reply);
     else this.#appendHit(line, entry, view.info, reply);
