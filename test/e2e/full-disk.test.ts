@@ -6,9 +6,11 @@ import {
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Address } from '../../src/server/address.ts';
 import { drop, md5 } from '../support/drop.ts';
@@ -19,16 +21,32 @@ import { TextClient } from '../support/text-client.ts';
 
 const DISK_BYTES = 1024 * 1024;
 
-/** Leaves no room at all on a disk, whatever else is written there meanwhile. */
-function fill(path: string): string {
+/** Looks at which a disk was full, in a row, until it is taken for full. */
+const FULL_LOOKS = 5;
+
+/**
+ * Leaves no room at all on a disk, whatever else is written there meanwhile. What a server that has
+ * just swapped still removes is filled too.
+ */
+async function fill(path: string): Promise<string> {
   const filler = join(path, 'filler');
+  for (let looks = 0; looks < FULL_LOOKS; looks++) {
+    if (fillOnce(path, filler)) looks = 0;
+    await delay(20);
+  }
+  return filler;
+}
+
+/** @returns Whether there was room. */
+function fillOnce(path: string, filler: string): boolean {
+  const before = existsSync(filler) ? statSync(filler).size : 0;
   const page = Buffer.alloc(statfsSync(path).bsize);
   try {
     for (;;) appendFileSync(filler, page);
   } catch (error) {
     expect(error).toMatchObject({ code: 'ENOSPC' });
   }
-  return filler;
+  return statSync(filler).size > before;
 }
 
 async function read(address: Address): Promise<string | undefined> {
@@ -50,7 +68,7 @@ describe('a full disk', () => {
     const address = await first.address();
     drop(file, '{"v":"1"}');
     await first.says(/generation 1 serves/);
-    const filler = fill(base);
+    const filler = await fill(base);
     drop(file, '{"v":"2"}');
     await first.says(
       /Loading .* failed: expected .* of free space for the slot .*Nothing was changed: the drop stays/,
@@ -77,7 +95,7 @@ describe('a full disk', () => {
       drop(file, `{"v":"${v}"}`);
       await goromdb.says(new RegExp(`generation ${v} serves`));
     }
-    const filler = fill(base);
+    const filler = await fill(base);
     const refused = new GoromdbProcess(['rollback', '-basedir', base]);
     expect(await refused.exit()).toBe(1);
     expect(refused.stderr).toMatch(
@@ -97,7 +115,7 @@ describe('a full disk', () => {
     // The sum comes last, and takes the last room there is.
     writeFileSync(file, '{"v":"1"}');
     writeFileSync(`${file}.md5.part`, `${md5('{"v":"1"}')}\n`);
-    fill(drops);
+    await fill(drops);
     renameSync(`${file}.md5.part`, `${file}.md5`);
     await goromdb.says(/generation 1 serves/);
     expect(await read(address)).toBe('1');

@@ -56,7 +56,7 @@ function randomMetaLines(random: Random, count: number): string {
       'mg \r\n',
       'mg key:1\tv\r\n',
       'mn\r\n',
-      'me key:1\r\n',
+
       'md key:1\r\n',
       'mg key:1 T9\r\n',
     ],
