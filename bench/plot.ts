@@ -28,6 +28,7 @@ export function plot(
   const py = (y: number): number => HEIGHT - BOTTOM - (y / yMax) * (HEIGHT - TOP - BOTTOM);
   const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
     `<text x="${LEFT}" y="20" font-size="14">${title}</text>`,
     `<text x="${WIDTH / 2}" y="${HEIGHT - 8}" text-anchor="middle">${xName}</text>`,
