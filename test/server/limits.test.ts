@@ -92,6 +92,17 @@ describe('a client that does not read its replies', () => {
   });
 });
 
+test('a client that sends without a pause gives the others their turn', async () => {
+  const { address } = await serve({});
+  const busy = await RawClient.connect(address);
+  const quietMisses = 'mg none v q\r\n'.repeat(100_000);
+  // Only the last command is answered, so no reply that fills up makes the others' turn.
+  expect(await busy.ask(`${quietMisses}mn\r\n`)).toBe('MN\r\n');
+  busy.socket.destroy();
+  const reads = quietMisses.length / (64 * 1024);
+  expect(await stat(address, 'conn_yields')).toBeGreaterThan(reads / 2 - 1);
+});
+
 describe('the limit on keys of a request', () => {
   const MGET = (...keys: string[]): string =>
     `*${keys.length + 1}\r\n$4\r\nMGET\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join('')}`;
