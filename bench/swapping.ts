@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { GeneratedData } from '../src/load/data-set.ts';
 import type { LoadReport } from '../src/load/load.ts';
 import { withFolder } from './contest.ts';
-import { drop, makeJson, md5Of } from './data.ts';
+import { drop, makeJson, makeLmdb, md5Of } from './data.ts';
 import { loadsIn, totalOf, untilLoaded } from './generations.ts';
 import type { Places } from './machine.ts';
 import { type Figure, type LoadOptions, loadOnce, type Measured, summed } from './measure.ts';
@@ -22,6 +22,9 @@ const SECONDS_MIN = 5;
 const LARGE_SECONDS_MIN = 10;
 
 const SWAP_INTERVAL_MS = 1_000;
+
+/** How much longer than it measures a load takes: to start, to warm up, to end. */
+const LOAD_OVERHEAD_SECONDS = 4;
 
 /** When a load that was begun measures: its threads start, connect and warm up before. */
 const BEGIN_MS = 1_000;
@@ -47,37 +50,41 @@ interface Trial {
 export async function swapping({ seconds, rounds, keysMax }: Effort): Promise<SectionResult> {
   const notes: Note[] = [];
   const small = { keys: 100_000, valueBytes: VALUE_BYTES };
-  await withTrial(small, Math.max(SECONDS_MIN, seconds), async (trial) => {
+  await withTrial(small, makeJson, Math.max(SECONDS_MIN, seconds), async (trial) => {
     const reports = await inTurn(rounds, trial, swapEachSecond);
-    notes.push(...compared(small, 'a new version each second', reports));
+    notes.push(...compared(small, 'a new version each second, JSON', reports));
     const count = loadsIn(trial.goromdb.log()).length - 1;
     notes.push({ name: 'versions served meanwhile', text: String(count) });
   });
   const large = { keys: Math.min(1_000_000, keysMax), valueBytes: VALUE_BYTES };
   const longEnough = Math.max(LARGE_SECONDS_MIN, seconds);
-  await withTrial(large, longEnough, async (trial) => {
-    const reports = await inTurn(rounds, trial, swapOnce);
-    notes.push(...compared(large, 'one new version', reports));
-    const loads = loadsIn(trial.goromdb.log()).slice(1);
-    const times = loads.map((stages) => totalOf(stages).toFixed(2)).join(', ');
-    const text = `${times} of the ${longEnough} s in which it was measured`;
-    notes.push({ name: 'a version was loaded in', text });
-  });
+  for (const [format, make] of Object.entries({ JSON: makeJson, LMDB: makeLmdb })) {
+    await withTrial(large, make, longEnough, async (trial) => {
+      const reports = await inTurn(rounds, trial, swapOnce);
+      notes.push(...compared(large, `one new version, ${format}`, reports));
+      const loads = loadsIn(trial.goromdb.log()).slice(1);
+      const times = loads.map((stages) => totalOf(stages).toFixed(2)).join(', ');
+      const text = `${times} of the ${longEnough} s in which it was measured`;
+      notes.push({ name: 'a version was loaded in', text });
+    });
+  }
   return { rows: [], notes };
 }
 
 function withTrial(
   data: GeneratedData,
+  make: (path: string, data: GeneratedData) => void,
   seconds: number,
   use: (trial: Trial) => Promise<void>,
 ): Promise<void> {
   return withFolder(async (folder) => {
     const places = ANYWHERE;
+    const source = join(folder, 'version');
+    make(source, data);
+    const version = { source, md5: await md5Of(source), file: fileOf(folder, 'goromdb') };
+    for (const copy of copiesOf(version, 1)) drop(copy, version.file, version.md5);
     const goromdb = await startGoromdb({ data, threads: 1, cpus: places.server, folder });
     try {
-      const source = join(folder, 'version');
-      makeJson(source, data);
-      const version = { source, md5: await md5Of(source), file: fileOf(folder, 'goromdb') };
       const options = { ...data, flags: ['-rate', String(RATE)], seconds, rounds: 1, places };
       await use({ goromdb, version, options });
     } finally {
@@ -101,10 +108,12 @@ async function inTurn(
 }
 
 async function swapEachSecond({ goromdb, version, options }: Trial): Promise<LoadReport> {
+  const copies = copiesOf(version, Math.ceil(options.seconds) + LOAD_OVERHEAD_SECONDS);
   let isOver = false;
   const dropping = (async (): Promise<void> => {
-    while (!isOver) {
-      dropAgain(version);
+    for (const copy of copies) {
+      if (isOver) return;
+      drop(copy, version.file, version.md5);
       await sleep(SWAP_INTERVAL_MS);
     }
   })();
@@ -116,17 +125,21 @@ async function swapEachSecond({ goromdb, version, options }: Trial): Promise<Loa
 
 async function swapOnce({ goromdb, version, options }: Trial): Promise<LoadReport> {
   const before = loadsIn(goromdb.log()).length;
+  const [copy] = copiesOf(version, 1);
   const loaded = loadOnce(goromdb, options);
   await sleep(BEGIN_MS);
-  dropAgain(version);
+  drop(copy, version.file, version.md5);
   const report = await loaded;
   await untilLoaded(goromdb, before + 1);
   return report;
 }
 
-function dropAgain({ source, md5, file }: Version): void {
-  copyFileSync(source, `${file}.made`);
-  drop(`${file}.made`, file, md5);
+/** Made before it is measured: what a producer does elsewhere is not the server's work. */
+function copiesOf({ source, file }: Version, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => {
+    copyFileSync(source, `${file}.made-${i}`);
+    return `${file}.made-${i}`;
+  });
 }
 
 function sleep(ms: number): Promise<void> {

@@ -214,10 +214,13 @@ function createLoader(
 ): Loader {
   const { basedir, storage, gzipped = false, bucket, namespaces, prefix, keepPrevious } = options;
   const set = setOf(options);
+  const restsBeside = needsRests(threads.size);
   return new Loader({
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, namespaces, prefix, keepPrevious },
     shared: threads.size > 1,
-    restsBeside: needsRests(threads.size),
+    restsBeside,
+    // At most one data set has no prefix: of many, each would keep a worker.
+    patience: restsBeside && prefix === undefined ? 'waits' : 'ends',
     get bytesMax() {
       return bytesMax();
     },

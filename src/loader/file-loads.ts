@@ -3,7 +3,7 @@ import type { Logger } from '../log.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { loadMsMax } from './load-time.ts';
-import { LoaderWorker } from './loader-worker.ts';
+import { LoaderWorker, type Patience } from './loader-worker.ts';
 import { ProgressMemory } from './progress.ts';
 import { logMapping } from './report.ts';
 import type { MapRecord } from './slot-map.ts';
@@ -25,6 +25,8 @@ export interface FileLoadsOptions {
   readonly bytesMax: number;
   /** Whether a load rests between small pieces of work when a data set serves: see `needsRests`. */
   readonly restsBeside?: boolean | undefined;
+  /** What the worker does between files: see `LoaderWorker`; by default it ends soon. */
+  readonly patience?: Patience | undefined;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
   /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
@@ -57,11 +59,12 @@ export interface FileLoad {
 /** Has the worker verify, scan and index files. */
 export class FileLoads {
   readonly #options: FileLoadsOptions;
-  readonly #worker = new LoaderWorker();
+  readonly #worker: LoaderWorker;
   #running: { readonly path: string; readonly progress: ProgressMemory } | undefined;
 
   constructor(options: FileLoadsOptions) {
     this.#options = options;
+    this.#worker = new LoaderWorker(options.patience ?? 'ends');
   }
 
   /** The file that is being loaded, and how far it is. */
