@@ -5,6 +5,7 @@ import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { prepareBase } from './loader/prepare.ts';
 import { needsRests } from './loader/rest.ts';
 import { type KeepPrevious, refused } from './loader/rollback.ts';
+import { isBuiltIn } from './loader/scanners.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
 import type { ServerStatus } from './loader/status.ts';
 import type { Logger } from './log.ts';
@@ -219,8 +220,9 @@ function createLoader(
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, namespaces, prefix, keepPrevious },
     shared: threads.size > 1,
     restsBeside,
-    // At most one data set has no prefix: of many, each would keep a worker.
-    patience: restsBeside && prefix === undefined ? 'waits' : 'ends',
+    // At most one data set has no prefix: of many, each would keep a worker. What a scanner of a user's
+    // own leaves behind goes with the worker.
+    patience: restsBeside && prefix === undefined && isBuiltIn(storage) ? 'waits' : 'ends',
     get bytesMax() {
       return bytesMax();
     },

@@ -70,7 +70,7 @@ export class LoaderWorker {
     signal?.addEventListener('abort', abort);
     try {
       const result = await Promise.race([client.request(request), isOver]);
-      this.#keep(client);
+      this.#keep(client, result);
       return result;
     } catch (error) {
       // Nobody knows what is left in a worker that failed.
@@ -118,10 +118,11 @@ export class LoaderWorker {
     return client;
   }
 
-  #keep(client: Client): void {
+  #keep(client: Client, { kind }: LoadResult): void {
     this.#idle = client;
     client.worker.unref();
-    if (this.#patience === 'waits') return;
+    // One that has handed nothing over may still have the memory of a whole table.
+    if (this.#patience === 'waits' && kind === 'table') return;
     this.#timer = setTimeout(() => void this.close(), IDLE_MS);
     this.#timer.unref();
   }

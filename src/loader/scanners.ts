@@ -31,6 +31,11 @@ const AUTO = 'auto';
 /** What `-storage` may be. */
 export const STORAGE_NAMES = [AUTO, ...Object.keys(SCANNERS)] as const;
 
+/** Whether a storage is none of a user's own. */
+export function isBuiltIn(storage: string): boolean {
+  return STORAGE_NAMES.some((name) => name === storage);
+}
+
 /** @throws GoromdbError OPTION_INVALID when a storage is neither built in nor a module. */
 export async function checkScanner(spec: string): Promise<void> {
   if (spec !== AUTO) await loadPlugin('storage', spec, SCANNERS);
