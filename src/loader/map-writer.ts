@@ -14,7 +14,7 @@ import {
 } from '../storage/map-format.ts';
 import { KEY_BYTES_MAX, type RecordSink, VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import { SortedRuns } from './sorted-runs.ts';
-import { unstoppable } from './unstoppable.ts';
+import { unstoppable, unstoppableLoad } from './unstoppable.ts';
 
 /** Bytes of records that are written in one transaction. */
 const BATCH_BYTES = 16 * 1024 * 1024;
@@ -82,7 +82,7 @@ export class MapWriter implements RecordSink {
     openScratch: () => number,
     onBatch: () => void,
   ): Promise<MapWriter> {
-    const { open } = await import('lmdb');
+    const { open } = await unstoppableLoad(() => import('lmdb'));
     return unstoppable(() => {
       const root: RootDatabase<Buffer, Buffer> = open({
         ...OPTIONS,

@@ -45,15 +45,33 @@ const own = (workerData as { readonly word?: Int32Array<SharedArrayBuffer> } | n
 
 /** In the worker: does what must not be cut short. */
 export function unstoppable<T>(work: () => T): T {
-  if (own === undefined) return work();
-  if (Atomics.compareExchange(own, 0, OUTSIDE, INSIDE) === HELD) Atomics.wait(own, 0, HELD);
+  enter();
   try {
     return work();
   } finally {
-    if (Atomics.compareExchange(own, 0, INSIDE, OUTSIDE) === ASKED) {
-      Atomics.store(own, 0, HELD);
-      Atomics.notify(own, 0);
-      Atomics.wait(own, 0, HELD);
-    }
+    leave();
   }
+}
+
+/** The same for work that goes on over turns: a native module whose loading is cut short ends the process. */
+export async function unstoppableLoad<T>(load: () => Promise<T>): Promise<T> {
+  enter();
+  try {
+    return await load();
+  } finally {
+    leave();
+  }
+}
+
+function enter(): void {
+  if (own === undefined) return;
+  if (Atomics.compareExchange(own, 0, OUTSIDE, INSIDE) === HELD) Atomics.wait(own, 0, HELD);
+}
+
+function leave(): void {
+  if (own === undefined) return;
+  if (Atomics.compareExchange(own, 0, INSIDE, OUTSIDE) !== ASKED) return;
+  Atomics.store(own, 0, HELD);
+  Atomics.notify(own, 0);
+  Atomics.wait(own, 0, HELD);
 }

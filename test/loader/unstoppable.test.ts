@@ -22,11 +22,11 @@ import(workerData.module).then(async ({ MapWriter }) => {
 
 test('a worker that writes maps can be ended at any moment', async () => {
   const module = new URL('../../dist/loader/map-writer.js', import.meta.url).href;
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 25; round++) {
     const word = createWord();
     const path = join(temporaryFolder(), 'map');
     const worker = new Worker(WRITER, { eval: true, workerData: { module, path, word } });
-    await delay(60 + 5 * round);
+    await delay(20 + 5 * round);
     holdOutside(word);
     await worker.terminate();
   }
