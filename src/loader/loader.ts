@@ -1,6 +1,5 @@
 import type { Logger } from '../log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { ServedTable } from '../storage/table.ts';
 import type { Complaint } from '../watcher/complaints.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { BaseFolder } from './base-folder.ts';
@@ -12,7 +11,7 @@ import type { LoaderParts } from './loader-parts.ts';
 import { rollBack } from './online-rollback.ts';
 import { Receipts } from './receipt.ts';
 import { type DropPlace, recover } from './recover.ts';
-import { heal, loadAgain } from './restore.ts';
+import { heal } from './restore.ts';
 import { type RolledBack, refused } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
 import { SlotLoads } from './slot-loads.ts';
@@ -21,7 +20,6 @@ import { Turns } from './turns.ts';
 
 /** `guards` judge dropped files; the slots are not asked. */
 export interface LoaderOptions extends DropRules, FileLoadsOptions, GenerationsOptions {
-  readonly bytesMax: number;
   readonly logger: Logger;
 }
 
@@ -108,19 +106,9 @@ export class Loader {
     return this.#turns.take('rollback', () => rollBack(this.#parts));
   }
 
-  /** Puts the generation that serves into service once more, because its memory is damaged. */
+  /** Puts the generation that serves into service once more, because its table is damaged. */
   heal(damaged: DataSetInfo): Promise<void> {
     return this.#turns.take('heal', () => heal(this.#parts, damaged));
-  }
-
-  /**
-   * Loads the generation that serves once more: see `loadAgain`. It takes no turn: whoever asks for it
-   * may have been asked to switch by the work whose turn it is.
-   */
-  async restore(lost: DataSetInfo): Promise<ServedTable> {
-    const again = await loadAgain(this.#parts, lost);
-    await this.#parts.generations.handOver(again);
-    return again;
   }
 
   /** Ends the worker. No load may be under way. */
@@ -128,7 +116,7 @@ export class Loader {
     const { files, generations, receipts } = this.#parts;
     await this.#turns.idle();
     await files.close();
-    await generations.close();
+    generations.close();
     await receipts.flush();
     await this.events.flush();
   }

@@ -30,8 +30,10 @@ export async function recover(parts: LoaderParts, drop: DropPlace): Promise<bool
   for (const slot of filled) {
     try {
       const loaded = await slots.load(slot);
-      const { record, result } = loaded;
-      const seconds = await generations.switch(slot.name, loaded, result.seconds);
+      const { record, map } = loaded;
+      const seconds = await generations
+        .switch(slot.name, loaded, loaded.seconds)
+        .finally(() => map.release());
       await removeLeftSum(drop, slot.md5);
       const outcome = outcomeOf(slot.name, record, seconds);
       await correctReceipt(receipts, drop.file, outcome, record);

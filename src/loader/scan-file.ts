@@ -3,7 +3,7 @@ import { GoromdbError } from '../errors.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
 import type { NamespaceOptions, RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
-import type { Repeats } from '../storage/table-builder.ts';
+import type { Repeats } from '../storage/table-index.ts';
 import type { RecordPlaces } from './record-places.ts';
 import { scan, scannerFor } from './scanners.ts';
 import { recognisePacked, unpack } from './unpack.ts';
