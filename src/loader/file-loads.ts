@@ -39,6 +39,8 @@ export interface FileLoad {
   readonly md5: string;
   /** The slot that it is in, or will be. */
   readonly folder: string;
+  /** Whether the table may have no name where the slot cannot be written. */
+  readonly mayBeNameless?: boolean;
   /** Whether a data set serves meanwhile, and there is no hurry. */
   readonly isBeside?: boolean;
   /** Aborts the load. */
@@ -77,15 +79,16 @@ export class FileLoads {
   }
 
   /**
-   * Makes a table of a file, in the slot under {@link TABLE_INCOMING_NAME}; in a slot that cannot be
-   * written, in a file without a name.
+   * Makes a table of a file, in the slot under {@link TABLE_INCOMING_NAME}, or without a name.
    *
    * @throws GoromdbError See `LoaderWorker.run`, and DISK_FULL, FOLDER_UNUSABLE.
    */
   async run(load: FileLoad): Promise<Exclude<LoadResult, { kind: 'table' }> | MadeTable> {
-    const scratch = isWritable(load.folder) ? undefined : await mkdtemp(join(tmpdir(), 'goromdb-'));
+    const { folder, mayBeNameless = false } = load;
+    const isNameless = mayBeNameless && !isWritable(folder);
+    const scratch = isNameless ? await mkdtemp(join(tmpdir(), 'goromdb-')) : undefined;
     try {
-      const tablePath = join(scratch ?? load.folder, TABLE_INCOMING_NAME);
+      const tablePath = join(scratch ?? folder, TABLE_INCOMING_NAME);
       const result = await this.#work(load, tablePath);
       if (result.kind !== 'table') return result;
       return { ...result, map: await openTableMap(tablePath), recipe: this.recipe };

@@ -1,11 +1,15 @@
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Logger } from '../log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableMap } from '../storage/table-map.ts';
+import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import type { Standing } from './admission.ts';
 import type { EventLog } from './events.ts';
 import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';
 import { servingLine } from './report.ts';
 import type { SlotFile } from './scrub.ts';
+import { TABLE_NAME } from './slot-table.ts';
 import {
   type FilledSlot,
   leastNeededSlot,
@@ -29,6 +33,8 @@ interface Held {
   readonly slot: SlotName;
   readonly md5: string;
   readonly map: TableMap;
+  /** The table's file when it began to serve; undefined: it has no name. */
+  readonly identity: FileIdentity | undefined;
 }
 
 /** Knows which generation serves, from which slot, and what slot and number the next one gets. */
@@ -96,10 +102,17 @@ export class Generations {
     this.#newest = Math.max(this.#newest, generation);
   }
 
-  /** The map of what a slot holds, if it is still there. Whoever asks holds it then. */
-  heldMap({ name, md5 }: FilledSlot): TableMap | undefined {
+  /**
+   * The map of what a slot holds, if it is still there and nobody has written to its file. Whoever asks
+   * holds it then.
+   */
+  async heldMap({ name, md5 }: FilledSlot): Promise<TableMap | undefined> {
     const held = this.#previous;
     if (held?.slot !== name || held.md5 !== md5) return undefined;
+    const identity = await this.#identityIn(name);
+    const isAsBefore = identity && held.identity && sameContent(identity, held.identity);
+    // It may be another one by now.
+    if (!isAsBefore || this.#previous !== held) return undefined;
     held.map.retain();
     return held.map;
   }
@@ -149,13 +162,19 @@ export class Generations {
     this.#held = undefined;
   }
 
+  async #identityIn(slot: SlotName): Promise<FileIdentity | undefined> {
+    const path = join(dirname(slotPath(this.#options.baseDir, slot)), TABLE_NAME);
+    const stats = await stat(path, { bigint: true }).catch(() => undefined);
+    return stats && identityOf(stats);
+  }
+
   async #swap(slot: SlotName, { record, map }: LoadedSlot): Promise<void> {
     const info = infoOf(record, map);
     await this.#options.swap(map, info);
     map.retain();
     this.releasePrevious();
     this.#previous = this.#held;
-    this.#held = { slot, md5: record.md5, map };
+    this.#held = { slot, md5: record.md5, map, identity: await this.#identityIn(slot) };
     this.#standing = { info, fileBytes: record.bytes };
     this.#fileFault = undefined;
     this.#nextSlot = otherSlot(slot);

@@ -50,6 +50,7 @@ export async function loadDrop(
   try {
     // The table is written in the slot: no other folder may be in its place.
     await base.check();
+    await makeFolder(join(base.path, slot));
     await admitDrop(drop, slotPath(base.path, slot), generations.standing);
     const result = await makeTable(parts, drop, slot, signal);
     if (result.kind !== 'table') return result;
@@ -108,7 +109,6 @@ async function serve(
   const record = recordOf(generations.nextNumber, drop.file, drop.md5, result);
   const startMs = performance.now();
   await base.check();
-  await makeFolder(join(base.path, slot));
   await install(base.path, slot, { file: drop.file, identity, record }, signal);
   generations.use(record.generation);
   await removeDrop(drop, identity).catch(async (error: unknown) => {

@@ -48,7 +48,7 @@ async function loadPrevious(
   slot: FilledSlot,
 ): Promise<LoadedSlot> {
   const { record } = slot;
-  const map = generations.heldMap(slot);
+  const map = await generations.heldMap(slot);
   if (map !== undefined && record !== undefined) return { record, map, notices: [], seconds: {} };
   map?.release();
   try {

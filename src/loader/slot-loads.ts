@@ -42,7 +42,7 @@ export class SlotLoads {
   /** Makes a slot's table anew of its file. @throws GoromdbError as `load`. */
   async rebuild(slot: FilledSlot): Promise<LoadedSlot> {
     const { path, md5 } = slot;
-    const result = await this.#files.run({ path, md5, folder: dirname(path) });
+    const result = await this.#files.run({ path, md5, folder: dirname(path), mayBeNameless: true });
     if (result.kind === 'mismatch') {
       const sums = `the slot's MD5 file says ${md5}, the file has ${result.found}`;
       throw new GoromdbError('SUM_MISMATCH', `${path} is damaged: ${sums}`);

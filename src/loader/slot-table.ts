@@ -72,6 +72,18 @@ export async function openSlotTable(
   }
 }
 
+/** Whether a slot has the recorded table, as far as head and index tell. */
+export async function isSoundTable(
+  folder: string,
+  record: TableRecord | undefined,
+): Promise<boolean> {
+  if (record === undefined) return false;
+  return checkIndex(join(folder, TABLE_NAME), record).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function checkIndex(path: string, record: TableRecord): Promise<TableLayout> {
   const fd = openToRead(path);
   try {

@@ -15,28 +15,37 @@ export interface TableMap extends Lease {
   readonly parts: TableParts;
 }
 
+/** What is mapped, by device and inode: the package has one map for each file in a process. */
+const open = new Map<string, CountedMap>();
+
 /**
- * Maps a table's file; whoever asks for it is the first to hold it. The file may be renamed or removed meanwhile, never cut short or written to.
- * Where the system cannot map it, the table is read into memory.
+ * Maps a table's file; whoever asks for it is the first to hold it. The file may be renamed or removed
+ * meanwhile, never cut short or written to. Where the system cannot map it, the table is read into
+ * memory.
  *
- * @throws GoromdbError DATA_CORRUPT when it is no sound table as far as its head says; what the file
- *   system throws.
+ * @throws GoromdbError DATA_CORRUPT when it is no sound table as far as its head says; LOADER_FAILED;
+ *   what the file system throws.
  */
 export async function openTableMap(path: string): Promise<TableMap> {
+  const { dev, ino } = statSync(path, { bigint: true });
+  const key = `${dev}:${ino}`;
   const { layout, head } = readTableFile(path);
+  const known = open.get(key);
+  if (known !== undefined) return known.again(path, head);
+  if (process.platform !== 'linux') {
+    const memory = readTableMemory(path, layout);
+    return new CountedMap({ layout, place: { memory } }, () => {});
+  }
+  const { address, close } = await map(path, layout.bytes);
+  const made = new CountedMap({ layout, place: { address } }, () => {
+    open.delete(key);
+    close();
+  });
+  open.set(key, made);
   try {
-    const { address, close } = await map(path, layout.bytes);
-    if (!mappedBytes(address, 0, head.length).equals(head)) {
-      close();
-      throw new Error('the memory that was mapped is not the file');
-    }
-    return new CountedMap({ layout, place: { address } }, close);
-  } catch (cause) {
-    if (process.platform === 'linux') {
-      const message = `cannot map ${path}: ${messageOf(cause)}`;
-      throw new GoromdbError('LOADER_FAILED', message, { cause });
-    }
-    return new CountedMap({ layout, place: { memory: readTableMemory(path, layout) } }, () => {});
+    return made.again(path, head);
+  } finally {
+    made.release();
   }
 }
 
@@ -48,6 +57,21 @@ class CountedMap implements TableMap {
   constructor(parts: TableParts, close: () => void) {
     this.parts = parts;
     this.#close = close;
+  }
+
+  /**
+   * Holds it once more, if it is what the file is.
+   *
+   * @param head The first bytes of the file, which have the sums of all the rest.
+   */
+  again(path: string, head: Buffer): this {
+    const { place } = this.parts;
+    if ('address' in place && !mappedBytes(place.address, 0, head.length).equals(head)) {
+      const message = `${path} is not what is mapped of it: another program has written to it`;
+      throw new GoromdbError('DATA_CORRUPT', message);
+    }
+    this.retain();
+    return this;
   }
 
   retain(): void {
@@ -65,10 +89,10 @@ async function map(
   fileBytes: number,
 ): Promise<{ readonly address: number; readonly close: () => void }> {
   await loadMapReader();
-  const { open } = await import('lmdb');
+  const { open: openDatabase } = await import('lmdb');
   const name = new MapName(path);
   try {
-    const database = open({
+    const database = openDatabase({
       ...{ path: name.path, noSubdir: true, readOnly: true, maxDbs: 0 },
       ...{ keyEncoding: 'binary', encoding: 'binary', mapSize: mapBytesFor(fileBytes) },
     });
@@ -80,6 +104,9 @@ async function map(
       close();
       throw error;
     }
+  } catch (cause) {
+    const message = `cannot map ${path}: ${messageOf(cause)}`;
+    throw new GoromdbError('LOADER_FAILED', message, { cause });
   } finally {
     name.remove();
   }
