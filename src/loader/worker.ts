@@ -5,7 +5,6 @@ import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
 import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
-import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import { headOf } from '../storage/table-layout.ts';
 import { TableWriter } from '../storage/table-writer.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
@@ -15,6 +14,7 @@ import { ProgressMemory, type Stage } from './progress.ts';
 import { RecordPlaces } from './record-places.ts';
 import { createRest } from './rest.ts';
 import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
+import { longestValue } from './value-limit.ts';
 import { md5Of } from './verify.ts';
 
 /** What to load, and how. */
@@ -162,7 +162,7 @@ async function writeTable(
   try {
     prefixed?.begin(Buffer.from(prefix!.name));
     await source.scan(prefixed ?? writer, {
-      valueBytesMax: VALUE_BYTES_MAX,
+      valueBytesMax: longestValue(),
       onProgress: (bytes) => progress.write('scan', bytes),
       onNotice,
       onRecord: (offset) => places.add(offset),

@@ -160,6 +160,12 @@ export class Victim {
     );
   }
 
+  /** Has a value sent once, to a client that reads. */
+  async reads(key: string, bytes: number): Promise<void> {
+    const reply = await this.#watcher.ask(`get ${key}\r\n`, 'END\r\n');
+    expect(reply.length).toBeGreaterThan(bytes);
+  }
+
   /** Waits until so many connections of attackers are open, as far as the server knows. */
   async hasAttackers(count: number, timeout = RECOVERY_MS): Promise<void> {
     const open = async (): Promise<number> => Number((await this.stats()).curr_connections);
