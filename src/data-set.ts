@@ -1,5 +1,6 @@
 /** One data set: its slots, its watcher, its loader and what looks after them. */
 import { Control } from './control/control.ts';
+import { messageOf } from './errors.ts';
 import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { prepareBase } from './loader/prepare.ts';
@@ -123,6 +124,9 @@ export class DataSet {
       polling: (pollIntervalMs ?? 0) > 0,
       ...(pollIntervalMs ? { pollMs: pollIntervalMs } : {}),
       ...(rescanMs ? { rescanMs } : {}),
+    });
+    loader.lookBack().catch((error: unknown) => {
+      this.#share.logger.warn(`the generation before was not looked at: ${messageOf(error)}`);
     });
     this.#scrub = this.#startScrub();
   }

@@ -117,6 +117,18 @@ export class Generations {
     return held.map;
   }
 
+  /**
+   * Holds the map of the generation before, which an earlier process served.
+   *
+   * @param map Released by whoever opened it, whatever happens.
+   */
+  async holdPrevious({ name: slot, md5 }: FilledSlot, map: TableMap): Promise<void> {
+    if (this.#previous !== undefined || this.#held === undefined) return;
+    if (this.#held.slot === slot) return;
+    map.retain();
+    this.#previous = { slot, md5, map, identity: await this.#identityIn(slot) };
+  }
+
   /** The slot of the generation before is about to be emptied: the disk gets its room back. */
   releasePrevious(): void {
     this.#previous?.map.release();

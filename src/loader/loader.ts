@@ -10,7 +10,7 @@ import { type DropRules, loadDrop } from './load-drop.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { rollBack } from './online-rollback.ts';
 import { Receipts } from './receipt.ts';
-import { type DropPlace, recover } from './recover.ts';
+import { type DropPlace, lookBack, recover } from './recover.ts';
 import { heal } from './restore.ts';
 import { type RolledBack, refused } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
@@ -24,7 +24,7 @@ export interface LoaderOptions extends DropRules, FileLoadsOptions, GenerationsO
 }
 
 /** Works that change what serves. */
-type Work = 'load' | 'rollback' | 'heal';
+type Work = 'load' | 'rollback' | 'heal' | 'look back';
 
 /** Takes files into service: verify, scan, index, move into the idle slot, switch. */
 export class Loader {
@@ -84,6 +84,14 @@ export class Loader {
   wait(file: string, { code, text, md5 }: Complaint): void {
     const subject = md5 === undefined ? { file } : { file, md5 };
     this.#parts.receipts.say(subject, { state: 'waiting', code, reason: text });
+  }
+
+  /**
+   * Checks the table of the generation before, and maps it, so that a rollback after a start takes no
+   * longer than one later.
+   */
+  lookBack(): Promise<void> {
+    return this.#turns.take('look back', () => lookBack(this.#parts));
   }
 
   /** Loads what the watcher found: see `loadDrop`. */

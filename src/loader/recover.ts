@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { messageWithCode } from '../errors.ts';
 import { see } from '../watcher/identity.ts';
 import type { LoaderParts } from './loader-parts.ts';
@@ -44,6 +44,21 @@ export async function recover(parts: LoaderParts, drop: DropPlace): Promise<bool
     }
   }
   return false;
+}
+
+/** Holds the generation before, if its table is sound as far as head and index tell. */
+export async function lookBack({ base, files, generations }: LoaderParts): Promise<void> {
+  const { serving } = generations;
+  if (serving === undefined) return;
+  const slots = await readSlots(base.path, () => {});
+  const previous = slots.find(({ name }) => name !== serving.slot);
+  if (previous === undefined) return;
+  // What is wrong with it is told when it is asked for.
+  const map = await files
+    .open(dirname(previous.path), previous.record?.table)
+    .catch(() => undefined);
+  if (map === undefined) return;
+  await generations.holdPrevious(previous, map).finally(() => map.release());
 }
 
 /** A crash may come after the file was moved and before its sum was removed. */
