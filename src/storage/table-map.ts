@@ -1,8 +1,8 @@
 /** Maps tables into this process, by way of the package `lmdb`. One thread does it for all. */
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { linkSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { loadMapReader, mapBytesFor, mappedBytes } from './map-window.ts';
@@ -123,16 +123,17 @@ class MapName {
 
   constructor(file: string) {
     const name = `mapping-${randomUUID()}.mdb`;
-    this.path = join(dirname(resolve(file)), name);
+    const real = realpathSync(file);
+    this.path = join(dirname(real), name);
     try {
-      linkSync(file, this.path);
+      linkSync(real, this.path);
       return;
     } catch {
       // Some file systems have no hard links, and some are read-only.
     }
     this.#folder = mkdtempSync(join(tmpdir(), 'goromdb-'));
     this.path = join(this.#folder, name);
-    symlinkSync(resolve(file), this.path);
+    symlinkSync(real, this.path);
   }
 
   /**

@@ -84,7 +84,7 @@ describe('a reply', () => {
   test('counts the memory that it was given, and not what a storage has lent', () => {
     const { outbox } = outboxOver(new FakeSocket(0));
     const reply = replyOf('head');
-    reply.lend(Buffer.alloc(1_000_000), 0, 1_000_000);
+    reply.lend({ buffer: Buffer.alloc(1_000_000) }, 0, 1_000_000);
     reply.give(Buffer.alloc(200_000), 0, 100_000);
     outbox.send(reply);
     expect(outbox.heldBytes).toBe(SLAB_BYTES + 200_000);
@@ -104,7 +104,7 @@ describe('over TLS', () => {
     const { outbox, sent } = outboxOver(socket);
     const value = Buffer.from('0123456789'.repeat(50_000));
     const reply = replyOf('VALUE\r\n');
-    reply.lend(value, 0, value.length);
+    reply.lend({ buffer: value }, 0, value.length);
     reply.text('\r\nEND\r\n');
     const expected = `VALUE\r\n${value.toString('latin1')}\r\nEND\r\n`;
     expect(outbox.send(reply)).toBe(false);
@@ -124,7 +124,7 @@ describe('over TLS', () => {
     const { outbox, sent } = outboxOver(socket);
     const value = Buffer.from('0123456789'.repeat(20_000));
     const reply = replyOf('VALUE\r\n');
-    reply.lend(value, 0, value.length);
+    reply.lend({ buffer: value }, 0, value.length);
     outbox.send(reply);
     while (sent() === 0) socket.drain();
     expect(socket.text).toBe(`VALUE\r\n${value.toString('latin1')}`);
@@ -134,7 +134,7 @@ describe('over TLS', () => {
     const socket = encrypted();
     const { outbox } = outboxOver(socket);
     const reply = new Reply();
-    reply.lend(Buffer.alloc(1_000_000), 0, 1_000_000);
+    reply.lend({ buffer: Buffer.alloc(1_000_000) }, 0, 1_000_000);
     outbox.send(reply);
     outbox.close();
     socket.drain();
