@@ -215,3 +215,55 @@ describe('taking back the end of a reply', () => {
     }
   });
 });
+
+describe('memory that a reply was lent', () => {
+  /** Counts who holds it. */
+  class CountingLease {
+    holders = 0;
+    retain(): void {
+      this.holders++;
+    }
+    release(): void {
+      this.holders--;
+    }
+  }
+  const lent = (bytes: number): { buffer: Buffer; lease: CountingLease } => ({
+    buffer: Buffer.alloc(bytes, 'v'),
+    lease: new CountingLease(),
+  });
+
+  it('is held from the moment that it is lent until the reply is reset', () => {
+    const reply = new Reply();
+    const value = lent(LEND_BYTES_MIN);
+    reply.lend(value, 0, LEND_BYTES_MIN);
+    reply.lend(value, 0, LEND_BYTES_MIN);
+    expect(value.lease.holders).toBe(2);
+    reply.truncate(0);
+    expect(value.lease.holders).toBe(2);
+    reply.take();
+    reply.reset();
+    expect(value.lease.holders).toBe(0);
+    reply.reset();
+    expect(value.lease.holders).toBe(0);
+  });
+
+  it('is held after a detach until what was detached is given back', () => {
+    const reply = new Reply();
+    const [first, second] = [lent(LEND_BYTES_MIN), lent(LEND_BYTES_MIN)];
+    reply.lend(first, 0, LEND_BYTES_MIN);
+    reply.take();
+    const unsent = reply.detach();
+    reply.lend(second, 0, LEND_BYTES_MIN);
+    reply.reset();
+    expect([first.lease.holders, second.lease.holders]).toEqual([1, 0]);
+    reply.reuse(unsent);
+    expect(first.lease.holders).toBe(0);
+  });
+
+  it('is not held when it was copied', () => {
+    const reply = new Reply();
+    const value = lent(LEND_BYTES_MIN);
+    reply.lend(value, 1, LEND_BYTES_MIN);
+    expect(value.lease.holders).toBe(0);
+  });
+});
