@@ -20,7 +20,7 @@ export interface ScanRequest {
 }
 
 /** What is told meanwhile, and the longest value; see `ScanOptions`. */
-export interface ScanHooks {
+interface ScanHooks {
   readonly valueBytesMax: number;
   readonly onProgress: (bytes: number) => void;
   readonly onNotice: (text: string) => void;
@@ -115,7 +115,7 @@ export function repeatsNotice(
 }
 
 /** Says how many records have a key that came before. */
-export function countNotice(count: number): string {
+function countNotice(count: number): string {
   const records = count === 1 ? '1 record has' : `${count} records have`;
   return `${records} a key that came before; the last of each is served`;
 }

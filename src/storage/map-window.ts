@@ -11,7 +11,7 @@ interface NativeAddon {
 }
 
 /** Windows begin at multiples of this within a map. */
-export const WINDOW_STRIDE_BYTES = 2 ** 31;
+const WINDOW_STRIDE_BYTES = 2 ** 31;
 
 /**
  * All windows have this size, the largest that a buffer has on Node 20, whatever is mapped. The system

@@ -70,7 +70,7 @@ export interface TableIndex {
 }
 
 /** Slots for so many records: always more than there are, so that a search ends at an empty one. */
-export function slotsFor(records: number): number {
+function slotsFor(records: number): number {
   return Math.max(2, Math.ceil(records * SLOTS_PER_KEY));
 }
 

@@ -1,6 +1,14 @@
 /** Maps tables into this process, by way of the package `lmdb`. One thread does it for all. */
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
@@ -92,13 +100,15 @@ async function map(
   const { open: openDatabase } = await import('lmdb');
   const name = new MapName(path);
   try {
-    const database = openDatabase({
+    const options = {
       ...{ path: name.path, noSubdir: true, readOnly: true, maxDbs: 0 },
-      ...{ keyEncoding: 'binary', encoding: 'binary', mapSize: mapBytesFor(fileBytes) },
+      ...({ keyEncoding: 'binary', encoding: 'binary' } as const),
+      mapSize: mapBytesFor(fileBytes),
       // A table of 1.5 GB in a container of 360 MiB: 129 random gets a second with read-ahead, each of
       // which pushed out 32 pages, and 17,756 without (2026-11-28).
       noReadAhead: true,
-    });
+    };
+    const database = openDatabase(options);
     // Nothing was written, so there is nothing to wait for: the map is gone when this returns.
     const close = (): void => void database.close();
     try {
