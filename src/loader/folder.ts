@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GoromdbError } from '../errors.ts';
 
@@ -131,6 +131,15 @@ export async function tryRename(source: string, target: string): Promise<boolean
     if (CANNOT_RENAME.has((error as NodeJS.ErrnoException).code)) return false;
     throw error;
   }
+}
+
+/** Gives a file a second name. @returns false where the file system has no such thing. */
+export async function tryLink(path: string, name: string): Promise<boolean> {
+  await remove(name);
+  return link(path, name).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Whether an error says that a path is not there. */

@@ -105,11 +105,11 @@ async function serve(
   result: MadeTable,
   { slot, signal }: { readonly slot: SlotName; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { identity, map, notices } = result;
+  const { identity, isCopy, map, notices } = result;
   const record = recordOf(generations.nextNumber, drop.file, drop.md5, result);
   const startMs = performance.now();
   await base.check();
-  await install(base.path, slot, { file: drop.file, identity, record }, signal);
+  await install(base.path, slot, { file: drop.file, identity, record, isCopy }, signal);
   generations.use(record.generation);
   await removeDrop(drop, identity).catch(async (error: unknown) => {
     logger.warn(

@@ -14,11 +14,13 @@ import type {
   Scanner,
   ScanOptions,
 } from '../storage/scanners/scanner.ts';
+import { tableScanner } from '../storage/scanners/table.ts';
 
 /** The built-in scanners, by their name on the command line. */
 const SCANNERS: Readonly<Record<string, Scanner>> = {
   json: jsonScanner,
   jsonl: jsonLinesScanner,
+  table: tableScanner,
   lmdb: lmdbScanner,
   boltdb: boltScanner,
   bdb: bdbScanner,
@@ -52,13 +54,14 @@ export interface Selection {
 /** The formats that have neither buckets nor namespaces, and why. */
 const SINGLE: Readonly<Record<string, string>> = {
   jsonl: 'JSON Lines have none',
+  table: 'a table has none',
   'memcachedb-bdb': 'MemcacheDB keeps one database without name',
 };
 
 /** @throws GoromdbError OPTION_INVALID when options contradict each other. */
 export function checkSelection({ storage, bucket, namespaces }: Selection): void {
   const fault = (message: string): GoromdbError => new GoromdbError('OPTION_INVALID', message);
-  if (bucket !== undefined && (storage === 'json' || storage === 'jsonl')) {
+  if (bucket !== undefined && ['json', 'jsonl', 'table'].includes(storage)) {
     throw fault(`-bucket: ${storage} has no buckets`);
   }
   if (namespaces === undefined) return;
@@ -82,9 +85,14 @@ export async function scannerFor(
   input: ScanInput,
   format: Recognised['format'],
 ): Promise<Scanner> {
+  if (spec === 'lmdb' && format === 'table') {
+    // As LMDB it has a handful of large records, which nobody asks for.
+    const message = `${input.path}: expected an LMDB file of records, found a table of goromdb: use -storage table or auto`;
+    throw new GoromdbError('FORMAT_UNKNOWN', message);
+  }
   if (spec !== AUTO) return loadPlugin('storage', spec, SCANNERS);
   if (format !== undefined) return SCANNERS[format];
-  const head = 'a JSON object, JSON Lines, LMDB, BoltDB or Berkeley DB';
+  const head = 'a JSON object, JSON Lines, LMDB, BoltDB or Berkeley DB, or a table of goromdb';
   const found = input.size === 0 ? 'the file is empty' : 'its first bytes are of none of these';
   throw new GoromdbError('FORMAT_UNKNOWN', `${input.path}: expected ${head}; ${found}`);
 }

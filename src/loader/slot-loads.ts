@@ -5,7 +5,7 @@ import type { FileLoads, MadeTable } from './file-loads.ts';
 import type { Generations } from './generations.ts';
 import { type LoadedSlot, recordOf } from './loaded.ts';
 import { installTable } from './slot-table.ts';
-import { type FilledSlot, type SlotRecord, writeRecord } from './slots.ts';
+import { type FilledSlot, type SlotRecord, shareTable, writeRecord } from './slots.ts';
 
 /** Loads what is in the slots already. */
 export class SlotLoads {
@@ -64,6 +64,7 @@ export class SlotLoads {
     try {
       await installTable(dirname(path));
       await writeRecord(this.#baseDir, name, next);
+      if (table.isCopy) await shareTable(dirname(path));
     } catch (error) {
       const why = messageOf(error);
       this.#logger.warn(`slot ${name} keeps no table (${why}): each start makes it anew`);

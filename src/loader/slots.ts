@@ -12,6 +12,7 @@ import {
   remove,
   syncFile,
   syncFolder,
+  tryLink,
   tryRename,
   writeAtomically,
 } from './folder.ts';
@@ -176,11 +177,13 @@ export interface Installation {
   readonly file: string;
   readonly identity: FileIdentity;
   readonly record: SlotRecord;
+  /** Whether the slot's new table is the file itself, copied. Default: no. */
+  readonly isCopy?: boolean;
 }
 
 /**
  * Moves a verified file into a slot that does not serve; a file that cannot be moved is copied and
- * stays. The order is what makes a crash harmless: the old sum goes first, so that the slot counts
+ * stays, and so does one whose copy is the slot's new table. The order is what makes a crash harmless: the old sum goes first, so that the slot counts
  * as empty; record and sum come before the file, so that the file's arrival, one rename, makes the
  * slot a complete generation. Nothing that needs room on the disk comes after it.
  *
@@ -191,18 +194,20 @@ export interface Installation {
 export async function install(
   baseDir: string,
   name: SlotName,
-  { file, identity, record }: Installation,
+  { file, identity, record, isCopy = false }: Installation,
   signal?: AbortSignal,
 ): Promise<void> {
   const folder = join(baseDir, name);
   const data = join(folder, DATA_NAME);
   const incoming = join(folder, INCOMING_NAME);
   const copy = async (): Promise<void> => {
-    await copyMakingRoom(file, incoming, folder, signal);
+    const table = join(folder, TABLE_INCOMING_NAME);
+    const isLinked = isCopy && (await tryLink(table, incoming));
+    if (!isLinked) await copyMakingRoom(isCopy ? table : file, incoming, folder, signal);
     await checkUnchanged(file, file, identity);
   };
   try {
-    const isMovable = await canRename(file, folder);
+    const isMovable = !isCopy && (await canRename(file, folder));
     if (isMovable) await checkUnchanged(file, file, identity);
     else await copy();
     await clearSlot(folder);
@@ -223,6 +228,14 @@ export async function install(
     const isGone = isAbsence(error) && (error as NodeJS.ErrnoException).path === file;
     throw isGone ? hasChanged(file) : error;
   }
+}
+
+/** Has a slot hold a table once, which is its file as well. */
+export async function shareTable(folder: string): Promise<void> {
+  const incoming = join(folder, INCOMING_NAME);
+  if (!(await tryLink(join(folder, TABLE_NAME), incoming))) return;
+  await rename(incoming, join(folder, DATA_NAME));
+  await syncFolder(folder);
 }
 
 /** Copies; on a full disk, the slot's old generation gives way. */

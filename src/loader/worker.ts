@@ -5,9 +5,12 @@ import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
 import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
+import { recognise } from '../storage/scanners/recognise.ts';
+import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { headOf } from '../storage/table-layout.ts';
 import { TableWriter } from '../storage/table-writer.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
+import { copyTable } from './copy-table.ts';
 import { isAbsence } from './folder.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
@@ -43,6 +46,8 @@ export interface WrittenTable {
   readonly format: string;
   /** Of the file that it was made of. */
   readonly identity: FileIdentity;
+  /** Whether it is the file itself, copied: a slot needs no second one. */
+  readonly isCopy: boolean;
   /** See `TableRecord`. */
   readonly headCrc32: number;
   readonly seconds: WorkerSeconds;
@@ -78,42 +83,92 @@ function openFile(path: string): number | undefined {
   }
 }
 
+/** A file that is being loaded. */
+interface Loading {
+  readonly request: LoadRequest;
+  readonly input: ScanInput;
+  readonly identity: FileIdentity;
+  /** Permission bits of the table's file: it is no more open than the file that it is made of. */
+  readonly mode: number;
+  readonly progress: ProgressMemory;
+  readonly clock: StageClock;
+  readonly rest: (() => void) | undefined;
+}
+
 async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
-  const { path, md5 } = request;
-  const progress = new ProgressMemory(request.progress);
-  const clock = new StageClock();
   const stats = fstatSync(fd, { bigint: true });
   const identity = identityOf(stats);
   checkSize(request, identity);
-  const rest = request.rests ? createRest() : undefined;
+  const loading: Loading = {
+    ...{ request, identity, mode: Number(stats.mode & 0o666n) | 0o600 },
+    input: { path: request.path, fd, size: Number(identity.size) },
+    progress: new ProgressMemory(request.progress),
+    clock: new StageClock(),
+    rest: request.rests ? createRest() : undefined,
+  };
+  const isTable = isServedWhole(request, recognise(loading.input).format);
+  return isTable && !request.gzipped ? loadTable(loading) : loadRecords(loading);
+}
+
+/** Whether a file of this format can be served as it is. */
+function isServedWhole(
+  { scanner, bucket, namespaces, prefix }: LoadRequest,
+  format: string | undefined,
+): boolean {
+  const isAsked = scanner === 'auto' || scanner === 'table';
+  const isAll = [bucket, namespaces, prefix].every((option) => option === undefined);
+  return format === 'table' && isAsked && isAll;
+}
+
+async function loadTable(loading: Loading): Promise<LoadResult> {
+  const { request, input, identity, clock } = loading;
+  const copied = await copyTable(input, { ...loading, path: request.tablePath, isSummed: true });
+  if (copied === undefined) return { kind: 'changed' };
+  const { md5, headCrc32 } = copied;
+  if (md5 !== request.md5) return { kind: 'mismatch', found: md5! };
+  if (!isUnchanged(input.fd, identity)) return { kind: 'changed' };
+  if (typeof headCrc32 !== 'number') throw headCrc32;
+  clock.end('verify');
+  const { seconds } = clock;
+  return {
+    kind: 'table',
+    format: 'table',
+    isCopy: true,
+    identity,
+    headCrc32,
+    seconds,
+    notices: [],
+  };
+}
+
+async function loadRecords(loading: Loading): Promise<LoadResult> {
+  const { request, input, identity, progress, clock, rest } = loading;
+  const { md5 } = request;
   const verify = (): string =>
-    md5Of(fd, (bytes) => {
+    md5Of(input.fd, (bytes) => {
       progress.write('verify', bytes);
       rest?.();
     });
   const found = verify();
   if (found !== md5) return { kind: 'mismatch', found };
   clock.end('verify');
-  const input = { path, fd, size: Number(identity.size) };
-  // A table is no more open than the file that it is made of.
-  const mode = Number(stats.mode & 0o666n) | 0o600;
   let isSame = true;
   const verifyAgain = (): void => {
     isSame = verify() === md5;
   };
   try {
     const onUnpacked = (bytes: number): void => progress.write('scan', bytes);
-    const written = await withSource(request, input, onUnpacked, async (source) => ({
-      ...(await writeTable(request, { source, mode, progress, clock, rest, verifyAgain })),
-      format: source.format,
-    }));
+    const written = await withSource(request, input, onUnpacked, async (source) => {
+      const write = isServedWhole(request, source.format) ? copyUnpacked : writeTable;
+      return { ...(await write(loading, source, verifyAgain)), format: source.format };
+    });
     // Who has the file open can write to it after its sum was computed: what serves must be what was
     // summed, and not every write shows in the file's times at once.
-    if (!isSame || !isUnchanged(fd, identity)) return { kind: 'changed' };
-    return { kind: 'table', ...written, identity, seconds: clock.seconds };
+    if (!isSame || !isUnchanged(input.fd, identity)) return { kind: 'changed' };
+    return { kind: 'table', ...written, isCopy: false, identity, seconds: clock.seconds };
   } catch (error) {
     // A file that changes under the scanner can look corrupt without being so.
-    if (!isUnchanged(fd, identity) || (provesFileBad(error) && verify() !== md5)) {
+    if (!isUnchanged(input.fd, identity) || (provesFileBad(error) && verify() !== md5)) {
       return { kind: 'changed' };
     }
     throw error;
@@ -138,20 +193,27 @@ function fileSystemBytes(folder: string): number | undefined {
   }
 }
 
-interface Writing {
-  readonly source: Source;
-  /** Permission bits of the table's file. */
-  readonly mode: number;
-  readonly progress: ProgressMemory;
-  readonly clock: StageClock;
-  readonly rest: (() => void) | undefined;
-  /** To be done while the disk is busy. */
-  readonly verifyAgain: () => void;
+/** Makes the table of a file that unpacks to one. */
+async function copyUnpacked(
+  loading: Loading,
+  { input }: Source,
+  verifyAgain: () => void,
+): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
+  const { request, progress, clock } = loading;
+  progress.write('scan', input.size);
+  const copied = await copyTable(input, { ...loading, path: request.tablePath, isSummed: false });
+  const headCrc32 = copied!.headCrc32;
+  if (typeof headCrc32 !== 'number') throw headCrc32;
+  clock.end('scan');
+  verifyAgain();
+  return { headCrc32, notices: [] };
 }
 
+/** @param verifyAgain To be done while the disk is busy. */
 async function writeTable(
-  { tablePath, prefix }: LoadRequest,
-  { source, mode, progress, clock, rest, verifyAgain }: Writing,
+  { request: { tablePath, prefix }, mode, progress, clock, rest }: Loading,
+  source: Source,
+  verifyAgain: () => void,
 ): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
   rmSync(tablePath, { force: true });
   const writer = new TableWriter({ path: tablePath, mode, rest });

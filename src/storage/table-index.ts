@@ -10,10 +10,20 @@ import { SLOTS_MAX } from './table-layout.ts';
 const SLOTS_PER_KEY = 1 / 0.7;
 
 /**
- * Probes that one key may need. Honest keys stay below 400 at a hundred million keys and this
- * load; keys that were chosen to collide go beyond it, and the other hash is taken.
+ * Slots that a search may look at, whether it finds its key or not. Honest keys stay below 400 at a
+ * hundred million keys and this load; keys that were chosen to collide, or to fill slots side by side,
+ * go beyond it, and the other hash is taken.
  */
 export const PROBES_MAX = 1024;
+
+/**
+ * Keys that may be compared while so many records are indexed. A record whose key came before needs
+ * one comparison, any other one hardly ever: the tags are different in all but one of 30,000. A
+ * thousand keys of one hash need half a million, and a file of nothing but such thousands took hours.
+ */
+export function comparesMax(records: number): number {
+  return 2 * records + 1024 * PROBES_MAX;
+}
 
 /**
  * Records that are indexed together. The processor then waits for the slots of all of them at the same
@@ -85,7 +95,7 @@ export function buildIndex(records: PackedRecords, rest?: () => void): TableInde
   if (slots > SLOTS_MAX) {
     throw tooLarge('the number of records', records.count, Math.floor(SLOTS_MAX / SLOTS_PER_KEY));
   }
-  const words = allocate(slots);
+  const words = allocateSlots(slots);
   const fast = new IndexFiller(words, FAST_HASH, records, rest).fill();
   if (fast !== undefined) return { hash: FAST_HASH, words, ...fast };
   words.fill(0);
@@ -99,13 +109,41 @@ export function buildIndex(records: PackedRecords, rest?: () => void): TableInde
   );
 }
 
-function allocate(slots: number): Uint32Array<ArrayBuffer> {
+/** @throws GoromdbError OUT_OF_MEMORY. */
+export function allocateSlots(slots: number): Uint32Array<ArrayBuffer> {
   try {
     return new Uint32Array(slots * 2);
   } catch (cause) {
     const message = `not enough memory for the index: expected ${slots * 8} bytes`;
     throw new GoromdbError('OUT_OF_MEMORY', message, { cause });
   }
+}
+
+/** Words between two calls of `rest`: some 0.1 ms of work. */
+const REST_WORDS = 128 * 1024;
+
+/** Counts the slots that are in use, and those of the longest row of them side by side. */
+export function usedSlots(
+  words: Uint32Array,
+  rest?: () => void,
+): { readonly used: number; readonly side: number } {
+  let used = 0;
+  let side = 0;
+  let row = 0;
+  let first: number | undefined;
+  for (let at = 0; at < words.length; at += 2) {
+    if (at % REST_WORDS === 0) rest?.();
+    if (words[at] !== 0) {
+      used++;
+      row++;
+    } else {
+      side = Math.max(side, row);
+      first ??= row;
+      row = 0;
+    }
+  }
+  // The first slot is beside the last one.
+  return { used, side: Math.max(side, row + (first ?? 0)) };
 }
 
 /** Nobody can choose keys for a secret that comes from all of them. */
@@ -128,6 +166,7 @@ class IndexFiller {
   readonly #hashes = new Uint32Array(RECORDS_TOGETHER + 1);
   /** Where the keys of the block begin and end that were hashed last. */
   readonly #keys = new Uint32Array(2 * RECORDS_TOGETHER);
+  #comparesLeft: number;
 
   constructor(
     words: Uint32Array,
@@ -140,9 +179,10 @@ class IndexFiller {
     this.#hash = hashFunctionOf(hash);
     this.#records = records;
     this.#rest = rest;
+    this.#comparesLeft = comparesMax(records.count);
   }
 
-  /** @returns undefined when a key needs too many probes. */
+  /** @returns undefined when searches would look at too many slots or keys. */
   fill(): { readonly keys: number; readonly repeats: Repeats | undefined } | undefined {
     let turns = 0;
     let keys = 0;
@@ -161,6 +201,7 @@ class IndexFiller {
         if (++turns % (REST_RECORDS / RECORDS_TOGETHER) === 0) this.#rest?.();
       }
     }
+    if (usedSlots(this.#words, this.#rest).side >= PROBES_MAX) return undefined;
     return { keys, repeats: first && { ...first, count } };
   }
 
@@ -193,7 +234,7 @@ class IndexFiller {
     return count;
   }
 
-  /** @returns Whether the key is a new one; undefined when it needs too many probes. */
+  /** @returns Whether the key is a new one; undefined when that takes too many probes or comparisons. */
   #insert(block: RecordBlock, i: number): boolean | undefined {
     const words = this.#words;
     const hash = this.#hashes[i];
@@ -201,7 +242,9 @@ class IndexFiller {
     let at = firstSlot(hash, this.#slots) * 2;
     for (let probes = 0; probes < PROBES_MAX; probes++) {
       const isFree = words[at] === 0;
-      if (isFree || (words[at + 1] >>> 16 === tag && this.#isSameKey(at, block, i))) {
+      const isLike = !isFree && words[at + 1] >>> 16 === tag;
+      if (isLike && this.#comparesLeft-- === 0) return undefined;
+      if (isFree || (isLike && this.#isSameKey(at, block, i))) {
         words[at] = block.base + this.#starts[i];
         words[at + 1] = (tag << 16) | block.segment;
         return isFree;

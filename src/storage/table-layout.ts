@@ -163,10 +163,10 @@ export function readHead(head: Buffer, fileBytes: number): TableLayout | string 
     : `byte ${difference} is not what the description makes it`;
 }
 
-/** Whether a file's first bytes are those of a table, whatever its version and soundness. */
-export function looksLikeTable(head: Buffer): boolean {
+/** Whether an LMDB file's first bytes are those of a table, whatever its version and soundness. */
+export function looksLikeTable(head: Uint8Array): boolean {
   const at = DESCRIPTION_PAGE * PAGE_BYTES + PAGE_HEAD_BYTES;
-  return head.toString('latin1', at, at + 64).includes('{"format":"goromdb-table"');
+  return Buffer.from(head.subarray(at, at + 64)).includes('{"format":"goromdb-table"');
 }
 
 interface Value {
@@ -260,7 +260,8 @@ function faultOf(found: unknown): string | undefined {
     Array.isArray(segments) &&
     segments.length <= SEGMENTS_MAX &&
     segments.every(
-      (one) => isCount(one?.bytes, 2 ** 32 - 2) && one.bytes > 0 && isCount(one.crc32, 0xffff_ffff),
+      (one) =>
+        isCount(one?.bytes, SEGMENT_BYTES_MAX) && one.bytes > 0 && isCount(one.crc32, 0xffff_ffff),
     );
   return isWhole ? undefined : 'the description has a number that cannot be';
 }

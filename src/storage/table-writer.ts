@@ -2,10 +2,11 @@ import { closeSync, constants, fsync, ftruncateSync, openSync, readSync, writeSy
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf } from '../errors.ts';
-import { RecordReader } from './record.ts';
 import { type Block, blockOf, RecordPacker, tooLarge } from './record-packer.ts';
-import { KEY_BYTES_MAX, type RecordSink } from './scanners/scanner.ts';
-import { buildIndex, type KeyPlace, type RecordBlock, type Repeats } from './table-index.ts';
+import type { RecordSink } from './scanners/scanner.ts';
+import { sumOf } from './table-file.ts';
+import { buildIndex, type RecordBlock, type Repeats } from './table-index.ts';
+import { KeyPeek } from './table-keys.ts';
 import {
   FIRST_SEGMENT_AT,
   headOf,
@@ -23,12 +24,6 @@ const BLOCK_BYTES = 4 * 1024 * 1024;
 
 /** Bytes of the index that are written at once. */
 const PIECE_BYTES = 64 * 1024 * 1024;
-
-/** Bytes from which on most records begin: enough for both lengths and a usual key. */
-const PEEK_BYTES = 512;
-
-/** A record begins with two lengths of at most 5 bytes each. */
-const LENGTHS_BYTES_MAX = 10;
 
 const sync = promisify(fsync);
 
@@ -74,8 +69,7 @@ export class TableWriter implements RecordSink {
   /** Where the records of the block begin: the first of a segment at 1. */
   #start = 0;
   #repeats: Repeats | undefined;
-  readonly #peek = Buffer.allocUnsafeSlow(LENGTHS_BYTES_MAX + KEY_BYTES_MAX);
-  readonly #reader = new RecordReader();
+  readonly #keys = new KeyPeek((target, bytes, position) => this.#read(target, bytes, position));
 
   /** @throws GoromdbError FOLDER_UNUSABLE, DISK_FULL. */
   constructor({
@@ -84,9 +78,8 @@ export class TableWriter implements RecordSink {
     rest,
     segmentBytesMax = SEGMENT_BYTES_MAX,
   }: TableWriterOptions) {
-    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     this.#path = path;
-    this.#fd = this.#try(() => openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+    this.#fd = createTable(path, mode);
     this.#rest = rest;
     this.#segmentBytesMax = segmentBytesMax;
     this.#packer = new RecordPacker((bytes) => this.#nextBlock(bytes), rest);
@@ -126,12 +119,12 @@ export class TableWriter implements RecordSink {
     const packed = {
       count: records,
       blocks: () => this.#readBlocks(),
-      keyAt: (segment: number, offset: number) => this.#keyAt(segment, offset),
+      keyAt: (segment: number, offset: number) => this.#keys.keyAt(this.#segments[segment], offset),
     };
     const { hash, words, keys, repeats } = buildIndex(packed, this.#rest);
     this.#repeats = repeats;
     const bytes = Buffer.from(words.buffer);
-    const index = { crc32: crcOf(bytes, this.#rest) };
+    const index = { crc32: sumOf(bytes, 0, this.#rest) };
     const segments = this.#segments;
     const layout = layoutOf({ hash, keys, records, segments, slots: words.length / 2, index });
     this.#write(bytes, layout.index.at);
@@ -210,17 +203,6 @@ export class TableWriter implements RecordSink {
     }
   }
 
-  #keyAt(segment: number, offset: number): KeyPlace {
-    const { at, bytes } = this.#segments[segment];
-    const bytesMax = Math.min(this.#peek.length, bytes - offset);
-    const first = Math.min(PEEK_BYTES, bytesMax);
-    this.#read(this.#peek, first, at + offset);
-    this.#reader.readKey(this.#peek, 0);
-    const { keyStart: start, keyEnd: end } = this.#reader;
-    if (end > first) this.#read(this.#peek, end, at + offset);
-    return { bytes: this.#peek, start, end };
-  }
-
   #read(target: Buffer, bytes: number, position: number): void {
     for (let done = 0; done < bytes; ) {
       const count = readSync(this.#fd, target, done, bytes - done, position + done);
@@ -246,24 +228,30 @@ export class TableWriter implements RecordSink {
   }
 }
 
-/** The file that is read may be at fault too: who catches an error must know that this was not it. */
-function cannotWrite(path: string, cause: unknown): GoromdbError {
+/**
+ * Makes a table's file, which must not be there yet.
+ *
+ * @returns Its descriptor, for reading and writing.
+ * @throws GoromdbError FOLDER_UNUSABLE, DISK_FULL.
+ */
+export function createTable(path: string, mode: number): number {
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  try {
+    return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+}
+
+/**
+ * Why a table cannot be written. The file that is read may be at fault too: who catches an error must
+ * know that this was not it.
+ */
+export function cannotWrite(path: string, cause: unknown): GoromdbError {
   const { code } = cause as NodeJS.ErrnoException;
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
   const message = isFull
     ? `there is no room to write ${path} (${code}): make room on that disk`
     : `cannot write ${path}: ${messageOf(cause)}`;
   return new GoromdbError(isFull ? 'DISK_FULL' : 'FOLDER_UNUSABLE', message, { cause });
-}
-
-/** Bytes that are summed between two rests: a third of a millisecond. */
-const SUM_BYTES = 1024 * 1024;
-
-function crcOf(bytes: Buffer, rest: (() => void) | undefined): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += SUM_BYTES) {
-    sum = crc32(bytes.subarray(at, at + SUM_BYTES), sum);
-    rest?.();
-  }
-  return sum;
 }

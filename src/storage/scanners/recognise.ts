@@ -1,3 +1,4 @@
+import { looksLikeTable } from '../table-layout.ts';
 import { JsonLines } from './json-lines.ts';
 import { readAt } from './page-file.ts';
 import type { ScanInput } from './scanner.ts';
@@ -10,7 +11,7 @@ export interface Recognised {
   /** How it is packed. */
   readonly packing?: 'gzip' | 'zstd';
   /** Name of a scanner. */
-  readonly format?: 'json' | 'jsonl' | 'lmdb' | 'boltdb' | 'bdb';
+  readonly format?: 'json' | 'jsonl' | 'table' | 'lmdb' | 'boltdb' | 'bdb';
 }
 
 /** Bytes that a head has at least for the magic numbers to be read. */
@@ -36,7 +37,9 @@ export function recogniseHead(head: Uint8Array): Recognised {
   if (magic.readUInt16BE(0) === 0x1f8b) return { packing: 'gzip' };
   if (word(0) === 0xfd2fb528) return { packing: 'zstd' };
   // LMDB: MDB_meta.mm_magic, behind a page header of 16 bytes (v1) or 24 (v2).
-  if (word(16) === 0xbeefc0de || word(24) === 0xbeefc0de) return { format: 'lmdb' };
+  if (word(16) === 0xbeefc0de || word(24) === 0xbeefc0de) {
+    return { format: looksLikeTable(head) ? 'table' : 'lmdb' };
+  }
   // bbolt: meta.magic, behind a page header of 16 bytes.
   if (word(16) === 0xed0cdaed) return { format: 'boltdb' };
   // Berkeley DB: DBMETA.magic of a btree or hash file, in the byte order of its writer.
