@@ -39,9 +39,11 @@ export async function admitDrop(
 ): Promise<void> {
   if (force) return;
   const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
+  // Files mostly come in one format, and of a table a slot holds one copy, which is served.
+  const isTable = serving?.info.format === 'table';
   await checkRoom({
     fileBytes: Number(identity.size),
-    isCopied: !isMovable,
+    isCopied: !isMovable && !isTable,
     slotFile,
     serving: serving && { fileBytes: serving.fileBytes, tableBytes: serving.info.bytes },
   });

@@ -159,7 +159,8 @@ async function loadRecords(loading: Loading): Promise<LoadResult> {
   try {
     const onUnpacked = (bytes: number): void => progress.write('scan', bytes);
     const written = await withSource(request, input, onUnpacked, async (source) => {
-      const write = isServedWhole(request, source.format) ? copyUnpacked : writeTable;
+      const isTable = isServedWhole(request, recognise(source.input).format);
+      const write = isTable ? copyUnpacked : writeTable;
       return { ...(await write(loading, source, verifyAgain)), format: source.format };
     });
     // Who has the file open can write to it after its sum was computed: what serves must be what was
