@@ -1,18 +1,16 @@
-import { closeSync, fsync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { checkTable } from '../storage/table-check.ts';
+import { readAt } from '../storage/table-file.ts';
 import { headOf } from '../storage/table-layout.ts';
 import { cannotWrite, createTable } from '../storage/table-writer.ts';
-import { md5Beside } from './md5-thread.ts';
+import { Md5Thread, WrittenBlocks } from './md5-thread.ts';
 import type { ProgressMemory } from './progress.ts';
 import { longestValue } from './value-limit.ts';
-import { md5Of } from './verify.ts';
-
-/** Bytes that are copied at once: 0.1 ms of work. */
-const COPY_BYTES = 256 * 1024;
+import { md5Of, READ_BYTES } from './verify.ts';
 
 const sync = promisify(fsync);
 
@@ -50,40 +48,35 @@ export async function copyTable(
   const { path, mode, progress, rest, isSummed } = copying;
   rmSync(path, { force: true });
   const fd = createTable(path, mode);
+  const written = new WrittenBlocks();
+  // Where threads that serve are to find a free processor, this thread does all of it.
+  const isBeside = isSummed && rest === undefined;
+  const beside = isBeside ? new Md5Thread(fd, input.size, written, progress) : undefined;
   let isSound = false;
   try {
-    if (!fill(input, fd, copying)) return undefined;
-    const copy = { ...input, fd };
+    if (!fill(input, fd, copying, written)) return undefined;
     const synced = sync(fd);
-    // Awaited below, as is the sum: a fault of the check must leave no rejection behind.
+    // Awaited below: what the check throws comes first.
     synced.catch(() => {});
-    const summed = isSummed ? sumOf(fd, progress, rest) : undefined;
-    summed?.catch(() => {});
-    const headCrc32 = check(copy, rest);
-    const md5 = await summed;
+    const headCrc32 = check({ ...input, fd }, rest);
+    const md5 = isSummed ? await (beside?.sum ?? sumOf(fd, progress, rest)) : undefined;
     await synced.catch((cause: unknown) => {
       throw cannotWrite(path, cause);
     });
     isSound = typeof headCrc32 === 'number';
     return { md5, headCrc32 };
   } finally {
+    await beside?.close();
     closeSync(fd);
     if (!isSound) rmSync(path, { force: true });
   }
 }
 
-/** In a thread of its own, or, where threads that serve are to find a free processor, in this one. */
-function sumOf(
-  fd: number,
-  progress: ProgressMemory,
-  rest: (() => void) | undefined,
-): Promise<string> {
-  if (rest === undefined) return md5Beside(fd, progress);
-  const sum = md5Of(fd, (bytes) => {
+function sumOf(fd: number, progress: ProgressMemory, rest: (() => void) | undefined): string {
+  return md5Of(fd, (bytes) => {
     progress.write('verify', bytes);
-    rest();
+    rest?.();
   });
-  return Promise.resolve(sum);
 }
 
 function check(copy: ScanInput, rest: (() => void) | undefined): number | GoromdbError {
@@ -97,26 +90,32 @@ function check(copy: ScanInput, rest: (() => void) | undefined): number | Goromd
 }
 
 /** @returns false when the file ends too early. */
-function fill({ path, fd, size }: ScanInput, copyFd: number, copying: TableCopying): boolean {
-  const buffer = Buffer.allocUnsafeSlow(Math.min(size, COPY_BYTES));
-  for (let done = 0; done < size; copying.rest?.()) {
-    const length = read(path, fd, buffer, Math.min(buffer.length, size - done), done);
-    if (length === 0) return false;
+function fill(
+  { path, fd, size }: ScanInput,
+  copyFd: number,
+  copying: TableCopying,
+  written: WrittenBlocks,
+): boolean {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (let done = 0; done < size; done += READ_BYTES) {
+    const length = Math.min(READ_BYTES, size - done);
+    if (readBlock(path, fd, buffer, length, done) < length) return false;
     try {
       for (let at = 0; at < length; ) at += writeSync(copyFd, buffer, at, length - at, done + at);
     } catch (cause) {
       throw cannotWrite(copying.path, cause);
     }
-    done += length;
+    written.add();
+    copying.rest?.();
   }
   return true;
 }
 
-function read(path: string, fd: number, target: Buffer, bytes: number, position: number): number {
+function readBlock(path: string, fd: number, target: Buffer, bytes: number, at: number): number {
   try {
-    return readSync(fd, target, 0, bytes, position);
+    return readAt(fd, target, bytes, at);
   } catch (cause) {
-    const message = `${path}: cannot read ${bytes} bytes at byte ${position}: ${messageOf(cause)}`;
+    const message = `${path}: cannot read ${bytes} bytes at byte ${at}: ${messageOf(cause)}`;
     throw new GoromdbError('FILE_UNREADABLE', message, { cause });
   }
 }

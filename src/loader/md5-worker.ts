@@ -1,11 +1,19 @@
-/** What runs in a thread that `md5Beside` starts. */
+/** What runs in an `Md5Thread`. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Md5Request } from './md5-thread.ts';
+import { type Md5Request, WrittenBlocks } from './md5-thread.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory } from './progress.ts';
-import { md5Of } from './verify.ts';
+import { md5Of, READ_BYTES } from './verify.ts';
 
 giveWay();
-const { fd, progress } = workerData as Md5Request;
-const memory = new ProgressMemory(progress);
-parentPort!.postMessage(md5Of(fd, (bytes) => memory.write('verify', bytes)));
+const request = workerData as Md5Request;
+const written = new WrittenBlocks(request.written);
+const progress = new ProgressMemory(request.progress);
+const waitForMore = (done: number): void =>
+  written.waitFor(Math.min(done + READ_BYTES, request.size));
+waitForMore(0);
+const sum = md5Of(request.fd, (done) => {
+  progress.write('verify', done);
+  waitForMore(done);
+});
+parentPort!.postMessage(sum);
