@@ -22,8 +22,8 @@ export interface DataSetOptions {
   /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
   readonly file: string;
   /**
-   * Format of the file: `auto`, `json`, `jsonl`, `lmdb`, `boltdb`, `bdb`, `memcachedb-bdb`, or the
-   * URL of a module whose default export is a `Scanner`.
+   * Format of the file: `auto`, `json`, `jsonl`, `table`, `lmdb`, `boltdb`, `bdb`,
+   * `memcachedb-bdb`, or the URL of a module whose default export is a `Scanner`.
    */
   readonly storage: string;
   readonly gzipped?: boolean;

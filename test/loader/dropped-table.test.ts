@@ -100,6 +100,21 @@ test('a slot whose table is lost is filled again from the file beside it, and ho
   expect(new Set(inodesOf(harness, 'data00')).size).toBe(1);
 });
 
+test('of a dropped table whose only copy is damaged, the other slot takes the place', async () => {
+  const harness = new LoaderHarness(AUTO);
+  await harness.start();
+  for (const v of ['1', '2']) expect(await load(harness, await tableOf(v))).toBe('taken');
+  await harness.end();
+  const path = join(harness.base, 'data01', 'table.mdb');
+  const { index } = layoutIn(readFileSync(path));
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.from([1, 2, 3]), 0, 3, index.at);
+  closeSync(fd);
+  expect(await harness.start()).toBe(true);
+  expect(harness.value).toBe('1');
+  expect(harness.logger.lines.join('\n')).toMatch(/data01.* is damaged: the slot's MD5 file says/);
+});
+
 test('a table under a prefix is read like any other file, and keeps its flags', async () => {
   const prefix = { name: 'p', delimiter: ':' };
   const harness = new LoaderHarness({ ...AUTO, prefix });

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { firstSlot, hashFunctionOf } from '../../src/storage/hash.ts';
+import { FAST_HASH, firstSlot, hashFunctionOf } from '../../src/storage/hash.ts';
 import { HEAD_BYTES, headOf, layoutOf, type TableLayout } from '../../src/storage/table-layout.ts';
+import { chosenKeys } from '../support/chosen-keys.ts';
 import { collidingKeys } from '../support/colliding-keys.ts';
 import type { TestRecord } from '../support/storages.ts';
-import { layoutIn, seal, TableFile, tableBytes } from '../support/table-bytes.ts';
+import { layoutIn, reindexed, seal, TableFile, tableBytes } from '../support/table-bytes.ts';
 
 const MIB = 1024 * 1024;
 
@@ -266,6 +267,26 @@ describe('what is wrong with a table is found, and where', () => {
     seal(bytes, layout);
     expect(() => file.check(bytes)).toThrow(
       isCorrupt(/expected 31458\d\d bytes of a record, found \d+ bytes up to the end/),
+    );
+  });
+
+  test.each<[string, number, number, RegExp]>([
+    ['all', 1100, 1100, /expected less than 1024 slots in use side by side, found 1\d\d\d/],
+    ['in groups', 10_000, 250, /the keys collide in the hash index: .* 1068576 comparisons/],
+  ])('an index of keys that collide %s', async (_, count, together, message) => {
+    const keys = [...chosenKeys(count, together)];
+    const bytes = await tableBytes(keys.map((key) => [key, 'v']));
+    expect(file.check(bytes).hash.kind).toBe('halfsiphash');
+    expect(() => file.check(reindexed(bytes, FAST_HASH, 4 * count))).toThrow(isCorrupt(message));
+  });
+
+  test('an index of keys that do not collide may have any size up to a limit', async () => {
+    const bytes = await tableBytes(numbered(1000));
+    for (const slots of [1300, 2000, 4000]) {
+      expect(file.check(reindexed(bytes, FAST_HASH, slots))).toMatchObject({ keys: 1000 });
+    }
+    expect(() => file.check(reindexed(bytes, FAST_HASH, 4001))).toThrow(
+      isCorrupt(/expected at most 4000 slots for 1000 records, found 4001/),
     );
   });
 

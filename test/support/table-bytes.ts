@@ -10,12 +10,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { firstSlot, type HashSpec, hashFunctionOf } from '../../src/storage/hash.ts';
+import { RecordReader } from '../../src/storage/record.ts';
 import { checkTable } from '../../src/storage/table-check.ts';
 import {
   HEAD_BYTES,
   headOf,
   layoutOf,
+  PAGE_HEAD_BYTES,
   readHead,
+  runHeadOf,
   type TableLayout,
 } from '../../src/storage/table-layout.ts';
 import type { WalkOptions } from '../../src/storage/table-walk.ts';
@@ -61,6 +65,30 @@ export function seal(
     index: { crc32: sumOf(layout.index) },
   });
   headOf(sealed).copy(bytes);
+}
+
+/** A table of the same records whose index was made with another hash, whatever came of it. */
+export function reindexed(bytes: Buffer, hash: HashSpec, slots: number): Buffer {
+  const before = layoutIn(bytes);
+  const layout = layoutOf({ ...before, hash, slots });
+  const made = Buffer.alloc(layout.bytes);
+  bytes.copy(made, 0, 0, before.index.at - PAGE_HEAD_BYTES);
+  runHeadOf(layout.index).copy(made, layout.index.at - PAGE_HEAD_BYTES);
+  const reader = new RecordReader();
+  for (const [segment, { at, bytes: length }] of layout.segments.entries()) {
+    const records = bytes.subarray(at, at + length);
+    for (let offset = 1; offset < length; offset = reader.valueEnd + 2) {
+      reader.readKey(records, offset);
+      reader.readValue(records);
+      const found = hashFunctionOf(hash)(records, reader.keyStart, reader.keyEnd);
+      let slot = firstSlot(found, slots);
+      while (made.readUInt32LE(layout.index.at + 8 * slot) !== 0) slot = (slot + 1) % slots;
+      made.writeUInt32LE(offset, layout.index.at + 8 * slot);
+      made.writeUInt32LE((found & 0xffff) * 65_536 + segment, layout.index.at + 8 * slot + 4);
+    }
+  }
+  seal(made, layout);
+  return made;
 }
 
 /** A file whose bytes can be exchanged, to be checked as a table. */
