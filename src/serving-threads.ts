@@ -5,6 +5,7 @@ import { defaultTableBytesMax } from './loader/memory.ts';
 import { silentLogger } from './log.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
+import { VALUE_BYTES_MAX } from './storage/scanners/scanner.ts';
 
 /** The serving threads, and what becomes of them. */
 export interface ServingThreads {
@@ -55,6 +56,7 @@ function settingsOf(options: ServerOptions, limits: Limits): Record<string, stri
   const { address } = options;
   return {
     maxbytes: options.memoryBytes ?? defaultTableBytesMax(),
+    item_size_max: VALUE_BYTES_MAX,
     tcpport: address.kind === 'tcp' ? address.port : 0,
     inter: (address.kind === 'tcp' && address.host) || 'NULL',
     domain_socket: address.kind === 'unix' ? address.path : 'NULL',

@@ -10,6 +10,7 @@ import {
 } from './command.ts';
 import { HANDSHAKE } from './handshake.ts';
 import { LISTINGS } from './listing.ts';
+import { OTHER_TYPES } from './other-types.ts';
 import {
   appendArray,
   appendBulkText,
@@ -95,6 +96,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     EXEC,
     ...TRANSACTIONS,
     ...READS,
+    ...OTHER_TYPES,
     ...LISTINGS,
     ...HANDSHAKE,
     ...ABOUT,

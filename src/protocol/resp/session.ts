@@ -260,6 +260,7 @@ export class RespSession implements Session {
       this.#queue(transaction, input, start, next, reply);
       return next;
     }
+    this.#context.counters.cmd_redis++;
     if (command === EXEC) return this.#beginExec(next, reply);
     this.#args.begin(input, frame.nameStart + frame.nameBytes + 2, end, frame.argc - 1);
     if (command === GET) {
