@@ -13,7 +13,7 @@ import {
 import { appendInteger } from './output.ts';
 
 /** BITCOUNT and BITPOS look at so many bytes of a value at most: they hold the thread meanwhile. */
-export const BIT_RANGE_BYTES_MAX = 1024 * 1024;
+const BIT_RANGE_BYTES_MAX = 1024 * 1024;
 
 /** Bytes that are looked at in the time of a lookup. */
 const BYTES_PER_LOOKUP = 256;

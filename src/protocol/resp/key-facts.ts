@@ -17,7 +17,7 @@ import { appendBulkCopy, appendBulkText, appendInteger, appendNull } from './out
 import type { ScanView } from './positions.ts';
 
 /** RANDOMKEY draws from so many records: to go further takes time. */
-export const RANDOM_RECORDS_MAX = 1_000;
+const RANDOM_RECORDS_MAX = 1_000;
 
 /** A string up to this length has the encoding `embstr` (Redis' OBJ_ENCODING_EMBSTR_SIZE_LIMIT). */
 const EMBEDDED_BYTES_MAX = 44;
