@@ -42,7 +42,7 @@ test('pymemcache reads every kind of value and survives refused writes', async (
     cas: null,
     flush_all: "MemcacheClientError: b'flush_all not allowed'",
   });
-  expect(await served.connectionsMade()).toBe(3);
+  expect(await served.connectionsMade()).toBe(2);
 });
 
 test.each(['text', 'binary'])(
