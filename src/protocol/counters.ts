@@ -15,6 +15,7 @@ export const COUNTER_NAMES = [
   'cmd_flush',
   'cmd_touch',
   'cmd_meta',
+  'cmd_redis',
   'get_hits',
   'get_misses',
   'touch_hits',

@@ -93,6 +93,12 @@ export interface Session {
    * A session that never holds data from one call to the next does without it.
    */
   readonly isSuspended?: boolean;
+  /**
+   * To be told that the data was replaced. When `hasNews` is then true, `receive` has something to
+   * say to the client, also without input.
+   */
+  noteSwap?(): void;
+  readonly hasNews?: boolean;
   /** Bytes of input that the session keeps; the server's limits on buffered bytes count them. */
   readonly heldBytes?: number;
   /**

@@ -68,6 +68,10 @@ export function itemStats(info: DataSetInfo, now: number): readonly Stat[] {
 export function slabStats(info: DataSetInfo, counters: Counters): readonly Stat[] {
   const isEmpty = info.keys === 0;
   const stats: readonly Stat[] = [
+    // Records have no size in common: this is what one takes on average.
+    ['chunk_size', Math.ceil(info.bytes / info.keys)],
+    ['chunks_per_page', info.keys],
+    ['total_pages', 1],
     ['total_chunks', info.keys],
     ['used_chunks', info.keys],
     ['free_chunks', 0],

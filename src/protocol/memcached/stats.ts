@@ -19,10 +19,19 @@ const NEVER = [
   'decr_hits',
   'cas_hits',
   'cas_badval',
+  'store_too_large',
+  'store_no_memory',
   'evictions',
   'reclaimed',
+  'direct_reclaims',
   'expired_unfetched',
   'evicted_unfetched',
+  'evicted_active',
+  'crawler_reclaimed',
+  'malloc_fails',
+  // Connections above the limit are told so: the server never stops accepting.
+  'listen_disabled_num',
+  'time_in_listen_disabled_us',
 ] as const;
 
 const DETAIL_USAGE = 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
@@ -89,6 +98,7 @@ export function statsOf(
 function generalStats(context: SessionContext, now: number): readonly Stat[] {
   const { facts } = context;
   const info = dataSetOf(context);
+  const counters = context.sumCounters();
   const usage = process.resourceUsage();
   return [
     ['pid', process.pid],
@@ -99,13 +109,17 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ['rusage_user', cpuTime(usage.userCPUTime)],
     ['rusage_system', cpuTime(usage.systemCPUTime)],
     ['max_connections', facts.connectionsMax],
-    ...Object.entries(context.sumCounters()),
+    ['connection_structures', counters.curr_connections],
+    ...Object.entries(counters),
+    // None finds its key: that is what its refusal says.
+    ['cas_misses', counters.refused_cas],
     ...NEVER.map((name): Stat => [name, 0]),
     ['accepting_conns', 1],
     ['threads', facts.threads],
     ['curr_items', info.keys],
     ['total_items', info.keys],
     ['bytes', info.bytes],
+    ['limit_maxbytes', facts.settings?.maxbytes ?? info.bytes],
     ...dataSetStats(info).filter(([name]) => name !== 'bytes'),
   ];
 }

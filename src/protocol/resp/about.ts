@@ -13,6 +13,7 @@ import {
 } from './command.ts';
 import { Glob, PATTERN_BYTES_MAX } from './glob.ts';
 import { appendArray, appendBulkText, appendMap, appendVerbatim } from './output.ts';
+import { Rates } from './rates.ts';
 
 /** The Redis whose reading commands and words these are; clients choose by it what they send. */
 export const REDIS_VERSION = '7.0.15';
@@ -41,6 +42,7 @@ function server({ context }: Call): readonly Field[] {
 function clients({ context }: Call): readonly Field[] {
   return [
     ['connected_clients', context.sumCounters().curr_connections],
+    ['blocked_clients', 0],
     ['maxclients', context.facts.connectionsMax],
   ];
 }
@@ -59,10 +61,32 @@ function persistence(): readonly Field[] {
   return [['loading', 0]];
 }
 
+/** The rates that INFO tells, of all threads, between two looks of this thread's clients. */
+class InfoRates {
+  #rates: Rates | undefined;
+
+  of(startedAtMs: number): Rates {
+    this.#rates ??= new Rates(startedAtMs);
+    return this.#rates;
+  }
+}
+
 function stats({ context }: Call): readonly Field[] {
   const counters = context.sumCounters();
+  const rates = context.shared.get(InfoRates).of(context.facts.startedAt).look(
+    {
+      commands: counters.cmd_redis,
+      bytesRead: counters.bytes_read,
+      bytesWritten: counters.bytes_written,
+    },
+    Date.now(),
+  );
   return [
     ['total_connections_received', counters.total_connections],
+    ['total_commands_processed', counters.cmd_redis],
+    ['instantaneous_ops_per_sec', Math.round(rates.commands)],
+    ['instantaneous_input_kbps', (rates.bytesRead / 1024).toFixed(2)],
+    ['instantaneous_output_kbps', (rates.bytesWritten / 1024).toFixed(2)],
     ['rejected_connections', counters.rejected_connections],
     ['total_net_input_bytes', counters.bytes_read],
     ['total_net_output_bytes', counters.bytes_written],
