@@ -23,7 +23,7 @@ import {
   transferableMemory,
 } from '../storage/table.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
-import type { AccessOptions } from './access.ts';
+import { type AccessOptions, checkAccessFiles } from './access.ts';
 import type { Address } from './address.ts';
 import { ClientLog, describeReport } from './client-log.ts';
 import type { Limits } from './limits.ts';
@@ -267,8 +267,9 @@ export class Threads implements Server {
     await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'hurry-stale' })));
   }
 
-  /** Reads the certificates again. @throws GoromdbError: those in use stay. */
+  /** Reads certificates and users again. @throws GoromdbError: those in use stay, in all threads. */
   async reload(): Promise<void> {
+    checkAccessFiles(this.#options.access);
     await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'reload' })));
   }
 
