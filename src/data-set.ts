@@ -96,7 +96,7 @@ export class DataSet {
 
   /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
   static async take({ basedir }: PlacedDataSet, logger: Logger): Promise<Control> {
-    await prepareBase(basedir);
+    await prepareBase(basedir, logger);
     return Control.take(basedir, logger);
   }
 

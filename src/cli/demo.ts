@@ -13,8 +13,10 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Goromdb, startGoromdb } from '../app.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
 import { readReceipt } from '../loader/receipt.ts';
 import type { Address } from '../server/address.ts';
+import { explained } from '../system-fault.ts';
 import { fail, run, type Tellers } from './serve.ts';
 import { quoted } from './shell-words.ts';
 
@@ -36,7 +38,8 @@ export async function runDemo(address: Address, argv: readonly string[]): Promis
     file = join(folder, 'data.json');
     dropSample(file);
   } catch (error) {
-    fail(error);
+    const why = messageOf(explained(error, tmpdir()));
+    fail(new GoromdbError('FOLDER_UNUSABLE', `cannot make the folder of the demo: ${why}`));
   }
   const start = async (tellers: Tellers): Promise<Goromdb> => {
     const goromdb = await startGoromdb({ address, file, storage: 'json', ...tellers });

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { GoromdbError } from '../errors.ts';
 import { type Receipt, readReceipt, receiptPath } from '../loader/receipt.ts';
 import { oneLine } from '../log.ts';
 import { identityOf, sameContent } from '../watcher/identity.ts';
@@ -42,9 +43,8 @@ class Bar {
  * @throws GoromdbError when it could not be dropped.
  */
 export async function publish(options: PublishOptions): Promise<number> {
-  const { source, target, timeoutMs, force } = options;
-  const isFolder = (await stat(target).catch(() => undefined))?.isDirectory() === true;
-  const file = isFolder ? join(target, basename(source)) : target;
+  const { source, file, timeoutMs, force } = options;
+  await refuseFolder(file);
   const bar = new Bar();
   const before = await readReceipt(file);
   const onProgress = (percent: number): void => bar.draw(percent, 'copying');
@@ -54,6 +54,16 @@ export async function publish(options: PublishOptions): Promise<number> {
     return EXIT.done;
   }
   return follow(file, dropped, before, { bar, timeoutMs });
+}
+
+/** A server waits for one name in a folder, and only whoever started it knows which. */
+async function refuseFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) return;
+  const message =
+    `${path} is a folder: expected the path of the file that the server waits for, as its -file ` +
+    `says, such as ${join(path, 'data.json')}; nothing was dropped`;
+  throw new GoromdbError('OPTION_INVALID', message);
 }
 
 async function follow(

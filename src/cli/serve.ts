@@ -3,6 +3,7 @@ import { type Goromdb, startGoromdb } from '../app.ts';
 import type { GoromdbOptions, ServerOptions } from '../app-options.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { createLineLogger, type Logger } from '../log.ts';
+import { explained } from '../system-fault.ts';
 import { showProgress } from './progress.ts';
 import { startLine } from './start-line.ts';
 
@@ -97,9 +98,9 @@ function exit(logger: Logger, lack?: string): never {
  * only for a fault of ours.
  */
 export function fail(error: unknown): never {
-  const isFault =
-    error instanceof Error && !(error instanceof GoromdbError) && !('syscall' in error);
-  const text = isFault ? error.stack : messageOf(error).replace(/\s*[\r\n]\s*/g, ' ');
+  const told = explained(error, 'a file');
+  const isFault = told instanceof Error && !(told instanceof GoromdbError) && !('syscall' in told);
+  const text = isFault ? told.stack : messageOf(told).replace(/\s*[\r\n]\s*/g, ' ');
   process.stderr.write(`goromdb: ${text}\n`);
   process.exit(1);
 }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
 import { isMap } from '../storage/table.ts';
+import { explained } from '../system-fault.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { type Admission, admitDrop, admitTable } from './admission.ts';
 import { makeFolder } from './folder.ts';
@@ -55,7 +56,8 @@ export async function loadDrop(
     if (generations.nextSlot !== slot) return { kind: 'changed' };
     await serve(parts, rules, drop, result, { slot, signal });
     return { kind: 'taken' };
-  } catch (error) {
+  } catch (caught) {
+    const error = explained(caught, base.path);
     if (isChange(error)) return { kind: 'changed' };
     if (provesFileBad(error) || isRefusal(error)) return await reject(parts, drop, error);
     tellFailure(parts, drop, error, signal);

@@ -2,7 +2,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GoromdbError } from '../errors.ts';
-import { formatBytes } from './report.ts';
+import { lackOf } from './report.ts';
 import { DATA_NAME, MAP_NAME } from './slot-map.ts';
 import { clearSlot } from './slots.ts';
 
@@ -53,7 +53,7 @@ function check(path: string, folder: string, bytes: number): void {
   if (free >= needed) return;
   const message =
     `${path} is larger than memory (see -memory), and there is no room in ${folder} to write a ` +
-    `map of it: expected ${formatBytes(needed)} free, found ${formatBytes(free)}`;
+    `map of it: ${lackOf('free space', needed, free)}`;
   throw new GoromdbError('FOLDER_UNUSABLE', message, { numbers: { needed, free } });
 }
 

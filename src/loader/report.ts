@@ -15,6 +15,12 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toPrecision(2)} ${UNITS[unit]}`;
 }
 
+/** Room that is too little, in words that rounding cannot make contradict themselves. */
+export function lackOf(what: string, neededBytes: number, freeBytes: number): string {
+  const [needed, free] = [neededBytes, freeBytes].map(formatBytes);
+  return `expected ${needed} of ${what}, found ${free}, which is ${formatBytes(neededBytes - freeBytes)} too little`;
+}
+
 /** A whole number with separators: `1,000,000`. */
 function formatCount(count: number): string {
   return count.toLocaleString('en-US');

@@ -4,7 +4,7 @@ import os from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { GoromdbError } from '../errors.ts';
-import { formatBytes } from './report.ts';
+import { lackOf } from './report.ts';
 
 /** What the slot's small files need, with what a file system needs for their names. */
 const SLOT_BYTES = 64 * 1024;
@@ -45,8 +45,8 @@ export async function checkRoom(
   const diskBytes = SLOT_BYTES + (isCopied ? fileBytes : 0);
   const diskFree = await free.disk(slotFile);
   if (diskFree < diskBytes) {
-    const found = `found ${formatBytes(diskFree)}`;
-    const message = `expected ${formatBytes(diskBytes)} of free space for the slot in ${dirname(slotFile)}, ${found}`;
+    const what = `free space for the slot in ${dirname(slotFile)}`;
+    const message = `${lackOf(what, diskBytes, diskFree)}: make room on that disk`;
     throw new GoromdbError('DISK_FULL', message, { numbers: { diskBytes, diskFree } });
   }
   const ratio = serving === undefined ? 1 : serving.tableBytes / Math.max(1, serving.fileBytes);
@@ -55,8 +55,7 @@ export async function checkRoom(
   const memoryFree = free.memory();
   if (memoryBytes > tableBytesMax) return memoryFree < tableBytesMax;
   if (memoryFree < memoryBytes) {
-    const found = `found ${formatBytes(memoryFree)}`;
-    const message = `expected ${formatBytes(memoryBytes)} of free memory beside what serves, ${found}`;
+    const message = lackOf('free memory beside what serves', memoryBytes, memoryFree);
     throw new GoromdbError('OUT_OF_MEMORY', message, { numbers: { memoryBytes, memoryFree } });
   }
   return false;

@@ -4,6 +4,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { type ErrorCode, GoromdbError, messageOf } from '../errors.ts';
 import type { Authenticate } from '../protocol/protocol.ts';
+import { explained } from '../system-fault.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /** The user file may have this many bytes; it is compared with whole at each login. */
@@ -185,6 +186,7 @@ function readText(what: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     const code: ErrorCode = 'FILE_UNREADABLE';
-    throw new GoromdbError(code, `cannot read the ${what} ${path}: ${messageOf(cause)}`, { cause });
+    const why = messageOf(explained(cause, path));
+    throw new GoromdbError(code, `cannot read the ${what} ${path}: ${why}`, { cause });
   }
 }

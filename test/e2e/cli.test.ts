@@ -103,7 +103,10 @@ describe('a start that cannot succeed tells why in one line and ends with 1', ()
   test('when there is no room for the files of the demo', async () => {
     vi.stubEnv('TMPDIR', join(folder, 'none'));
     onTestFinished(() => void vi.unstubAllEnvs());
-    await expectOneLine(new GoromdbProcess(['demo', ...ANY]), /^goromdb: ENOENT: .*none/);
+    await expectOneLine(
+      new GoromdbProcess(['demo', ...ANY]),
+      /^goromdb: cannot make the folder of the demo: it is not there: make it, .* \(ENOENT: mkdtemp .*none.*\)$/,
+    );
   });
 
   test('when the name of its folder has line ends in it', async () => {
@@ -205,6 +208,7 @@ describe('a server', () => {
     expect(address).toEqual({ kind: 'unix', path });
     drop(file, '{"v":"1"}');
     await first.says(/generation 1 serves/);
+    mkdirSync(join(folder, 'second'));
     const second = new GoromdbProcess([...args, '-basedir', join(folder, 'second')]);
     await expectOneLine(
       second,
