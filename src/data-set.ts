@@ -139,6 +139,7 @@ export class DataSet {
       file,
       onDrop: (drop, signal) => loader.load(drop, signal),
       onWait: (complaint) => loader.wait(file, complaint),
+      onAbsent: () => loader.noteAbsence(),
       logger: this.#share.logger,
       polling: (pollIntervalMs ?? 0) > 0,
       ...(pollIntervalMs ? { pollMs: pollIntervalMs } : {}),
@@ -155,6 +156,8 @@ export class DataSet {
   /** What a start without data says: whether somebody must do something. */
   async describeLack(): Promise<string> {
     const { file } = this.options;
+    // What is wrong was told, and so was what helps.
+    if (this.#loader.status.fault !== undefined) return 'no slot can be served';
     const [data, sum] = await Promise.all([see(file), see(`${file}.md5`)]);
     if (data.kind === 'file' && sum.kind === 'file') {
       return `there is no data in the slots yet: ${file} is there, and is loaded next`;
@@ -231,6 +234,8 @@ function createLoader(
     release: () => releaseTable(threads.soleThread, set),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),
+    onNews: (news) => threads.tell(set, news),
+    onCount: (name) => threads.count(name),
     logger,
     onLoad: (load) => {
       // A third data set would be too many: what is left of the one before the last goes.

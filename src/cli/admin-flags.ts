@@ -33,6 +33,11 @@ start serves it. To undo a rollback, roll back again.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong flags.`;
 
+export const STATUS_NOTES = `
+Exit codes: 0 a server serves from this folder, 1 that cannot be told, or it is
+no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no data
+to serve, 5 it serves, and the file that it serves from is damaged.`;
+
 /** What to publish, and where. */
 export interface PublishOptions {
   /** Absolute path of the new file, which stays as it is. */

@@ -8,6 +8,7 @@ import {
   type PublishOptions,
   publishOptions,
   ROLLBACK_NOTES,
+  STATUS_NOTES,
 } from './admin-flags.ts';
 import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './bench-flags.ts';
 import { ADDRESS_FLAG } from './client-flags.ts';
@@ -180,6 +181,7 @@ function addStatus(program: Command, accept: (invocation: Invocation) => void): 
     .command('status')
     .description('Shows the slots, what serves, and the last events.')
     .usage('goromdb status -basedir DIR [flags]')
+    .addHelpText('after', STATUS_NOTES)
     .action(() => accept({ kind: 'status', ...adminOptions(command) }));
   addFlags(command, ADMIN_FLAGS);
 }

@@ -34,7 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       await rollback(invocation.basedir, invocation.json).catch(fail);
       return;
     case 'status':
-      await showStatus(invocation.basedir, invocation.json).catch(fail);
+      process.exitCode = await showStatus(invocation.basedir, invocation.json).catch(fail);
       return;
     case 'bench':
       await bench(invocation.options);

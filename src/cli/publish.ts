@@ -4,6 +4,7 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GoromdbError } from '../errors.ts';
 import { type Receipt, readReceipt, receiptPath } from '../loader/receipt.ts';
+import { keysOf } from '../loader/report.ts';
 import { oneLine } from '../log.ts';
 import { identityOf, sameContent } from '../watcher/identity.ts';
 import type { PublishOptions } from './admin-flags.ts';
@@ -101,7 +102,7 @@ function conclude(receipt: Receipt, bar: Bar): number | undefined {
       bar.clear();
       const { generation, keys, seconds } = receipt;
       const total = Object.values(seconds).reduce((sum, stage) => sum + stage, 0);
-      const line = `serving: generation ${generation}, ${keys} keys, after ${total.toFixed(3)} s`;
+      const line = `serving: generation ${generation}, ${keysOf(keys)}, after ${total.toFixed(3)} s`;
       process.stdout.write(`${line}\n`);
       return EXIT.done;
     }

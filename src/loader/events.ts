@@ -21,6 +21,7 @@ export type EventKind =
   | 'given up'
   | 'rolled back'
   | 'slot not used'
+  | 'nothing to serve'
   | 'damaged'
   | 'closed';
 
@@ -37,11 +38,18 @@ export class EventLog {
   readonly #baseDir: string;
   readonly #path: string;
   readonly #logger: Logger;
+  readonly #onEvent: (kind: EventKind, text: string) => void;
   #events: readonly Event[] = [];
   #writing: Promise<void> = Promise.resolve();
   #isWarned = false;
 
-  constructor(baseDir: string, logger: Logger) {
+  /** @param onEvent Called of each event, also of one that comes again and is not kept. */
+  constructor(
+    baseDir: string,
+    logger: Logger,
+    onEvent: (kind: EventKind, text: string) => void = () => {},
+  ) {
+    this.#onEvent = onEvent;
     this.#baseDir = baseDir;
     this.#path = join(baseDir, EVENTS_NAME);
     this.#logger = logger;
@@ -59,6 +67,7 @@ export class EventLog {
 
   /** Nobody waits for it to be written; that it cannot be hurts nothing. */
   add(kind: EventKind, text: string): void {
+    this.#onEvent(kind, text);
     const last = this.#events.at(-1);
     const event = { at: new Date().toISOString(), kind, text: text.slice(0, TEXT_CHARS_MAX) };
     // What is tried again and fails again is no news.

@@ -121,7 +121,7 @@ export class Generations {
     const { logger } = this.#options;
     const { generation, md5, source, bytes } = record;
     const startMs = performance.now();
-    const info = infoOf(generation, md5, result);
+    const info = infoOf(record, result);
     const keepsPrevious = this.#held.giveWay(result.table);
     await this.#swap(await this.#located(slot, result), info, keepsPrevious);
     this.#stand(slot, info, bytes, result.map);
@@ -141,7 +141,7 @@ export class Generations {
   /** Goes over to what was loaded again, which is still to be swapped in. */
   async takeAgain(slot: SlotName, { record, result }: LoadedSlot): Promise<ServedTable> {
     const { generation, md5, bytes } = record;
-    const info = infoOf(generation, md5, result);
+    const info = infoOf(record, result);
     this.#stand(slot, info, bytes, result.map);
     const mapPath = this.#mapPath(slot, result);
     await this.#held.serves({ slot, generation, md5, result, mapPath });

@@ -75,7 +75,7 @@ async function admit(
 ): Promise<void> {
   const { table, map } = result;
   const { standing } = generations;
-  const info = infoOf(generations.nextNumber, drop.md5, result);
+  const info = infoOf(recordOf(generations.nextNumber, drop.file, drop.md5, result), result);
   if (!isMap(table)) return admitTable(drop, { table, info }, standing, rules);
   const file = map?.file === MAP_NAME ? join(folder, MAP_INCOMING_NAME) : drop.file;
   const path = await nameForServing(folder, file);

@@ -18,13 +18,15 @@ export type Seconds = Partial<Record<Stage, number>>;
 
 /** What the storage of a loaded file says of itself. */
 export function infoOf(
-  generation: number,
-  md5: string,
+  { generation, md5, installedAt }: Pick<SlotRecord, 'generation' | 'md5' | 'installedAt'>,
   { table, format }: LoadedFile,
 ): DataSetInfo {
   const { keys, bytes } = table;
-  const servedFrom = servedFromOf(table);
-  return { generation, keys, bytes, md5, format, loadedAt: Date.now(), servedFrom };
+  return {
+    ...{ generation, keys, bytes, md5, format, servedFrom: servedFromOf(table) },
+    loadedAt: Date.now(),
+    installedAt: Date.parse(installedAt),
+  };
 }
 
 function servedFromOf(table: StorageParts): string {

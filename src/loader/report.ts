@@ -21,9 +21,9 @@ export function lackOf(what: string, neededBytes: number, freeBytes: number): st
   return `expected ${needed} of ${what}, found ${free}, which is ${formatBytes(neededBytes - freeBytes)} too little`;
 }
 
-/** A whole number with separators: `1,000,000`. */
-function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
+/** A number of keys, with separators: `1 key`, `1,000,000 keys`. */
+export function keysOf(count: number): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? 'key' : 'keys'}`;
 }
 
 /** The one line that says that a generation serves, and what it took. */
@@ -36,7 +36,7 @@ export function servingLine(
     .map((stage) => `${stage} ${seconds[stage]!.toFixed(3)} s`)
     .join(', ');
   return (
-    `generation ${record.generation} serves from slot ${slot}: ${formatCount(record.keys)} ${record.keys === 1 ? 'key' : 'keys'}, ` +
+    `generation ${record.generation} serves from slot ${slot}: ${keysOf(record.keys)}, ` +
     `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}${mapNote(record.map)}; ${stages}`
   );
 }

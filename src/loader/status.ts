@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import type { WaitingDrop } from '../storage/load-news.ts';
 import type { Event } from './events.ts';
 import type { Stage } from './progress.ts';
 import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from './slots.ts';
@@ -17,6 +18,10 @@ export interface LoaderStatus {
   readonly loading:
     | { readonly path: string; readonly stage: Stage; readonly bytes: number }
     | undefined;
+  /** Why nothing serves although the slots have held a generation. */
+  readonly fault?: string | undefined;
+  /** A drop that is there and is not loaded now. */
+  readonly waiting?: WaitingDrop | undefined;
 }
 
 /** What a running server says of itself. */

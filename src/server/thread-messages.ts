@@ -1,5 +1,6 @@
 import type { ServerFacts } from '../protocol/protocol.ts';
 import type { TableSlice } from '../storage/checksum.ts';
+import type { LoadNews } from '../storage/load-news.ts';
 import type { ServedTable } from '../storage/table.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
@@ -69,6 +70,7 @@ export type ThreadRequest =
   /** A data set that has nothing to serve yet. */
   | ({ readonly kind: 'add' } & PlacedSet)
   | ({ readonly kind: 'remove' } & Omit<PlacedSet, 'sampleMemory'>)
+  | { readonly kind: 'news'; readonly set: string; readonly news: LoadNews }
   | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }

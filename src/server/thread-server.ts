@@ -65,6 +65,8 @@ export interface ServerParts {
   readonly shutdown: (() => void) | undefined;
   /** Told of clients that write or cannot log in, of each address once a minute. */
   readonly onReport: (report: ClientReport) => void;
+  /** See `SessionContext`. */
+  readonly loadNews?: SessionContext['loadNews'];
   readonly logger: Logger;
 }
 
@@ -125,6 +127,7 @@ export class ThreadServer implements Server {
       shared: new SharedParts(),
       requestLimits: limits,
       loudRefusals: parts.loudRefusals,
+      ...(parts.loadNews === undefined ? {} : { loadNews: parts.loadNews }),
       ...(parts.shutdown === undefined ? {} : { shutdown: parts.shutdown }),
       facts,
     };

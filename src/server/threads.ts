@@ -12,6 +12,7 @@ import {
 } from '../protocol/counters.ts';
 import { threadError } from '../rpc.ts';
 import { sumSlice, type TableSlice } from '../storage/checksum.ts';
+import type { LoadNews } from '../storage/load-news.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import {
@@ -84,6 +85,8 @@ export class Threads implements Server {
   readonly #counterMemory: SharedArrayBuffer;
   /** By the prefix of their keys. */
   readonly #sets = new Map<string, SetState>();
+  /** What `stats` is to tell of loads, likewise. */
+  readonly #news = new Map<string, LoadNews>();
   /** The number of the data sets as they are now, all together. It never goes back. */
   #generation = 0;
   readonly #restarts = new RestartLimit();
@@ -150,6 +153,14 @@ export class Threads implements Server {
     return (await this.#places[0].thread.request({ kind: 'sum', set, ...slice })).sum;
   }
 
+  /** Has `stats` tell of loads. Nobody waits for it: a thread that has ended has no clients. */
+  tell(set: string, news: LoadNews): void {
+    this.#news.set(set, news);
+    for (const thread of this.#threads) {
+      thread.request({ kind: 'news', set, news }).catch(() => {});
+    }
+  }
+
   /** Counts something that the main thread has found. */
   count(name: CounterName): void {
     this.#counters[name]++;
@@ -197,6 +208,7 @@ export class Threads implements Server {
   remove(set: string): Promise<void> {
     return this.#inTurn(async () => {
       this.#sets.delete(set);
+      this.#news.delete(set);
       this.#generation++;
       const request = { kind: 'remove', set, generation: this.#generation } as const;
       // A thread that dies now is replaced by one without it.
@@ -346,6 +358,7 @@ export class Threads implements Server {
         await thread.request(request, transferableMemory(served.table));
         state.served = served;
       }
+      for (const [set, news] of this.#news) await thread.request({ kind: 'news', set, news });
       if (this.#listener !== undefined) {
         place.target = { fd: await this.#listener.duplicate(), address: place.target!.address };
       }

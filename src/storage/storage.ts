@@ -35,6 +35,11 @@ export interface DataSetInfo {
   /** When it was loaded, in milliseconds since 1970. */
   readonly loadedAt: number;
   /**
+   * When it was installed as this generation, in milliseconds since 1970: a restart loads it again, and
+   * does not install it. 0 before there is data. Undefined: a storage of one's own need not tell.
+   */
+  readonly installedAt?: number | undefined;
+  /**
    * `memory`; `file` when the dropped file is mapped, `map` when what was written of it is; `none`
    * before there is data. Of several data sets as one, all of theirs with a `+` between. Undefined: a
    * storage of one's own need not tell.

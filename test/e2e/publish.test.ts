@@ -64,7 +64,7 @@ describe('goromdb publish', () => {
     await startServer();
     expect(await publish('{"v":"1"}')).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/^serving: generation 1, 1 keys, after \d+\.\d{3} s\n$/),
+      stdout: expect.stringMatching(/^serving: generation 1, 1 key, after \d+\.\d{3} s\n$/),
       stderr: '',
     });
     expect(leftovers()).toEqual([]);

@@ -79,7 +79,7 @@ test('a map that cannot fit has nothing give way, and the drop stays', async (co
   const subject = await startOnDisk(context, 60 * MIB);
   for (const version of ['1', '2']) await subject.load(packed(version, 20 * MIB));
   await expect(subject.load(textOf('3', 80 * MIB))).rejects.toThrow(
-    /there is no room in .* to write a map of it: expected 1\d\d MB free, found/,
+    /there is no room in .* to write a map of it: expected 1\d\d MB of free space, found/,
   );
   expect(subject.version()).toBe('2');
   expect(existsSync(subject.file)).toBe(true);
@@ -98,7 +98,7 @@ for (const isOrdered of [true, false]) {
     }, 1);
     onTestFinished(() => clearInterval(timer));
     const load = subject.load(packed('2', 200 * MIB, isOrdered));
-    await expect(load).rejects.toThrow(/there is no room in .* free, found/);
+    await expect(load).rejects.toThrow(/there is no room in .* of free space, found/);
     // It is looked at before each 16 MiB that go into the tree.
     expect(leastFree).toBeGreaterThan(LEFT_BYTES - 32 * MIB);
     expect(subject.version()).toBe('1');

@@ -6,6 +6,7 @@ import {
   connectionStats,
   dataSetStats,
   itemStats,
+  loadStats,
   settingStats,
   slabStats,
 } from './stats-details.ts';
@@ -79,7 +80,7 @@ export function statsOf(
     case 'sizes':
       return [['sizes_status', 'disabled']];
     case 'dataset':
-      return dataSetStats(dataSetOf(context));
+      return [...dataSetStats(dataSetOf(context), now), ...loadStats(context)];
     default:
       return undefined;
   }
@@ -106,7 +107,8 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ['curr_items', info.keys],
     ['total_items', info.keys],
     ['bytes', info.bytes],
-    ...dataSetStats(info).filter(([name]) => name !== 'bytes'),
+    ...dataSetStats(info, now).filter(([name]) => name !== 'bytes'),
+    ...loadStats(context),
   ];
 }
 

@@ -1,0 +1,64 @@
+import { oneLine } from '../log.ts';
+import type { LoadNews } from '../storage/load-news.ts';
+import type { Complaint } from '../watcher/complaints.ts';
+import type { EventKind } from './events.ts';
+
+/** Longest text that clients are told of an error. */
+const TEXT_CHARS_MAX = 250;
+
+/** What of the loads is counted. */
+export type LoadCount = 'loads_rejected' | 'loads_failed';
+
+/** Who is told of what becomes of drops. */
+export interface LoadMonitorOptions {
+  readonly onNews?: ((news: LoadNews) => void) | undefined;
+  readonly onCount?: ((name: LoadCount) => void) | undefined;
+}
+
+/** Knows how it stands with the loads of a data set, for those who watch over it. */
+export class LoadMonitor {
+  readonly #options: LoadMonitorOptions;
+  #news: LoadNews = { lastError: undefined, waiting: undefined };
+
+  constructor(options: LoadMonitorOptions) {
+    this.#options = options;
+    this.#tell({});
+  }
+
+  get news(): LoadNews {
+    return this.#news;
+  }
+
+  noteEvent(kind: EventKind, text: string): void {
+    if (kind === 'rejected') this.#options.onCount?.('loads_rejected');
+    if (kind === 'failed') this.#options.onCount?.('loads_failed');
+    if (kind === 'rejected' || kind === 'failed' || kind === 'nothing to serve') {
+      this.#tell({ lastError: { text: shortened(text), atMs: Date.now() } });
+    } else if (kind === 'serving') {
+      this.#tell({ lastError: undefined });
+    }
+  }
+
+  /** @param complaint Why a drop is not loaded now; undefined: none waits. */
+  noteWait(complaint: Complaint | undefined): void {
+    const { waiting } = this.#news;
+    if (complaint === undefined) {
+      if (waiting !== undefined) this.#tell({ waiting: undefined });
+      return;
+    }
+    const { code } = complaint;
+    const text = shortened(complaint.text);
+    if (waiting?.code === code && waiting.text === text) return;
+    this.#tell({ waiting: { code, text, sinceMs: waiting?.sinceMs ?? Date.now() } });
+  }
+
+  #tell(change: Partial<LoadNews>): void {
+    this.#news = { ...this.#news, ...change };
+    this.#options.onNews?.(this.#news);
+  }
+}
+
+/** In one line, since that is what clients and people at a terminal get. */
+function shortened(text: string): string {
+  return oneLine(text).slice(0, TEXT_CHARS_MAX);
+}
