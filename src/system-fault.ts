@@ -20,6 +20,11 @@ const ABSENT = {
   text: 'it is not there: make it, or mend the path',
 } as const;
 
+const FOLDER_IN_THE_WAY = {
+  code: 'FOLDER_UNUSABLE',
+  text: 'a folder has the name of a file: remove it',
+} as const;
+
 /** By the names of errno(3). */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['ENOSPC', FULL],
@@ -31,7 +36,9 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['ENFILE', EXHAUSTED],
   ['ENOENT', ABSENT],
   ['ENOTDIR', { code: 'FOLDER_UNUSABLE', text: 'a file has the name of a folder: remove it' }],
-  ['EISDIR', { code: 'FOLDER_UNUSABLE', text: 'a folder has the name of a file: remove it' }],
+  ['EISDIR', FOLDER_IN_THE_WAY],
+  // What Node says for that when it is to remove a file.
+  ['ERR_FS_EISDIR', FOLDER_IN_THE_WAY],
   [
     'EBUSY',
     { code: 'FOLDER_UNUSABLE', text: 'it is in use, as a mount point is: mount its folder' },

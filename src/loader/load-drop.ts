@@ -124,7 +124,7 @@ async function reject(
   const rejection = await setAsideBad(drop, error, base.path, generations.serving);
   if (rejection === undefined) return { kind: 'changed' };
   logger.error(rejection.line);
-  events.add('rejected', rejection.line);
+  events.add('rejected', rejection.line, error.code);
   receipts.say(subjectOf(drop), rejection.outcome);
   return { kind: 'rejected' };
 }
@@ -138,7 +138,7 @@ function tellFailure(
 ): void {
   const reason = messageOf(error);
   if (!signal.aborted) {
-    events.add('failed', reason);
+    events.add('failed', reason, error instanceof GoromdbError ? error.code : 'LOADER_FAILED');
     return;
   }
   events.add('given up', reason);

@@ -1,13 +1,13 @@
 import { oneLine } from '../log.ts';
 import type { LoadNews } from '../storage/load-news.ts';
 import type { Complaint } from '../watcher/complaints.ts';
-import type { EventKind } from './events.ts';
+import type { NewEvent } from './events.ts';
 
 /** Longest text that clients are told of an error. */
 const TEXT_CHARS_MAX = 250;
 
 /** What of the loads is counted. */
-export type LoadCount = 'loads_rejected' | 'loads_failed';
+type LoadCount = 'loads_rejected' | 'loads_failed';
 
 /** Who is told of what becomes of drops. */
 export interface LoadMonitorOptions {
@@ -29,11 +29,11 @@ export class LoadMonitor {
     return this.#news;
   }
 
-  noteEvent(kind: EventKind, text: string): void {
+  noteEvent({ kind, text, code = 'LOAD_FAILED' }: NewEvent): void {
     if (kind === 'rejected') this.#options.onCount?.('loads_rejected');
     if (kind === 'failed') this.#options.onCount?.('loads_failed');
     if (kind === 'rejected' || kind === 'failed' || kind === 'nothing to serve') {
-      this.#tell({ lastError: { text: shortened(text), atMs: Date.now() } });
+      this.#tell({ lastError: { code, text: shortened(text), atMs: Date.now() } });
     } else if (kind === 'serving') {
       this.#tell({ lastError: undefined });
     }

@@ -47,9 +47,7 @@ export class Loader {
     const { baseDir, logger } = options;
     this.#options = options;
     this.#monitor = new LoadMonitor(options);
-    this.events = new EventLog(baseDir, logger, (kind, text) =>
-      this.#monitor.noteEvent(kind, text),
-    );
+    this.events = new EventLog(baseDir, logger, (event) => this.#monitor.noteEvent(event));
     const files = new FileLoads(options);
     const generations = new Generations(options, this.events);
     this.#parts = {

@@ -1,6 +1,6 @@
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { Counters } from '../counters.ts';
-import { ageFields, loadFields } from '../load-fields.ts';
+import { ageFields, type loadFields } from '../load-fields.ts';
 import { type ConnectionFacts, DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
 import { LINE_BYTES_MAX } from './line.ts';
 import type { Stat } from './stat.ts';
@@ -139,13 +139,16 @@ export function dataSetStats(info: DataSetInfo, now: number): readonly Stat[] {
   return stats;
 }
 
-/** What is told of loads; of several data sets as in `dataSetStats`. */
-export function loadStats({ loadNews }: SessionContext): readonly Stat[] {
+/** What `fields` tells of loads; of several data sets as in `dataSetStats`. */
+export function loadStats(
+  { loadNews }: SessionContext,
+  fields: typeof loadFields,
+): readonly Stat[] {
   if (loadNews === undefined) return [];
   const only = loadNews.size === 1 ? loadNews.get('') : undefined;
-  if (only !== undefined) return loadFields(only);
+  if (only !== undefined) return fields(only);
   return [...loadNews].flatMap(([prefix, news]) =>
-    loadFields(news).map(([name, value]): Stat => [`dataset:${prefix}:${name}`, value]),
+    fields(news).map(([name, value]): Stat => [`dataset:${prefix}:${name}`, value]),
   );
 }
 

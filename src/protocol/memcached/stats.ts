@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { DataSetInfo } from '../../storage/storage.ts';
+import { loadDetails, loadFields } from '../load-fields.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Stat } from './stat.ts';
 import {
@@ -80,7 +81,7 @@ export function statsOf(
     case 'sizes':
       return [['sizes_status', 'disabled']];
     case 'dataset':
-      return [...dataSetStats(dataSetOf(context), now), ...loadStats(context)];
+      return [...dataSetStats(dataSetOf(context), now), ...loadStats(context, loadDetails)];
     default:
       return undefined;
   }
@@ -108,7 +109,7 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ['total_items', info.keys],
     ['bytes', info.bytes],
     ...dataSetStats(info, now).filter(([name]) => name !== 'bytes'),
-    ...loadStats(context),
+    ...loadStats(context, loadFields),
   ];
 }
 

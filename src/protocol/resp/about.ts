@@ -2,7 +2,7 @@ import os from 'node:os';
 import process from 'node:process';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import { VERSION } from '../../version.ts';
-import { ageFields, loadFields } from '../load-fields.ts';
+import { ageFields, loadDetails } from '../load-fields.ts';
 import type { Reply } from '../reply.ts';
 import {
   type Call,
@@ -98,7 +98,7 @@ function dataset(call: Call): readonly Field[] {
   const { context } = call;
   const info = withView(call, (view) => view.info);
   const news = [...(context.loadNews ?? [])].flatMap(([prefix, one]) => {
-    return loadFields(one).map(
+    return loadDetails(one).map(
       ([name, value]): Field => [prefix === '' ? name : `dataset_${prefix}_${name}`, value],
     );
   });
