@@ -32,7 +32,10 @@ export interface DataSetOptions {
   readonly bucket?: string | undefined;
   /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
   readonly namespaces?: NamespaceOptions | undefined;
-  /** Folder of the slots. Default: the folder of `file`. */
+  /**
+   * Folder of the slots, which is made if it is not there; the folder that it lies in must be. Default:
+   * the folder of `file`.
+   */
   readonly basedir?: string;
   /**
    * Bytes that it may take in memory; a larger one is mapped. Infinity: it never is. Default: an
