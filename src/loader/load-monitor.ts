@@ -19,6 +19,8 @@ export interface LoadMonitorOptions {
 export class LoadMonitor {
   readonly #options: LoadMonitorOptions;
   #news: LoadNews = { lastError: undefined, waiting: undefined };
+  /** Since when there has been a drop that is not loaded. */
+  #waitsSinceMs: number | undefined;
 
   constructor(options: LoadMonitorOptions) {
     this.#options = options;
@@ -39,17 +41,22 @@ export class LoadMonitor {
     }
   }
 
-  /** @param complaint Why a drop is not loaded now; undefined: none waits. */
-  noteWait(complaint: Complaint | undefined): void {
+  noteWait({ code, text: reason }: Complaint): void {
     const { waiting } = this.#news;
-    if (complaint === undefined) {
-      if (waiting !== undefined) this.#tell({ waiting: undefined });
-      return;
-    }
-    const { code } = complaint;
-    const text = shortened(complaint.text);
+    const text = shortened(reason);
     if (waiting?.code === code && waiting.text === text) return;
-    this.#tell({ waiting: { code, text, sinceMs: waiting?.sinceMs ?? Date.now() } });
+    this.#waitsSinceMs ??= Date.now();
+    this.#tell({ waiting: { code, text, sinceMs: this.#waitsSinceMs } });
+  }
+
+  /** A drop is tried: if that fails, it has waited all the time. */
+  noteTry(): void {
+    if (this.#news.waiting !== undefined) this.#tell({ waiting: undefined });
+  }
+
+  noteAbsence(): void {
+    this.noteTry();
+    this.#waitsSinceMs = undefined;
   }
 
   #tell(change: Partial<LoadNews>): void {

@@ -97,7 +97,7 @@ export class Loader {
 
   /** No drop is there. */
   noteAbsence(): void {
-    this.#monitor.noteWait(undefined);
+    this.#monitor.noteAbsence();
   }
 
   /** Tells in the file's receipt why it is not loaded now. */
@@ -111,7 +111,7 @@ export class Loader {
   /** Loads what the watcher found: see `loadDrop`. */
   load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
     return this.#turns.take('load', () => {
-      this.#monitor.noteWait(undefined);
+      this.#monitor.noteTry();
       return loadDrop(this.#parts, this.#options, drop, signal);
     });
   }

@@ -1,4 +1,5 @@
 import { messageWithCode } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 import { type LoadedSlot, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';
@@ -40,7 +41,7 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
 }
 
 async function loadPrevious(
-  { generations, slots }: LoaderParts,
+  { base, generations, slots }: LoaderParts,
   slot: FilledSlot,
 ): Promise<LoadedSlot & { readonly seconds: Seconds }> {
   const { record } = slot;
@@ -50,6 +51,9 @@ async function loadPrevious(
     const loaded = await slots.load(slot);
     return { ...loaded, seconds: loaded.result.seconds };
   } catch (cause) {
-    throw refused(`slot ${slot.name} cannot be used: ${messageWithCode(cause)}`, cause);
+    throw refused(
+      `slot ${slot.name} cannot be used: ${messageWithCode(explained(cause, base.path))}`,
+      cause,
+    );
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { messageWithCode } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 import { see } from '../watcher/identity.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, correctRejection, outcomeOf } from './receipt-correction.ts';
@@ -29,7 +30,7 @@ export async function recover(parts: LoaderParts, drop: DropPlace): Promise<Reco
   let isRefused = false;
   const refuse = (name: string, error: unknown): void => {
     isRefused = true;
-    const text = `slot ${name} is not used: ${messageWithCode(error)}`;
+    const text = `slot ${name} is not used: ${messageWithCode(explained(error, base.path))}`;
     events.add('slot not used', text);
     logger.warn(text);
   };

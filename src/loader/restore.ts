@@ -1,6 +1,7 @@
 import { GoromdbError, messageWithCode } from '../errors.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { ServedTable } from '../storage/table.ts';
+import { explained } from '../system-fault.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { type FilledSlot, readSlots } from './slots.ts';
 
@@ -16,7 +17,9 @@ export async function loadAgain(
   { generation }: DataSetInfo,
 ): Promise<ServedTable> {
   const refuse = (name: string, error: unknown): void =>
-    logger.error(`slot ${name} cannot be loaded again: ${messageWithCode(error)}`);
+    logger.error(
+      `slot ${name} cannot be loaded again: ${messageWithCode(explained(error, base.path))}`,
+    );
   const isLost = ({ record }: FilledSlot): boolean => record?.generation === generation;
   const filled = await readSlots(base.path, refuse);
   for (const slot of [...filled.filter(isLost), ...filled.filter((one) => !isLost(one))]) {

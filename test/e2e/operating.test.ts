@@ -93,6 +93,10 @@ describe('goromdb status', () => {
     const goromdb = new GoromdbProcess([...ANY, '-file', file]);
     await goromdb.address();
     expect(await status()).toMatchObject({ code: 4, said: expect.stringContaining('nothing yet') });
+    writeFileSync(file, '{"v":"1"}');
+    await expect
+      .poll(async () => (await status()).said, { timeout: 20_000 })
+      .toMatch(/^drop {5}SUM_MISSING, since \S+Z: .*data\.json waits for its sum file/m);
     drop(file, '{"v":"1"}');
     await goromdb.says(/generation 1 serves/);
     expect((await status()).code).toBe(0);
