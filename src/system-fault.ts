@@ -25,6 +25,11 @@ const FOLDER_IN_THE_WAY = {
   text: 'a folder has the name of a file: remove it',
 } as const;
 
+const NOBODY = {
+  code: 'ADDRESS_UNAVAILABLE',
+  text: 'nobody listens there: start the server, or mend the address',
+} as const;
+
 /** By the names of errno(3). */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['ENOSPC', FULL],
@@ -35,6 +40,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['EMFILE', EXHAUSTED],
   ['ENFILE', EXHAUSTED],
   ['ENOENT', ABSENT],
+  ['ECONNREFUSED', NOBODY],
   ['ENOTDIR', { code: 'FOLDER_UNUSABLE', text: 'a file has the name of a folder: remove it' }],
   ['EISDIR', FOLDER_IN_THE_WAY],
   // What Node says for that when it is to remove a file.
@@ -49,6 +55,8 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ],
 ]);
 
+type SystemError = NodeJS.ErrnoException & { readonly dest?: string };
+
 /**
  * An error of the system as one of ours, with what it means, and where it occurred.
  *
@@ -57,14 +65,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
  */
 export function explained(error: unknown, where: string): unknown {
   if (!(error instanceof Error) || error instanceof GoromdbError) return error;
-  const {
-    code = '',
-    syscall,
-    path = where,
-    dest,
-  } = error as NodeJS.ErrnoException & {
-    readonly dest?: string;
-  };
+  const { code = '', syscall, path = where, dest } = error as SystemError;
   const meaning = MEANINGS.get(code);
   if (meaning === undefined || syscall === undefined) return error;
   const paths = dest === undefined ? path : `${path} to ${dest}`;

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { GoromdbError } from '../src/errors.ts';
 import { explained } from '../src/system-fault.ts';
@@ -26,6 +27,16 @@ describe('what the system refuses', () => {
     expect(explained(error, '/srv/base')).toMatchObject({
       code: 'DISK_FULL',
       message: 'no space is left: make room on that disk (ENOSPC: write /srv/base)',
+    });
+  });
+
+  test('is told also of a connection', async () => {
+    const error = await new Promise((resolve) =>
+      connect({ port: 1, host: '127.0.0.1' }).once('error', resolve),
+    );
+    expect(explained(error, '127.0.0.1:1')).toMatchObject({
+      code: 'ADDRESS_UNAVAILABLE',
+      message: expect.stringMatching(/^nobody listens there: .* \(ECONNREFUSED: connect /),
     });
   });
 

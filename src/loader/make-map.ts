@@ -6,6 +6,7 @@ import { MAP_KEY_BYTES_MAX } from '../storage/map-format.ts';
 import { PLAIN_VALUE_BYTES_MAX } from '../storage/mapped.ts';
 import { readLmdbHeader } from '../storage/scanners/lmdb-header.ts';
 import { type RecordSink, VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
+import { explained } from '../system-fault.ts';
 import { checkRoom, checkRoomLeft, checkRoomToSort, makeRoom } from './map-room.ts';
 import { MapWriter } from './map-writer.ts';
 import { countNotice, type ScanHooks, type ScanRequest, type Source } from './scan-file.ts';
@@ -220,7 +221,7 @@ async function rewrite(
   } catch (cause) {
     removeMap(incoming);
     if (cause instanceof GoromdbError) throw cause;
-    const message = `${path}: cannot write a map of it to ${mapDir}: ${messageOf(cause)}`;
+    const message = `${path}: cannot write a map of it to ${mapDir}: ${messageOf(explained(cause, mapDir))}`;
     throw new GoromdbError('FOLDER_UNUSABLE', message, { cause });
   } finally {
     if (scratch !== undefined) closeSync(scratch);

@@ -8,6 +8,7 @@ import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts
 import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import { type StorageParts, transferableMemory } from '../storage/table.ts';
 import { TableBuilder } from '../storage/table-builder.ts';
+import { explained } from '../system-fault.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { isAbsence } from './folder.ts';
 import { isSound, type MapRequest, makeMap } from './make-map.ts';
@@ -87,9 +88,13 @@ function openFile(path: string): number | undefined {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     if (isAbsence(cause)) return undefined;
-    throw new GoromdbError('FILE_UNREADABLE', `cannot open ${path}: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new GoromdbError(
+      'FILE_UNREADABLE',
+      `cannot open ${path}: ${messageOf(explained(cause, path))}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
