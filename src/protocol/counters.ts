@@ -41,6 +41,8 @@ export const COUNTER_NAMES = [
   'refused_ms',
   'refused_md',
   'refused_ma',
+  'loads_rejected',
+  'loads_failed',
   'serving_thread_restarts',
   'scrub_passes',
   'scrub_file_faults',

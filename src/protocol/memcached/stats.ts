@@ -1,11 +1,13 @@
 import process from 'node:process';
 import type { DataSetInfo } from '../../storage/storage.ts';
+import { loadDetails, loadFields } from '../load-fields.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Stat } from './stat.ts';
 import {
   connectionStats,
   dataSetStats,
   itemStats,
+  loadStats,
   settingStats,
   slabStats,
 } from './stats-details.ts';
@@ -88,7 +90,7 @@ export function statsOf(
     case 'sizes':
       return [['sizes_status', 'disabled']];
     case 'dataset':
-      return dataSetStats(dataSetOf(context));
+      return [...dataSetStats(dataSetOf(context), now), ...loadStats(context, loadDetails)];
     default:
       return undefined;
   }
@@ -120,7 +122,8 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ['total_items', info.keys],
     ['bytes', info.bytes],
     ['limit_maxbytes', facts.settings?.maxbytes ?? info.bytes],
-    ...dataSetStats(info).filter(([name]) => name !== 'bytes'),
+    ...dataSetStats(info, now).filter(([name]) => name !== 'bytes'),
+    ...loadStats(context, loadFields),
   ];
 }
 

@@ -2,6 +2,7 @@ import os from 'node:os';
 import process from 'node:process';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import { VERSION } from '../../version.ts';
+import { ageFields, loadDetails } from '../load-fields.ts';
 import type { Reply } from '../reply.ts';
 import {
   type Call,
@@ -95,6 +96,8 @@ function stats({ context }: Call): readonly Field[] {
     ['expired_keys', 0],
     ['evicted_keys', 0],
     ['protocol_errors', counters.protocol_errors],
+    ['loads_rejected', counters.loads_rejected],
+    ['loads_failed', counters.loads_failed],
   ];
 }
 
@@ -116,12 +119,18 @@ function keyspace(call: Call): readonly Field[] {
 
 /** Of several data sets each follows, in the form of `Keyspace`. */
 function dataset(call: Call): readonly Field[] {
+  const { context } = call;
   const info = withView(call, (view) => view.info);
+  const news = [...(context.loadNews ?? [])].flatMap(([prefix, one]) => {
+    return loadDetails(one).map(
+      ([name, value]): Field => [prefix === '' ? name : `dataset_${prefix}_${name}`, value],
+    );
+  });
   const sets = [...(info.dataSets ?? [])].map(([prefix, own]): Field => {
     const fields = dataSetFields(own).map(([name, value]) => `${name}=${value}`);
     return [`dataset_${prefix}`, fields.join(',')];
   });
-  return [...dataSetFields(info), ...sets];
+  return [...dataSetFields(info), ...sets, ...news];
 }
 
 function dataSetFields(info: DataSetInfo): readonly Field[] {
@@ -132,6 +141,7 @@ function dataSetFields(info: DataSetInfo): readonly Field[] {
     ['md5', info.md5 === '' ? 'none' : info.md5],
     ['format', info.format],
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
+    ...ageFields(info.installedAt, Date.now()),
   ];
 }
 
