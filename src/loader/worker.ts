@@ -9,6 +9,7 @@ import { recognise } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { headOf } from '../storage/table-layout.ts';
 import { TableWriter } from '../storage/table-writer.ts';
+import { explained } from '../system-fault.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { copyTable } from './copy-table.ts';
 import { isAbsence } from './folder.ts';
@@ -77,9 +78,13 @@ function openFile(path: string): number | undefined {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     if (isAbsence(cause)) return undefined;
-    throw new GoromdbError('FILE_UNREADABLE', `cannot open ${path}: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new GoromdbError(
+      'FILE_UNREADABLE',
+      `cannot open ${path}: ${messageOf(explained(cause, path))}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

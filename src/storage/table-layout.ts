@@ -13,7 +13,7 @@
 import { crc32 } from 'node:zlib';
 import type { HashSpec } from './hash.ts';
 
-export const PAGE_BYTES = 4096;
+const PAGE_BYTES = 4096;
 
 /** Bytes of a page's header in data format 2: the first value of a run begins behind it. */
 export const PAGE_HEAD_BYTES = 24;

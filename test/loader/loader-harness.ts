@@ -64,7 +64,7 @@ export class LoaderHarness {
   }
 
   /** Drops this content and has it loaded. */
-  load(content: string, signal = new AbortController().signal): Promise<Verdict> {
+  load(content: string | Uint8Array, signal = new AbortController().signal): Promise<Verdict> {
     drop(this.file, content);
     return this.loader.load(offerOf(this.file, md5(content)), signal);
   }
