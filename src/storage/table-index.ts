@@ -19,7 +19,8 @@ export const PROBES_MAX = 1024;
 /**
  * Keys that may be compared while so many records are indexed. A record whose key came before needs
  * one comparison, any other one hardly ever: the tags are different in all but one of 30,000. A
- * thousand keys of one hash need half a million, and a file of nothing but such thousands took hours.
+ * thousand keys of one hash need half a million, so a file of such
+ * groups would take hours.
  */
 export function comparesMax(records: number): number {
   return 2 * records + 1024 * PROBES_MAX;

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { FAST_HASH, hashFunctionOf } from '../../src/storage/hash.ts';
+import { FAST_HASH, firstSlot, hashFunctionOf } from '../../src/storage/hash.ts';
+import { TableBuilder } from '../../src/storage/table-builder.ts';
 import { chosenKeys } from '../support/chosen-keys.ts';
 import { Random } from '../support/random-bytes.ts';
-import { TableFile, tableBytes } from '../support/table-bytes.ts';
+import { addRecords } from '../support/storages.ts';
 
 /**
  * HalfSipHash as its authors describe it, for any number of rounds, without a thought of speed.
@@ -81,12 +82,57 @@ describe('FNV-1a', () => {
   }
 });
 
-test('a hundred thousand keys, a thousand of each hash, get the other hash before it takes minutes', async () => {
-  const keys = [...chosenKeys(100_000, 1000)];
-  const hash = hashFunctionOf(FAST_HASH);
-  expect(new Set(keys.map((key) => hash(key, 0, key.length))).size).toBe(100);
-  const bytes = await tableBytes(keys.map((key) => [key, 'v']));
-  const file = new TableFile();
-  expect(file.check(bytes)).toMatchObject({ keys: 100_000, hash: { kind: 'halfsiphash' } });
-  file.close();
+describe('keys that were chosen, and get the other hash', () => {
+  function hashOf(keys: Iterable<Buffer>): string {
+    const builder = new TableBuilder();
+    addRecords(
+      builder,
+      (function* () {
+        for (const key of keys) yield [key, 'v'] as const;
+      })(),
+    );
+    return builder.build().layout.hash.kind;
+  }
+
+  const fast = hashFunctionOf(FAST_HASH);
+
+  /** Where the search for a key begins in the index of so many keys. */
+  const slotOf = (key: Buffer, count: number): number =>
+    firstSlot(fast(key, 0, key.length), Math.ceil(count / 0.7));
+
+  test('hundreds in a place, which to compare with each other would take hours', () => {
+    const together = 400;
+    const groups: Buffer[][] = [];
+    for (const [i, key] of [...chosenKeys(500 * together, together)].entries()) {
+      if (i % together === 0) groups.push([]);
+      groups.at(-1)!.push(key);
+    }
+    // Those that lie evenly, so that no row of slots is long.
+    const even = (count: number): Buffer[] => {
+      const keys = count * together;
+      return Array.from({ length: count }, (_, i) => {
+        const distance = ([key]: Buffer[]): number =>
+          Math.abs(slotOf(key, keys) - (i + 0.2) * (together / 0.7));
+        return groups.reduce((best, group) => (distance(group) < distance(best) ? group : best));
+      }).flat();
+    };
+    expect(hashOf(even(10))).toBe('fnv1a');
+    expect(hashOf(even(20))).toBe('halfsiphash');
+  });
+
+  test('side by side, in a row that would make misses slow', () => {
+    const inRow = (count: number): Buffer[] => {
+      const keys = new Map<number, Buffer>();
+      for (let i = 0; i < 40_000; i++) {
+        const key = Buffer.from(`key ${i}`);
+        const slot = slotOf(key, count);
+        if (slot < count) keys.set(slot, key);
+      }
+      return [...keys.values()];
+    };
+    expect(inRow(1000)).toHaveLength(1000);
+    expect(hashOf(inRow(1000))).toBe('fnv1a');
+    expect(inRow(1100)).toHaveLength(1100);
+    expect(hashOf(inRow(1100))).toBe('halfsiphash');
+  });
 });
