@@ -26,6 +26,9 @@ export interface ThreadData {
 /** A client has sent `shutdown`. */
 export const SHUTDOWN = 'shutdown';
 
+/** The thread has loaded its native code: from now on it can be ended at any moment. */
+export const LOADED = 'loaded';
+
 /** A data set by the prefix of its keys; empty: the one without, or the only one. */
 export interface PlacedSet {
   readonly set: string;
@@ -46,6 +49,7 @@ export interface PlacedTable extends PlacedSet {
 /** What a thread tells unasked. */
 export type ThreadNews =
   | typeof SHUTDOWN
+  | typeof LOADED
   | { readonly report: ClientReport }
   /** Nothing in the thread reads from this table any more. */
   | { readonly released: number };

@@ -10,9 +10,11 @@ import type { Protocol } from '../protocol/protocol.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
+import { loadMapReader } from '../storage/map-window.ts';
 import type { Storage } from '../storage/storage.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
 import {
+  LOADED,
   SHUTDOWN,
   type ThreadData,
   type ThreadNews,
@@ -23,11 +25,15 @@ import { type ServerParts, ThreadServer } from './thread-server.ts';
 
 const SAMPLER_TICK_MS = 1_000;
 
+const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
+// Should it fail, the first table that needs it tells why.
+await loadMapReader().catch(() => {});
+tell(LOADED);
+
 const data: ThreadData = workerData;
 const protocol = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
 const [handler, taker] = data.delimiter === undefined ? await one() : several(data.delimiter);
 const logger = createLineLogger((line) => process.stderr.write(line));
-const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
 const shutdown = data.allowShutdown ? () => tell(SHUTDOWN) : undefined;
 const onReport: ServerParts['onReport'] = (report) => tell({ report });
 const server = new ThreadServer({ ...data, handler, protocol, shutdown, onReport, logger });

@@ -210,9 +210,8 @@ export class Threads implements Server {
       throw faults.find(Boolean);
     }
     const state = this.#sets.get(set)!;
-    next.map.retain();
     state.served?.map.release();
-    state.served = next;
+    state.served = { map: next.map.hold(), info: next.info };
     for (const thread of left) {
       const cause = faults[threads.indexOf(thread)];
       const why = `it cannot switch to generation ${next.info.generation}: ${messageOf(cause)}`;
@@ -257,6 +256,8 @@ export class Threads implements Server {
     const threads = this.#threads;
     await Promise.allSettled(threads.map((thread) => thread.request({ kind: 'close', graceMs })));
     await Promise.all(threads.map((thread) => thread.end()));
+    // A swap that was under way may have put another table into their place.
+    await this.#work;
     for (const { served } of this.#sets.values()) served?.map.release();
     this.#listener?.close();
   }

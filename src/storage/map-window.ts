@@ -3,7 +3,7 @@
  * map only where it was compiled for just this version of Node (20 and 22; on 24 and 26 it copies, seen
  * on 2026-11-28), but all its builds have the function that makes a buffer of an address.
  */
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
 
 /** What is used of the package's native part; it documents none of it. */
 interface NativeAddon {
@@ -43,7 +43,10 @@ export function mapBytesFor(fileBytes: number): number {
 export async function loadMapReader(): Promise<void> {
   if (createBuffer !== undefined) return;
   // Not before it is needed: it takes native code.
-  const { nativeAddon } = (await import('lmdb')) as unknown as { nativeAddon?: NativeAddon };
+  const { nativeAddon } = (await import('lmdb').catch((cause: unknown) => {
+    const message = `cannot load the package lmdb: ${messageOf(cause)}`;
+    throw new GoromdbError('LOADER_FAILED', message, { cause });
+  })) as unknown as { nativeAddon?: NativeAddon };
   createBuffer = nativeAddon?.createBufferForAddress;
   if (createBuffer === undefined) {
     const message = 'the package lmdb that is installed cannot give out memory that it has mapped';
