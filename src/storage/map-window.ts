@@ -24,6 +24,7 @@ const WINDOW_BYTES = 2 ** 32 - 1;
 const WINDOWS_MAX = 256;
 
 const windows = new Map<number, Buffer>();
+const mappedMemory = new WeakSet<ArrayBufferLike>();
 let createBuffer: NativeAddon['createBufferForAddress'];
 
 /**
@@ -66,11 +67,17 @@ export function mappedBytes(address: number, at: number, bytes: number): Buffer 
   return windowAt(address + start).subarray(at - start, at - start + bytes);
 }
 
+/** Whether memory lies in a window, so that it goes when the map is closed. */
+export function isMapped(bytes: Buffer): boolean {
+  return mappedMemory.has(bytes.buffer);
+}
+
 function windowAt(address: number): Buffer {
   const known = windows.get(address);
   if (known !== undefined) return known;
   if (windows.size === WINDOWS_MAX) windows.delete(windows.keys().next().value!);
   const made = createBuffer!(address, WINDOW_BYTES);
+  mappedMemory.add(made.buffer);
   windows.set(address, made);
   return made;
 }
