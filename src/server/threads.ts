@@ -209,6 +209,8 @@ export class Threads implements Server {
     if (left.length === threads.length || (!this.#isListening && faults.some(Boolean))) {
       throw faults.find(Boolean);
     }
+    // Nobody would release what is held from now on.
+    if (this.#isClosing) return;
     const state = this.#sets.get(set)!;
     state.served?.map.release();
     state.served = { map: next.map.hold(), info: next.info };
@@ -256,8 +258,6 @@ export class Threads implements Server {
     const threads = this.#threads;
     await Promise.allSettled(threads.map((thread) => thread.request({ kind: 'close', graceMs })));
     await Promise.all(threads.map((thread) => thread.end()));
-    // A swap that was under way may have put another table into their place.
-    await this.#work;
     for (const { served } of this.#sets.values()) served?.map.release();
     this.#listener?.close();
   }
