@@ -105,6 +105,16 @@ function checkServer({ access, address, limits }: ServerOptions): void {
   checkLimits({ ...DEFAULT_LIMITS, ...limits });
 }
 
+/** What a reload has done. */
+function reloadedLine({ access }: ServerOptions): string {
+  const files = [
+    ...(access?.tls === undefined ? [] : ['certificates']),
+    ...(access?.userFile === undefined ? [] : ['users']),
+  ];
+  const read = files.length === 0 ? '' : `; ${files.join(' and ')} were read again`;
+  return `reloaded: drops are looked at again${read}`;
+}
+
 /** @param parts The handler; or with a delimiter, several data sets. */
 async function start(
   options: ServerOptions,
@@ -122,7 +132,10 @@ async function start(
     const starting = begin(options, plan, threads, sets, parts.delimiter);
     // A thread that cannot even start must not be waited for.
     const goromdb = await Promise.race([threads.failure, starting]);
-    shutdown = () => void goromdb.close();
+    shutdown = () => {
+      logger.info('a client has sent shutdown: stops');
+      void goromdb.close();
+    };
     return goromdb;
   } catch (error) {
     await threads.server.close();
@@ -162,9 +175,12 @@ async function begin(
     done,
     reload: () => {
       sets.look();
-      server.reload().catch((error: unknown) => {
-        logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
-      });
+      server.reload().then(
+        () => logger.info(reloadedLine(options)),
+        (error: unknown) => {
+          logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
+        },
+      );
     },
     change: (next) => sets.change(planOf(next, delimiter ?? DEFAULT_DELIMITER)),
     close: () => {

@@ -30,7 +30,10 @@ export interface DataSetOptions {
   readonly bucket?: string | undefined;
   /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
   readonly namespaces?: NamespaceOptions | undefined;
-  /** Folder of the slots. Default: the folder of `file`. */
+  /**
+   * Folder of the slots, which is made if it is not there; the folder that it lies in must be. Default:
+   * the folder of `file`.
+   */
   readonly basedir?: string;
   /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
   readonly keepPrevious?: KeepPrevious;
@@ -81,7 +84,7 @@ export class DataSet {
 
   /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
   static async take({ basedir }: PlacedDataSet, logger: Logger): Promise<Control> {
-    await prepareBase(basedir);
+    await prepareBase(basedir, logger);
     return Control.take(basedir, logger);
   }
 
@@ -120,6 +123,7 @@ export class DataSet {
       file,
       onDrop: (drop, signal) => loader.load(drop, signal),
       onWait: (complaint) => loader.wait(file, complaint),
+      onAbsent: () => loader.noteAbsence(),
       logger: this.#share.logger,
       polling: (pollIntervalMs ?? 0) > 0,
       ...(pollIntervalMs ? { pollMs: pollIntervalMs } : {}),
@@ -139,6 +143,8 @@ export class DataSet {
   /** What a start without data says: whether somebody must do something. */
   async describeLack(): Promise<string> {
     const { file } = this.options;
+    // What is wrong was told, and so was what helps.
+    if (this.#loader.status.fault !== undefined) return 'no slot can be served';
     const [data, sum] = await Promise.all([see(file), see(`${file}.md5`)]);
     if (data.kind === 'file' && sum.kind === 'file') {
       return `there is no data in the slots yet: ${file} is there, and is loaded next`;
@@ -204,6 +210,8 @@ function createLoader(options: PlacedDataSet, { threads, logger, onLoad }: DataS
     swap: (map, info) => threads.swap(set, map, info),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),
+    onNews: (news) => threads.tell(set, news),
+    onCount: (name) => threads.count(name),
     logger,
     onLoad: (load) => {
       // A third data set would be too many: what is left of the one before the last goes.

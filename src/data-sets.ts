@@ -5,6 +5,7 @@ import type { Control } from './control/control.ts';
 import { DataSet, type DataSetShare, nameOf, type PlacedDataSet, setOf } from './data-set.ts';
 import { checkConflicts, identitiesOf } from './data-set-conflicts.ts';
 import { GoromdbError, messageOf } from './errors.ts';
+import { DATA_SETS_MAX } from './handler/data-sets.ts';
 import { inParallel } from './in-parallel.ts';
 import { checkScanner, checkSelection } from './loader/scanners.ts';
 import type { Logger } from './log.ts';
@@ -93,7 +94,8 @@ export class DataSets {
 
   /**
    * Goes over to other data sets: adds, changes and takes away, and leaves alone what stays the same.
-   * One that changes serves on what it has until it has something new.
+   * One that changes serves on what it has until it has something new; so does one whose base folder
+   * goes on under another prefix.
    *
    * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
    */
@@ -122,10 +124,13 @@ export class DataSets {
     // From here on nothing is refused any more, but that a folder was taken away meanwhile.
     const fresh = incoming.filter(({ donor }) => donor === undefined);
     for (const set of await this.#prepare(fresh)) made.set(set.options, set);
-    await this.#stop(going, new Set(incoming.map(({ donor }) => donor)));
-    for (const { set } of going) {
-      if (!names.has(set)) await this.#share.threads.remove(set);
-    }
+    const donors = new Set(incoming.map(({ donor }) => donor));
+    await this.#stop(going, donors);
+    const gone = going.filter(({ set }) => !names.has(set));
+    // One whose folder goes on under another prefix serves until that does: no key is a miss meanwhile.
+    const count = new Set([...before.keys(), ...names]).size;
+    const isRenamed = (set: DataSet): boolean => donors.has(set) && count <= DATA_SETS_MAX;
+    await this.#remove(gone.filter((set) => !isRenamed(set)));
     for (const { options, control, donor } of incoming) {
       if (donor !== undefined) made.set(options, this.#make(options, control));
     }
@@ -133,6 +138,11 @@ export class DataSets {
     this.#sets = new Map([...staying, ...[...made.values()].map((set) => [set.set, set] as const)]);
     this.#tell(before, coming, going, names);
     await inParallel([...made.values()], LOADS_AT_ONCE, (set) => this.#begin(set));
+    await this.#remove(gone.filter(isRenamed));
+  }
+
+  async #remove(sets: readonly DataSet[]): Promise<void> {
+    for (const { set } of sets) await this.#share.threads.remove(set);
   }
 
   #tell(

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, type Transferable, type Worker } from 'node:worker_threads';
 import { type ErrorCode, GoromdbError, messageOf } from './errors.ts';
+import { explained } from './system-fault.ts';
 
 /** How one thread asks another: a request with a number, and a reply with the same number. */
 interface Request<T> {
@@ -83,7 +84,8 @@ export function answerRequests<Body, Result>(
   port.on('message', ({ id, body }: Request<Body>) => {
     answer(body).then(
       (result) => port.postMessage({ id, result } satisfies Answer<Result>, transferOf(result)),
-      (error: unknown) => {
+      (caught: unknown) => {
+        const error = explained(caught, 'a file');
         const code = error instanceof GoromdbError ? error.code : 'SERVER_FAILED';
         port.postMessage({
           id,

@@ -1,9 +1,11 @@
 /** How the serving threads are made from what the server was asked to be. */
 import type { ServerOptions } from './app-options.ts';
 import { GoromdbError } from './errors.ts';
+import { memoryBytes } from './loader/value-limit.ts';
 import { silentLogger } from './log.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
+import { VALUE_BYTES_MAX } from './storage/scanners/scanner.ts';
 
 /** The serving threads, and what becomes of them. */
 export interface ServingThreads {
@@ -53,7 +55,9 @@ export function createThreads(
 function settingsOf(options: ServerOptions, limits: Limits): Record<string, string | number> {
   const { address } = options;
   return {
-    maxbytes: 0,
+    // Tables lie in the page cache, which may take what there is.
+    maxbytes: memoryBytes(),
+    item_size_max: VALUE_BYTES_MAX,
     tcpport: address.kind === 'tcp' ? address.port : 0,
     inter: (address.kind === 'tcp' && address.host) || 'NULL',
     domain_socket: address.kind === 'unix' ? address.path : 'NULL',

@@ -33,12 +33,17 @@ start serves it. To undo a rollback, roll back again.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong flags.`;
 
+export const STATUS_NOTES = `
+Exit codes: 0 a server serves from this folder, 1 that cannot be told, or it is
+no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no data
+to serve, 5 it serves, and the file that it serves from is damaged.`;
+
 /** What to publish, and where. */
 export interface PublishOptions {
   /** Absolute path of the new file, which stays as it is. */
   readonly source: string;
-  /** The server's `-file`, or the folder of a file of the same name; absolute. */
-  readonly target: string;
+  /** The server's `-file`, absolute. */
+  readonly file: string;
   /** How long to wait until it serves; 0: not at all. */
   readonly timeoutMs: number;
   /** Override guards. */
@@ -62,7 +67,7 @@ export const PUBLISH_FLAGS = {
 } as const satisfies FlagTable;
 
 export const PUBLISH_NOTES = `
-DROP is what the server has as -file, or the folder of a file of that name.
+DROP is the path that the server has as -file.
 
 Exit codes: 0 it serves (or is dropped, with -timeout 0), 1 it could not be
 dropped, 2 wrong flags, 3 rejected, 4 no answer in time, 5 another file took its
@@ -73,7 +78,8 @@ export function publishOptions(command: Command): PublishOptions {
   const { timeout, force } = valuesOf(command, PUBLISH_FLAGS);
   const { args } = command;
   if (args.length !== 2 || args.includes('')) {
-    throw misuse(`expected FILE and DROP, found ${args.length} arguments`);
+    const found = args.length === 1 ? '1 argument' : `${args.length} arguments`;
+    throw misuse(`expected FILE, and DROP, which is the server's -file; found ${found}`);
   }
-  return { source: resolve(args[0]), target: resolve(args[1]), timeoutMs: timeout, force };
+  return { source: resolve(args[0]), file: resolve(args[1]), timeoutMs: timeout, force };
 }

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { DataSetsOptions, PrefixedDataSet } from '../app-options.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 import { type ConfigLines, findLines, SECTION } from './config-lines.ts';
 import { valueFromToml } from './config-value.ts';
 import { misuse, parseName } from './go-flags.ts';
@@ -87,9 +88,8 @@ function readText(path: string): string {
     const utf8 = new TextDecoder('utf-8', { fatal: true });
     if (found.size <= CONFIG_BYTES_MAX) return utf8.decode(readFileSync(path));
   } catch (cause) {
-    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, {
-      cause,
-    });
+    const why = messageOf(explained(cause, path));
+    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${why}`, { cause });
   }
   throw misuse(`${path}: expected at most ${CONFIG_BYTES_MAX} bytes, found more`);
 }

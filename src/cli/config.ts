@@ -24,8 +24,8 @@ export async function checkConfig(path: string): Promise<number> {
   return 0;
 }
 
-/** Serves what a file says, and at SIGHUP what it says then. */
-export async function serveConfig(path: string): Promise<void> {
+/** Serves what a file says, and at SIGHUP what it says then. @param argv For the log. */
+export async function serveConfig(path: string, argv: readonly string[]): Promise<void> {
   const config = await readChecked(path).catch(tellMisuse);
   if (config === undefined) process.exit(EXIT_MISUSE);
   let current: Config = config;
@@ -38,10 +38,9 @@ export async function serveConfig(path: string): Promise<void> {
   };
   const takeOnce = oneAtATime(take);
   await run(
+    argv,
     (tellers) => startDataSets({ ...config.options, ...tellers }),
-    (server, tellers) => {
-      if (server !== undefined) void takeOnce(server, tellers);
-    },
+    (server, tellers) => void takeOnce(server, tellers),
   );
 }
 

@@ -10,14 +10,27 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { type Goromdb, startGoromdb } from '../app.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
+import { readReceipt } from '../loader/receipt.ts';
 import type { Address } from '../server/address.ts';
-import { fail, serve } from './serve.ts';
+import { explained } from '../system-fault.ts';
+import { fail, run, type Tellers } from './serve.ts';
+import { quoted } from './shell-words.ts';
+
+/** How often the receipt is looked at. */
+const POLL_MS = 20;
 
 const SAMPLE = fileURLToPath(new URL('../../fixtures/sample/', import.meta.url));
 
-/** Serves a sample data set from a temporary drop folder and tells what to type next. */
-export async function runDemo(address: Address): Promise<void> {
+/**
+ * Serves a sample data set from a temporary drop folder and tells what to type next.
+ *
+ * @param argv For the log.
+ */
+export async function runDemo(address: Address, argv: readonly string[]): Promise<void> {
   let file = '';
   try {
     const folder = mkdtempSync(join(tmpdir(), 'goromdb-demo-'));
@@ -25,18 +38,24 @@ export async function runDemo(address: Address): Promise<void> {
     file = join(folder, 'data.json');
     dropSample(file);
   } catch (error) {
-    fail(error);
+    const why = messageOf(explained(error, tmpdir()));
+    fail(new GoromdbError('FOLDER_UNUSABLE', `cannot make the folder of the demo: ${why}`));
   }
+  const start = async (tellers: Tellers): Promise<Goromdb> => {
+    const goromdb = await startGoromdb({ address, file, storage: 'json', ...tellers });
+    // Whoever types what is printed must find the data.
+    void whenServed(file).then(() => {
+      process.stdout.write(nextSteps(goromdb.address, file));
+    });
+    return goromdb;
+  };
   // A demo belongs to its terminal, and ends with it.
-  await serve(
-    { address, file, storage: 'json' },
-    {
-      onHangUp: 'end',
-      onStarted: (goromdb) => {
-        process.stdout.write(nextSteps(goromdb.address, file));
-      },
-    },
-  );
+  await run(argv, start, 'end');
+}
+
+/** Resolves when the receipt of a file says that it serves, which one that ships with this does. */
+async function whenServed(file: string): Promise<void> {
+  while ((await readReceipt(file))?.state !== 'serving') await delay(POLL_MS);
 }
 
 /** Drops as every producer should: the file under its name in one step, and the sum last. */
@@ -74,9 +93,4 @@ Drop a new version: the file first, its sum last. Then read again.
 Ctrl-C ends it.
 
 `;
-}
-
-/** A path as a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { syncFolder } from '../loader/folder.ts';
+import { explained } from '../system-fault.ts';
 import { forceMarkOf } from '../watcher/force-mark.ts';
 import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
@@ -61,7 +62,7 @@ export async function dropFile({ source, file, force, onProgress }: Drop): Promi
     await rm(temporary, { force: true }).catch(() => {});
     if (force) await rm(forceMarkOf(file), { force: true }).catch(() => {});
     if (cause instanceof GoromdbError) throw cause;
-    const message = `cannot drop ${file}: ${messageOf(cause)}`;
+    const message = `cannot drop ${file}: ${messageOf(explained(cause, dirname(file)))}`;
     throw new GoromdbError('FOLDER_UNUSABLE', message, { cause });
   } finally {
     await from.close();
@@ -82,7 +83,7 @@ async function openSource(source: string, file: string): Promise<FileHandle> {
     return from;
   } catch (cause) {
     await from?.close();
-    const message = `cannot publish ${source}: ${messageOf(cause)}`;
+    const message = `cannot publish ${source}: ${messageOf(explained(cause, source))}`;
     throw new GoromdbError('FILE_UNREADABLE', message, { cause });
   }
 }

@@ -8,6 +8,7 @@ import {
   type PublishOptions,
   publishOptions,
   ROLLBACK_NOTES,
+  STATUS_NOTES,
 } from './admin-flags.ts';
 import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './bench-flags.ts';
 import { ADDRESS_FLAG } from './client-flags.ts';
@@ -90,13 +91,17 @@ export function parseCommandLine(argv: readonly string[], version: string): Invo
     if (error instanceof CommanderError && error.exitCode === 0) {
       return { kind: 'print', text: printed.trimEnd(), exitCode: 0 };
     }
-    return usageError(command, explain(error));
+    return usageError(command, explain(error, command));
   }
 }
 
-/** The arguments with the name of their command in front; `help demo` is `demo -help`. */
+/**
+ * The arguments with the name of their command in front; `help demo` is `demo -help`, and `version` is
+ * `-version`.
+ */
 function commandFirst(argv: readonly string[]): readonly string[] {
   if (argv[0] === 'help') return commandFirst([...argv.slice(1), '-help']);
+  if (argv[0] === 'version') return commandFirst([...argv.slice(1), '-version']);
   return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_COMMAND, ...argv];
 }
 
@@ -176,6 +181,7 @@ function addStatus(program: Command, accept: (invocation: Invocation) => void): 
     .command('status')
     .description('Shows the slots, what serves, and the last events.')
     .usage('goromdb status -basedir DIR [flags]')
+    .addHelpText('after', STATUS_NOTES)
     .action(() => accept({ kind: 'status', ...adminOptions(command) }));
   addFlags(command, ADMIN_FLAGS);
 }
@@ -251,8 +257,31 @@ function refuseArguments(command: Command): void {
   throw misuse(`${given} is not expected: there are only flags here${hint}`);
 }
 
+/** What flags of memcached, Redis and other servers are called here. */
+const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
+  ...['p', 'port', 'l', 'listen', 'bind', 'host', 'address'].map((name) => [name, 'addr'] as const),
+  ...['socket', 'unixsocket', 'unix-socket'].map((name) => [name, 's'] as const),
+  ...['t', 'io-threads'].map((name) => [name, 'threads'] as const),
+  ...['c', 'maxclients'].map((name) => [name, 'conn-limit'] as const),
+  ...['v', 'V'].map((name) => [name, 'version'] as const),
+  ['Y', 'auth-file'],
+  ['a', 'unix-mode'],
+  ['B', 'proto'],
+  ['dir', 'basedir'],
+  ['format', 'storage'],
+]);
+
+/** The flag that another server's would be here, if the command has it. */
+function ownFlag(command: Command | undefined, given: string): string | undefined {
+  const name = FOREIGN_FLAGS.get(given.replace(/^-+/, ''));
+  const option = command?.options.find((one) => one.name() === name);
+  if (option === undefined) return undefined;
+  const example = name === 'addr' ? ', such as -addr 127.0.0.1:11211 or -addr :11211' : '';
+  return `; use ${goSpelling(option)}${example}`;
+}
+
 /** What went wrong, in Go's spelling. */
-function explain(error: unknown): string {
+function explain(error: unknown, command: Command | undefined): string {
   if (!(error instanceof CommanderError)) return messageOf(error);
   const match = /^error: unknown (option|command) '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/s.exec(
     error.message,
@@ -260,7 +289,10 @@ function explain(error: unknown): string {
   if (match === null) return error.message;
   const [, kind, given, nearMiss] = match;
   const advice = nearMiss === undefined ? '' : `; did you mean ${nearMiss.replaceAll('--', '-')}?`;
-  if (kind === 'option') return `unknown flag ${given.replace(/^--(?!-)/, '-')}${advice}`;
+  if (kind === 'option') {
+    const shown = given.replace(/^--(?!-)/, '-');
+    return `unknown flag ${shown}${ownFlag(command, given) ?? advice}`;
+  }
   return `unknown command ${JSON.stringify(given)}${advice || '; a data file is given by -file'}`;
 }
 

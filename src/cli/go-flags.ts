@@ -177,10 +177,11 @@ const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map([
   ['mib', 2 ** 20],
   ['gib', 2 ** 30],
   ['tib', 2 ** 40],
+  ['tb', 1e12],
 ]);
 const SIZE_FORMS =
   '"max" or a size such as "512MiB", "1.5GB" or "1073741824" ' +
-  '(units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
+  '(units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB)';
 
 /** A number of keys, from 0 on. */
 export function parseKeyCount(text: string): number {
@@ -213,7 +214,18 @@ export function parseSize(text: string): number {
   const bytesPerUnit = BYTES_PER_UNIT.get(match?.[2].toLowerCase() ?? '');
   const bytes = Math.floor(Number(match?.[1]) * (bytesPerUnit ?? Number.NaN));
   if (Number.isSafeInteger(bytes)) return bytes;
-  throw notAllowed(text, SIZE_FORMS);
+  throw notAllowed(text, bothUnits(match) ?? SIZE_FORMS);
+}
+
+/** A single letter is a power of 1000 to some programs, and of 1024 to others. */
+function bothUnits(match: RegExpExecArray | null): string | undefined {
+  if (match === null) return undefined;
+  const [, amount, unit] = match;
+  const letter = /^[kmgt]$/i.exec(unit)?.[0];
+  if (letter === undefined) return undefined;
+  const decimal = letter.toLowerCase() === 'k' ? 'k' : letter.toUpperCase();
+  const binary = letter.toUpperCase();
+  return `${amount}${binary}iB (powers of 1024) or ${amount}${decimal}B (powers of 1000)`;
 }
 
 /** A number of bytes a second up to {@link SCRUB_RATE_MAX}; 0 is off. */
@@ -248,14 +260,20 @@ const DURATION_FORMS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m3
 export function parseDuration(text: string): number {
   const ms = durationMs(text);
   if (ms >= 1 && ms <= DURATION_MS_MAX) return ms;
-  throw notAllowed(text, DURATION_FORMS);
+  throw notAllowed(text, withUnit(text) ?? DURATION_FORMS);
 }
 
 /** As {@link parseDuration}, with 0 for "off". */
 export function parseDurationOrZero(text: string): number {
   const ms = durationMs(text);
   if ((ms >= 1 && ms <= DURATION_MS_MAX) || isZeroDuration(text)) return ms;
-  throw notAllowed(text, `0 or ${DURATION_FORMS}`);
+  throw notAllowed(text, withUnit(text) ?? `0 or ${DURATION_FORMS}`);
+}
+
+/** A number alone may be meant in seconds, as memcached and Redis take it, or in milliseconds. */
+function withUnit(text: string): string | undefined {
+  if (!/^\d+(?:\.\d+)?$/.test(text) || Number(text) === 0) return undefined;
+  return `a unit behind the number, as in "${text}s" (seconds) or "${text}ms" (milliseconds), up to 24h`;
 }
 
 /** `NaN` when it is no duration. */

@@ -25,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = invocation.exitCode;
       return;
     case 'demo':
-      await runDemo(invocation.address);
+      await runDemo(invocation.address, argv);
       return;
     case 'publish':
       process.exitCode = await publish(invocation.options).catch(fail);
@@ -34,7 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       await rollback(invocation.basedir, invocation.json).catch(fail);
       return;
     case 'status':
-      await showStatus(invocation.basedir, invocation.json).catch(fail);
+      process.exitCode = await showStatus(invocation.basedir, invocation.json).catch(fail);
       return;
     case 'bench':
       await bench(invocation.options);
@@ -43,9 +43,9 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = await checkConfig(invocation.path).catch(fail);
       return;
     case 'serve-config':
-      await serveConfig(invocation.path);
+      await serveConfig(invocation.path, argv);
       return;
     case 'serve':
-      await serve(invocation.options);
+      await serve(invocation.options, argv);
   }
 }

@@ -1,8 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { GoromdbError } from '../errors.ts';
 import { type Receipt, readReceipt, receiptPath } from '../loader/receipt.ts';
+import { keysOf } from '../loader/report.ts';
 import { oneLine } from '../log.ts';
 import { identityOf, sameContent } from '../watcher/identity.ts';
 import type { PublishOptions } from './admin-flags.ts';
@@ -42,9 +44,8 @@ class Bar {
  * @throws GoromdbError when it could not be dropped.
  */
 export async function publish(options: PublishOptions): Promise<number> {
-  const { source, target, timeoutMs, force } = options;
-  const isFolder = (await stat(target).catch(() => undefined))?.isDirectory() === true;
-  const file = isFolder ? join(target, basename(source)) : target;
+  const { source, file, timeoutMs, force } = options;
+  await refuseFolder(file);
   const bar = new Bar();
   const before = await readReceipt(file);
   const onProgress = (percent: number): void => bar.draw(percent, 'copying');
@@ -54,6 +55,16 @@ export async function publish(options: PublishOptions): Promise<number> {
     return EXIT.done;
   }
   return follow(file, dropped, before, { bar, timeoutMs });
+}
+
+/** A server waits for one name in a folder, and only whoever started it knows which. */
+async function refuseFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) return;
+  const message =
+    `${path} is a folder: expected the path of the file that the server waits for, as its -file ` +
+    `says, such as ${join(path, 'data.json')}; nothing was dropped`;
+  throw new GoromdbError('OPTION_INVALID', message);
 }
 
 async function follow(
@@ -91,7 +102,7 @@ function conclude(receipt: Receipt, bar: Bar): number | undefined {
       bar.clear();
       const { generation, keys, seconds } = receipt;
       const total = Object.values(seconds).reduce((sum, stage) => sum + stage, 0);
-      const line = `serving: generation ${generation}, ${keys} keys, after ${total.toFixed(3)} s`;
+      const line = `serving: generation ${generation}, ${keysOf(keys)}, after ${total.toFixed(3)} s`;
       process.stdout.write(`${line}\n`);
       return EXIT.done;
     }

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { GoromdbError, messageOf } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 
 /** @throws GoromdbError FOLDER_UNUSABLE when there is no such folder. */
 export async function requireFolder(path: string): Promise<void> {
   const stats = await stat(path).catch((cause: unknown) => {
-    const message = `there is no base folder ${path} (${messageOf(cause)}): check -basedir`;
+    const why = messageOf(explained(cause, path));
+    const message = `there is no base folder ${path} (${why}): check -basedir`;
     throw new GoromdbError('FOLDER_UNUSABLE', message, { cause });
   });
   if (stats.isDirectory()) return;

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { askServer } from '../control/control-client.ts';
 import { lockFolder } from '../control/folder-lock.ts';
 import { rollBackStopped } from '../loader/offline-rollback.ts';
+import { keysOf } from '../loader/report.ts';
 import type { RolledBack } from '../loader/rollback.ts';
 import { requireFolder } from './require-folder.ts';
 
@@ -23,7 +24,7 @@ export async function rollback(baseDir: string, isJson: boolean): Promise<void> 
     answer === undefined
       ? 'from the next start on'
       : `since now, after ${done.seconds.toFixed(3)} s`;
-  const what = `the data of generation ${restores} (${keys} keys, from ${source})`;
+  const what = `the data of generation ${restores} (${keysOf(keys)}, from ${source})`;
   process.stdout.write(
     `rolled back: ${what} serves as generation ${generation} ${when}; ` +
       'to undo it, roll back again\n',

@@ -2,18 +2,13 @@ import process from 'node:process';
 import { type Goromdb, startGoromdb } from '../app.ts';
 import type { GoromdbOptions, ServerOptions } from '../app-options.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
-import { createLineLogger } from '../log.ts';
+import { createLineLogger, type Logger } from '../log.ts';
+import { explained } from '../system-fault.ts';
 import { showProgress } from './progress.ts';
+import { startLine } from './start-line.ts';
 
 /** Ends the process although a client or a disk keeps it waiting. */
 const EXIT_TIMEOUT_MS = 2_000;
-
-export interface ServeHooks {
-  /** What SIGHUP does: `look` at the drop folder, which is the default, or `end` the server. */
-  readonly onHangUp?: 'look' | 'end';
-  /** Called when it listens. */
-  readonly onStarted?: (goromdb: Goromdb) => void;
-}
 
 /** What a server tells while it runs. */
 export type Tellers = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
@@ -21,29 +16,29 @@ export type Tellers = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
 /**
  * Runs a server until a signal ends it: SIGINT and SIGTERM close it, SIGHUP makes it look at the
  * drop folder. The process ends with 0, or with 1 and one line that says what was wrong.
+ *
+ * @param argv The command line, for the log.
  */
 export function serve(
   options: Omit<GoromdbOptions, 'logger' | 'onLoad'>,
-  { onHangUp = 'look', onStarted }: ServeHooks = {},
+  argv: readonly string[],
 ): Promise<void> {
-  return run(
-    async (tellers) => {
-      const goromdb = await startGoromdb({ ...options, ...tellers });
-      onStarted?.(goromdb);
-      return goromdb;
-    },
-    (goromdb, _, end) => (onHangUp === 'end' ? end() : goromdb?.reload()),
-  );
+  return run(argv, (tellers) => startGoromdb({ ...options, ...tellers }), reload);
+}
+
+function reload(goromdb: Goromdb): void {
+  goromdb.reload();
 }
 
 /**
  * As `serve`, for a server that is started another way.
  *
- * @param onHangUp Told of SIGHUP, with the server if it runs yet, and how to end it.
+ * @param onHangUp What SIGHUP does with the server when it runs; `end`: SIGHUP ends it.
  */
 export async function run<Server extends Goromdb>(
+  argv: readonly string[],
   start: (tellers: Tellers) => Promise<Server>,
-  onHangUp: (server: Server | undefined, tellers: Tellers, end: () => void) => void,
+  onHangUp: 'end' | ((server: Server, tellers: Tellers) => void),
 ): Promise<void> {
   const stderr = process.stderr;
   // Whoever read the log may go away; the server stays.
@@ -53,24 +48,49 @@ export async function run<Server extends Goromdb>(
   const tellers = { logger, onLoad: showProgress(stderr) };
   let goromdb: Server | undefined;
   let isEnding = false;
-  const end = (): void => {
+  let isHungUp = false;
+  const end = (signal: NodeJS.Signals): void => {
     if (isEnding) return;
     isEnding = true;
-    setTimeout(() => process.exit(0), EXIT_TIMEOUT_MS).unref();
+    logger.info(`${signal}: stops`);
     // Before it listens there is nothing to answer.
-    if (goromdb === undefined) process.exit(0);
+    if (goromdb === undefined) exit(logger);
+    setTimeout(
+      () => exit(logger, `not all was closed within ${EXIT_TIMEOUT_MS / 1000} s`),
+      EXIT_TIMEOUT_MS,
+    ).unref();
     void goromdb.close();
   };
-  process.on('SIGINT', end);
-  process.on('SIGTERM', end);
-  process.on('SIGHUP', () => onHangUp(goromdb, tellers, end));
+  const hangUp = (signal: NodeJS.Signals): void => {
+    if (isEnding) return;
+    if (onHangUp === 'end') {
+      end(signal);
+      return;
+    }
+    logger.info(`${signal}: reloads`);
+    if (goromdb === undefined) isHungUp = true;
+    else onHangUp(goromdb, tellers);
+  };
+  process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', hangUp);
+  // Without a listener the first opens Node's debugger, and the second ends the process.
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+    process.on(signal, () => logger.info(`${signal} is not used, and changes nothing`));
+  }
+  logger.info(startLine(argv));
   try {
     goromdb = await start(tellers);
+    if (isHungUp && onHangUp !== 'end') onHangUp(goromdb, tellers);
     await goromdb.done;
-    process.exit(0);
+    exit(logger);
   } catch (error) {
     fail(error);
   }
+}
+
+function exit(logger: Logger, lack?: string): never {
+  if (lack === undefined) logger.info('stopped');
+  else logger.warn(`stopped: ${lack}`);
+  process.exit(0);
 }
 
 /**
@@ -78,9 +98,9 @@ export async function run<Server extends Goromdb>(
  * only for a fault of ours.
  */
 export function fail(error: unknown): never {
-  const isFault =
-    error instanceof Error && !(error instanceof GoromdbError) && !('syscall' in error);
-  const text = isFault ? error.stack : messageOf(error).replace(/\s*[\r\n]\s*/g, ' ');
+  const told = explained(error, 'a file');
+  const isFault = told instanceof Error && !(told instanceof GoromdbError) && !('syscall' in told);
+  const text = isFault ? told.stack : messageOf(told).replace(/\s*[\r\n]\s*/g, ' ');
   process.stderr.write(`goromdb: ${text}\n`);
   process.exit(1);
 }

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { askServer } from '../control/control-client.ts';
 import { findHolder, type Holder } from '../control/folder-lock.ts';
-import { messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
 import { type Event, readEvents } from '../loader/events.ts';
-import { formatBytes } from '../loader/report.ts';
+import { formatBytes, keysOf } from '../loader/report.ts';
+import { SLOT_NAMES } from '../loader/slots.ts';
 import { readSlotStatus, type ServerStatus, type SlotStatus } from '../loader/status.ts';
 import { oneLine } from '../log.ts';
 import { requireFolder } from './require-folder.ts';
@@ -22,12 +25,38 @@ interface Status {
   readonly events: readonly Event[];
 }
 
-/** Prints what the slots of a base folder hold, what serves, and the last events. */
-export async function showStatus(baseDir: string, isJson: boolean): Promise<void> {
+/** See `STATUS_NOTES`. */
+const EXIT = { serves: 0, unknown: 1, notRunning: 3, noData: 4, damaged: 5 } as const;
+
+/**
+ * Prints what the slots of a base folder hold, what serves, and the last events.
+ *
+ * @returns The exit code.
+ * @throws GoromdbError FOLDER_UNUSABLE when it is no base folder.
+ */
+export async function showStatus(baseDir: string, isJson: boolean): Promise<number> {
   await requireFolder(baseDir);
   const status = await readStatus(baseDir);
+  if (!isBaseFolder(status)) {
+    const message =
+      `${baseDir} is no base folder: expected ${SLOT_NAMES.join(' or ')} in it, found neither, and ` +
+      'no server: check -basedir';
+    throw new GoromdbError('FOLDER_UNUSABLE', message);
+  }
   const text = isJson ? JSON.stringify(status, undefined, 2) : describe(status).join('\n');
   process.stdout.write(`${text}\n`);
+  return exitCodeOf(status);
+}
+
+function isBaseFolder({ basedir, server, fault, events }: Status): boolean {
+  if (server !== undefined || fault !== undefined || events.length > 0) return true;
+  return SLOT_NAMES.some((name) => existsSync(join(basedir, name)));
+}
+
+function exitCodeOf({ server, fault }: Status): number {
+  if (server === undefined) return fault === undefined ? EXIT.notRunning : EXIT.unknown;
+  if (server.serving === undefined) return EXIT.noData;
+  return server.serving.fileFault === undefined ? EXIT.serves : EXIT.damaged;
 }
 
 async function readStatus(basedir: string): Promise<Status> {
@@ -65,6 +94,11 @@ function describe({ server, fault, slots, events }: Status): string[] {
       `waits    for ${file}`,
       `serves   ${serving === undefined ? 'nothing yet' : `generation ${serving.generation} from slot ${serving.slot}`}`,
     );
+    if (server.fault !== undefined) lines.push(`fault    ${server.fault}`);
+    if (server.waiting !== undefined) {
+      const { code, text, sinceMs } = server.waiting;
+      lines.push(`drop     ${code}, since ${new Date(sinceMs).toISOString()}: ${text}`);
+    }
     if (serving?.fileFault !== undefined) lines.push(`damage   ${serving.fileFault}`);
     if (loading !== undefined) {
       lines.push(`loads    ${loading.path}: ${loading.stage}, ${formatBytes(loading.bytes)}`);
@@ -85,7 +119,7 @@ function describeSlot({ slot, state, path, md5, record, fault }: SlotStatus): st
   const { generation, restores, keys, bytes, format, source, installedAt } = record;
   const was = restores === undefined ? '' : ` (the data of ${restores})`;
   return (
-    `${head}: generation ${generation}${was}, ${keys} keys, ${formatBytes(bytes)} of ${format}, ` +
+    `${head}: generation ${generation}${was}, ${keysOf(keys)}, ${formatBytes(bytes)} of ${format}, ` +
     `md5 ${md5}, from ${source}, ${installedAt}`
   );
 }

@@ -39,7 +39,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   const path = await lockPath(folder);
   const server = net.createServer((socket) => {
     socket.on('error', () => {});
-    socket.end(`${JSON.stringify(holder)}\n`);
+    // Whoever does not close its side must not hold up the release, nor a descriptor.
+    socket.end(`${JSON.stringify(holder)}\n`, () => socket.destroy());
   });
   try {
     await new Promise<void>((resolve, reject) => {

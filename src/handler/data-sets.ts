@@ -171,6 +171,7 @@ function sumUp(sets: readonly ServedSet[], generation: number): DataSetInfo {
     md5: '',
     format: loaded.length === 0 ? 'none' : joined(loaded.map(({ format }) => format)),
     loadedAt: Math.max(0, ...infos.map(({ loadedAt }) => loadedAt)),
+    installedAt: Math.max(0, ...infos.map(({ installedAt = 0 }) => installedAt)),
     dataSets: new Map(sets.map(({ prefix }, i) => [prefix, infos[i]])),
   };
 }

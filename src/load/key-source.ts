@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { type Address, formatAddress } from '../server/address.ts';
+import { explained } from '../system-fault.ts';
 import { connectTo } from './connect.ts';
 import { RedisClient } from './redis-client.ts';
 import type { KeySource } from './requests.ts';
@@ -25,9 +26,13 @@ export function keysOfFile(path: string): KeySource {
   try {
     text = readFileSync(path, 'latin1');
   } catch (cause) {
-    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new GoromdbError(
+      'FILE_UNREADABLE',
+      `cannot read ${path}: ${messageOf(explained(cause, path))}`,
+      {
+        cause,
+      },
+    );
   }
   const keys = text.split(/\r?\n/).filter((line) => line !== '');
   const bad = keys.findIndex((key) => !isKey(key));
@@ -64,7 +69,7 @@ export async function keysOfServer(address: Address): Promise<KeySource> {
       if (isOver || keys.length >= KEYS_MAX) break;
     }
   } catch (cause) {
-    const message = `cannot read the keys of ${formatAddress(address)}: ${messageOf(cause)}`;
+    const message = `cannot read the keys of ${formatAddress(address)}: ${messageOf(explained(cause, formatAddress(address)))}`;
     throw new GoromdbError('LOAD_FAILED', message, { cause });
   }
   if (keys.length === 0) {
@@ -98,7 +103,7 @@ export async function keysOfRedis(address: Address): Promise<KeySource> {
       cursor = textOf(next);
     } while (cursor !== '0' && keys.length < KEYS_MAX);
   } catch (cause) {
-    const message = `cannot read the keys of ${formatAddress(address)}: ${messageOf(cause)}`;
+    const message = `cannot read the keys of ${formatAddress(address)}: ${messageOf(explained(cause, formatAddress(address)))}`;
     throw new GoromdbError('LOAD_FAILED', message, { cause });
   } finally {
     client.close();

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { WorkerClient } from '../rpc.ts';
 import { type Address, formatAddress } from '../server/address.ts';
+import { explained } from '../system-fault.ts';
 import { percentile } from './histogram.ts';
 import {
   createLoadMemory,
@@ -92,7 +93,7 @@ export async function runLoad(
     watch.begin('connect', 0);
     await askAll(clients, 'connect').catch((cause: unknown) => {
       const where = formatAddress(plan.address);
-      const message = `cannot connect to ${where}: ${messageOf(cause)}`;
+      const message = `cannot connect to ${where}: ${messageOf(explained(cause, where))}`;
       throw new GoromdbError('LOAD_FAILED', message, { cause });
     });
     await askAll(clients, 'start');

@@ -21,8 +21,17 @@ export type EventKind =
   | 'given up'
   | 'rolled back'
   | 'slot not used'
+  | 'nothing to serve'
   | 'damaged'
   | 'closed';
+
+/** Something that happens to a base folder now. */
+export interface NewEvent {
+  readonly kind: EventKind;
+  readonly text: string;
+  /** Of an error. */
+  readonly code?: string | undefined;
+}
 
 /** Something that happened to a base folder. */
 export interface Event {
@@ -37,11 +46,14 @@ export class EventLog {
   readonly #baseDir: string;
   readonly #path: string;
   readonly #logger: Logger;
+  readonly #onEvent: (event: NewEvent) => void;
   #events: readonly Event[] = [];
   #writing: Promise<void> = Promise.resolve();
   #isWarned = false;
 
-  constructor(baseDir: string, logger: Logger) {
+  /** @param onEvent Called of each event, also of one that comes again and is not kept. */
+  constructor(baseDir: string, logger: Logger, onEvent: (event: NewEvent) => void = () => {}) {
+    this.#onEvent = onEvent;
     this.#baseDir = baseDir;
     this.#path = join(baseDir, EVENTS_NAME);
     this.#logger = logger;
@@ -58,7 +70,8 @@ export class EventLog {
   }
 
   /** Nobody waits for it to be written; that it cannot be hurts nothing. */
-  add(kind: EventKind, text: string): void {
+  add(kind: EventKind, text: string, code?: string): void {
+    this.#onEvent({ kind, text, code });
     const last = this.#events.at(-1);
     const event = { at: new Date().toISOString(), kind, text: text.slice(0, TEXT_CHARS_MAX) };
     // What is tried again and fails again is no news.

@@ -6,19 +6,15 @@ import { GoromdbError } from '../errors.ts';
 /** Bytes that one step of a copy reads. */
 const COPY_BYTES = 4 * 1024 * 1024;
 
-/**
- * Makes a folder and those on its way. `mkdir` with `recursive` never ends where a file system makes
- * no folders, as below /proc.
- */
-export async function makeFolder(path: string): Promise<void> {
+/** Makes a folder, whose parent must be there. @returns Whether it was not there before. */
+export async function makeFolder(path: string): Promise<boolean> {
   try {
     await mkdir(path);
+    return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path);
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return false;
+    throw error;
   }
 }
 

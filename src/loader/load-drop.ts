@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { type Admission, admitDrop, admitTable } from './admission.ts';
 import type { FileLoads, MadeTable } from './file-loads.ts';
@@ -55,7 +56,10 @@ export async function loadDrop(
     const result = await makeTable(parts, drop, slot, signal);
     if (result.kind !== 'table') return result;
     try {
-      const info = infoOf({ ...drop, ...result, generation: generations.nextNumber }, result.map);
+      const info = infoOf(
+        recordOf(generations.nextNumber, drop.file, drop.md5, result),
+        result.map,
+      );
       await admitTable(drop, result.map, info, generations.standing, rules);
       // What served was damaged meanwhile, and serves again from the slot that was idle.
       if (generations.nextSlot !== slot) return { kind: 'changed' };
@@ -64,7 +68,8 @@ export async function loadDrop(
     } finally {
       result.map.release();
     }
-  } catch (error) {
+  } catch (caught) {
+    const error = explained(caught, base.path);
     if (isChange(error)) return { kind: 'changed' };
     if (provesFileBad(error) || isRefusal(error)) return await reject(parts, drop, error);
     tellFailure(parts, drop, error, signal);
@@ -137,7 +142,7 @@ async function reject(
   const rejection = await setAsideBad(drop, error, base.path, generations.serving);
   if (rejection === undefined) return { kind: 'changed' };
   logger.error(rejection.line);
-  events.add('rejected', rejection.line);
+  events.add('rejected', rejection.line, error.code);
   receipts.say(subjectOf(drop), rejection.outcome);
   return { kind: 'rejected' };
 }
@@ -151,7 +156,7 @@ function tellFailure(
 ): void {
   const reason = messageOf(error);
   if (!signal.aborted) {
-    events.add('failed', reason);
+    events.add('failed', reason, error instanceof GoromdbError ? error.code : 'LOADER_FAILED');
     return;
   }
   events.add('given up', reason);

@@ -18,11 +18,15 @@ export type Seconds = Partial<Record<Stage, number>>;
 
 /** What the storage of a generation says of itself. */
 export function infoOf(
-  { generation, md5, format }: Pick<SlotRecord, 'generation' | 'md5' | 'format'>,
+  { generation, md5, format, installedAt }: SlotRecord,
   { parts: { layout } }: TableMap,
 ): DataSetInfo {
   const { keys, bytes } = layout;
-  return { generation, keys, bytes, md5, format, loadedAt: Date.now() };
+  return {
+    ...{ generation, keys, bytes, md5, format },
+    loadedAt: Date.now(),
+    installedAt: Date.parse(installedAt),
+  };
 }
 
 /** The record of a loaded file that becomes a generation now. @param source Where it was dropped. */

@@ -7,6 +7,7 @@ import { EventLog } from './events.ts';
 import { FileLoads, type FileLoadsOptions } from './file-loads.ts';
 import { Generations, type GenerationsOptions } from './generations.ts';
 import { type DropRules, loadDrop } from './load-drop.ts';
+import { LoadMonitor, type LoadMonitorOptions } from './load-monitor.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { rollBack } from './online-rollback.ts';
 import { Receipts } from './receipt.ts';
@@ -19,7 +20,11 @@ import type { LoaderStatus } from './status.ts';
 import { Turns } from './turns.ts';
 
 /** `guards` judge dropped files; the slots are not asked. */
-export interface LoaderOptions extends DropRules, FileLoadsOptions, GenerationsOptions {
+export interface LoaderOptions
+  extends DropRules,
+    FileLoadsOptions,
+    GenerationsOptions,
+    LoadMonitorOptions {
   readonly logger: Logger;
 }
 
@@ -32,11 +37,15 @@ export class Loader {
   readonly #options: LoaderOptions;
   readonly #parts: LoaderParts;
   readonly #turns = new Turns<Work>();
+  readonly #monitor: LoadMonitor;
+  /** Why nothing has served since the start. */
+  #startFault: string | undefined;
 
   constructor(options: LoaderOptions) {
     const { baseDir, logger } = options;
     this.#options = options;
-    this.events = new EventLog(baseDir, logger);
+    this.#monitor = new LoadMonitor(options);
+    this.events = new EventLog(baseDir, logger, (event) => this.#monitor.noteEvent(event));
     const files = new FileLoads(options);
     const generations = new Generations(options, this.events);
     this.#parts = {
@@ -52,7 +61,9 @@ export class Loader {
 
   get status(): LoaderStatus {
     const { generations, files } = this.#parts;
-    return { serving: generations.serving, loading: files.running };
+    const { serving } = generations;
+    const fault = serving === undefined ? this.#startFault : undefined;
+    return { serving, loading: files.running, fault, waiting: this.#monitor.news.waiting };
   }
 
   /** Where the serving generation lies. */
@@ -75,13 +86,22 @@ export class Loader {
     await this.#parts.base.prepare(this.#options.logger);
   }
 
-  /** Serves what the slots hold, as at a start: see `recover`. */
-  recover(drop: DropPlace): Promise<boolean> {
-    return recover(this.#parts, drop);
+  /** Serves what the slots hold, as at a start: see `recover`. @returns Whether they hold something. */
+  async recover(drop: DropPlace): Promise<boolean> {
+    const { isServing, fault } = await recover(this.#parts, drop);
+    this.#startFault = fault;
+    return isServing;
+  }
+
+  /** No drop is there. */
+  noteAbsence(): void {
+    this.#monitor.noteAbsence();
   }
 
   /** Tells in the file's receipt why it is not loaded now. */
-  wait(file: string, { code, text, md5 }: Complaint): void {
+  wait(file: string, complaint: Complaint): void {
+    this.#monitor.noteWait(complaint);
+    const { code, text, md5 } = complaint;
     const subject = md5 === undefined ? { file } : { file, md5 };
     this.#parts.receipts.say(subject, { state: 'waiting', code, reason: text });
   }
@@ -96,7 +116,10 @@ export class Loader {
 
   /** Loads what the watcher found: see `loadDrop`. */
   load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
-    return this.#turns.take('load', () => loadDrop(this.#parts, this.#options, drop, signal));
+    return this.#turns.take('load', () => {
+      this.#monitor.noteTry();
+      return loadDrop(this.#parts, this.#options, drop, signal);
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { messageWithCode } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 import type { LoadedSlot } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';
@@ -44,7 +45,7 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
 }
 
 async function loadPrevious(
-  { generations, slots }: LoaderParts,
+  { base, generations, slots }: LoaderParts,
   slot: FilledSlot,
 ): Promise<LoadedSlot> {
   const { record } = slot;
@@ -54,6 +55,9 @@ async function loadPrevious(
   try {
     return await slots.load(slot);
   } catch (cause) {
-    throw refused(`slot ${slot.name} cannot be used: ${messageWithCode(cause)}`, cause);
+    throw refused(
+      `slot ${slot.name} cannot be used: ${messageWithCode(explained(cause, base.path))}`,
+      cause,
+    );
   }
 }

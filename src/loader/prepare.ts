@@ -1,21 +1,35 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
-import { makeFolder, remove, writeAtomically } from './folder.ts';
+import type { Logger } from '../log.ts';
+import { folderKey, makeFolder, remove, writeAtomically } from './folder.ts';
 import { isTableLeftover } from './slot-table.ts';
 import { INCOMING_NAME, SLOT_NAMES } from './slots.ts';
 
 /**
- * Makes the base folder.
+ * Makes the base folder, and says so. The folder that it lies in must be there: a mistyped path must not
+ * become an empty server beside the data.
  *
  * @throws GoromdbError FOLDER_UNUSABLE.
  */
-export async function prepareBase(baseDir: string): Promise<void> {
+export async function prepareBase(baseDir: string, logger: Logger): Promise<void> {
+  let isNew: boolean;
   try {
-    await makeFolder(baseDir);
+    isNew = await makeFolder(baseDir);
   } catch (cause) {
-    throw cannotWrite(baseDir, cause);
+    // Where a file system makes no folders, as below /proc, the parent is there.
+    const isMissing = (await folderKey(dirname(baseDir))) === undefined;
+    throw isMissing ? parentIsMissing(baseDir, cause) : cannotWrite(baseDir, cause);
   }
+  if (isNew) logger.info(`made the base folder ${baseDir}, which was not there`);
+}
+
+function parentIsMissing(baseDir: string, cause: unknown): GoromdbError {
+  const parent = dirname(baseDir);
+  const message =
+    `cannot make the base folder ${baseDir}: expected the folder ${parent} to be there, and it is ` +
+    `not: mend the path, or make it with mkdir -p ${parent}; another folder is chosen with -basedir`;
+  return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
 }
 
 /**

@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { messageWithCode } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 import { see } from '../watcher/identity.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, correctRejection, outcomeOf } from './receipt-correction.ts';
-import { readSlots, removeSumOf } from './slots.ts';
+import { readSlots, removeSumOf, SLOT_NAMES, slotPath } from './slots.ts';
 
 /** Where new files come. */
 export interface DropPlace {
@@ -11,16 +13,24 @@ export interface DropPlace {
   readonly sumFile: string;
 }
 
+/** What a start has found in the slots. */
+export interface Recovery {
+  readonly isServing: boolean;
+  /** Why nothing serves although there was a generation. */
+  readonly fault?: string;
+}
+
 /**
  * Puts the newest complete generation in the slots into service again, as at a start.
  *
  * @param drop A sum file that a crash left there is removed.
- * @returns Whether there was one.
  */
-export async function recover(parts: LoaderParts, drop: DropPlace): Promise<boolean> {
+export async function recover(parts: LoaderParts, drop: DropPlace): Promise<Recovery> {
   const { base, slots, generations, receipts, events, logger } = parts;
+  let isRefused = false;
   const refuse = (name: string, error: unknown): void => {
-    const text = `slot ${name} is not used: ${messageWithCode(error)}`;
+    isRefused = true;
+    const text = `slot ${name} is not used: ${messageWithCode(explained(error, base.path))}`;
     events.add('slot not used', text);
     logger.warn(text);
   };
@@ -37,13 +47,25 @@ export async function recover(parts: LoaderParts, drop: DropPlace): Promise<bool
       await removeLeftSum(drop, slot.md5);
       const outcome = outcomeOf(slot.name, record, seconds);
       await correctReceipt(receipts, drop.file, outcome, record);
-      return true;
+      return { isServing: true };
     } catch (error) {
       const number = slot.record === undefined ? '' : ` (generation ${slot.record.generation})`;
       refuse(`${slot.name}${number}`, error);
     }
   }
-  return false;
+  if (!isRefused && !hasHeldData(parts)) return { isServing: false };
+  const fault =
+    `no slot in ${base.path} holds a generation that can be served: every key is a miss until ` +
+    `${drop.file} and its .md5 are dropped`;
+  events.add('nothing to serve', fault);
+  logger.error(fault);
+  return { isServing: false, fault };
+}
+
+/** A crash in the first installation of all leaves the number 1, and no file. */
+function hasHeldData({ base, generations }: LoaderParts): boolean {
+  const hasFile = SLOT_NAMES.some((name) => existsSync(slotPath(base.path, name)));
+  return hasFile || generations.nextNumber > 2;
 }
 
 /** Holds the generation before, if its table is sound as far as head and index tell. */

@@ -14,9 +14,15 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toPrecision(2)} ${UNITS[unit]}`;
 }
 
-/** A whole number with separators: `1,000,000`. */
-function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
+/** Room that is too little, in words that rounding cannot make contradict themselves. */
+export function lackOf(what: string, neededBytes: number, freeBytes: number): string {
+  const [needed, free] = [neededBytes, freeBytes].map(formatBytes);
+  return `expected ${needed} of ${what}, found ${free}, which is ${formatBytes(neededBytes - freeBytes)} too little`;
+}
+
+/** A number of keys, with separators: `1 key`, `1,000,000 keys`. */
+export function keysOf(count: number): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? 'key' : 'keys'}`;
 }
 
 /** The one line that says that a generation serves, and what it took. */
@@ -29,7 +35,7 @@ export function servingLine(
     .map((stage) => `${stage} ${seconds[stage]!.toFixed(3)} s`)
     .join(', ');
   return (
-    `generation ${record.generation} serves from slot ${slot}: ${formatCount(record.keys)} ${record.keys === 1 ? 'key' : 'keys'}, ` +
+    `generation ${record.generation} serves from slot ${slot}: ${keysOf(record.keys)}, ` +
     `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}; ${stages}`
   );
 }

@@ -1,5 +1,6 @@
 import { GoromdbError, messageWithCode } from '../errors.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
+import { explained } from '../system-fault.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { type FilledSlot, readSlots } from './slots.ts';
 
@@ -14,7 +15,9 @@ export async function heal(parts: LoaderParts, { generation }: DataSetInfo): Pro
   if (generations.serving?.generation !== generation) return;
   await base.check();
   const refuse = (name: string, error: unknown): void =>
-    logger.error(`slot ${name} cannot be loaded again: ${messageWithCode(error)}`);
+    logger.error(
+      `slot ${name} cannot be loaded again: ${messageWithCode(explained(error, base.path))}`,
+    );
   const isDamaged = ({ record }: FilledSlot): boolean => record?.generation === generation;
   const filled = await readSlots(base.path, refuse);
   for (const slot of [...filled.filter(isDamaged), ...filled.filter((one) => !isDamaged(one))]) {

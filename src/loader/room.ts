@@ -1,7 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GoromdbError } from '../errors.ts';
-import { formatBytes } from './report.ts';
+import { lackOf } from './report.ts';
 import { TABLE_NAME } from './slot-table.ts';
 
 /** What the slot's small files need, with what a file system needs for their names. */
@@ -36,8 +36,8 @@ export async function checkRoom(need: Need, free = freeDisk): Promise<void> {
   const diskBytes = Math.ceil(SLOT_BYTES + (isCopied ? fileBytes : 0) + fileBytes * perByte);
   const diskFree = await free(slotFile);
   if (diskFree >= diskBytes) return;
-  const found = `found ${formatBytes(diskFree)}`;
-  const message = `expected ${formatBytes(diskBytes)} of free space for the slot in ${dirname(slotFile)}, ${found}`;
+  const what = `free space for the slot in ${dirname(slotFile)}`;
+  const message = `${lackOf(what, diskBytes, diskFree)}: make room on that disk`;
   throw new GoromdbError('DISK_FULL', message, { numbers: { diskBytes, diskFree } });
 }
 

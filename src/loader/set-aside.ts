@@ -1,4 +1,5 @@
 import { GoromdbError, messageOf } from '../errors.ts';
+import { explained } from '../system-fault.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import type { Outcome } from './receipt.ts';
 import { rejectedPath, type SlotName, setAside, slotPath } from './slots.ts';
@@ -36,7 +37,7 @@ export async function setAsideBad(
     return { line, outcome: { ...about, setAside: path } };
   } catch (cause) {
     if (cause instanceof GoromdbError && cause.code === 'FILE_CHANGED') return undefined;
-    const line = `${why}; it could not be set aside (${messageOf(cause)}); ${now}`;
+    const line = `${why}; it could not be set aside (${messageOf(explained(cause, path))}); ${now}`;
     return { line, outcome: { ...about, setAside: undefined } };
   }
 }

@@ -1,4 +1,6 @@
 import { messageOf } from '../errors.ts';
+import type { WaitingDrop } from '../storage/load-news.ts';
+import { explained } from '../system-fault.ts';
 import type { Event } from './events.ts';
 import type { Stage } from './progress.ts';
 import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from './slots.ts';
@@ -17,6 +19,10 @@ export interface LoaderStatus {
   readonly loading:
     | { readonly path: string; readonly stage: Stage; readonly bytes: number }
     | undefined;
+  /** Why nothing serves although the slots have held a generation. */
+  readonly fault?: string | undefined;
+  /** A drop that is there and is not loaded now. */
+  readonly waiting?: WaitingDrop | undefined;
 }
 
 /** What a running server says of itself. */
@@ -50,7 +56,10 @@ export async function readSlotStatus(
   serving: SlotName | undefined,
 ): Promise<readonly SlotStatus[]> {
   const faults = new Map<SlotName, string>();
-  const slots = await readSlots(baseDir, (name, error) => void faults.set(name, messageOf(error)));
+  const slots = await readSlots(
+    baseDir,
+    (name, error) => void faults.set(name, messageOf(explained(error, slotPath(baseDir, name)))),
+  );
   const first = serving ?? slots.at(0)?.name;
   return SLOT_NAMES.map((slot): SlotStatus => {
     const path = slotPath(baseDir, slot);

@@ -15,6 +15,7 @@ import { GoromdbError, messageOf } from '../errors.ts';
 import { readBytes } from '../storage/scanners/byte-source.ts';
 import { HEAD_BYTES, type Recognised, recogniseHead } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
+import { explained } from '../system-fault.ts';
 
 /** Most bytes a packed file may unpack to (64 GiB). */
 const UNPACKED_BYTES_MAX = 64 * 1024 * 1024 * 1024;
@@ -137,6 +138,6 @@ function writeAll(fd: number, chunk: Uint8Array, folder: string): void {
 }
 
 function noRoom(path: string, cause: unknown): GoromdbError {
-  const message = `cannot write to ${path}: ${messageOf(cause)}`;
+  const message = `cannot write to ${path}: ${messageOf(explained(cause, path))}`;
   return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
 }

@@ -9,12 +9,13 @@ const VALUE_BYTES_MIN = 64 * 1024 * 1024;
 const MEMORY_SHARE = 1 / 8;
 
 /** Longest value in bytes that a load may hold on this machine, or in this container. */
-export function longestValue(memoryBytes: number = memoryOf()): number {
-  const share = Math.floor(memoryBytes * MEMORY_SHARE);
+export function longestValue(bytes: number = memoryBytes()): number {
+  const share = Math.floor(bytes * MEMORY_SHARE);
   return Math.min(VALUE_BYTES_MAX, Math.max(VALUE_BYTES_MIN, share));
 }
 
-function memoryOf(): number {
+/** Memory of this machine, or of this container. */
+export function memoryBytes(): number {
   // 0, or a number beyond any machine, where nothing constrains the process.
   return Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }

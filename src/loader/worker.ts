@@ -7,6 +7,7 @@ import { answerRequests } from '../rpc.ts';
 import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
 import { headOf } from '../storage/table-layout.ts';
 import { TableWriter } from '../storage/table-writer.ts';
+import { explained } from '../system-fault.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { isAbsence } from './folder.ts';
 import { giveWay } from './priority.ts';
@@ -72,9 +73,13 @@ function openFile(path: string): number | undefined {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     if (isAbsence(cause)) return undefined;
-    throw new GoromdbError('FILE_UNREADABLE', `cannot open ${path}: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new GoromdbError(
+      'FILE_UNREADABLE',
+      `cannot open ${path}: ${messageOf(explained(cause, path))}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -35,6 +35,14 @@ class DetectingSession implements Session {
     return this.#session?.heldBytes ?? 0;
   }
 
+  get hasNews(): boolean {
+    return this.#session?.hasNews === true;
+  }
+
+  noteSwap(): void {
+    this.#session?.noteSwap?.();
+  }
+
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#session === undefined) {
       if (start === end) return 0;

@@ -1,4 +1,5 @@
 import type { Handler } from '../handler/handler.ts';
+import type { LoadNews } from '../storage/load-news.ts';
 import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -66,6 +67,8 @@ export interface SessionContext {
   readonly resetCounters?: () => void;
   /** The connections of this server. Without it, `stats conns` says that they are not tracked. */
   readonly connections?: () => Iterable<ConnectionFacts>;
+  /** What is told of loads, by the prefix of the data set's keys; empty: without. */
+  readonly loadNews?: ReadonlyMap<string, LoadNews>;
   /** Ends the server. Without it, `shutdown` is not enabled. */
   readonly shutdown?: () => void;
   /** Is told of each write that was well-formed and refused, by the name of its command. */
@@ -93,6 +96,12 @@ export interface Session {
    * A session that never holds data from one call to the next does without it.
    */
   readonly isSuspended?: boolean;
+  /**
+   * To be told that the data was replaced. When `hasNews` is then true, `receive` has something to
+   * say to the client, also without input.
+   */
+  noteSwap?(): void;
+  readonly hasNews?: boolean;
   /** Bytes of input that the session keeps; the server's limits on buffered bytes count them. */
   readonly heldBytes?: number;
   /**

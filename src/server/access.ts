@@ -4,6 +4,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { type ErrorCode, GoromdbError, messageOf } from '../errors.ts';
 import type { Authenticate } from '../protocol/protocol.ts';
+import { explained } from '../system-fault.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /** The user file may have this many bytes; it is compared with whole at each login. */
@@ -39,8 +40,13 @@ export interface TlsFiles {
 export function checkAccess(options: AccessOptions, address: Address): void {
   checkAccessFits(options, address);
   createAllowList(options.allow);
-  if (options.userFile !== undefined) loadUsers(options.userFile);
-  if (options.tls !== undefined) loadTls(options.tls);
+  checkAccessFiles(options);
+}
+
+/** Reads the files that a reload reads again. @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID. */
+export function checkAccessFiles({ userFile, tls }: AccessOptions): void {
+  if (userFile !== undefined) loadUsers(userFile);
+  if (tls !== undefined) loadTls(tls);
 }
 
 /**
@@ -94,10 +100,13 @@ export function isListed(list: net.BlockList, address: string): boolean {
  */
 export function loadUsers(path: string): Authenticate {
   const text = readText('user file', path);
-  const lines = text.split(/\r?\n/).filter((line) => line !== '');
-  if (text.length > USER_FILE_BYTES_MAX || lines.length === 0 || !lines.every(isUserLine)) {
+  const all = text.split(/\r?\n/);
+  const lines = all.filter((line) => line !== '' && !line.startsWith('#'));
+  const bad = all.indexOf(lines.find((line) => !isUserLine(line)) ?? '#') + 1;
+  if (text.length > USER_FILE_BYTES_MAX || lines.length === 0 || bad > 0) {
     // The lines hold passwords: not one is shown.
-    const message = `the user file ${path} must have lines of the form user:password and at most ${USER_FILE_BYTES_MAX} bytes`;
+    const found = bad > 0 ? `line ${bad} is none` : `found ${lines.length} in ${text.length} bytes`;
+    const message = `the user file ${path} must have lines of the form user:password, or # and a comment, and at most ${USER_FILE_BYTES_MAX} bytes; ${found}`;
     throw new GoromdbError('OPTION_INVALID', message);
   }
   const users = lines.map((line) => digest(line));
@@ -124,8 +133,8 @@ function digest(text: string): Buffer {
 export function loadTls(files: TlsFiles): tls.TlsOptions {
   const ca = files.clientCaFile === undefined ? {} : clientCa(files.clientCaFile);
   const options: tls.TlsOptions = {
-    cert: readText('TLS certificate', files.certFile),
-    key: readText('TLS key', files.keyFile),
+    cert: readPem('TLS certificate', files.certFile, CERTIFICATE),
+    key: readPem('TLS key', files.keyFile, PRIVATE_KEY),
     minVersion: 'TLSv1.2',
     ...ca,
   };
@@ -140,15 +149,36 @@ export function loadTls(files: TlsFiles): tls.TlsOptions {
 }
 
 function clientCa(path: string): tls.TlsOptions {
-  const ca = readText('client CA', path);
-  // Node takes a file without one for an empty list, and then nobody gets in.
-  if (!ca.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new GoromdbError(
-      'OPTION_INVALID',
-      `the client CA ${path} holds no certificate in PEM form`,
-    );
-  }
+  const ca = readPem('client CA', path, CERTIFICATE);
   return { ca, requestCert: true, rejectUnauthorized: true };
+}
+
+/** What a PEM file must hold (RFC 7468, sections 5, 10, 11 and 13; OpenSSL has the other labels). */
+interface PemContent {
+  readonly name: string;
+  readonly label: RegExp;
+}
+
+const CERTIFICATE: PemContent = {
+  name: 'certificate',
+  label: /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/m,
+};
+const PRIVATE_KEY: PemContent = {
+  name: 'private key',
+  label: /^-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/m,
+};
+
+/**
+ * Node takes a file without a certificate, such as an empty one, for none: then no handshake succeeds,
+ * and nothing says why.
+ */
+function readPem(what: string, path: string, { name, label }: PemContent): string {
+  const text = readText(what, path);
+  if (label.test(text)) return text;
+  const found =
+    text.trim() === '' ? 'an empty file' : `${Buffer.byteLength(text)} bytes without one`;
+  const message = `the ${what} ${path} holds no ${name} in PEM form: expected -----BEGIN …-----, found ${found}`;
+  throw new GoromdbError('OPTION_INVALID', message);
 }
 
 function readText(what: string, path: string): string {
@@ -156,6 +186,7 @@ function readText(what: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     const code: ErrorCode = 'FILE_UNREADABLE';
-    throw new GoromdbError(code, `cannot read the ${what} ${path}: ${messageOf(cause)}`, { cause });
+    const why = messageOf(explained(cause, path));
+    throw new GoromdbError(code, `cannot read the ${what} ${path}: ${why}`, { cause });
   }
 }

@@ -21,6 +21,8 @@ const ROUNDS_MAX = 8;
  */
 const TURN_BYTES_MAX = 64 * 1024;
 
+const NOTHING = Buffer.alloc(0);
+
 /** How long a closing connection may take to read what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
@@ -124,6 +126,16 @@ export class Connection {
   /** To be told that the data was replaced. @param untilMs How long a reply may go on from it. */
   noteSwap(untilMs: number): void {
     if (this.#holdsData) this.#staleUntilMs ??= untilMs;
+    this.#session.noteSwap?.();
+    this.#tellNews();
+  }
+
+  /** Has the session say what nobody asked for; while a reply is under way, it waits for that. */
+  #tellNews(): void {
+    if (this.#session.hasNews !== true || this.#isWaiting || this.#isFinished) return;
+    const { bytes, start, end } = this.#rest;
+    if (bytes === undefined) this.#guard(NOTHING, 0, 0);
+    else this.#guard(bytes, start, end);
   }
 
   /** Has replaced data go earlier. */
@@ -317,6 +329,7 @@ export class Connection {
       this.#socket.resume();
     }
     if (this.#rest.bytes !== undefined) this.#goOn();
+    else if (this.#session.hasNews === true) this.#tellNews();
     else if (this.#isEnding) this.#finish();
   }
 

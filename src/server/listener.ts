@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { UNIX_MODE } from './access.ts';
 import { type Address, formatAddress } from './address.ts';
+import { type BoundSocket, bindSocket } from './bound-socket.ts';
 
 /** Connections that the kernel may hold for us to accept (memcached's default). */
 const BACKLOG = 1024;
@@ -24,7 +25,7 @@ export async function listen(
     await makeRoomForSocket(target.address.path);
   }
   await new Promise<void>((resolve, reject) => {
-    const fail = (cause: Error): void => reject(listenError(target, cause));
+    const fail = (cause: Error): void => reject(listenError(target.address, cause));
     server.once('error', fail);
     server.listen(listenOptions(target), () => {
       server.removeListener('error', fail);
@@ -41,13 +42,34 @@ export async function listen(
 }
 
 /**
- * Fails when an address cannot be listened on, before any other work begins. A port of 0 can
- * always be had.
+ * Binds a socket for others to listen on: until one of them does, connections are refused.
+ *
+ * @throws GoromdbError ADDRESS_UNAVAILABLE.
+ */
+export async function bind(
+  address: Address,
+  unixMode: number = UNIX_MODE,
+): Promise<{ readonly socket: BoundSocket; readonly address: Address }> {
+  if (address.kind === 'unix') await makeRoomForSocket(address.path);
+  try {
+    const bound = await bindSocket(address);
+    if (address.kind === 'unix') chmodSync(address.path, unixMode);
+    return bound;
+  } catch (cause) {
+    throw listenError(address, cause as NodeJS.ErrnoException);
+  }
+}
+
+/**
+ * Fails when an address cannot be listened on, before any other work begins. It accepts nobody: a
+ * port that answers serves. A port of 0 can always be had.
+ *
+ * @throws GoromdbError ADDRESS_UNAVAILABLE.
  */
 export async function checkAddress(address: Address): Promise<void> {
-  const server = net.createServer();
-  await listen(server, { address, reusePort: false });
-  await new Promise((resolve) => server.close(resolve));
+  const { socket } = await bind(address);
+  socket.close();
+  if (address.kind === 'unix') rmSync(address.path, { force: true });
 }
 
 function listenOptions(target: ListenTarget): net.ListenOptions {
@@ -59,8 +81,8 @@ function listenOptions(target: ListenTarget): net.ListenOptions {
   return { ...host, ...reuse, port: address.port, backlog: BACKLOG };
 }
 
-function listenError(target: ListenTarget, cause: NodeJS.ErrnoException): GoromdbError {
-  const where = formatAddress(target.address);
+function listenError(address: Address, cause: NodeJS.ErrnoException): GoromdbError {
+  const where = formatAddress(address);
   const reasons: Record<string, string> = {
     EADDRINUSE: 'another program listens there; stop it, or choose another address with -addr',
     EACCES: 'no permission; choose a port above 1023, or a folder you may write to',

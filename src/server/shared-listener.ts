@@ -16,7 +16,7 @@ export type HelperAnswer =
   | { readonly kind: 'socket'; readonly address: Address }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
-/** One listening socket under several descriptors. */
+/** One bound socket under several descriptors. */
 export interface SharedListener {
   readonly address: Address;
   /** Each is to be closed by whoever listens on it, and by nobody else. */
@@ -53,7 +53,7 @@ const received: ReceivedHandle[] = [];
  * Listens for several threads. Threads can listen on one descriptor, but then the first that closes
  * it frees its number, and the next closes whatever has that number by then: closing a server with
  * three threads ended its process now and then. So each gets a descriptor of its own. Node has no
- * `dup`, but sockets that are sent between processes are duplicated: a child process listens, sends
+ * `dup`, but sockets that are sent between processes are duplicated: a child process binds one, sends
  * the socket as often as it is needed, and is killed, so that it cleans nothing up.
  *
  * From Node 22.12 on `reusePort` makes this unnecessary.
@@ -105,7 +105,7 @@ async function askHelper(
       });
       helper.once('error', reject);
       helper.once('exit', (code, signal) => {
-        const message = `the process that listens for the threads has ended (${signal ?? code})`;
+        const message = `the process that binds for the threads has ended (${signal ?? code})`;
         reject(new GoromdbError('ADDRESS_UNAVAILABLE', message));
       });
       helper.send(request, socket as unknown as SendHandle);

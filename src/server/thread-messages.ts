@@ -1,4 +1,5 @@
 import type { ServerFacts } from '../protocol/protocol.ts';
+import type { LoadNews } from '../storage/load-news.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableParts } from '../storage/table.ts';
 import type { AccessOptions } from './access.ts';
@@ -60,6 +61,7 @@ export type ThreadRequest =
   /** A data set that has nothing to serve yet. */
   | ({ readonly kind: 'add' } & PlacedSet)
   | ({ readonly kind: 'remove' } & Omit<PlacedSet, 'sampleMemory'>)
+  | { readonly kind: 'news'; readonly set: string; readonly news: LoadNews }
   | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }

@@ -65,11 +65,18 @@ export interface ServerParts {
   readonly shutdown: (() => void) | undefined;
   /** Told of clients that write or cannot log in, of each address once a minute. */
   readonly onReport: (report: ClientReport) => void;
+  /** See `SessionContext`. */
+  readonly loadNews?: SessionContext['loadNews'];
   readonly logger: Logger;
 }
 
 function faultOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** The same of a TLS connection as of what it runs over, which Node does not tell. */
+function peerOf({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Serves in the thread that it is made in. */
@@ -80,6 +87,8 @@ export class ThreadServer implements Server {
   readonly #connections = new Set<Connection>();
   /** What TLS runs over: there from before the handshake. */
   readonly #encrypted = new Set<net.Socket>();
+  /** Those of them whose handshake is not over, by the client's address and port. */
+  readonly #handshakes = new Map<string, net.Socket>();
   readonly #context: SessionContext;
   readonly #share: ConnectionShare;
   readonly #allowList: net.BlockList;
@@ -118,6 +127,7 @@ export class ThreadServer implements Server {
       shared: new SharedParts(),
       requestLimits: limits,
       loudRefusals: parts.loudRefusals,
+      ...(parts.loadNews === undefined ? {} : { loadNews: parts.loadNews }),
       ...(parts.shutdown === undefined ? {} : { shutdown: parts.shutdown }),
       facts,
     };
@@ -178,6 +188,8 @@ export class ThreadServer implements Server {
       this.#server.close(() => resolve());
     });
     for (const connection of this.#connections) connection.end();
+    // Nothing was asked there yet.
+    for (const socket of this.#handshakes.values()) socket.destroy();
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.cut();
       for (const socket of this.#encrypted) socket.destroy();
@@ -199,15 +211,23 @@ export class ThreadServer implements Server {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     server.prependListener('connection', (socket) => {
+      const peer = peerOf(socket);
       this.#encrypted.add(socket);
-      socket.once('close', () => this.#encrypted.delete(socket));
+      this.#handshakes.set(peer, socket);
+      socket.once('close', () => {
+        this.#encrypted.delete(socket);
+        if (this.#handshakes.get(peer) === socket) this.#handshakes.delete(peer);
+      });
       // Refused before it costs a handshake. Those in one count too, or there were no limit on them.
       const isOneTooMany = this.#encrypted.size > this.#share.limits.connectionsMax;
       if (!isOneTooMany && this.#isAllowed(socket)) return;
       this.#share.counters.rejected_connections++;
       socket.destroy();
     });
-    server.on('secureConnection', accept);
+    server.on('secureConnection', (socket) => {
+      this.#handshakes.delete(peerOf(socket));
+      accept(socket);
+    });
     // A client that cannot speak TLS, or whose certificate is not accepted, is its own fault.
     server.on('tlsClientError', (_, socket) => socket.destroy());
     return server;

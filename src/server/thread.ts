@@ -10,6 +10,7 @@ import type { Protocol } from '../protocol/protocol.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
+import type { LoadNews } from '../storage/load-news.ts';
 import { loadMapReader } from '../storage/map-window.ts';
 import type { Storage } from '../storage/storage.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
@@ -36,7 +37,9 @@ const [handler, taker] = data.delimiter === undefined ? await one() : several(da
 const logger = createLineLogger((line) => process.stderr.write(line));
 const shutdown = data.allowShutdown ? () => tell(SHUTDOWN) : undefined;
 const onReport: ServerParts['onReport'] = (report) => tell({ report });
-const server = new ThreadServer({ ...data, handler, protocol, shutdown, onReport, logger });
+const loadNews = new Map<string, LoadNews>();
+const parts = { ...data, handler, protocol, shutdown, onReport, loadNews, logger };
+const server = new ThreadServer(parts);
 const onRelease = (released: number): void => tell({ released });
 const sets = new ServedSets(taker, data.thread, data.facts.threads, onRelease);
 setInterval(() => sets.tick(), SAMPLER_TICK_MS).unref();
@@ -55,7 +58,11 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       return {};
     case 'remove':
       sets.remove(request.set, request.generation);
+      loadNews.delete(request.set);
       server.noteSwap();
+      return {};
+    case 'news':
+      loadNews.set(request.set, request.news);
       return {};
     case 'hurry-stale':
       server.hurryStale();

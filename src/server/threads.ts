@@ -9,11 +9,12 @@ import {
   createCounterMemory,
 } from '../protocol/counters.ts';
 import { threadError } from '../rpc.ts';
+import type { LoadNews } from '../storage/load-news.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableMap } from '../storage/table-map.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
-import type { AccessOptions } from './access.ts';
+import { type AccessOptions, checkAccessFiles } from './access.ts';
 import type { Address } from './address.ts';
 import { ClientLog, describeReport } from './client-log.ts';
 import type { Limits } from './limits.ts';
@@ -76,6 +77,8 @@ export class Threads implements Server {
   readonly #counterMemory: SharedArrayBuffer;
   /** By the prefix of their keys. */
   readonly #sets = new Map<string, SetState>();
+  /** What `stats` is to tell of loads, likewise. */
+  readonly #news = new Map<string, LoadNews>();
   /** The number of the data sets as they are now, all together. It never goes back. */
   #generation = 0;
   readonly #restarts = new RestartLimit();
@@ -131,6 +134,14 @@ export class Threads implements Server {
     return this.#sets.get(set)?.served?.info;
   }
 
+  /** Has `stats` tell of loads. Nobody waits for it: a thread that has ended has no clients. */
+  tell(set: string, news: LoadNews): void {
+    this.#news.set(set, news);
+    for (const thread of this.#threads) {
+      thread.request({ kind: 'news', set, news }).catch(() => {});
+    }
+  }
+
   /** Counts something that the main thread has found. */
   count(name: CounterName): void {
     this.#counters[name]++;
@@ -179,6 +190,7 @@ export class Threads implements Server {
     return this.#inTurn(async () => {
       this.#sets.get(set)?.served?.map.release();
       this.#sets.delete(set);
+      this.#news.delete(set);
       this.#generation++;
       const request = { kind: 'remove', set, generation: this.#generation } as const;
       // A thread that dies now is replaced by one without it.
@@ -246,8 +258,9 @@ export class Threads implements Server {
     await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'hurry-stale' })));
   }
 
-  /** Reads the certificates again. @throws GoromdbError: those in use stay. */
+  /** Reads certificates and users again. @throws GoromdbError: those in use stay, in all threads. */
   async reload(): Promise<void> {
+    checkAccessFiles(this.#options.access);
     await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'reload' })));
   }
 
@@ -315,6 +328,7 @@ export class Threads implements Server {
         if (served === undefined) await thread.request({ kind: 'add', ...placed });
         else await thread.swap(placed, served.map, served.info);
       }
+      for (const [set, news] of this.#news) await thread.request({ kind: 'news', set, news });
       if (this.#listener !== undefined) {
         place.target = { fd: await this.#listener.duplicate(), address: place.target!.address };
       }

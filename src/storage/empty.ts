@@ -9,6 +9,7 @@ export const emptyStorage: Storage = {
     md5: '',
     format: 'none',
     loadedAt: 0,
+    installedAt: 0,
   },
   get: () => undefined,
   scan: () => 0,

@@ -47,6 +47,11 @@ export interface DataSetInfo {
   /** When it was loaded, in milliseconds since 1970. */
   readonly loadedAt: number;
   /**
+   * When it was installed as this generation, in milliseconds since 1970: a restart loads it again, and
+   * does not install it. 0 before there is data. Undefined: a storage of one's own need not tell.
+   */
+  readonly installedAt?: number | undefined;
+  /**
    * Where several data sets are served as one: each, by the prefix of its keys; the one without
    * under the empty text. The fields above are then about all of them.
    */

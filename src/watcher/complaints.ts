@@ -29,7 +29,10 @@ export function unusable(path: string, what: string): Complaint {
 
 /** A file without its sum file. That is how most drops begin: nothing to be warned of. */
 export function sumMissing(file: string, sumFile: string): Complaint {
-  return { code: 'SUM_MISSING', text: `${file} waits for its sum file ${sumFile}.` };
+  const text =
+    `${file} waits for its sum file ${sumFile}, and is not loaded without it. ` +
+    `Write that last (md5sum ${basename(file)} > ${basename(sumFile)}).`;
+  return { code: 'SUM_MISSING', text };
 }
 
 /** A file that settled with another MD5 than its sum file's. */

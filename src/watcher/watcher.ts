@@ -26,6 +26,8 @@ const STABLE_MS = 250;
 const SETTLED_MS = 2000;
 /** A load that failed for want of descriptors, space or permission is first tried again after this. */
 const AGAIN_MS = 30_000;
+/** A file that is still without its sum file this long after its last change is told of. */
+const SUM_WAIT_MS = 30_000;
 /** How often the file system is asked in polling mode. */
 const POLL_INTERVAL_MS = 1000;
 
@@ -72,6 +74,8 @@ export interface WatcherOptions {
   readonly onDrop: (drop: Drop, signal: AbortSignal) => Promise<Verdict>;
   /** Told why a file that is there is not offered, or not now. May be told the same again. */
   readonly onWait?: (complaint: Complaint) => void;
+  /** Called when there is no file, as often as that is seen. */
+  readonly onAbsent?: () => void;
   readonly logger: Logger;
   /** Poll instead of trusting events of the file system: for network mounts. Default `false`. */
   readonly polling?: boolean;
@@ -85,6 +89,8 @@ export interface WatcherOptions {
   readonly settledMs?: number;
   /** Default {@link AGAIN_MS}. */
   readonly againMs?: number;
+  /** Clock in milliseconds that tells how long the files have been quiet. */
+  readonly now?: () => number;
 }
 
 export interface Watcher {
@@ -131,11 +137,13 @@ class PairWatcher implements Watcher {
   readonly #sumFile: string;
   readonly #onDrop: WatcherOptions['onDrop'];
   readonly #onWait: NonNullable<WatcherOptions['onWait']>;
+  readonly #onAbsent: NonNullable<WatcherOptions['onAbsent']>;
   readonly #logger: Logger;
   readonly #rescanMs: number;
   readonly #stableMs: number;
   readonly #settledMs: number;
   readonly #retries: Retries;
+  readonly #now: () => number;
   readonly #abort = new AbortController();
 
   readonly #events: FolderEvents;
@@ -163,7 +171,9 @@ class PairWatcher implements Watcher {
     this.#sumFile = `${this.#file}.md5`;
     this.#onDrop = options.onDrop;
     this.#onWait = options.onWait ?? (() => {});
+    this.#onAbsent = options.onAbsent ?? (() => {});
     this.#logger = options.logger;
+    this.#now = options.now ?? (() => performance.now());
     const pollMs = duration('pollMs', options.pollMs, POLL_INTERVAL_MS);
     this.#rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
     this.#stableMs = duration('stableMs', options.stableMs, STABLE_MS);
@@ -231,12 +241,15 @@ class PairWatcher implements Watcher {
       this.#cautious = false;
       this.#retries.forget();
     }
-    if (!(await this.#events.attend())) return;
+    if (!(await this.#events.attend())) {
+      this.#onAbsent();
+      return;
+    }
     const pair = await this.#seePair();
     if (this.#abort.signal.aborted) return;
     if (pair.key !== this.#pairKey) {
       this.#pairKey = pair.key;
-      this.#changedAtMs = performance.now();
+      this.#changedAtMs = this.#now();
     }
     // The event of the last of many changes may be lost: look once more when they seem over.
     this.#wakeIn(this.#stableMs - this.#quietMs());
@@ -256,7 +269,16 @@ class PairWatcher implements Watcher {
 
   /** How long the pair has not changed, as far as looks tell. */
   #quietMs(): number {
-    return performance.now() - this.#changedAtMs;
+    return this.#now() - this.#changedAtMs;
+  }
+
+  /** That is how most drops begin; a file that lies there for long is forgotten, or misunderstood. */
+  #waitForSum(key: string): void {
+    const complaint = sumMissing(this.#file, this.#sumFile);
+    this.#onWait(complaint);
+    const waitMs = SUM_WAIT_MS - this.#quietMs();
+    if (waitMs > 0) this.#wakeIn(waitMs);
+    else this.#tellOnce(key, () => this.#logger.warn(lineOf(complaint)));
   }
 
   async #seePair(): Promise<Pair> {
@@ -274,7 +296,8 @@ class PairWatcher implements Watcher {
       this.#cautious = false;
       if (file.kind === 'unusable') return { key, complaint: unusable(this.#file, file.what) };
       if (sum.kind === 'unusable') return { key, complaint: unusable(this.#sumFile, sum.what) };
-      if (file.kind === 'file') this.#onWait(sumMissing(this.#file, this.#sumFile));
+      if (file.kind === 'file') this.#waitForSum(key);
+      else this.#onAbsent();
       return undefined;
     }
     const waitMs = this.#cautious ? this.#pauseMs() - this.#quietMs() : 0;

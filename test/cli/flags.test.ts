@@ -186,7 +186,10 @@ describe('the server command', () => {
 
 const DURATIONS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m30s"';
 const SIZES =
-  '"max" or a size such as "512MiB", "1.5GB" or "1073741824" (units: B, kB, MB, GB, KiB, MiB, GiB, TiB)';
+  '"max" or a size such as "512MiB", "1.5GB" or "1073741824" (units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB)';
+const withUnits = (n: string): string =>
+  `a unit behind the number, as in "${n}s" (seconds) or "${n}ms" (milliseconds), up to 24h`;
+const USE_ADDR = 'use -addr ADDRESS, such as -addr 127.0.0.1:11211 or -addr :11211';
 const STORAGES = 'auto or json or jsonl or lmdb or boltdb or bdb or memcachedb-bdb';
 const PROTOCOLS = 'memcached or text or binary or redis';
 const THREADS = 'a whole number from 1 to 64';
@@ -335,10 +338,16 @@ describe('a wrong value', () => {
     ...['', 'lots', '1.5', '-1MB', '1 GB', '1PB', '1constructor', 'MB', '9007199254740992'].map(
       (value): [string, string, string] => ['buffer-limit', value, SIZES],
     ),
-    ...['', '5', '0', '-5s', '5 s', '5S', '1d', '25h', '0s', '100us', '.5s', '5s3'].map(
+    ['buffer-limit', '1G', '1GiB (powers of 1024) or 1GB (powers of 1000)'],
+    ['scrub-rate', '1.5m', '1.5MiB (powers of 1024) or 1.5MB (powers of 1000)'],
+    ['line-limit', '64K', '64KiB (powers of 1024) or 64kB (powers of 1000)'],
+    ['rescan', '5', withUnits('5')],
+    ['poll-interval', '2.5', withUnits('2.5')],
+    ['idle-timeout', '300', withUnits('300')],
+    ...['', '0', '-5s', '5 s', '5S', '1d', '25h', '0s', '100us', '.5s', '5s3'].map(
       (value): [string, string, string] => ['rescan', value, DURATIONS],
     ),
-    ...['', '2', '-1s', '1ns', '24h1ms'].map((value): [string, string, string] => [
+    ...['', '-1s', '1ns', '24h1ms'].map((value): [string, string, string] => [
       'poll-interval',
       value,
       `0 or ${DURATIONS}`,
@@ -396,6 +405,10 @@ describe('a wrong command line', () => {
     [['-fiel', 'data.json'], 'unknown flag -fiel; did you mean -file?'],
     [['-file', 'data.json', '-gziped'], 'unknown flag -gziped; did you mean -gzipped?'],
     [['-verson'], 'unknown flag -verson; did you mean -version?'],
+    [['-port', '11211'], `unknown flag -port; ${USE_ADDR}`],
+    [['--port=11211'], `unknown flag -port; ${USE_ADDR}`],
+    [['-p', '11211'], `unknown flag -p; ${USE_ADDR}`],
+    [['-t', '4'], 'unknown flag -t; use -threads N'],
     [['---file', 'data.json'], 'unknown flag ---file; did you mean -file?'],
     [['-f', 'data.json'], 'unknown flag -f'],
     [["-it's"], "unknown flag -it's"],
@@ -450,7 +463,7 @@ describe('the commands that look after a base folder', () => {
   });
 
   it('publish takes the file and where to drop it', () => {
-    const options = { source: resolve('new'), target: resolve('drop'), force: false };
+    const options = { source: resolve('new'), file: resolve('drop'), force: false };
     expect(parse('publish', 'new', 'drop')).toEqual({
       kind: 'publish',
       options: { ...options, timeoutMs: 600_000 },
@@ -459,8 +472,14 @@ describe('the commands that look after a base folder', () => {
       kind: 'publish',
       options: { ...options, timeoutMs: 0, force: true },
     });
-    const message = 'expected FILE and DROP, found 1 arguments';
-    expect(parse('publish', 'new')).toEqual(wrong(message, 'goromdb publish'));
+    const message = "expected FILE, and DROP, which is the server's -file; found";
+    for (const [argv, found] of [
+      [[], '0 arguments'],
+      [['new'], '1 argument'],
+      [['new', 'drop', 'x'], '3 arguments'],
+    ] as const) {
+      expect(parse('publish', ...argv)).toEqual(wrong(`${message} ${found}`, 'goromdb publish'));
+    }
   });
 });
 
@@ -475,6 +494,7 @@ describe('help and version', () => {
   it.each(['-version', '--version'])('%s tells the version', (flag) => {
     expect(textOf(flag)).toBe('goromdb 1.2.3');
     expect(textOf('demo', flag)).toBe('goromdb 1.2.3');
+    expect(textOf('version')).toBe('goromdb 1.2.3');
     expect(textOf('-file', 'data.json', flag)).toBe('goromdb 1.2.3');
   });
 

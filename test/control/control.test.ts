@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -47,6 +48,21 @@ describe('a base folder', () => {
     expect(readdirSync(base)).toEqual([]);
     await take();
   });
+
+  test.runIf(process.platform === 'linux')(
+    'is let go of although somebody who asked who has it stays connected',
+    async () => {
+      const control = await Control.take(base, logger);
+      const { dev, ino } = statSync(base, { bigint: true });
+      const path = `\0goromdb-${dev}-${ino}`;
+      const peer = net.connect({ path, allowHalfOpen: true });
+      onTestFinished(() => void peer.destroy());
+      const [line] = await once(peer, 'data');
+      expect(JSON.parse(String(line))).toEqual(control.holder);
+      await control.close();
+      await take();
+    },
+  );
 
   test('is refused when somebody serves its control socket, as from another container', async () => {
     const holder = { pid: 1, host: 'other', since: '2026-01-01T00:00:00.000Z' };

@@ -44,9 +44,10 @@ async function statOf(address: Address, name: string): Promise<number> {
   return Number(stats[name]);
 }
 
-/** What is said on standard error, in lines. */
+/** What is said on standard error, in lines, but for the one that tells of the start. */
 function linesOf(goromdb: GoromdbProcess): string[] {
-  return goromdb.stderr.split('\n').slice(0, -1);
+  const lines = goromdb.stderr.split('\n').slice(0, -1);
+  return lines.filter((line) => !/^\S+ info goromdb \S+ starts, pid /.test(line));
 }
 
 async function expectOneLine(goromdb: GoromdbProcess, line: RegExp): Promise<void> {
@@ -102,7 +103,10 @@ describe('a start that cannot succeed tells why in one line and ends with 1', ()
   test('when there is no room for the files of the demo', async () => {
     vi.stubEnv('TMPDIR', join(folder, 'none'));
     onTestFinished(() => void vi.unstubAllEnvs());
-    await expectOneLine(new GoromdbProcess(['demo', ...ANY]), /^goromdb: ENOENT: .*none/);
+    await expectOneLine(
+      new GoromdbProcess(['demo', ...ANY]),
+      /^goromdb: cannot make the folder of the demo: it is not there: make it, .* \(ENOENT: mkdtemp .*none.*\)$/,
+    );
   });
 
   test('when the name of its folder has line ends in it', async () => {
@@ -203,6 +207,7 @@ describe('a server', () => {
     expect(address).toEqual({ kind: 'unix', path });
     drop(file, '{"v":"1"}');
     await first.says(/generation 1 serves/);
+    mkdirSync(join(folder, 'second'));
     const second = new GoromdbProcess([...args, '-basedir', join(folder, 'second')]);
     await expectOneLine(
       second,
@@ -347,8 +352,8 @@ describe('the demo', () => {
     onTestFinished(() => void vi.unstubAllEnvs());
     const demo = new GoromdbProcess(['demo', ...ANY]);
     const address = await demo.address();
+    // By then it serves.
     await demo.says(/Ctrl-C ends it/);
-    await demo.says(/generation 1 serves/);
     const [readLine, ...dropLines] = demo.stdout.match(/(?<=^ {2})\S.*$/gm)!;
     if (address.kind !== 'tcp') throw new Error('expected a TCP address');
     const [, command, target] = /^(printf .*) \| nc (.*)$/.exec(readLine)!;

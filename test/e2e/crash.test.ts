@@ -5,12 +5,13 @@ import type { Address } from '../../src/server/address.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { isLong } from '../support/long.ts';
 import { seededRandom } from '../support/random.ts';
 import { TextClient } from '../support/text-client.ts';
 
 /** Kills come up to so long after a drop: longer than a swap takes, so that they hit all of it. */
 const KILL_AFTER_MS_MAX = 120;
-const KILLS = 50;
+const KILLS = isLong ? 50 : 8;
 const KEYS = ['a', 'b', 'c'];
 
 function version(v: number): string {

@@ -1,6 +1,6 @@
 /** Several data sets by the library: everything comes from the package, the threads are real. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type GoromdbDataSets, type PrefixedDataSet, parseAddress, startDataSets } from 'goromdb';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
@@ -66,6 +66,13 @@ test.each([
     await killer.readToEnd();
     await logged(started.logger, 'serves again');
     for (let i = 0; i < 2 * threads; i++) expect(await askAnew(started)).toBe(BOTH);
+    // What is told of loads, too: any of the threads may answer.
+    for (let i = 0; i < 2 * threads; i++) {
+      const client = await RawClient.connect(started.goromdb.address);
+      const stats = await client.ask('stats\r\n', 'END\r\n');
+      expect(stats).toContain('STAT dataset:one:last_load_error none\r\n');
+      expect(stats).toContain('STAT dataset:two:drop_waiting none\r\n');
+    }
   },
 );
 
@@ -125,4 +132,28 @@ test('a change that cannot be made changes nothing, and a good one does at once 
   await goromdb.change({ dataSets: sets });
   expect(await client.ask(GET, 'END\r\n')).toBe(BOTH);
   expect(existsSync(two.file)).toBe(false);
+});
+
+test('a data set under another prefix is found under the old one until it is under the new one', async () => {
+  const { goromdb, sets, logger } = await start(['one', 'two'], 2);
+  const [one, two] = sets;
+  const many = Array.from({ length: 200_000 }, (_, i): [string, string] => [`key:${i}`, 'x']);
+  drop(one.file, JSON.stringify({ ...Object.fromEntries(many), a: 'many' }));
+  await logged(logger, 'data set one: generation 2 serves');
+  const client = await RawClient.connect(goromdb.address);
+  const read = (): Promise<string> => client.ask('get one:a new:a two:a\r\n', 'END\r\n');
+  const TWO = 'VALUE two:a 0 6\r\nof two\r\n';
+  let isDone = false;
+  const change = goromdb
+    .change({ dataSets: [{ ...one, prefix: 'new', basedir: dirname(one.file) }, two] })
+    .finally(() => {
+      isDone = true;
+    });
+  const replies = new Set<string>();
+  while (!isDone) replies.add(await read());
+  await change;
+  for (const reply of replies) {
+    expect(reply).toMatch(/^(?:VALUE (?:one|new):a 0 4\r\nmany\r\n){1,2}VALUE two:a /);
+  }
+  expect(await read()).toBe(`VALUE new:a 0 4\r\nmany\r\n${TWO}END\r\n`);
 });

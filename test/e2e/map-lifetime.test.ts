@@ -8,11 +8,11 @@ import type { Address } from '../../src/server/address.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { isLong } from '../support/long.ts';
 import { moduleUrl } from '../support/mortal.ts';
 import { RawClient } from '../support/raw-client.ts';
 
-/** `SWAPS=3000 npx vitest run test/e2e/map-lifetime.test.ts` goes on for some minutes. */
-const SWAPS = Number(process.env.SWAPS ?? 12);
+const SWAPS = Number(process.env.SWAPS ?? (isLong ? 40 : 6));
 /** More than the system keeps of a connection: the rest of a reply waits in the table itself. */
 const VALUE_BYTES = 16_000_000;
 const KEYS = ['a', 'b'];

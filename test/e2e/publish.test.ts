@@ -64,7 +64,7 @@ describe('goromdb publish', () => {
     await startServer();
     expect(await publish('{"v":"1"}')).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/^serving: generation 1, 1 keys, after \d+\.\d{3} s\n$/),
+      stdout: expect.stringMatching(/^serving: generation 1, 1 key, after \d+\.\d{3} s\n$/),
       stderr: '',
     });
     expect(leftovers()).toEqual([]);
@@ -79,10 +79,15 @@ describe('goromdb publish', () => {
     }
   });
 
-  test('takes the folder of the file as well', async () => {
-    await startServer();
+  test('guesses no name in a folder, and drops nothing there', async () => {
     writeFileSync(source, '{"v":"1"}');
-    expect(await new GoromdbProcess(['publish', source, drops]).exit()).toBe(0);
+    const publisher = new GoromdbProcess(['publish', source, drops]);
+    expect(await publisher.exit()).toBe(1);
+    expect(publisher.stderr).toBe(
+      `goromdb: ${drops} is a folder: expected the path of the file that the server waits for, as ` +
+        `its -file says, such as ${join(drops, 'data.json')}; nothing was dropped\n`,
+    );
+    expect(leftovers()).toEqual([]);
   });
 
   test('ends with 3 and the reason when the file is rejected', async () => {

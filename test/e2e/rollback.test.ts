@@ -55,7 +55,7 @@ describe('goromdb rollback', () => {
       expect(line).toMatch(/; switch [\d.]+ s$/);
       expect(code).toBe(0);
       expect(stdout).toMatch(
-        /^rolled back: the data of generation 1 \(1 keys, from .*data\.json\) serves as generation 3 since now, after \d/,
+        /^rolled back: the data of generation 1 \(1 key, from .*data\.json\) serves as generation 3 since now, after \d/,
       );
       expect(await read(address)).toBe('1');
       await process.kill('SIGKILL');
@@ -137,8 +137,8 @@ describe('goromdb status', () => {
     );
     expect(stdout).toContain(`waits    for ${file}\n`);
     expect(stdout).toContain('serves   generation 2 from slot data01\n');
-    expect(stdout).toMatch(/^data00 {3}previous: generation 1, 1 keys, 9 B of json, md5 /m);
-    expect(stdout).toMatch(/^data01 {3}serving: generation 2, 1 keys, 9 B of json, md5 /m);
+    expect(stdout).toMatch(/^data00 {3}previous: generation 1, 1 key, 9 B of json, md5 /m);
+    expect(stdout).toMatch(/^data01 {3}serving: generation 2, 1 key, 9 B of json, md5 /m);
     expect(stdout).toMatch(/ rejected: rejected .*\n$/);
   });
 

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { isLong } from '../support/long.ts';
 import { type Hit, TextClient } from '../support/text-client.ts';
 
 const KEYS = Array.from({ length: 20 }, (_, i) => `key-${i}`);
@@ -64,8 +65,8 @@ function describe(hits: readonly Hit[], newest: number): string {
 }
 
 test.each([
-  { threads: 1, swaps: 1000 },
-  { threads: 3, swaps: 100 },
+  { threads: 1, swaps: isLong ? 1000 : 50 },
+  { threads: 3, swaps: isLong ? 100 : 20 },
 ])(
   'swaps $swaps times under load on $threads thread(s) without one wrong reply',
   async ({ threads, swaps }) => {

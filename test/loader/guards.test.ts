@@ -144,7 +144,9 @@ describe('room', () => {
   test('is refused where a copy of the file has no place on the disk', async () => {
     await expect(checkRoom(need, free(10e6))).rejects.toMatchObject({
       code: 'DISK_FULL',
-      message: 'expected 10 MB of free space for the slot in /base/data00, found 10 MB',
+      message:
+        'expected 10 MB of free space for the slot in /base/data00, found 10 MB, which is 66 kB ' +
+        'too little: make room on that disk',
       numbers: { diskFree: 10e6 },
     });
     await checkRoom({ ...need, isCopied: false }, free(65_536));

@@ -418,7 +418,9 @@ describe('recovering', () => {
     const subject = startLoader();
     expect(await subject.recover()).toBe(true);
     expect(subject.value()).toBe('1');
-    expect(subject.logger.lines[0]).toMatch(/^warn slot data01 is not used: EISDIR/);
+    expect(subject.logger.lines[0]).toMatch(
+      /^warn slot data01 is not used: a folder has the name of a file: remove it \(EISDIR: /,
+    );
   });
 
   test('takes over the slots of the Go program, and keeps to the newer at each start', async () => {

@@ -1,8 +1,10 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { prepareSlots } from '../../src/loader/prepare.ts';
+import { prepareBase, prepareSlots } from '../../src/loader/prepare.ts';
 import { newestGeneration, readSlots, writeRecord } from '../../src/loader/slots.ts';
+import { silentLogger } from '../../src/log.ts';
+import { collectingLogger } from '../support/collecting-logger.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
 import { BaseFolder, recordOf } from './base-folder.ts';
 
@@ -106,12 +108,30 @@ describe('reading the slots', () => {
 });
 
 describe('preparing the slots', () => {
-  test('makes the base folder and the slots, and leaves no probe behind', async () => {
-    const path = join(base.path, 'not', 'yet');
+  test('makes the base folder, says so, and makes the slots, and leaves no probe behind', async () => {
+    const path = join(base.path, 'not-yet');
+    const logger = collectingLogger();
+    await prepareBase(path, logger);
+    await prepareBase(path, logger);
+    expect(logger.lines).toEqual([`info made the base folder ${path}, which was not there`]);
     await prepareSlots(path);
     expect(readdirSync(path)).toEqual(['data00', 'data01']);
     expect(readdirSync(join(path, 'data00'))).toEqual([]);
   });
+
+  test.each(['mistyped/goromdb', 'mistyped/way/up'])(
+    'makes no folders on the way to the base folder: %s',
+    async (name) => {
+      const path = join(base.path, name);
+      await expect(prepareBase(path, silentLogger)).rejects.toMatchObject({
+        code: 'FOLDER_UNUSABLE',
+        message: expect.stringContaining(
+          `cannot make the base folder ${path}: expected the folder ${dirname(path)} to be there`,
+        ),
+      });
+      expect(readdirSync(base.path)).toEqual([]);
+    },
+  );
 
   test('removes a copy that a crash left half done', async () => {
     await base.fill('data00', 'a', 1);

@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+// Its helper is a program, and forked from where it is built.
+import { listenShared } from '../../dist/server/shared-listener.js';
 import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
-import { checkAddress } from '../../src/server/listener.ts';
+import { bind, checkAddress } from '../../src/server/listener.ts';
 import type { Server } from '../../src/server/server.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { tableOf } from '../support/storages.ts';
@@ -95,6 +97,44 @@ test('a check of an address leaves it free', async () => {
   await checkAddress(address);
   await newServer().listen(address);
   await expectServed(address);
+});
+
+async function connecting(address: Address): Promise<string | undefined> {
+  const socket =
+    address.kind === 'unix' ? net.connect(address.path) : net.connect(address.port, address.host);
+  onTestFinished(() => void socket.destroy());
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve('connected'));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+  });
+}
+
+test.each([
+  ['a port', () => local(0)],
+  ['a UNIX socket', () => socketIn(temporaryFolder())],
+])('%s that is bound for others to listen on accepts nobody', async (_, make) => {
+  const { socket, address } = await bind(make());
+  onTestFinished(() => socket.close());
+  expect(await connecting(address)).toBe('ECONNREFUSED');
+});
+
+test('a port that several threads share accepts nobody before one listens', async () => {
+  const shared = await listenShared({ address: local(0), unixMode: undefined, count: 1 });
+  onTestFinished(() => shared.close());
+  expect(await connecting(shared.address)).toBe('ECONNREFUSED');
+  const server = net.createServer((socket) => socket.destroy());
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => {
+    server.listen({ fd: shared.fds[0] }, resolve);
+  });
+  expect(await connecting(shared.address)).toBe('connected');
+});
+
+test('a check finds an address of another machine and a port in use by all interfaces', async () => {
+  const other: Address = { kind: 'tcp', host: '192.0.2.1', port: 4711 };
+  await expect(checkAddress(other)).rejects.toMatchObject(refusal(/no such address/));
+  const all = await newServer().listen({ kind: 'tcp', host: undefined, port: 0 });
+  await expect(checkAddress(all)).rejects.toMatchObject(refusal(/another program listens/));
 });
 
 test('a UNIX socket is gone after closing', async () => {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { Verdict } from '../../src/watcher/watcher.ts';
@@ -25,6 +25,51 @@ describe('a watcher', () => {
     expect(drops).toHaveLength(0);
     await putSum('one');
     await until(() => expect(drops).toHaveLength(1));
+  });
+
+  describe('without a sum file', () => {
+    it('is told of once, 30 s after the last change of the file', async () => {
+      let nowMs = 0;
+      const onWait = vi.fn();
+      const looked = async (): Promise<void> => {
+        const looks = onWait.mock.calls.length;
+        // The look that is under way may have read the clock before.
+        await until(() => expect(onWait.mock.calls.length).toBeGreaterThan(looks + 1));
+      };
+      await putFile('one');
+      start({ onWait, rescanMs: 5, now: () => nowMs });
+      await looked();
+      nowMs = 29_999;
+      await looked();
+      expect(warnings).toEqual([]);
+      // It was not whole yet.
+      await putFile('other');
+      await looked();
+      nowMs = 59_998;
+      await looked();
+      expect(warnings).toEqual([]);
+      nowMs = 59_999;
+      await looked();
+      await looked();
+      expect(warnings).toEqual([
+        `SUM_MISSING: ${file} waits for its sum file ${sumFile}, and is not loaded without it. ` +
+          'Write that last (md5sum data.db > data.db.md5).',
+      ]);
+      await putSum('other');
+      await until(() => expect(drops).toHaveLength(1));
+    });
+
+    it('is told when there is no file any more', async () => {
+      const told: string[] = [];
+      const onWait = (): void => void told.push('waits');
+      const onAbsent = (): void => void told.push('absent');
+      start({ onWait, onAbsent, rescanMs: 5 });
+      await until(() => expect(told).toContain('absent'));
+      await putFile('one');
+      await until(() => expect(told.at(-1)).toBe('waits'));
+      await rm(file);
+      await until(() => expect(told.at(-1)).toBe('absent'));
+    });
   });
 
   it('offers the drop when the sum file comes first', async () => {

@@ -27,6 +27,7 @@ export const FLAG = {
   mode: 0x4d, // M
   opaque: 0x4f, // O
   timeToLive: 0x54, // T
+  vivify: 0x4e, // N
 } as const;
 
 /** How the token behind a flag's letter is checked. */

@@ -7,7 +7,7 @@ import type { Reply } from '../reply.ts';
 import { skipSpaces, wordEnd } from './line.ts';
 import { FLAG, type MetaWords, OPAQUE_TOO_LONG } from './meta-flags.ts';
 import { protocolError } from './protocol-error.ts';
-import { BAD_FORMAT } from './writes.ts';
+import { BAD_FORMAT, SPAN_SECONDS_MAX } from './writes.ts';
 
 const HIT = Buffer.from('HD');
 const VALUE = Buffer.from('VA ');
@@ -16,6 +16,16 @@ const LINE_END = Buffer.from('\r\n');
 
 /** Time left to live: records never expire. */
 const FOREVER = Buffer.from('-1');
+
+/** What a client wins that is to make the value. */
+const NO_VALUE: Entry = {
+  buffer: Buffer.alloc(0),
+  valueStart: 0,
+  valueEnd: 0,
+  flags: 0,
+  cas: 0,
+  wireStart: -1,
+};
 
 /** The meta commands that read. */
 export class MetaReads {
@@ -28,8 +38,9 @@ export class MetaReads {
 
   /**
    * `mg <key> <flags>*` (memcached's protocol.txt, "Meta Get"), of which line[from, end) is what
-   * stands behind the command. Flags that would change the item (T, N, R) are checked and then do
-   * nothing: there is nothing to prolong, to recache or to make.
+   * stands behind the command. Flags that would change the item (T, R) are checked and then do nothing:
+   * there is nothing to prolong or to recache. A miss with N is won by each who asks, as nothing is
+   * made that others would find: see `#appendWin`.
    */
   get(line: Buffer, from: number, end: number, context: SessionContext, reply: Reply): void {
     const view = context.handler.view();
@@ -66,7 +77,9 @@ export class MetaReads {
     const entry = isAhead ? batch.entry(i) : view.get(key, keyStart, keyEnd);
     reply.charge(1);
     this.#count(context, entry !== undefined);
-    if (entry === undefined) this.#appendMiss(line, reply);
+    if (entry === undefined && this.#words.has(FLAG.vivify)) {
+      this.#appendWin(line, view.info, reply);
+    } else if (entry === undefined) this.#appendMiss(line, reply);
     else this.#appendHit(line, entry, view.info, reply);
   }
 
@@ -99,6 +112,31 @@ export class MetaReads {
       else if (letter === FLAG.key) this.#appendKey(line, i, reply);
     }
     reply.copy(LINE_END, 0, LINE_END.length);
+  }
+
+  /**
+   * What memcached answers to who is first to miss a key with N: an empty item, and W, which says
+   * that the client has won and is to make the value. A client that waits for a winner, as dalli's
+   * `fetch_with_lock`, would wait in vain for `EN`.
+   */
+  #appendWin(line: Buffer, info: DataSetInfo, reply: Reply): void {
+    const entry = { ...NO_VALUE, cas: info.generation };
+    let expiry: Buffer = FOREVER;
+    const withValue = this.#words.has(FLAG.value);
+    reply.text(withValue ? 'VA 0' : 'HD');
+    for (let i = 0; i < this.#words.count; i++) {
+      const letter = line[this.#words.starts[i]];
+      const tokenStart = this.#words.starts[i] + 1;
+      if (letter === FLAG.vivify || letter === FLAG.timeToLive) {
+        expiry = expiryOf(line.subarray(tokenStart, this.#words.ends[i]));
+      } else if (letter === FLAG.timeLeft) {
+        this.#appendFlag(line, i, tokenStart, reply);
+        reply.copy(expiry, 0, expiry.length);
+      } else {
+        this.#appendHitFlag(line, i, entry, info, reply);
+      }
+    }
+    reply.text(withValue ? ' W\r\n\r\n' : ' W\r\n');
   }
 
   #appendHit(line: Buffer, entry: Entry, info: DataSetInfo, reply: Reply): void {
@@ -204,4 +242,12 @@ export class MetaReads {
 /** The last access to a key is not recorded; the whole data set came to life when it was loaded. */
 function secondsSinceLoaded(info: DataSetInfo): number {
   return Math.max(0, Math.floor((Date.now() - info.loadedAt) / 1000));
+}
+
+/** What is left of the time in a token of N or T (memcached's protocol.txt, "Expiration times"). */
+function expiryOf(token: Buffer): Buffer {
+  const seconds = Number(token.toString('latin1'));
+  if (seconds <= 0) return FOREVER;
+  const left = seconds > SPAN_SECONDS_MAX ? seconds - Math.floor(Date.now() / 1000) : seconds;
+  return Buffer.from(String(Math.max(0, left)));
 }

@@ -1,5 +1,6 @@
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { Counters } from '../counters.ts';
+import { ageFields, type loadFields } from '../load-fields.ts';
 import { type ConnectionFacts, DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
 import { LINE_BYTES_MAX } from './line.ts';
 import type { Stat } from './stat.ts';
@@ -68,6 +69,10 @@ export function itemStats(info: DataSetInfo, now: number): readonly Stat[] {
 export function slabStats(info: DataSetInfo, counters: Counters): readonly Stat[] {
   const isEmpty = info.keys === 0;
   const stats: readonly Stat[] = [
+    // Records have no size in common: this is what one takes on average.
+    ['chunk_size', Math.ceil(info.bytes / info.keys)],
+    ['chunks_per_page', info.keys],
+    ['total_pages', 1],
     ['total_chunks', info.keys],
     ['used_chunks', info.keys],
     ['free_chunks', 0],
@@ -120,7 +125,7 @@ function connectionLines(connection: ConnectionFacts): readonly Stat[] {
  * `stats dataset`: what is being served. Of several data sets each follows, as
  * `dataset:<prefix>:<name>`; that without a prefix as `dataset::<name>`.
  */
-export function dataSetStats(info: DataSetInfo): readonly Stat[] {
+export function dataSetStats(info: DataSetInfo, now: number): readonly Stat[] {
   const stats: Stat[] = [
     ['generation', info.generation],
     ['keys', info.keys],
@@ -128,11 +133,26 @@ export function dataSetStats(info: DataSetInfo): readonly Stat[] {
     ['md5', info.md5 === '' ? 'none' : info.md5],
     ['format', info.format],
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
+    ...ageFields(info.installedAt, now),
   ];
   for (const [prefix, own] of info.dataSets ?? []) {
-    for (const [name, value] of dataSetStats(own)) stats.push([`dataset:${prefix}:${name}`, value]);
+    for (const [name, value] of dataSetStats(own, now))
+      stats.push([`dataset:${prefix}:${name}`, value]);
   }
   return stats;
+}
+
+/** What `fields` tells of loads; of several data sets as in `dataSetStats`. */
+export function loadStats(
+  { loadNews }: SessionContext,
+  fields: typeof loadFields,
+): readonly Stat[] {
+  if (loadNews === undefined) return [];
+  const only = loadNews.size === 1 ? loadNews.get('') : undefined;
+  if (only !== undefined) return fields(only);
+  return [...loadNews].flatMap(([prefix, news]) =>
+    fields(news).map(([name, value]): Stat => [`dataset:${prefix}:${name}`, value]),
+  );
 }
 
 function canList(context: SessionContext): boolean {

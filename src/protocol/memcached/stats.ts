@@ -1,11 +1,13 @@
 import process from 'node:process';
 import type { DataSetInfo } from '../../storage/storage.ts';
+import { loadDetails, loadFields } from '../load-fields.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Stat } from './stat.ts';
 import {
   connectionStats,
   dataSetStats,
   itemStats,
+  loadStats,
   settingStats,
   slabStats,
 } from './stats-details.ts';
@@ -19,10 +21,19 @@ const NEVER = [
   'decr_hits',
   'cas_hits',
   'cas_badval',
+  'store_too_large',
+  'store_no_memory',
   'evictions',
   'reclaimed',
+  'direct_reclaims',
   'expired_unfetched',
   'evicted_unfetched',
+  'evicted_active',
+  'crawler_reclaimed',
+  'malloc_fails',
+  // Connections above the limit are told so: the server never stops accepting.
+  'listen_disabled_num',
+  'time_in_listen_disabled_us',
 ] as const;
 
 const DETAIL_USAGE = 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
@@ -79,7 +90,7 @@ export function statsOf(
     case 'sizes':
       return [['sizes_status', 'disabled']];
     case 'dataset':
-      return dataSetStats(dataSetOf(context));
+      return [...dataSetStats(dataSetOf(context), now), ...loadStats(context, loadDetails)];
     default:
       return undefined;
   }
@@ -89,6 +100,7 @@ export function statsOf(
 function generalStats(context: SessionContext, now: number): readonly Stat[] {
   const { facts } = context;
   const info = dataSetOf(context);
+  const counters = context.sumCounters();
   const usage = process.resourceUsage();
   return [
     ['pid', process.pid],
@@ -99,14 +111,19 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ['rusage_user', cpuTime(usage.userCPUTime)],
     ['rusage_system', cpuTime(usage.systemCPUTime)],
     ['max_connections', facts.connectionsMax],
-    ...Object.entries(context.sumCounters()),
+    ['connection_structures', counters.curr_connections],
+    ...Object.entries(counters),
+    // None finds its key: that is what its refusal says.
+    ['cas_misses', counters.refused_cas],
     ...NEVER.map((name): Stat => [name, 0]),
     ['accepting_conns', 1],
     ['threads', facts.threads],
     ['curr_items', info.keys],
     ['total_items', info.keys],
     ['bytes', info.bytes],
-    ...dataSetStats(info).filter(([name]) => name !== 'bytes'),
+    ['limit_maxbytes', facts.settings?.maxbytes ?? info.bytes],
+    ...dataSetStats(info, now).filter(([name]) => name !== 'bytes'),
+    ...loadStats(context, loadFields),
   ];
 }
 

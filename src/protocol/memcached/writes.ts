@@ -8,7 +8,7 @@ export const ASKED_KEY_BYTES_MAX = 250;
 const DATA_BYTES_MAX = 2 ** 31 - 3;
 
 /** Longer than this, an expiration time counts from 1970. */
-const SPAN_SECONDS_MAX = 60 * 60 * 24 * 30;
+export const SPAN_SECONDS_MAX = 60 * 60 * 24 * 30;
 
 /** The commands that write, by which refusals are counted. */
 type WriteCommand =
@@ -110,7 +110,8 @@ function refuseStorage(command: WriteCommand, words: readonly string[], argsMin:
   return {
     ...(isLong
       ? malformed(isQuiet, BAD_FORMAT)
-      : refused(command, isQuiet, 'NOT_STORED', 'cmd_set')),
+      : // A `cas` that finds no key or another one's value never says "not stored" in memcached.
+        refused(command, isQuiet, command === 'cas' ? 'NOT_FOUND' : 'NOT_STORED', 'cmd_set')),
     ...(command === 'add' && !isLong && isPast(words[3]) ? { probedKey: words[1] } : {}),
     dataBytes,
     badChunk: isQuiet ? undefined : BAD_CHUNK,

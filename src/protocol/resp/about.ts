@@ -2,6 +2,7 @@ import os from 'node:os';
 import process from 'node:process';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import { VERSION } from '../../version.ts';
+import { ageFields, loadDetails } from '../load-fields.ts';
 import type { Reply } from '../reply.ts';
 import {
   type Call,
@@ -13,6 +14,7 @@ import {
 } from './command.ts';
 import { Glob, PATTERN_BYTES_MAX } from './glob.ts';
 import { appendArray, appendBulkText, appendMap, appendVerbatim } from './output.ts';
+import { Rates } from './rates.ts';
 
 /** The Redis whose reading commands and words these are; clients choose by it what they send. */
 export const REDIS_VERSION = '7.0.15';
@@ -41,6 +43,7 @@ function server({ context }: Call): readonly Field[] {
 function clients({ context }: Call): readonly Field[] {
   return [
     ['connected_clients', context.sumCounters().curr_connections],
+    ['blocked_clients', 0],
     ['maxclients', context.facts.connectionsMax],
   ];
 }
@@ -59,10 +62,32 @@ function persistence(): readonly Field[] {
   return [['loading', 0]];
 }
 
+/** The rates that INFO tells, of all threads, between two looks of this thread's clients. */
+class InfoRates {
+  #rates: Rates | undefined;
+
+  of(startedAtMs: number): Rates {
+    this.#rates ??= new Rates(startedAtMs);
+    return this.#rates;
+  }
+}
+
 function stats({ context }: Call): readonly Field[] {
   const counters = context.sumCounters();
+  const rates = context.shared.get(InfoRates).of(context.facts.startedAt).look(
+    {
+      commands: counters.cmd_redis,
+      bytesRead: counters.bytes_read,
+      bytesWritten: counters.bytes_written,
+    },
+    Date.now(),
+  );
   return [
     ['total_connections_received', counters.total_connections],
+    ['total_commands_processed', counters.cmd_redis],
+    ['instantaneous_ops_per_sec', Math.round(rates.commands)],
+    ['instantaneous_input_kbps', (rates.bytesRead / 1024).toFixed(2)],
+    ['instantaneous_output_kbps', (rates.bytesWritten / 1024).toFixed(2)],
     ['rejected_connections', counters.rejected_connections],
     ['total_net_input_bytes', counters.bytes_read],
     ['total_net_output_bytes', counters.bytes_written],
@@ -71,6 +96,8 @@ function stats({ context }: Call): readonly Field[] {
     ['expired_keys', 0],
     ['evicted_keys', 0],
     ['protocol_errors', counters.protocol_errors],
+    ['loads_rejected', counters.loads_rejected],
+    ['loads_failed', counters.loads_failed],
   ];
 }
 
@@ -92,12 +119,18 @@ function keyspace(call: Call): readonly Field[] {
 
 /** Of several data sets each follows, in the form of `Keyspace`. */
 function dataset(call: Call): readonly Field[] {
+  const { context } = call;
   const info = withView(call, (view) => view.info);
+  const news = [...(context.loadNews ?? [])].flatMap(([prefix, one]) => {
+    return loadDetails(one).map(
+      ([name, value]): Field => [prefix === '' ? name : `dataset_${prefix}_${name}`, value],
+    );
+  });
   const sets = [...(info.dataSets ?? [])].map(([prefix, own]): Field => {
     const fields = dataSetFields(own).map(([name, value]) => `${name}=${value}`);
     return [`dataset_${prefix}`, fields.join(',')];
   });
-  return [...dataSetFields(info), ...sets];
+  return [...dataSetFields(info), ...sets, ...news];
 }
 
 function dataSetFields(info: DataSetInfo): readonly Field[] {
@@ -108,6 +141,7 @@ function dataSetFields(info: DataSetInfo): readonly Field[] {
     ['md5', info.md5 === '' ? 'none' : info.md5],
     ['format', info.format],
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
+    ...ageFields(info.installedAt, Date.now()),
   ];
 }
 

@@ -5,6 +5,7 @@ import type { Reply } from '../reply.ts';
 import type { Args } from './frame.ts';
 import { appendError, type RespVersion } from './output.ts';
 import type { ScanPositions } from './positions.ts';
+import type { Tracking } from './tracking.ts';
 import type { Transaction } from './transaction.ts';
 
 /** What the server knows of one client. */
@@ -19,8 +20,27 @@ export interface Client {
   transaction: Transaction | undefined;
   /** The data as it was at WATCH. */
   watched: DataSetInfo | undefined;
+  /** What it wants to be told of changes. */
+  tracking: Tracking | undefined;
+  /** Whether the data was replaced since it was told last. */
+  hasNews: boolean;
   /** Whether the connection is to be closed once the reply is out. */
   isEnding: boolean;
+}
+
+/** A client that has said nothing yet. */
+export function newClient(id: number, isKnown: boolean): Client {
+  return {
+    id,
+    name: '',
+    resp: 2,
+    isKnown,
+    transaction: undefined,
+    watched: undefined,
+    tracking: undefined,
+    hasNews: false,
+    isEnding: false,
+  };
 }
 
 /** A command that a client sent, as the code that answers it sees it. */

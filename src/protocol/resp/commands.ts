@@ -1,5 +1,6 @@
 import type { Reply } from '../reply.ts';
 import { ABOUT } from './about.ts';
+import { BITS } from './bits.ts';
 import {
   type Call,
   type Command,
@@ -9,7 +10,10 @@ import {
   type Subcommands,
 } from './command.ts';
 import { HANDSHAKE } from './handshake.ts';
+import { IDLE_FACTS } from './idle-facts.ts';
+import { KEY_FACTS } from './key-facts.ts';
 import { LISTINGS } from './listing.ts';
+import { OTHER_TYPES } from './other-types.ts';
 import {
   appendArray,
   appendBulkText,
@@ -95,6 +99,10 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     EXEC,
     ...TRANSACTIONS,
     ...READS,
+    ...BITS,
+    ...KEY_FACTS,
+    ...IDLE_FACTS,
+    ...OTHER_TYPES,
     ...LISTINGS,
     ...HANDSHAKE,
     ...ABOUT,

@@ -22,6 +22,7 @@ import {
   appendSimple,
   type RespVersion,
 } from './output.ts';
+import { caching, getRedirection, tracking, trackingInfo } from './tracking.ts';
 
 const NO_PASSWORD =
   'ERR AUTH <password> called without any password configured for the default user. ' +
@@ -112,6 +113,9 @@ function takeHelloOptions(call: Call, wanted: RespVersion): string | undefined {
   if (!client.isKnown) return HELLO_NEEDS_LOGIN;
   client.name = name;
   client.resp = wanted;
+  // There are no pushes in RESP2.
+  if (wanted === 2) client.tracking = undefined;
+  client.hasNews &&= wanted === 3;
   return undefined;
 }
 
@@ -184,6 +188,10 @@ const CLIENT_SUBCOMMANDS: Subcommands = new Map([
   ['getname', { arity: 2, run: getName }],
   ['setname', { arity: 3, run: setName }],
   ['setinfo', { arity: 4, run: setInfo }],
+  ['tracking', { arity: -3, run: tracking }],
+  ['trackinginfo', { arity: 2, run: trackingInfo }],
+  ['caching', { arity: 3, run: caching }],
+  ['getredir', { arity: 2, run: getRedirection }],
   ['no-evict', { arity: 3, run: onOrOff }],
   ['no-touch', { arity: 3, run: onOrOff }],
 ]);
@@ -205,6 +213,8 @@ function reset({ client, context }: Call, reply: Reply): void {
   client.transaction = undefined;
   client.watched = undefined;
   client.name = '';
+  client.tracking = undefined;
+  client.hasNews = false;
   client.resp = 2;
   appendSimple(reply, 'RESET');
 }

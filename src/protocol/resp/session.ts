@@ -8,29 +8,31 @@ import {
   type SessionState,
 } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
-import { type Call, type Client, type Command, fail, fitsArity, wrongArity } from './command.ts';
+import {
+  type Call,
+  type Client,
+  type Command,
+  fail,
+  fitsArity,
+  newClient,
+  wrongArity,
+} from './command.ts';
 import { COMMANDS, EXEC, GET, HTTP_WORDS, MGET, writeNamed } from './commands.ts';
 import { Discard, upToNul } from './discard.ts';
-import { type Args, NAME_BYTES_MAX, REQUEST_BYTES_MAX, RequestFrame } from './frame.ts';
+import { type Args, NAME_BYTES_MAX, RequestFrame, TOO_LARGE } from './frame.ts';
 import { isGetHead } from './get-head.ts';
 import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
 import { appendArray, appendError, appendNull, appendSimple, appendValue } from './output.ts';
 import type { RespShare } from './share.ts';
-import { pinnedTo, TRANSACTION_BYTES_MAX, type Transaction } from './transaction.ts';
+import { faultOfStranger } from './stranger.ts';
+import { appendNews } from './tracking.ts';
+import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
 import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
 import { READ_ONLY } from './writes.ts';
 
 const STAR = 0x2a;
 
-/** Arguments, and bytes of a request, that a client may send which has not logged in. */
-const STRANGER_ARGS_MAX = 10;
-const STRANGER_BYTES_MAX = 16 * 1024;
-
 const NO_LOGIN = 'NOAUTH Authentication required.';
-
-const TRANSACTION_TOO_LARGE = `ERR the transaction is too large: at most ${TRANSACTION_BYTES_MAX} bytes of commands`;
-
-const TOO_LARGE = `ERR the command is too large: at most ${REQUEST_BYTES_MAX} bytes of arguments`;
 
 /** An inline command, turned into a request. */
 interface Inline {
@@ -64,8 +66,7 @@ export class RespSession implements Session {
     this.#context = context;
     this.#args = share.args;
     const isKnown = context.authenticate === undefined;
-    const state = { transaction: undefined, watched: undefined, isEnding: false };
-    this.#client = { id, name: '', resp: 2, isKnown, ...state };
+    this.#client = newClient(id, isKnown);
     this.#call = { context, client: this.#client, positions: share.positions, args: share.args };
   }
 
@@ -77,12 +78,21 @@ export class RespSession implements Session {
     return this.#view !== undefined || this.#pinned !== undefined;
   }
 
+  get hasNews(): boolean {
+    return this.#client.hasNews;
+  }
+
+  noteSwap(): void {
+    if (this.#client.tracking !== undefined) this.#client.hasNews = true;
+  }
+
   get heldBytes(): number {
     return (this.#client.transaction?.heldBytes ?? 0) + (this.#exec?.request.length ?? 0);
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     let at = start;
+    this.#tellNews(reply);
     while (at < end && this.#state === 'open' && !reply.isFull) {
       const isRequest = this.#isInRequest() || input[at] === STAR;
       const next =
@@ -91,10 +101,17 @@ export class RespSession implements Session {
           : isRequest
             ? this.#step(input, at, end, reply)
             : this.#readLine(input, at, end, reply);
+      this.#tellNews(reply);
       if (next === at) break;
       at = next;
     }
     return at - start;
+  }
+
+  /** Between two replies, never within one. */
+  #tellNews(reply: Reply): void {
+    const isBetween = !this.isSuspended && this.#exec === undefined && this.#state === 'open';
+    if (this.#client.hasNews && isBetween) appendNews(this.#client, reply);
   }
 
   close(): void {
@@ -156,7 +173,7 @@ export class RespSession implements Session {
     const frame = this.#frame;
     const presence = frame.readHead(input, start, end);
     if (presence === 'broken') return this.#protocolError(reply, frame.fault, start);
-    const stranger = this.#faultOfStranger(end - start);
+    const stranger = faultOfStranger(this.#client, frame.argc, end - start);
     if (stranger !== undefined) return this.#protocolError(reply, stranger, start);
     if (presence === 'partial') return start;
     if (frame.argc <= 0) return frame.next;
@@ -178,13 +195,6 @@ export class RespSession implements Session {
     }
     this.#refuse(name, asked, command);
     return frame.nameStart;
-  }
-
-  /** Who has not logged in cannot make the server keep much (Redis' limits). */
-  #faultOfStranger(inputBytes: number): string | undefined {
-    if (this.#client.isKnown) return undefined;
-    if (this.#frame.argc > STRANGER_ARGS_MAX) return 'unauthenticated multibulk length';
-    return inputBytes > STRANGER_BYTES_MAX ? 'unauthenticated bulk length' : undefined;
   }
 
   /** Has a request go by of who has yet to log in. */
@@ -260,6 +270,7 @@ export class RespSession implements Session {
       this.#queue(transaction, input, start, next, reply);
       return next;
     }
+    this.#context.counters.cmd_redis++;
     if (command === EXEC) return this.#beginExec(next, reply);
     this.#args.begin(input, frame.nameStart + frame.nameBytes + 2, end, frame.argc - 1);
     if (command === GET) {

@@ -43,3 +43,6 @@ export function pinnedTo(view: View): Handler {
   };
   return { name: 'pinned', view: () => held, swap: () => {} };
 }
+
+/** What a client is told whose commands are more than TRANSACTION_BYTES_MAX. */
+export const TRANSACTION_TOO_LARGE = `ERR the transaction is too large: at most ${TRANSACTION_BYTES_MAX} bytes of commands`;

@@ -49,6 +49,19 @@ describe('mg', () => {
     ]);
   });
 
+  it('lets each who misses with N win, as memcached the first one', () => {
+    expectReplies([
+      ['mg nope v N30', 'VA 0 W\r\n\r\n'],
+      ['mg nope v f t c s h k O1 N30', 'VA 0 f0 t-1 c7 s0 h0 knope O1 W\r\n\r\n'],
+      ['mg nope N30 k t', 'HD knope t30 W\r\n'],
+      ['mg nope T9 N5 t', 'HD t5 W\r\n'],
+      ['mg nope N0 t', 'HD t-1 W\r\n'],
+      ['mg nope q N30', 'HD W\r\n'],
+      ['mg bm9wZQ== b k N30 v', 'VA 0 kbm9wZQ== b W\r\n\r\n'],
+      ['mg a v N30', 'VA 4\r\nof a\r\n'],
+    ]);
+  });
+
   it('tells what the flags ask for, in the order asked', () => {
     expectReplies([
       ['mg b s v t f c k Oabc h', 'VA 4 s4 t-1 f42 c7 kb Oabc h0\r\nof b\r\n'],
@@ -77,7 +90,7 @@ describe('mg', () => {
     expectReplies([
       ['mg a N30 T30 R30 I u P L Pxy', DUPLICATE],
       ['mg a N30 T30 R30 I u Pxy Lxy t', 'HD t-1\r\n'],
-      ['mg nope N30 v', 'EN\r\n'],
+      ['mg nope N30 v', 'VA 0 W\r\n\r\n'],
       ['mg a C5 F7 D1 J1 MS', 'HD\r\n'],
     ]);
   });

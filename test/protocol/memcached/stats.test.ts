@@ -36,6 +36,29 @@ function stats(argument: string, records = RECORDS): Record<string, string> {
   return Object.fromEntries(statsIn(output.slice(output.lastIndexOf('END\r\nSTAT') + 5)));
 }
 
+/** What prometheus-memcached-exporter, munin's plugin and memcached-top read. */
+const READ_BY_TOOLS = `
+  limit_maxbytes listen_disabled_num time_in_listen_disabled_us connection_structures cas_misses
+  cas_hits cas_badval malloc_fails store_too_large store_no_memory evicted_active direct_reclaims
+  crawler_reclaimed accepting_conns bytes curr_items total_items threads
+`;
+
+it('stats has the names that exporters read, with numbers', () => {
+  const all = stats('');
+  for (const name of READ_BY_TOOLS.trim().split(/\s+/)) {
+    expect([name, all[name]]).toEqual([name, expect.stringMatching(/^\d+$/)]);
+  }
+});
+
+it('a refused cas is a miss, and the limit of memory is the one that was set', () => {
+  const facts = { version: '1.0.0', threads: 1, startedAt: 0, connectionsMax: 9 };
+  const { output } = play('cas k 0 0 1 2\r\nx\r\nstats\r\n', tableOf([]), {
+    facts: { ...facts, settings: { maxbytes: 4711 } },
+  });
+  expect(output).toContain('STAT cas_misses 1\r\n');
+  expect(output).toContain('STAT limit_maxbytes 4711\r\n');
+});
+
 describe('stats with an argument', () => {
   it('settings tells what the server works with', () => {
     expect(stats('settings')).toMatchObject({
@@ -77,6 +100,8 @@ describe('stats with an argument', () => {
 
   it('slabs tells of one class with all records', () => {
     expect(stats('slabs')).toMatchObject({
+      '1:chunk_size': expect.stringMatching(/^[1-9]\d*$/),
+      '1:total_pages': '1',
       '1:used_chunks': '2',
       '1:get_hits': '3',
       '1:touch_hits': '1',

@@ -80,7 +80,7 @@ describe.each(['set', 'add', 'replace', 'append', 'prepend'])('%s', (verb) => {
 describe('cas', () => {
   it('is not stored, and its data is swallowed', () => {
     expectReplies([
-      ['cas k 0 0 3 7\r\nabc\r\n', 'NOT_STORED\r\n'],
+      ['cas k 0 0 3 7\r\nabc\r\n', 'NOT_FOUND\r\n'],
       ['cas k 0 0 3 18446744073709551615 noreply\r\nabc\r\n', ''],
       ['cas k 0 0 3 7\r\nabcde', BAD_CHUNK],
       ['cas k 0 0 3\r\n', 'ERROR\r\n'],

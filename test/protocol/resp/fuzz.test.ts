@@ -18,7 +18,9 @@ const storage = tableOf([
 const END = req('ECHO', 'the end');
 
 /** Commands that end the connection, or whose answers depend on what was before. */
-const UNSTEADY: readonly string[] = ['quit', 'time', 'info', 'client', 'hello', 'multi'];
+const UNSTEADY: readonly string[] = [
+  ...['quit', 'time', 'info', 'client', 'hello', 'multi', 'randomkey'],
+];
 
 const name = fc.constantFrom(
   ...[...COMMANDS.keys()].filter((command) => !UNSTEADY.includes(command)),

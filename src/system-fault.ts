@@ -1,0 +1,74 @@
+/** What the system refused, in words that say what to do. */
+import { type ErrorCode, GoromdbError } from './errors.ts';
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly text: string;
+}
+
+const FULL = { code: 'DISK_FULL', text: 'no space is left: make room on that disk' } as const;
+const FORBIDDEN = {
+  code: 'FOLDER_UNUSABLE',
+  text: 'this user has no permission: give it to the user',
+} as const;
+const EXHAUSTED = {
+  code: 'LOADER_FAILED',
+  text: 'too many files are open: raise ulimit -n, or LimitNOFILE=',
+} as const;
+const ABSENT = {
+  code: 'FOLDER_UNUSABLE',
+  text: 'it is not there: make it, or mend the path',
+} as const;
+
+const FOLDER_IN_THE_WAY = {
+  code: 'FOLDER_UNUSABLE',
+  text: 'a folder has the name of a file: remove it',
+} as const;
+
+const NOBODY = {
+  code: 'ADDRESS_UNAVAILABLE',
+  text: 'nobody listens there: start the server, or mend the address',
+} as const;
+
+/** By the names of errno(3). */
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ['ENOSPC', FULL],
+  ['EDQUOT', FULL],
+  ['EACCES', FORBIDDEN],
+  ['EPERM', FORBIDDEN],
+  ['EROFS', { code: 'FOLDER_UNUSABLE', text: 'the file system is read-only: mount it writable' }],
+  ['EMFILE', EXHAUSTED],
+  ['ENFILE', EXHAUSTED],
+  ['ENOENT', ABSENT],
+  ['ECONNREFUSED', NOBODY],
+  ['ENOTDIR', { code: 'FOLDER_UNUSABLE', text: 'a file has the name of a folder: remove it' }],
+  ['EISDIR', FOLDER_IN_THE_WAY],
+  // What Node says for that when it is to remove a file.
+  ['ERR_FS_EISDIR', FOLDER_IN_THE_WAY],
+  [
+    'EBUSY',
+    { code: 'FOLDER_UNUSABLE', text: 'it is in use, as a mount point is: mount its folder' },
+  ],
+  [
+    'EIO',
+    { code: 'LOADER_FAILED', text: 'the disk has failed: look at it, and at the system log' },
+  ],
+]);
+
+type SystemError = NodeJS.ErrnoException & { readonly dest?: string };
+
+/**
+ * An error of the system as one of ours, with what it means, and where it occurred.
+ *
+ * @param where Stands for the path, where the system does not tell one.
+ * @returns The same error when it is no such error.
+ */
+export function explained(error: unknown, where: string): unknown {
+  if (!(error instanceof Error) || error instanceof GoromdbError) return error;
+  const { code = '', syscall, path = where, dest } = error as SystemError;
+  const meaning = MEANINGS.get(code);
+  if (meaning === undefined || syscall === undefined) return error;
+  const paths = dest === undefined ? path : `${path} to ${dest}`;
+  const message = `${meaning.text} (${code}: ${syscall} ${paths})`;
+  return new GoromdbError(meaning.code, message, { cause: error });
+}

@@ -1,0 +1,108 @@
+import net from 'node:net';
+import { createClient } from 'redis';
+import { expect, onTestFinished, test } from 'vitest';
+import { createSimpleHandler } from '../../src/handler/simple.ts';
+import { createServer } from '../../src/server/create-server.ts';
+import type { ThreadServer } from '../../src/server/thread-server.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { tableOf } from '../support/storages.ts';
+
+const NEWS = '>2\r\n$10\r\ninvalidate\r\n_\r\n';
+/** More than the system's own buffers take. */
+const LARGE = Buffer.alloc(30_000_000, 'x').toString();
+
+async function serve(value: string) {
+  const handler = createSimpleHandler(tableOf([['a', value]]));
+  const server = createServer({ handler }) as ThreadServer;
+  onTestFinished(() => server.close(0));
+  const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (address.kind !== 'tcp') throw new Error('expected a TCP address');
+  const swap = (next: string): void => {
+    handler.swap(tableOf([['a', next]]));
+    server.noteSwap();
+  };
+  return { address, port: address.port, swap };
+}
+
+/** A command as clients send it. */
+function command(text: string): string {
+  const words = text.split(' ');
+  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+}
+
+async function tracking(address: Parameters<typeof RawClient.connect>[0], options = '') {
+  const client = await RawClient.connect(address);
+  onTestFinished(() => void client.socket.destroy());
+  await client.ask(command('HELLO 3'), 'modules\r\n*0\r\n');
+  await client.ask(command(`CLIENT TRACKING ON${options}`), '+OK\r\n');
+  return client;
+}
+
+test.each(['', ' BCAST', ' BCAST PREFIX a', ' OPTIN', ' NOLOOP'])(
+  'an idle client with CLIENT TRACKING ON%s is told of each swap once',
+  async (options) => {
+    const { address, swap } = await serve('1');
+    const client = await tracking(address, options);
+    swap('2');
+    swap('3');
+    const text = await client.ask(command('GET a'), '$1\r\n3\r\n');
+    expect(text).toBe(`${NEWS}${NEWS}$1\r\n3\r\n`);
+  },
+);
+
+test('a client that tracks nothing, or no more, is told nothing', async () => {
+  const { address, swap } = await serve('1');
+  const client = await tracking(address);
+  await client.ask(command('CLIENT TRACKING OFF'), '+OK\r\n');
+  swap('2');
+  expect(await client.ask(command('GET a'), '2\r\n')).toBe('$1\r\n2\r\n');
+});
+
+test('a swap in the middle of a reply is told behind it', async () => {
+  const { address, swap } = await serve(LARGE);
+  const socket = net.connect(address.port, address.host);
+  onTestFinished(() => void socket.destroy());
+  const track = command('HELLO 3') + command('CLIENT TRACKING ON');
+  socket.write(`${track}${command('MGET a a a')}`);
+  const watcher = await RawClient.connect(address);
+  await expect
+    .poll(() => watcher.ask('stats conns\r\n', 'END\r\n'), { timeout: 10_000 })
+    .toContain('conn_write');
+  watcher.socket.destroy();
+  swap('2');
+  socket.end(command('PING'));
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  const all = Buffer.concat(chunks);
+  const start = all.indexOf('+OK\r\n*3\r\n') + 5;
+  const value = `$${LARGE.length}\r\n${LARGE}\r\n`;
+  expect(all.subarray(start).equals(Buffer.from(`*3\r\n${value.repeat(3)}${NEWS}+PONG\r\n`))).toBe(
+    true,
+  );
+});
+
+test('tracking without RESP3 or with REDIRECT is refused with what to do', async () => {
+  const { address } = await serve('1');
+  const client = await RawClient.connect(address);
+  onTestFinished(() => void client.socket.destroy());
+  expect(await client.ask(command('CLIENT TRACKING ON'), '\r\n')).toContain('HELLO 3');
+  expect(await client.ask(command('CLIENT TRACKING ON REDIRECT 7'), '\r\n')).toContain('HELLO 3');
+});
+
+test('node-redis keeps values in its cache, and reads anew after a swap', async () => {
+  const { port, swap } = await serve('1');
+  const client = createClient({
+    url: `redis://127.0.0.1:${port}`,
+    RESP: 3,
+    clientSideCache: { ttl: 0, maxEntries: 0, evictPolicy: 'LRU' },
+  });
+  onTestFinished(() => client.destroy());
+  await client.connect();
+  expect(await client.get('a')).toBe('1');
+  const before = Number((await client.info('stats')).match(/keyspace_hits:(\d+)/)![1]);
+  expect(await client.get('a')).toBe('1');
+  const after = Number((await client.info('stats')).match(/keyspace_hits:(\d+)/)![1]);
+  expect(after).toBe(before);
+  swap('2');
+  await expect.poll(() => client.get('a'), { timeout: 10_000 }).toBe('2');
+});
