@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { WorkerClient } from '../rpc.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
@@ -11,6 +12,7 @@ import {
   type ThreadNews,
   type ThreadReply,
   type ThreadRequest,
+  type ThreadStart,
 } from './thread-messages.ts';
 import { HANG_ROUNDS, type Watched } from './watchdog.ts';
 
@@ -24,6 +26,17 @@ export interface ThreadEvents {
   readonly onExit: (fault: Error) => void;
 }
 
+/** A thread has loaded its native code long before, unless its disk does not answer. */
+const LOAD_TIMEOUT_MS = 5_000;
+
+/** Of the threads that load native code. */
+const loading = new Set<ThreadStart['loaded']>();
+
+// Also an exit of the process ends threads: see `ServingThread.end`.
+process.on('exit', () => {
+  for (const loaded of loading) Atomics.wait(loaded, 0, 0, LOAD_TIMEOUT_MS);
+});
+
 /** One worker that serves. */
 export class ServingThread implements Watched {
   readonly #worker: Worker;
@@ -36,13 +49,18 @@ export class ServingThread implements Watched {
   #isAlive = true;
 
   constructor(data: ThreadData, { onShutdown, onReport, onExit }: ThreadEvents) {
+    const loaded = new Int32Array(new SharedArrayBuffer(4));
+    loading.add(loaded);
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: data,
+      workerData: { ...data, loaded } satisfies ThreadStart,
       name: `serve ${data.thread}`,
     });
     let noteLoaded = (): void => {};
     this.#isLoaded = new Promise((resolve) => {
-      noteLoaded = resolve;
+      noteLoaded = () => {
+        loading.delete(loaded);
+        resolve();
+      };
     });
     this.#worker.on('message', (news: ThreadNews) => {
       if (news === LOADED) noteLoaded();

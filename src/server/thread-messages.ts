@@ -24,6 +24,11 @@ export interface ThreadData {
   readonly allowShutdown: boolean;
 }
 
+/** What a thread is started with, and a word that is 1 from when it tells `LOADED`. */
+export interface ThreadStart extends ThreadData {
+  readonly loaded: Int32Array<SharedArrayBuffer>;
+}
+
 /** A client has sent `shutdown`. */
 export const SHUTDOWN = 'shutdown';
 

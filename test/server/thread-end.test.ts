@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -43,6 +44,46 @@ const ENDS = `
     await thread.end();
   }
   console.log('ended ' + ended);`;
+
+/**
+ * In a thread: has the program ended by SIGTERM, and begins to load native code when it exits. The program
+ * waits a little then, each time another time, for the thread to be in the midst of it.
+ */
+const EXITS = `
+  const { existsSync, writeFileSync } = require('node:fs');
+  const { isMainThread } = require('node:worker_threads');
+  const { MARK, WAIT_MS } = process.env;
+  const load = process.dlopen;
+  process.dlopen = (...args) => {
+    if (!isMainThread && args[1].includes('lmdb')) {
+      process.kill(process.pid, 'SIGTERM');
+      while (!existsSync(MARK));
+    }
+    return load.apply(process, args);
+  };
+  if (isMainThread) {
+    process.on('exit', () => {
+      writeFileSync(MARK, '');
+      const untilMs = performance.now() + Number(WAIT_MS);
+      while (performance.now() < untilMs);
+    });
+  }`;
+
+test('the program can be ended while its threads load native code', () => {
+  const folder = temporaryFolder();
+  const hook = join(folder, 'exits.cjs');
+  writeFileSync(hook, EXITS);
+  const bin = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+  for (let round = 0; round < ROUNDS; round++) {
+    const args = ['-file', join(folder, 'data.json'), '-addr', '127.0.0.1:0', '-threads', '2'];
+    const { status, stderr } = spawnSync(process.execPath, ['--require', hook, bin, ...args], {
+      ...{ encoding: 'utf8', timeout: 60_000 },
+      env: { ...process.env, MARK: join(folder, `mark-${round}`), WAIT_MS: String(round / 4) },
+    });
+    expect(stderr).not.toContain('FATAL');
+    expect(status).toBe(0);
+  }
+}, 120_000);
 
 test('a serving thread can be ended while it loads native code', () => {
   const folder = temporaryFolder();
