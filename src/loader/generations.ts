@@ -113,8 +113,7 @@ export class Generations {
     const isAsBefore = identity && held.identity && sameContent(identity, held.identity);
     // It may be another one by now.
     if (!isAsBefore || this.#previous !== held) return undefined;
-    held.map.retain();
-    return held.map;
+    return held.map.hold();
   }
 
   /**
@@ -125,8 +124,8 @@ export class Generations {
   async holdPrevious({ name: slot, md5 }: FilledSlot, map: TableMap): Promise<void> {
     if (this.#previous !== undefined || this.#held === undefined) return;
     if (this.#held.slot === slot) return;
-    map.retain();
-    this.#previous = { slot, md5, map, identity: await this.#identityIn(slot) };
+    const identity = await this.#identityIn(slot);
+    this.#previous = { slot, md5, map: map.hold(), identity };
   }
 
   /** The slot of the generation before is about to be emptied: the disk gets its room back. */
@@ -183,10 +182,10 @@ export class Generations {
   async #swap(slot: SlotName, { record, map }: LoadedSlot): Promise<void> {
     const info = infoOf(record, map);
     await this.#options.swap(map, info);
-    map.retain();
+    const identity = await this.#identityIn(slot);
     this.releasePrevious();
     this.#previous = this.#held;
-    this.#held = { slot, md5: record.md5, map, identity: await this.#identityIn(slot) };
+    this.#held = { slot, md5: record.md5, map: map.hold(), identity };
     this.#standing = { info, fileBytes: record.bytes };
     this.#fileFault = undefined;
     this.#nextSlot = otherSlot(slot);

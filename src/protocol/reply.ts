@@ -1,4 +1,5 @@
 import { copyWords, viewOf, WORDS_BYTES_MAX, WORDS_SLACK_BYTES } from '../storage/copy-words.ts';
+import { isMapped } from '../storage/map-window.ts';
 import { copyBytes, digitsOf, writeDecimal } from '../storage/record.ts';
 import type { Lease } from '../storage/storage.ts';
 
@@ -42,7 +43,7 @@ export interface Lent {
   readonly buffer: Buffer;
   /** The same memory as `buffer`, if there is such a view. */
   readonly view?: DataView | undefined;
-  /** Keeps the memory; undefined: the garbage collector does. */
+  /** Keeps the memory; undefined: the garbage collector does, or it is mapped, and is copied. */
   readonly lease?: Lease | undefined;
 }
 
@@ -131,7 +132,8 @@ export class Reply {
       return;
     }
     this.copy(head.bytes, 0, headBytes);
-    if (length < LEND_BYTES_MIN) {
+    // An entry that a handler has made of another one may lack its lease.
+    if (length < LEND_BYTES_MIN || (lease === undefined && isMapped(source))) {
       this.copy(source, start, end);
       return;
     }

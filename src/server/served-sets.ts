@@ -20,7 +20,7 @@ export class ServedSets {
 
   /**
    * @param threads Of how many `thread` is one.
-   * @param onRelease Told when nothing reads any more from a table that was swapped in before.
+   * @param onRelease Told when nothing reads any more from a table that came by `swap`.
    */
   constructor(
     taker: SetTaker,
@@ -42,10 +42,17 @@ export class ServedSets {
     this.#taker.put(set, emptyStorage, generation);
   }
 
-  /** The old storage is closed when its last view goes, after the new one was opened. */
+  /**
+   * The old storage is closed when its last view goes, after the new one was opened. Also of a table
+   * that could not be put into service it is told when nothing reads from it.
+   */
   async swap({ table, info, lease, ...placed }: PlacedTable): Promise<void> {
     const sampler = this.#samplerOf(placed);
-    const storage = await openTableIn(table, info, () => this.#onRelease(lease));
+    const onFree = (): void => this.#onRelease(lease);
+    const storage = await openTableIn(table, info, onFree).catch((error: unknown) => {
+      onFree();
+      throw error;
+    });
     try {
       this.#taker.put(placed.set, sampler.observe(storage), placed.generation);
     } catch (error) {

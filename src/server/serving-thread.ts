@@ -1,15 +1,18 @@
+import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { WorkerClient } from '../rpc.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableMap } from '../storage/table-map.ts';
 import type { ClientReport } from './client-log.ts';
 import {
+  LOADED,
   type PlacedSet,
   SHUTDOWN,
   type ThreadData,
   type ThreadNews,
   type ThreadReply,
   type ThreadRequest,
+  type ThreadStart,
 } from './thread-messages.ts';
 import { HANG_ROUNDS, type Watched } from './watchdog.ts';
 
@@ -23,23 +26,45 @@ export interface ThreadEvents {
   readonly onExit: (fault: Error) => void;
 }
 
+/** A thread has loaded its native code long before, unless its disk does not answer. */
+const LOAD_TIMEOUT_MS = 5_000;
+
+/** Of the threads that load native code. */
+const loading = new Set<ThreadStart['loaded']>();
+
+// Also an exit of the process ends threads: see `ServingThread.end`.
+process.on('exit', () => {
+  for (const loaded of loading) Atomics.wait(loaded, 0, 0, LOAD_TIMEOUT_MS);
+});
+
 /** One worker that serves. */
 export class ServingThread implements Watched {
   readonly #worker: Worker;
   readonly #client: WorkerClient<ThreadRequest, ThreadReply>;
+  readonly #isLoaded: Promise<void>;
   #fault: Error | undefined;
-  /** The tables that it reads from, by the number of each use. */
+  /** The tables that it may read from, by the number of each use. */
   readonly #maps = new Map<number, TableMap>();
   #nextLease = 1;
   #isAlive = true;
 
   constructor(data: ThreadData, { onShutdown, onReport, onExit }: ThreadEvents) {
+    const loaded = new Int32Array(new SharedArrayBuffer(4));
+    loading.add(loaded);
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: data,
+      workerData: { ...data, loaded } satisfies ThreadStart,
       name: `serve ${data.thread}`,
     });
+    let noteLoaded = (): void => {};
+    this.#isLoaded = new Promise((resolve) => {
+      noteLoaded = () => {
+        loading.delete(loaded);
+        resolve();
+      };
+    });
     this.#worker.on('message', (news: ThreadNews) => {
-      if (news === SHUTDOWN) onShutdown();
+      if (news === LOADED) noteLoaded();
+      else if (news === SHUTDOWN) onShutdown();
       else if ('report' in news) onReport(news.report);
       else if ('released' in news) this.#release(news.released);
     });
@@ -49,6 +74,7 @@ export class ServingThread implements Watched {
     // First, so that who waits for a reply finds the fault already told of.
     this.#worker.on('exit', (code) => {
       this.#isAlive = false;
+      noteLoaded();
       for (const lease of [...this.#maps.keys()]) this.#release(lease);
       onExit(this.#fault ?? new Error(`it has ended with code ${code}`));
     });
@@ -65,26 +91,20 @@ export class ServingThread implements Watched {
   }
 
   /**
-   * Puts a table into service. The thread holds its map from now on, until nothing reads from it.
+   * Puts a table into service. Its map is held from now on until the thread tells that nothing in it
+   * reads from there any more, or ends: an error says neither.
    *
    * @throws GoromdbError as `request`.
    */
   async swap(placed: PlacedSet, map: TableMap, info: DataSetInfo): Promise<void> {
     const lease = this.#nextLease++;
-    this.#maps.set(lease, map);
-    map.retain();
-    try {
-      await this.request({ kind: 'swap', ...placed, table: map.parts, info, lease });
-    } catch (error) {
-      this.#release(lease);
-      throw error;
-    }
+    if (this.#isAlive) this.#maps.set(lease, map.hold());
+    await this.request({ kind: 'swap', ...placed, table: map.parts, info, lease });
   }
 
   #release(lease: number): void {
-    const map = this.#maps.get(lease);
+    this.#maps.get(lease)?.release();
     this.#maps.delete(lease);
-    map?.release();
   }
 
   /** See `Watched`. */
@@ -99,6 +119,8 @@ export class ServingThread implements Watched {
   /** Ends it at once, also out of an endless loop. @param fault Why, for `onExit`. */
   async end(fault?: Error): Promise<void> {
     this.#fault ??= fault;
+    // The package `lmdb` aborts the process when the thread that loads it is ended meanwhile.
+    await this.#isLoaded;
     await this.#worker.terminate();
   }
 }

@@ -24,8 +24,16 @@ export interface ThreadData {
   readonly allowShutdown: boolean;
 }
 
+/** What a thread is started with, and a word that is 1 from when it tells `LOADED`. */
+export interface ThreadStart extends ThreadData {
+  readonly loaded: Int32Array<SharedArrayBuffer>;
+}
+
 /** A client has sent `shutdown`. */
 export const SHUTDOWN = 'shutdown';
+
+/** The thread has loaded its native code: from now on it can be ended at any moment. */
+export const LOADED = 'loaded';
 
 /** A data set by the prefix of its keys; empty: the one without, or the only one. */
 export interface PlacedSet {
@@ -47,6 +55,7 @@ export interface PlacedTable extends PlacedSet {
 /** What a thread tells unasked. */
 export type ThreadNews =
   | typeof SHUTDOWN
+  | typeof LOADED
   | { readonly report: ClientReport }
   /** Nothing in the thread reads from this table any more. */
   | { readonly released: number };

@@ -11,24 +11,32 @@ import { PROTOCOLS } from '../protocol/protocols.ts';
 import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import type { LoadNews } from '../storage/load-news.ts';
+import { loadMapReader } from '../storage/map-window.ts';
 import type { Storage } from '../storage/storage.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
 import {
+  LOADED,
   SHUTDOWN,
-  type ThreadData,
   type ThreadNews,
   type ThreadReply,
   type ThreadRequest,
+  type ThreadStart,
 } from './thread-messages.ts';
 import { type ServerParts, ThreadServer } from './thread-server.ts';
 
 const SAMPLER_TICK_MS = 1_000;
 
-const data: ThreadData = workerData;
+const data: ThreadStart = workerData;
+const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
+// Should it fail, the first table that needs it tells why.
+await loadMapReader().catch(() => {});
+Atomics.store(data.loaded, 0, 1);
+Atomics.notify(data.loaded, 0);
+tell(LOADED);
+
 const protocol = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
 const [handler, taker] = data.delimiter === undefined ? await one() : several(data.delimiter);
 const logger = createLineLogger((line) => process.stderr.write(line));
-const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
 const shutdown = data.allowShutdown ? () => tell(SHUTDOWN) : undefined;
 const onReport: ServerParts['onReport'] = (report) => tell({ report });
 const loadNews = new Map<string, LoadNews>();

@@ -221,10 +221,11 @@ export class Threads implements Server {
     if (left.length === threads.length || (!this.#isListening && faults.some(Boolean))) {
       throw faults.find(Boolean);
     }
+    // Nobody would release what is held from now on.
+    if (this.#isClosing) return;
     const state = this.#sets.get(set)!;
-    next.map.retain();
     state.served?.map.release();
-    state.served = next;
+    state.served = { map: next.map.hold(), info: next.info };
     for (const thread of left) {
       const cause = faults[threads.indexOf(thread)];
       const why = `it cannot switch to generation ${next.info.generation}: ${messageOf(cause)}`;

@@ -3,7 +3,7 @@
  * map only where it was compiled for just this version of Node (20 and 22; on 24 and 26 it copies, seen
  * on 2026-11-28), but all its builds have the function that makes a buffer of an address.
  */
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError, messageOf } from '../errors.ts';
 
 /** What is used of the package's native part; it documents none of it. */
 interface NativeAddon {
@@ -24,6 +24,7 @@ const WINDOW_BYTES = 2 ** 32 - 1;
 const WINDOWS_MAX = 256;
 
 const windows = new Map<number, Buffer>();
+const mappedMemory = new WeakSet<ArrayBufferLike>();
 let createBuffer: NativeAddon['createBufferForAddress'];
 
 /**
@@ -43,7 +44,10 @@ export function mapBytesFor(fileBytes: number): number {
 export async function loadMapReader(): Promise<void> {
   if (createBuffer !== undefined) return;
   // Not before it is needed: it takes native code.
-  const { nativeAddon } = (await import('lmdb')) as unknown as { nativeAddon?: NativeAddon };
+  const { nativeAddon } = (await import('lmdb').catch((cause: unknown) => {
+    const message = `cannot load the package lmdb: ${messageOf(cause)}`;
+    throw new GoromdbError('LOADER_FAILED', message, { cause });
+  })) as unknown as { nativeAddon?: NativeAddon };
   createBuffer = nativeAddon?.createBufferForAddress;
   if (createBuffer === undefined) {
     const message = 'the package lmdb that is installed cannot give out memory that it has mapped';
@@ -63,11 +67,17 @@ export function mappedBytes(address: number, at: number, bytes: number): Buffer 
   return windowAt(address + start).subarray(at - start, at - start + bytes);
 }
 
+/** Whether memory lies in a window, so that it goes when the map is closed. */
+export function isMapped(bytes: Buffer): boolean {
+  return mappedMemory.has(bytes.buffer);
+}
+
 function windowAt(address: number): Buffer {
   const known = windows.get(address);
   if (known !== undefined) return known;
   if (windows.size === WINDOWS_MAX) windows.delete(windows.keys().next().value!);
   const made = createBuffer!(address, WINDOW_BYTES);
+  mappedMemory.add(made.buffer);
   windows.set(address, made);
   return made;
 }

@@ -26,8 +26,9 @@ export interface Entry {
    */
   readonly wireStart: number;
   /**
-   * Whoever reads from `buffer` after the command is over retains it first. Without it the memory is
-   * the garbage collector's.
+   * Whoever reads from `buffer` after the command is over retains it first: the memory may be unmapped
+   * otherwise, and who touches it ends the process. Undefined: it is the garbage collector's. An entry
+   * that is made of another one takes its lease along, or a large value is copied.
    */
   readonly lease?: Lease | undefined;
 }

@@ -14,13 +14,20 @@ import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { loadMapReader, mapBytesFor, mappedBytes } from './map-window.ts';
-import type { Lease } from './storage.ts';
 import type { TableParts } from './table.ts';
 import { readTableFile, readTableMemory } from './table-file.ts';
+import { HEAD_BYTES } from './table-layout.ts';
 
-/** A table that every thread of this process can open. It is unmapped when all have released it. */
-export interface TableMap extends Lease {
+/**
+ * A table that every thread of this process can open, as one holder has it. It is unmapped when all
+ * holders have released it.
+ */
+export interface TableMap {
   readonly parts: TableParts;
+  /** The same for one holder more. @throws Error when this holder has released it. */
+  hold(): TableMap;
+  /** Safe to call twice. */
+  release(): void;
 }
 
 /** What is mapped, by device and inode: the package has one map for each file in a process. */
@@ -35,69 +42,98 @@ const open = new Map<string, CountedMap>();
  *   what the file system throws.
  */
 export async function openTableMap(path: string): Promise<TableMap> {
+  const openDatabase = await loadMapper();
+  // Nothing is awaited from here on: who asks for the same file meanwhile finds it among the open ones.
   const { dev, ino } = statSync(path, { bigint: true });
   const key = `${dev}:${ino}`;
   const { layout, head } = readTableFile(path);
   const known = open.get(key);
-  if (known !== undefined) return known.again(path, head);
-  if (process.platform !== 'linux') {
-    const memory = readTableMemory(path, layout);
-    return new CountedMap({ layout, place: { memory } }, () => {});
+  if (known !== undefined) {
+    if (known.head.equals(head)) return new HeldMap(known);
+    throw isNotWhatIsMapped(path);
   }
-  const { address, close } = await map(path, layout.bytes);
-  const made = new CountedMap({ layout, place: { address } }, () => {
+  if (openDatabase === undefined) {
+    const memory = readTableMemory(path, layout);
+    return new HeldMap(new CountedMap({ layout, place: { memory } }, head, () => {}));
+  }
+  const { address, close } = map(openDatabase, path, layout.bytes);
+  if (!mappedBytes(address, 0, HEAD_BYTES).equals(head)) {
+    close();
+    throw isNotWhatIsMapped(path);
+  }
+  const made = new CountedMap({ layout, place: { address } }, head, () => {
     open.delete(key);
     close();
   });
   open.set(key, made);
-  try {
-    return made.again(path, head);
-  } finally {
-    made.release();
-  }
+  return new HeldMap(made);
 }
 
-class CountedMap implements TableMap {
-  readonly parts: TableParts;
-  readonly #close: () => void;
-  #holders = 1;
+function isNotWhatIsMapped(path: string): GoromdbError {
+  const message = `${path} is not what is mapped of it: another program has written to it`;
+  return new GoromdbError('DATA_CORRUPT', message);
+}
 
-  constructor(parts: TableParts, close: () => void) {
+class CountedMap {
+  readonly parts: TableParts;
+  /** The first bytes of the file when it was mapped: they have the sums of all the rest. */
+  readonly head: Buffer;
+  readonly #close: () => void;
+  #holders = 0;
+
+  constructor(parts: TableParts, head: Buffer, close: () => void) {
     this.parts = parts;
+    this.head = head;
     this.#close = close;
   }
 
-  /**
-   * Holds it once more, if it is what the file is.
-   *
-   * @param head The first bytes of the file, which have the sums of all the rest.
-   */
-  again(path: string, head: Buffer): this {
-    const { place } = this.parts;
-    if ('address' in place && !mappedBytes(place.address, 0, head.length).equals(head)) {
-      const message = `${path} is not what is mapped of it: another program has written to it`;
-      throw new GoromdbError('DATA_CORRUPT', message);
-    }
-    this.retain();
-    return this;
-  }
-
-  retain(): void {
+  add(): void {
     this.#holders++;
   }
 
-  release(): void {
+  remove(): void {
     this.#holders--;
     if (this.#holders === 0) this.#close();
   }
 }
 
-async function map(
+/** Who releases twice must not take the map from under another holder: that ends the process. */
+class HeldMap implements TableMap {
+  readonly parts: TableParts;
+  #map: CountedMap | undefined;
+
+  constructor(map: CountedMap) {
+    map.add();
+    this.parts = map.parts;
+    this.#map = map;
+  }
+
+  hold(): TableMap {
+    if (this.#map === undefined) throw new Error('a table was to be held that was released');
+    return new HeldMap(this.#map);
+  }
+
+  release(): void {
+    const map = this.#map;
+    this.#map = undefined;
+    map?.remove();
+  }
+}
+
+type OpenDatabase = typeof import('lmdb').open;
+
+/** @returns undefined where tables are not mapped. @throws GoromdbError LOADER_FAILED. */
+async function loadMapper(): Promise<OpenDatabase | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  await loadMapReader();
+  return (await import('lmdb')).open;
+}
+
+function map(
+  openDatabase: OpenDatabase,
   path: string,
   fileBytes: number,
-): Promise<{ readonly address: number; readonly close: () => void }> {
-  await loadMapReader();
-  const { open: openDatabase } = await import('lmdb');
+): { readonly address: number; readonly close: () => void } {
   const name = new MapName(path);
   try {
     const options = {
@@ -106,7 +142,7 @@ async function map(
       mapSize: mapBytesFor(fileBytes),
       // A table of 1.5 GB in a container of 360 MiB: 129 random gets a second with read-ahead, each of
       // which pushed out 32 pages, and 17,756 without (2026-11-28).
-      noReadAhead: true,
+      ...{ noReadAhead: true },
     };
     const database = openDatabase(options);
     // Nothing was written, so there is nothing to wait for: the map is gone when this returns.
@@ -154,11 +190,13 @@ class MapName {
    * path`, and the path is the one that the file was opened by, with links followed.
    */
   address(): number {
-    const ends = `/${basename(this.path)}`;
-    const inode = this.#folder === undefined ? undefined : String(statSync(this.path).ino);
+    const isLink = this.#folder !== undefined;
+    const ends = `/${basename(isLink ? realpathSync(this.path) : this.path)}`;
+    // Another file of that name may be mapped, and on another device another one of that inode.
+    const inode = isLink ? String(statSync(this.path).ino) : undefined;
     for (const line of readFileSync('/proc/self/maps', 'utf8').split('\n')) {
-      const isIt = inode === undefined ? line.endsWith(ends) : line.split(' ')[4] === inode;
-      if (isIt && !line.endsWith(' (deleted)')) return Number.parseInt(line, 16);
+      if (!line.endsWith(ends)) continue;
+      if (inode === undefined || line.split(' ')[4] === inode) return Number.parseInt(line, 16);
     }
     throw new Error('it is not among the maps of this process');
   }

@@ -51,8 +51,8 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
     ...{ baseDir: base, scanner: 'auto', gzipped: false, bucket: undefined, logger },
     swap: async (map, info) => {
       const previous = storage;
-      map.retain();
-      storage = await openTableIn(map.parts, info, () => map.release());
+      const held = map.hold();
+      storage = await openTableIn(map.parts, info, () => held.release());
       previous?.close();
     },
     ...options,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LEND_BYTES_MIN, REPLY_FULL_BYTES, Reply } from '../../src/protocol/reply.ts';
 import { Random } from '../support/random-bytes.ts';
+import { mappedTableOf } from '../support/table-file.ts';
 
 function sent(reply: Reply): string {
   return Buffer.concat(reply.take()).toString('latin1');
@@ -258,6 +259,17 @@ describe('memory that a reply was lent', () => {
     expect([first.lease.holders, second.lease.holders]).toEqual([1, 0]);
     reply.reuse(unsent);
     expect(first.lease.holders).toBe(0);
+  });
+
+  it('is copied when it is mapped and came without its lease, as a handler may make entries', async () => {
+    const table = await mappedTableOf([['key', 'v'.repeat(100_000)]]);
+    const { buffer, valueStart, valueEnd } = table.get(Buffer.from('key'), 0, 3)!;
+    const reply = new Reply();
+    reply.lend({ buffer }, valueStart, valueEnd);
+    reply.lend({ buffer: buffer.subarray(valueStart) }, 0, 100_000);
+    // Its memory is gone: whoever reads from there ends this process.
+    table.close();
+    expect(sent(reply)).toBe('v'.repeat(200_000));
   });
 
   it('is not held when it was copied', () => {

@@ -165,10 +165,13 @@ describe('mapping a table', () => {
     await writeTable(path, numbered(10));
     const map = await openTableMap(path);
     expect(readdirSync(folder)).toEqual(['table.mdb']);
-    map.retain();
+    const other = map.hold();
     map.release();
+    // It has no second one to give.
+    map.release();
+    expect(() => map.hold()).toThrow('a table was to be held that was released');
     expect(mapsIn(folder)).toHaveLength(1);
-    map.release();
+    other.release();
     expect(mapsIn(folder)).toEqual([]);
   });
 
@@ -179,6 +182,19 @@ describe('mapping a table', () => {
     expect(mapsIn(join(path, '..'))).toHaveLength(1);
     expect(maps[1].parts).toEqual(maps[0].parts);
     for (const map of maps) map.release();
+    expect(mapsIn(join(path, '..'))).toEqual([]);
+  });
+
+  test('maps a file once for two that ask at the same time', async () => {
+    const path = newPath();
+    await writeTable(path, numbered(10));
+    const maps = await Promise.all([openTableMap(path), openTableMap(path)]);
+    expect(mapsIn(join(path, '..'))).toHaveLength(1);
+    expect(maps[1].parts).toEqual(maps[0].parts);
+    maps[0].release();
+    const table = await openTableIn(maps[1].parts, infoOf(10, 0), () => {});
+    expect(valueAt(table, 'key:3')).toBe('value 3');
+    maps[1].release();
     expect(mapsIn(join(path, '..'))).toEqual([]);
   });
 
@@ -235,11 +251,14 @@ describe('mapping a table', () => {
     rmSync(path);
     await writeTable(path, numbered(10));
     const other = newPath();
-    await writeTable(other, numbered(11));
+    await writeTable(other, numbered(10, 'VALUE'));
     const map = await openTableMap(path);
     onTestFinished(() => map.release());
     writeFileSync(path, readFileSync(other), { flag: 'r+' });
-    await expect(openTableMap(path)).resolves.toBeDefined();
+    await expect(openTableMap(path)).rejects.toMatchObject({
+      code: 'DATA_CORRUPT',
+      message: `${path} is not what is mapped of it: another program has written to it`,
+    });
   });
 
   test('frees a storage when the last reader of what it has lent is done', async () => {
