@@ -16,8 +16,8 @@ const TITLES: Readonly<Record<string, string>> = {
   rate: "Half of memcached's peak rate, requests sent on time",
   keys: 'Cost by number of keys',
   connections: 'Throughput by number of connections',
-  mapped: 'Mapped and in memory',
   loading: 'Loading',
+  starting: 'Starts and rollbacks',
   swapping: 'Latency while a new version is loaded and swapped in',
   heap: 'Memory over many requests',
 };

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { folderKey, makeFolder, remove, writeAtomically } from './folder.ts';
-import { isMapLeftover } from './slot-map.ts';
+import { isTableLeftover } from './slot-table.ts';
 import { INCOMING_NAME, SLOT_NAMES } from './slots.ts';
 
 /**
@@ -56,7 +56,7 @@ export async function prepareSlots(baseDir: string): Promise<void> {
 
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name === INCOMING_NAME || isMapLeftover(name)) await remove(join(folder, name));
+    if (name === INCOMING_NAME || isTableLeftover(name)) await remove(join(folder, name));
   }
 }
 

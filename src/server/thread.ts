@@ -12,7 +12,6 @@ import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import type { LoadNews } from '../storage/load-news.ts';
 import type { Storage } from '../storage/storage.ts';
-import { transferableMemory } from '../storage/table.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
 import {
   SHUTDOWN,
@@ -35,17 +34,9 @@ const onReport: ServerParts['onReport'] = (report) => tell({ report });
 const loadNews = new Map<string, LoadNews>();
 const parts = { ...data, handler, protocol, shutdown, onReport, loadNews, logger };
 const server = new ThreadServer(parts);
-const sets = new ServedSets(taker, data.thread, data.facts.threads);
+const onRelease = (released: number): void => tell({ released });
+const sets = new ServedSets(taker, data.thread, data.facts.threads, onRelease);
 setInterval(() => sets.tick(), SAMPLER_TICK_MS).unref();
-
-// Whatever fault ends this thread: memory that it has to itself serves on in the next one. (Out of
-// heap, or ended from outside, a thread does not get here.)
-process.on('exit', () => {
-  const left = sets.own();
-  if (left.length === 0) return;
-  const memory = left.flatMap(({ served }) => transferableMemory(served.table));
-  parentPort?.postMessage({ left } satisfies ThreadNews, memory);
-});
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
@@ -55,15 +46,6 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
     case 'swap':
       await sets.swap(request);
       server.noteSwap();
-      return {};
-    case 'swap-back':
-      await sets.swapBack(request);
-      server.noteSwap();
-      return {};
-    case 'holds':
-      return { isHeld: sets.holds(request.set, request.generation) };
-    case 'release':
-      sets.release(request.set);
       return {};
     case 'add':
       sets.add(request);
@@ -84,8 +66,6 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       return {};
     case 'ping':
       return {};
-    case 'sum':
-      return { sum: sets.sum(request.set, request) };
     case 'close':
       await server.close(request.graceMs);
       return {};

@@ -10,7 +10,6 @@ export const emptyStorage: Storage = {
     format: 'none',
     loadedAt: 0,
     installedAt: 0,
-    servedFrom: 'none',
   },
   get: () => undefined,
   scan: () => 0,

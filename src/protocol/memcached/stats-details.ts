@@ -131,7 +131,6 @@ export function dataSetStats(info: DataSetInfo, now: number): readonly Stat[] {
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
     ...ageFields(info.installedAt, now),
   ];
-  if (info.servedFrom !== undefined) stats.push(['served_from', info.servedFrom]);
   for (const [prefix, own] of info.dataSets ?? []) {
     for (const [name, value] of dataSetStats(own, now))
       stats.push([`dataset:${prefix}:${name}`, value]);

@@ -118,7 +118,6 @@ function dataSetFields(info: DataSetInfo): readonly Field[] {
     ['format', info.format],
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
     ...ageFields(info.installedAt, Date.now()),
-    ...(info.servedFrom === undefined ? [] : [['served_from', info.servedFrom] as const]),
   ];
 }
 
