@@ -56,10 +56,8 @@ export async function loadDrop(
     const result = await makeTable(parts, drop, slot, signal);
     if (result.kind !== 'table') return result;
     try {
-      const info = infoOf(
-        recordOf(generations.nextNumber, drop.file, drop.md5, result),
-        result.map,
-      );
+      const record = recordOf(generations.nextNumber, drop.file, drop.md5, result);
+      const info = infoOf(record, result.map);
       await admitTable(drop, result.map, info, generations.standing, rules);
       // What served was damaged meanwhile, and serves again from the slot that was idle.
       if (generations.nextSlot !== slot) return { kind: 'changed' };

@@ -18,7 +18,12 @@ export type Seconds = Partial<Record<Stage, number>>;
 
 /** What the storage of a generation says of itself. */
 export function infoOf(
-  { generation, md5, format, installedAt }: SlotRecord,
+  {
+    generation,
+    md5,
+    format,
+    installedAt,
+  }: Pick<SlotRecord, 'generation' | 'md5' | 'format' | 'installedAt'>,
   { parts: { layout } }: TableMap,
 ): DataSetInfo {
   const { keys, bytes } = layout;

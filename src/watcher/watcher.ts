@@ -14,6 +14,7 @@ import {
 import { FolderEvents } from './folder-events.ts';
 import { isForced } from './force-mark.ts';
 import { type FileIdentity, keyOf, type Sight, see } from './identity.ts';
+import { type Judgement, nextTryMs } from './judgement.ts';
 import { OfferWatch } from './offer-watch.ts';
 import { Retries } from './retries.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
@@ -119,17 +120,6 @@ interface Pair {
   readonly key: string;
   /** The file may still change without its identity showing it. */
   readonly fresh: boolean;
-}
-
-interface Judgement {
-  /** The pair that was judged; another pair is not bound by it. */
-  readonly key: string;
-  /** What to warn of once the pair has settled. */
-  readonly complaint?: Complaint;
-  /** When the same pair is worth another try; never, unless given. Nothing is said until then. */
-  readonly retryAtMs?: number;
-  /** The same for what may fail for other reasons than the files: it is complained of at once. */
-  readonly againAtMs?: number;
 }
 
 class PairWatcher implements Watcher {
@@ -394,10 +384,6 @@ class PairWatcher implements Watcher {
     this.#toldOf = key;
     tell();
   }
-}
-
-function nextTryMs({ retryAtMs = Infinity, againAtMs = Infinity }: Judgement): number {
-  return Math.min(retryAtMs, againAtMs);
 }
 
 function duration(name: string, value: number | undefined, fallback: number): number {

@@ -6,6 +6,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseAddress, startGoromdb } from 'goromdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { TABLE_NAME } from '../../src/loader/slot-table.ts';
 import type { Address } from '../../src/server/address.ts';
 import { VERSION } from '../../src/version.ts';
 import { drop } from '../support/drop.ts';
@@ -132,7 +133,7 @@ describe('both slots damaged', () => {
     }
     await first.kill('SIGTERM');
     for (const slot of ['data00', 'data01']) {
-      writeFileSync(join(folder, slot, 'data.db'), '{"v":"X"}');
+      for (const name of ['data.db', TABLE_NAME]) writeFileSync(join(folder, slot, name), 'X');
     }
     const goromdb = new GoromdbProcess([...ANY, '-file', file]);
     const address = await goromdb.address();
