@@ -11,8 +11,8 @@ const OTHERS_END = Buffer.from('l');
 
 type Keys = Pick<Database<Buffer, Buffer>, 'getKeys'>;
 
-/** Is shown a key, and the number of the database that it is in. */
-export type KeyVisitor = (key: Buffer, database: number) => void;
+/** Is shown a key, and the number of the database that it is in. @returns false to stop behind it. */
+export type KeyVisitor = (key: Buffer, database: number) => boolean | undefined;
 
 /**
  * Walks the keys of a map in parts. LMDB goes on at a key, a caller at a number: the number of
@@ -32,7 +32,7 @@ export class MapPositions {
   walk(cursor: number, limit: number, visit: KeyVisitor): number {
     let { at, place } = this.#nearest(cursor);
     // Keys before the cursor are passed over, and one more than is asked for says where to go on.
-    const end = cursor + limit;
+    let end = cursor + limit;
     for (let { database, key } = place; database < this.#databases.length; database++) {
       for (const found of this.#keys(database, key, end - at + 1)) {
         place = { database, key: found };
@@ -43,7 +43,7 @@ export class MapPositions {
           this.#remember(at, place);
           return at;
         }
-        if (at >= cursor) visit(found, database);
+        if (at >= cursor && visit(found, database) === false) end = at + 1;
         at++;
       }
       key = undefined;

@@ -116,12 +116,9 @@ class Mapped implements Storage {
     if (!this.#isOpen) return 0;
     const entry = this.#scanned;
     return this.#positions.walk(cursor, limit, (key, database) => {
-      if (database === 0) {
-        this.#find(key, entry);
-        this.#show(key, entry, visit);
-      } else {
-        this.#show(this.#readOther(key, entry), entry, visit);
-      }
+      if (database !== 0) return this.#show(this.#readOther(key, entry), entry, visit);
+      this.#find(key, entry);
+      return this.#show(key, entry, visit);
     });
   }
 
@@ -134,9 +131,9 @@ class Mapped implements Storage {
     void this.#root.close();
   }
 
-  #show(own: Buffer, entry: MapEntry, visit: RecordVisitor): void {
+  #show(own: Buffer, entry: MapEntry, visit: RecordVisitor): boolean | undefined {
     const key = this.#prefix.length === 0 ? own : Buffer.concat([this.#prefix, own]);
-    visit(key, 0, key.length, entry);
+    return visit(key, 0, key.length, entry);
   }
 
   #find(key: Buffer, entry: MapEntry): boolean {
