@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { LOGIN_FAILURES_MAX } from '../../src/protocol/login.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
 import {
   type AccessOptions,
@@ -76,6 +77,7 @@ describe('login', () => {
     writeFileSync(file, text);
     return file;
   };
+  const FAILURE = 'CLIENT_ERROR authentication failure\r\n';
   const login = (text: string): string => `set x 0 0 ${text.length}\r\n${text}\r\n`;
 
   test('knows users by their names and passwords, which may hold colons and spaces', () => {
@@ -97,6 +99,41 @@ describe('login', () => {
     },
   );
 
+  test('knows several passwords of a user, but not many', () => {
+    const authenticate = loadUsers(users('ann:old\nbob:b\nann:new\n'));
+    expect(['old', 'new', 'b', ''].map((text) => authenticate('ann', text))).toEqual([
+      ...[true, true, false, false],
+    ]);
+    const file = users('ann:x\n'.repeat(9));
+    expect(() => loadUsers(file)).toThrow(/has more than 8 passwords for one user/);
+  });
+
+  test('ends a connection after a few failures', async () => {
+    const { address } = await serve({ userFile: users('ann:secret\n') });
+    const guesses = login('ann wrong').repeat(LOGIN_FAILURES_MAX);
+    const client = await RawClient.connect(address);
+    client.socket.write(`${guesses}${login('ann secret')}get a\r\n`);
+    expect(await client.readToEnd()).toBe(FAILURE.repeat(LOGIN_FAILURES_MAX));
+    // A login that comes before the last of them is as good as any.
+    const other = await RawClient.connect(address);
+    other.socket.write(login('ann wrong').repeat(LOGIN_FAILURES_MAX - 1));
+    expect(await other.ask(`${login('ann secret')}get a\r\n`, 'END\r\n')).toMatch(
+      /STORED\r\nVALUE/,
+    );
+  });
+
+  test.each([
+    'POST /x HTTP/1.1',
+    'GET / HTTP/1.0',
+    'stats a b c HTTP/1.1',
+    `PUT /${'a '.repeat(30)}HTTP/1.1`,
+  ])('closes %s without a byte, whatever its body says', async (line) => {
+    const { address } = await serve({ userFile: users('ann:secret\n') });
+    const client = await RawClient.connect(address);
+    client.socket.write(`${line}\r\nHost: localhost\r\n\r\n${login('ann secret')}get a\r\n`);
+    expect(await client.readToEnd()).toBe('');
+  });
+
   test('comes before everything else', async () => {
     const { address } = await serve({ userFile: users('ann:secret\n') });
     const client = await RawClient.connect(address);
@@ -109,11 +146,12 @@ describe('login', () => {
     ]) {
       expect(await client.ask(line)).toBe('CLIENT_ERROR unauthenticated\r\n');
     }
-    const failure = 'CLIENT_ERROR authentication failure\r\n';
-    for (const text of ['ann wrong', 'bob secret', 'annsecret', '', 'ann secret ']) {
-      expect(await client.ask(login(text))).toBe(failure);
+    for (const text of ['ann wrong', 'bob secret', 'annsecret']) {
+      expect(await client.ask(login(text))).toBe(FAILURE);
     }
-    expect(await client.ask('set x 0 0 10\r\nann secretXX')).toBe(failure);
+    const other = await RawClient.connect(address);
+    for (const text of ['', 'ann secret ']) expect(await other.ask(login(text))).toBe(FAILURE);
+    expect(await other.ask('set x 0 0 10\r\nann secretXX')).toBe(FAILURE);
     expect(await client.ask(login('ann secret'))).toBe('STORED\r\n');
     expect(await client.ask('get a\r\n', 'END\r\n')).toBe(A);
     expect(await client.ask(login('ann secret'))).toBe('NOT_STORED\r\n');
@@ -138,6 +176,9 @@ describe('login', () => {
     const endless = await RawClient.connect(address);
     endless.socket.write('x'.repeat(5000));
     expect(await endless.readToEnd()).toBe('');
+    const wide = await RawClient.connect(address);
+    wide.socket.write(`${'x '.repeat(600)}\r\n`);
+    expect(await wide.readToEnd()).toBe('');
     const other = await RawClient.connect(address);
     other.socket.write('\x80\x0b\0\0', 'latin1');
     expect(await other.readToEnd()).toBe('');
@@ -171,6 +212,14 @@ describe('login', () => {
       const hello = ask('HELLO', '3', 'AUTH', 'ann', 'secret');
       expect(await other.ask(hello, 'modules\r\n*0\r\n')).toMatch(/^%7\r\n/);
       expect(await other.ask(ask('PING'))).toBe('+PONG\r\n');
+    });
+
+    test('ends a connection after a few failures', async () => {
+      const { address } = await serve({ userFile: users('ann:secret\n') });
+      const guesses = [ask('AUTH', 'ann', 'wrong'), ask('HELLO', '3', 'AUTH', 'bob', 'secret')];
+      const client = await RawClient.connect(address);
+      client.socket.write(`${guesses.join('').repeat(3)}${ask('AUTH', 'ann', 'secret')}`);
+      expect(await client.readToEnd()).toBe(WRONG.repeat(LOGIN_FAILURES_MAX));
     });
 
     test('keeps who has not logged in from making the server hold much', async () => {
