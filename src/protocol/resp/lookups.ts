@@ -48,9 +48,9 @@ export class Lookups {
     const withValues = this.#answer === 'values';
     while (!reply.isFull && args.advance()) {
       const bytes = args.end - args.start;
-      reply.charge(1 + bytes / KEY_BYTES_A_UNIT);
-      const entry =
-        bytes > KEY_BYTES_MAX ? undefined : this.#view.get(args.input, args.start, args.end);
+      const isKey = bytes <= KEY_BYTES_MAX;
+      reply.charge(isKey ? 1 + bytes / KEY_BYTES_A_UNIT : 1);
+      const entry = isKey ? this.#view.get(args.input, args.start, args.end) : undefined;
       if (entry !== undefined) this.#found++;
       if (!withValues) continue;
       if (entry === undefined) appendNull(reply, resp);

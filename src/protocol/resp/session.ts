@@ -242,7 +242,8 @@ export class RespSession implements Session {
     if (command === EXEC) return this.#beginExec(next, reply);
     this.#args.begin(input, frame.nameStart + frame.nameBytes + 2, end, frame.argc - 1);
     if (command.keyAnswer !== undefined) return this.#beginLookups(command.keyAnswer, reply);
-    reply.charge((next - start) / REQUEST_BYTES_A_UNIT);
+    // WATCH may have more, and looks at none of it.
+    reply.charge(Math.min(next - start, REQUEST_BYTES_MAX) / REQUEST_BYTES_A_UNIT);
     if (command === GET) this.#get(reply);
     else this.#run(command, reply);
     return next;
