@@ -1,3 +1,4 @@
+import { attacks } from './attacks.ts';
 import {
   connectionCounts,
   keyCounts,
@@ -27,4 +28,5 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   loading,
   swapping,
   heap: steadyHeap,
+  attacks,
 };
