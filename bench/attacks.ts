@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { withFolder } from './contest.ts';
@@ -24,7 +25,7 @@ interface Attack {
   readonly request: Buffer;
 }
 
-function redis(name: string, ...args: readonly string[]): Attack {
+function redis(name: string, args: readonly string[]): Attack {
   const bulks = args.map((arg) => `$${arg.length}\r\n${arg}\r\n`);
   return { name, request: Buffer.from(`*${args.length}\r\n${bulks.join('')}`) };
 }
@@ -39,14 +40,14 @@ const PING = '*1\r\n$4\r\nPING\r\n';
 
 const ATTACKS: readonly Attack[] = [
   { name: 'nothing', request: Buffer.alloc(0) },
-  redis('SCAN with MATCH over long keys', 'SCAN', '0', 'MATCH', PATTERN, 'COUNT', '1000'),
-  redis('KEYS over long keys', 'KEYS', PATTERN),
-  redis('CONFIG GET of 125 patterns', 'CONFIG', 'GET', ...times(125, '[^]'.repeat(21))),
-  redis('CONFIG GET of 112,000 patterns', 'CONFIG', 'GET', ...times(112_000, '[^]'.repeat(21))),
-  redis('COMMAND INFO of 500 names', 'COMMAND', 'INFO', ...times(500, 'get')),
-  redis('INFO', 'INFO'),
-  redis('MGET of 200,000 keys', 'MGET', ...times(200_000, 'none')),
-  redis('EXISTS of 200,000 keys', 'EXISTS', ...times(200_000, 'none')),
+  redis('SCAN with MATCH over long keys', ['SCAN', '0', 'MATCH', PATTERN, 'COUNT', '1000']),
+  redis('KEYS over long keys', ['KEYS', PATTERN]),
+  redis('CONFIG GET of 125 patterns', ['CONFIG', 'GET', ...times(125, '[^]'.repeat(21))]),
+  redis('CONFIG GET of 112,000 patterns', ['CONFIG', 'GET', ...times(112_000, '[^]'.repeat(21))]),
+  redis('COMMAND INFO of 500 names', ['COMMAND', 'INFO', ...times(500, 'get')]),
+  redis('INFO', ['INFO']),
+  redis('MGET of 200,000 keys', ['MGET', ...times(200_000, 'none')]),
+  redis('EXISTS of 200,000 keys', ['EXISTS', ...times(200_000, 'none')]),
   {
     name: 'MULTI with 70,000 PING',
     request: Buffer.from(`${TRANSACTION}${PING.repeat(70_000)}*1\r\n$4\r\nEXEC\r\n`),
@@ -112,10 +113,8 @@ async function waitsOf(port: number, ms: number): Promise<readonly number[]> {
   const endsAt = performance.now() + ms;
   while (performance.now() < endsAt) {
     const askedAt = performance.now();
-    await new Promise((resolve, reject) => {
-      socket.once('data', resolve).once('error', reject);
-      socket.write('get none\r\n');
-    });
+    socket.write('get none\r\n');
+    await once(socket, 'data');
     waitsMs.push(performance.now() - askedAt);
     await new Promise((wake) => setTimeout(wake, ASK_INTERVAL_MS));
   }

@@ -5,7 +5,6 @@ import { Reply, STEP_WORK_MAX, TURN_WORK_MAX } from '../../src/protocol/reply.ts
 import type { Storage } from '../../src/storage/storage.ts';
 import { contextOf } from '../support/session.ts';
 import { tableOf } from '../support/storages.ts';
-import { keeping } from './resp/harness.ts';
 import { WORST_REQUESTS, type WorstRequest } from './worst-requests.ts';
 
 /** Input comes in pieces of this size, as from a socket. */
@@ -26,7 +25,7 @@ interface Charged {
 
 /** Plays a request as a connection does that is served alone: turn after turn. */
 function charge({ protocol, input, data = 'short' }: WorstRequest): Charged {
-  const handler = createSimpleHandler(keeping(DATA[data]));
+  const handler = createSimpleHandler(DATA[data]);
   const session = PROTOCOLS[protocol].createSession(contextOf(handler));
   const reply = new Reply();
   let work = 0;

@@ -66,7 +66,7 @@ const TEXT: readonly WorstRequest[] = [
   text(
     'get whose last key is too long',
     `get${' k'.repeat(500_000)} ${'k'.repeat(251)}\r\n`,
-    1_500,
+    7_500,
   ),
   text('a line of 1,000 words', `x${' x'.repeat(1_000)}\r\n`, 30),
   lines('get k', 1),

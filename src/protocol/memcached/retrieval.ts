@@ -13,10 +13,10 @@ const END = Buffer.from('END\r\n');
 
 /**
  * A longer line is checked before a key of it is answered, as what is sent cannot be taken back; and so
- * many bytes of it at a time, which takes some 0.1 ms and costs as many units of work (see reply.ts).
+ * many bytes of it at a time, which takes up to 0.5 ms and costs as many units of work (see reply.ts).
  */
 const CHECKED_BYTES = 64 * 1024;
-const CHECK_WORK = 100;
+const CHECK_WORK = 500;
 
 /** Where the keys that are looked for together begin and end. All sessions share it: it holds good within one call. */
 const bounds = new Int32Array(2 * BATCH_KEYS_MAX);
