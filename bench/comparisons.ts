@@ -1,19 +1,17 @@
 /** Sections that compare servers by one thing that changes. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import { compare, scenarios, withServers, withStarted } from './contest.ts';
+import { compare, scenarios, withServers } from './contest.ts';
 import { measure } from './measure.ts';
 import { type Effort, type Note, type Row, resultOf, type SectionResult } from './result.ts';
 import {
   CONNECTION_COUNTS,
   KEY_COUNTS,
   MAIN,
-  MAPPED_KEY_COUNTS,
   THREAD_COUNTS,
   VALUE_BYTES,
   VALUES,
 } from './scenarios.ts';
-import { startGoromdb, startMemcached } from './servers.ts';
 
 /** Values from 10 bytes to a megabyte. */
 export async function valueSizes(effort: Effort): Promise<SectionResult> {
@@ -74,15 +72,21 @@ export async function openLoop(effort: Effort): Promise<SectionResult> {
 
 export async function keyCounts(effort: Effort): Promise<SectionResult> {
   const rows: Row[] = [];
+  const notes: Note[] = [];
   for (const keys of KEY_COUNTS.filter((count) => count <= effort.keysMax)) {
     const list = [
       { name: `single get, ${keys} keys`, flags: [] },
       { name: `multi-get 100, ${keys} keys`, flags: ['-multi', '100'] },
     ];
-    const [single, multi] = (await scenarios(list, { keys, valueBytes: VALUE_BYTES }, effort)).rows;
-    rows.push(single, { ...multi, x: keys });
+    await withServers({ keys, valueBytes: VALUE_BYTES }, 1, effort, async (contest) => {
+      rows.push(await compare(contest, list[0]), { ...(await compare(contest, list[1])), x: keys });
+      for (const { name, pid } of contest.servers) {
+        const text = `${(ownBytesOf(pid) / 1e6).toFixed(0)} MB`;
+        notes.push({ name: `${name}, ${keys} keys: anonymous memory (RssAnon)`, text });
+      }
+    });
   }
-  return { rows, notes: [] };
+  return { rows, notes };
 }
 
 export async function connectionCounts(effort: Effort): Promise<SectionResult> {
@@ -102,33 +106,8 @@ export async function connectionCounts(effort: Effort): Promise<SectionResult> {
   });
 }
 
-/** The same data in memory and in LMDB's map. */
-export async function mapped(effort: Effort): Promise<SectionResult> {
-  const rows: Row[] = [];
-  const notes: Note[] = [];
-  const { memcached } = effort.programs;
-  for (const keys of MAPPED_KEY_COUNTS.filter((count) => count <= effort.keysMax)) {
-    const starts = [
-      (options: Parameters<typeof startGoromdb>[0]) => startGoromdb(options),
-      (options: Parameters<typeof startGoromdb>[0]) => startGoromdb(options, 'drop', '0'),
-      (options: Parameters<typeof startGoromdb>[0]) => startMemcached(memcached, options),
-    ];
-    const data = { keys, valueBytes: VALUE_BYTES };
-    await withStarted(starts, data, 1, effort, async (contest) => {
-      for (const { name, flags } of MAIN) {
-        rows.push(await compare(contest, { name: `${name}, ${keys} keys`, flags }));
-      }
-      const { name, pid } = contest.servers[1];
-      const megabytes = (filePagesOf(pid) / 1e6).toFixed(0);
-      const text = `${megabytes} MB of its memory are pages of files, which the system can take back`;
-      notes.push({ name: `${name}, ${keys} keys`, text });
-    });
-  }
-  return { rows, notes };
-}
-
-/** Resident bytes that belong to files (proc(5)). */
-function filePagesOf(pid: number): number {
+/** Bytes of a process that no file stands behind (proc(5)): the system cannot take them back. */
+function ownBytesOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/^RssFile:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
 }

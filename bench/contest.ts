@@ -44,7 +44,7 @@ export async function withServers<T>(
 }
 
 /** Starts servers, and stops them whatever happens. */
-export async function withStarted<T>(
+async function withStarted<T>(
   starts: readonly Start[],
   data: GeneratedData,
   threads: number,

@@ -42,5 +42,3 @@ export const CONNECTION_COUNTS = [1, 10, 50, 200, 1_000, 4_000, 10_000] as const
 
 /** More than two only where there are processors for them. */
 export const THREAD_COUNTS = [1, 2, 4, 8] as const;
-
-export const MAPPED_KEY_COUNTS = [100_000, 1_000_000] as const;

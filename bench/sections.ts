@@ -1,16 +1,10 @@
 import { attacks } from './attacks.ts';
-import {
-  connectionCounts,
-  keyCounts,
-  mapped,
-  openLoop,
-  threadCounts,
-  valueSizes,
-} from './comparisons.ts';
+import { connectionCounts, keyCounts, openLoop, threadCounts, valueSizes } from './comparisons.ts';
 import { scenarios } from './contest.ts';
 import { loading } from './loading.ts';
 import type { Section } from './result.ts';
 import { MAIN, MORE, VALUE_BYTES } from './scenarios.ts';
+import { starting } from './starting.ts';
 import { steadyHeap } from './steady-heap.ts';
 import { swapping } from './swapping.ts';
 
@@ -24,8 +18,8 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   rate: openLoop,
   keys: keyCounts,
   connections: connectionCounts,
-  mapped,
   loading,
+  starting,
   swapping,
   heap: steadyHeap,
   attacks,

@@ -42,21 +42,18 @@ export function requirePrograms({ memcached, redis, goGoromdb }: Programs): void
  *
  * @param from `drop`: the data set, which is made when there is no file yet; `slot`: what the folder
  *   keeps from an earlier start.
- * @param memory Its flag `-memory`: `max`, or `0` for a mapped data set.
  */
 export async function startGoromdb(
   options: StartOptions,
   from: 'drop' | 'slot' = 'drop',
-  memory: 'max' | '0' = 'max',
 ): Promise<Running> {
-  const name = memory === 'max' ? 'goromdb' : `goromdb -memory ${memory}`;
+  const name = 'goromdb';
   const file = fileOf(options.folder, name);
   if (from === 'drop' && !existsSync(`${file}.md5`)) await dropData(file, options.data);
   const port = await freePort();
   const command = [
     ...[process.execPath, GOROMDB, '-file', file, '-addr', `127.0.0.1:${port}`],
     ...['-threads', String(options.threads), '-conn-limit', String(CONNECTIONS_MAX)],
-    ...['-memory', memory],
   ];
   return launch({ name, port, cpus: options.cpus, command, hasMeta: true }, (running) =>
     running.log().includes(' serves from slot '),

@@ -20,11 +20,6 @@ export interface ServerOptions {
   readonly allowShutdown?: boolean;
   /** Serving threads, 1 to 64. Default 1. */
   readonly threads?: number;
-  /**
-   * Bytes that the data may take in memory; what is larger is mapped. Infinity: nothing is. Default:
-   * 0.4 of what the machine or cgroup has.
-   */
-  readonly memoryBytes?: number | undefined;
   readonly logger?: Logger;
   /** For progress: see `LoaderOptions`. */
   readonly onLoad?: LoaderOptions['onLoad'];
@@ -32,7 +27,6 @@ export interface ServerOptions {
 
 /** One data set, and how to serve it. */
 export interface GoromdbOptions extends ServerOptions, DataSetOptions {
-  readonly memoryBytes?: number | undefined;
   /** `simple`, or the URL of a module whose default export makes a `Handler` of a `Storage`. */
   readonly handler?: string;
 }
@@ -46,12 +40,10 @@ export interface PrefixedDataSet extends DataSetOptions {
 /** Which data sets to serve. */
 export interface DataSetsPlan {
   readonly dataSets: readonly PrefixedDataSet[];
-  readonly memoryBytes?: number | undefined;
 }
 
 /** Several data sets, and how to serve them. */
 export interface DataSetsOptions extends ServerOptions, DataSetsPlan {
-  readonly memoryBytes?: number | undefined;
   /** What stands between prefix and key. Default `:`. */
   readonly delimiter?: string;
 }

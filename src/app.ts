@@ -51,8 +51,8 @@ export interface GoromdbDataSets extends Goromdb {
  * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_IN_USE, FOLDER_UNUSABLE, OPTION_INVALID.
  */
 export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
-  const { handler = 'simple', memoryBytes } = options;
-  const plan = { sets: [placed(dataSetOf(options), undefined)], memoryBytes };
+  const { handler = 'simple' } = options;
+  const plan = { sets: [placed(dataSetOf(options), undefined)] };
   return start(options, plan, { handler, delimiter: undefined });
 }
 
@@ -72,11 +72,11 @@ export async function checkDataSets(options: DataSetsOptions): Promise<void> {
   checkServer(options);
 }
 
-function planOf({ dataSets, memoryBytes }: DataSetsPlan, delimiter: string): Plan {
+function planOf({ dataSets }: DataSetsPlan, delimiter: string): Plan {
   const sets = dataSets.map(({ prefix, ...options }) =>
     placed(options, prefix === undefined ? undefined : { name: prefix, delimiter }),
   );
-  return { sets, memoryBytes };
+  return { sets };
 }
 
 function placed(options: DataSetOptions, prefix: KeyPrefix | undefined): PlacedDataSet {
@@ -87,9 +87,9 @@ function placed(options: DataSetOptions, prefix: KeyPrefix | undefined): PlacedD
 /** What of the options is about the data set. */
 function dataSetOf(options: GoromdbOptions): DataSetOptions {
   const { file, storage, gzipped, bucket, namespaces, basedir, keepPrevious, guards } = options;
-  const { scrub, pollIntervalMs, rescanMs, memoryBytes } = options;
+  const { scrub, pollIntervalMs, rescanMs } = options;
   return {
-    ...{ file, storage, bucket, namespaces, memoryBytes },
+    ...{ file, storage, bucket, namespaces },
     ...(gzipped === undefined ? {} : { gzipped }),
     ...(basedir === undefined ? {} : { basedir }),
     ...(keepPrevious === undefined ? {} : { keepPrevious }),
@@ -114,8 +114,7 @@ async function start(
   await checkPlan(plan);
   checkServer(options);
   let shutdown = (): void => {};
-  const restore: DataSets['restore'] = (lost, set) => sets.restore(lost, set);
-  const threads = createThreads(options, { ...parts, restore }, () => shutdown());
+  const threads = createThreads(options, parts, () => shutdown());
   const { logger = silentLogger, onLoad } = options;
   const isNamed = parts.delimiter !== undefined;
   const sets = new DataSets({ threads: threads.server, logger, onLoad }, isNamed);

@@ -1,5 +1,6 @@
 /** One data set: its slots, its watcher, its loader and what looks after them. */
 import { Control } from './control/control.ts';
+import { messageOf } from './errors.ts';
 import type { Guards } from './loader/guards.ts';
 import { Loader, type LoaderOptions } from './loader/loader.ts';
 import { prepareBase } from './loader/prepare.ts';
@@ -9,12 +10,9 @@ import { isBuiltIn } from './loader/scanners.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
 import type { ServerStatus } from './loader/status.ts';
 import type { Logger } from './log.ts';
-import { holdsTable, releaseTable } from './server/kept-table.ts';
 import type { Threads } from './server/threads.ts';
 import type { KeyPrefix } from './storage/scanners/namespaces.ts';
 import type { NamespaceOptions } from './storage/scanners/scanner.ts';
-import type { DataSetInfo } from './storage/storage.ts';
-import type { ServedTable } from './storage/table.ts';
 import { VERSION } from './version.ts';
 import { see } from './watcher/identity.ts';
 import { startWatcher, type Watcher } from './watcher/watcher.ts';
@@ -34,11 +32,6 @@ export interface DataSetOptions {
   readonly namespaces?: NamespaceOptions | undefined;
   /** Folder of the slots. Default: the folder of `file`. */
   readonly basedir?: string;
-  /**
-   * Bytes that it may take in memory; a larger one is mapped. Infinity: it never is. Default: an
-   * equal share of what the process has, less what other data sets have of their own.
-   */
-  readonly memoryBytes?: number | undefined;
   /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
   readonly keepPrevious?: KeepPrevious;
   /** What is asked of each new generation. Default: nothing but that its file is sound. */
@@ -78,20 +71,12 @@ export class DataSet {
   #watcher: Watcher | undefined;
   #scrub: Scrub | undefined;
 
-  /**
-   * @param control Holds the base folder.
-   * @param bytesMax What it may take in memory, at the time of a load.
-   */
-  constructor(
-    options: PlacedDataSet,
-    control: Control,
-    share: DataSetShare,
-    bytesMax: () => number,
-  ) {
+  /** @param control Holds the base folder. */
+  constructor(options: PlacedDataSet, control: Control, share: DataSetShare) {
     this.options = options;
     this.#share = share;
     this.#control = control;
-    this.#loader = createLoader(options, share, bytesMax);
+    this.#loader = createLoader(options, share);
   }
 
   /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
@@ -121,10 +106,6 @@ export class DataSet {
     return this.#loader.recover({ file, sumFile: `${file}.md5` });
   }
 
-  restore(lost: DataSetInfo): Promise<ServedTable> {
-    return this.#loader.restore(lost);
-  }
-
   /** Waits for files from now on, and answers commands. @param address Where the server listens. */
   watch(address: string): void {
     const { file, pollIntervalMs, rescanMs } = this.options;
@@ -143,6 +124,9 @@ export class DataSet {
       polling: (pollIntervalMs ?? 0) > 0,
       ...(pollIntervalMs ? { pollMs: pollIntervalMs } : {}),
       ...(rescanMs ? { rescanMs } : {}),
+    });
+    loader.lookBack().catch((error: unknown) => {
+      this.#share.logger.warn(`the generation before was not looked at: ${messageOf(error)}`);
     });
     this.#scrub = this.#startScrub();
   }
@@ -180,16 +164,15 @@ export class DataSet {
     await this.#loader.close();
   }
 
-  #startScrub(): Scrub | undefined {
+  #startScrub(): Scrub {
     const { bytesPerSecond = SCRUB_RATE_DEFAULT, passPauseMs } = this.options.scrub ?? {};
-    if (bytesPerSecond === 0) return undefined;
     const { threads, logger } = this.#share;
     return new Scrub({
       bytesPerSecond,
+      checksFirst: true,
       ...(passPauseMs === undefined ? {} : { passPauseMs }),
       served: () => threads.served(this.set),
       slotFile: () => this.#loader.slotFile,
-      sum: (slice) => threads.sum(this.set, slice),
       count: (name) => threads.count(name),
       onFileFault: (generation, text) => this.#loader.noteFileFault(generation, text),
       heal: (damaged) => this.#loader.heal(damaged),
@@ -208,27 +191,17 @@ export function nameOf(options: PlacedDataSet): string {
   return set === '' ? 'the data set without a prefix' : `data set ${set}`;
 }
 
-function createLoader(
-  options: PlacedDataSet,
-  { threads, logger, onLoad }: DataSetShare,
-  bytesMax: () => number,
-): Loader {
+function createLoader(options: PlacedDataSet, { threads, logger, onLoad }: DataSetShare): Loader {
   const { basedir, storage, gzipped = false, bucket, namespaces, prefix, keepPrevious } = options;
   const set = setOf(options);
   const restsBeside = needsRests(threads.size);
   return new Loader({
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, namespaces, prefix, keepPrevious },
-    shared: threads.size > 1,
     restsBeside,
     // At most one data set has no prefix: of many, each would keep a worker. What a scanner of a user's
     // own leaves behind goes with the worker.
     patience: restsBeside && prefix === undefined && isBuiltIn(storage) ? 'waits' : 'ends',
-    get bytesMax() {
-      return bytesMax();
-    },
-    swap: (table, info, keepsPrevious) => threads.swap(set, table, info, keepsPrevious),
-    holds: (generation) => holdsTable(threads.soleThread, set, generation),
-    release: () => releaseTable(threads.soleThread, set),
+    swap: (map, info) => threads.swap(set, map, info),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),
     logger,

@@ -8,9 +8,6 @@ import { GoromdbError, messageOf } from './errors.ts';
 import { inParallel } from './in-parallel.ts';
 import { checkScanner, checkSelection } from './loader/scanners.ts';
 import type { Logger } from './log.ts';
-import { shareMemory } from './memory-shares.ts';
-import type { DataSetInfo } from './storage/storage.ts';
-import type { ServedTable } from './storage/table.ts';
 
 /**
  * Data sets that are loaded from their slots at one time: as many as there are processors, but no more
@@ -18,11 +15,9 @@ import type { ServedTable } from './storage/table.ts';
  */
 const LOADS_AT_ONCE = Math.min(4, os.availableParallelism());
 
-/** What there is to be: data sets, and the memory for all of them. */
+/** What there is to be. */
 export interface Plan {
   readonly sets: readonly PlacedDataSet[];
-  /** See `shareMemory`. */
-  readonly memoryBytes: number | undefined;
 }
 
 /** A data set that is about to come, with its base folder taken. */
@@ -34,7 +29,7 @@ interface Incoming {
 }
 
 /** @throws GoromdbError OPTION_INVALID. */
-export async function checkPlan({ sets, memoryBytes }: Plan): Promise<void> {
+export async function checkPlan({ sets }: Plan): Promise<void> {
   if (sets.length === 0)
     throw new GoromdbError('OPTION_INVALID', 'expected a data set, found none');
   for (const { storage, bucket, namespaces } of sets) {
@@ -43,7 +38,6 @@ export async function checkPlan({ sets, memoryBytes }: Plan): Promise<void> {
     checkSelection({ storage, bucket, namespaces });
   }
   checkConflicts(sets);
-  shareMemory(memoryBytes, sets);
 }
 
 /** Looks after the data sets. What is done to them is done one after the other. */
@@ -51,7 +45,6 @@ export class DataSets {
   readonly #share: DataSetShare;
   readonly #isNamed: boolean;
   #sets: ReadonlyMap<string, DataSet> = new Map();
-  #bytesMax: ReadonlyMap<string, number> = new Map();
   #address = '';
   #work: Promise<unknown> = Promise.resolve();
   #isClosing = false;
@@ -72,7 +65,6 @@ export class DataSets {
   }
 
   async #take(plan: Plan): Promise<void> {
-    this.#setShares(plan);
     const made = await this.#prepare(await this.#takeFolders(plan.sets, []));
     this.#sets = new Map(made.map((set) => [set.set, set]));
   }
@@ -97,13 +89,6 @@ export class DataSets {
 
   look(): void {
     for (const set of this.#sets.values()) set.look();
-  }
-
-  /** Loads a data set again whose memory is gone. */
-  async restore(lost: DataSetInfo, name: string): Promise<ServedTable> {
-    const set = this.#sets.get(name);
-    if (set === undefined) throw new GoromdbError('LOAD_FAILED', 'it was taken away meanwhile');
-    return set.restore(lost);
   }
 
   /**
@@ -137,7 +122,6 @@ export class DataSets {
     // From here on nothing is refused any more, but that a folder was taken away meanwhile.
     const fresh = incoming.filter(({ donor }) => donor === undefined);
     for (const set of await this.#prepare(fresh)) made.set(set.options, set);
-    this.#setShares(plan);
     await this.#stop(going, new Set(incoming.map(({ donor }) => donor)));
     for (const { set } of going) {
       if (!names.has(set)) await this.#share.threads.remove(set);
@@ -243,12 +227,7 @@ export class DataSets {
 
   #make(options: PlacedDataSet, control: Control): DataSet {
     const share = { ...this.#share, logger: this.#loggerFor(options) };
-    return new DataSet(options, control, share, () => this.#bytesMax.get(setOf(options)) ?? 0);
-  }
-
-  #setShares({ sets, memoryBytes }: Plan): void {
-    const shares = shareMemory(memoryBytes, sets);
-    this.#bytesMax = new Map(sets.map((options, i) => [setOf(options), shares[i]]));
+    return new DataSet(options, control, share);
   }
 
   #name(options: PlacedDataSet): string {

@@ -28,7 +28,7 @@ export type {
   SessionContext,
   SessionState,
 } from './protocol/protocol.ts';
-export { Reply } from './protocol/reply.ts';
+export { type Lent, Reply } from './protocol/reply.ts';
 export { respProtocol } from './protocol/resp/resp.ts';
 export { SharedParts } from './protocol/shared-parts.ts';
 export type { AccessOptions, TlsFiles } from './server/access.ts';
@@ -55,9 +55,11 @@ export {
   type Batch,
   type DataSetInfo,
   type Entry,
+  type Lease,
   type RecordVisitor,
   type Storage,
 } from './storage/storage.ts';
 export { openTable, type TableParts } from './storage/table.ts';
-export { TableBuilder, type TableBuilderOptions } from './storage/table-builder.ts';
+export { TableBuilder, type TableInMemory } from './storage/table-builder.ts';
+export type { Region, TableLayout } from './storage/table-layout.ts';
 export { VERSION } from './version.ts';

@@ -1,7 +1,6 @@
 /** How the serving threads are made from what the server was asked to be. */
 import type { ServerOptions } from './app-options.ts';
 import { GoromdbError } from './errors.ts';
-import { defaultTableBytesMax } from './loader/memory.ts';
 import { silentLogger } from './log.ts';
 import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
@@ -19,7 +18,7 @@ export interface ServingThreads {
 /** @throws GoromdbError OPTION_INVALID. */
 export function createThreads(
   options: ServerOptions,
-  parts: Pick<ThreadsOptions, 'handler' | 'delimiter' | 'restore'>,
+  parts: Pick<ThreadsOptions, 'handler' | 'delimiter'>,
   shutdown: () => void,
 ): ServingThreads {
   const { threads = 1, protocol = 'memcached' } = options;
@@ -54,7 +53,7 @@ export function createThreads(
 function settingsOf(options: ServerOptions, limits: Limits): Record<string, string | number> {
   const { address } = options;
   return {
-    maxbytes: options.memoryBytes ?? defaultTableBytesMax(),
+    maxbytes: 0,
     tcpport: address.kind === 'tcp' ? address.port : 0,
     inter: (address.kind === 'tcp' && address.host) || 'NULL',
     domain_socket: address.kind === 'unix' ? address.path : 'NULL',

@@ -13,9 +13,9 @@ const CONFIG_BYTES_MAX = 1024 * 1024;
 
 type FlagName = keyof typeof SERVE_FLAGS;
 
-/** The flags that are about one data set; `memory` is both about one and about all. */
+/** The flags that are about one data set. */
 const DATA_SET_KEYS: ReadonlySet<string> = new Set<FlagName>([
-  ...(['file', 'storage', 'gzipped', 'bucket', 'namespaces', 'D', 'basedir', 'memory'] as const),
+  ...(['file', 'storage', 'gzipped', 'bucket', 'namespaces', 'D', 'basedir'] as const),
   ...(['min-keys', 'max-shrink', 'canary', 'max-hit-drop', 'keep-previous'] as const),
   ...(['scrub-rate', 'poll-interval', 'rescan'] as const),
 ]);
@@ -28,9 +28,7 @@ const PREFIX = 'prefix';
 const DELIMITER = 'delimiter';
 
 const SERVER_KEYS: ReadonlySet<string> = new Set(
-  Object.keys(SERVE_FLAGS).filter((name) => {
-    return !NOT_IN_FILE.has(name) && (name === 'memory' || !DATA_SET_KEYS.has(name));
-  }),
+  Object.keys(SERVE_FLAGS).filter((name) => !NOT_IN_FILE.has(name) && !DATA_SET_KEYS.has(name)),
 );
 
 /** What a configuration file asks for. */
@@ -72,10 +70,8 @@ export function readConfig(path: string): Config {
   const dataSets = tables.map((table, number) => {
     return readDataSet({ path, lines, number }, table, serverValues);
   });
-  const { memory } = Object.fromEntries(serverValues) as Partial<ServeValues>;
   const options = {
     ...serverOptions(whole),
-    memoryBytes: memory,
     dataSets,
     ...(delimiter === undefined ? {} : { delimiter: textOf(server, DELIMITER, delimiter) }),
   };
@@ -127,7 +123,6 @@ function readDataSet(
   return {
     ...{ file, storage, gzipped, bucket, namespaces, basedir, guards, scrub },
     ...{ keepPrevious, pollIntervalMs, rescanMs },
-    memoryBytes: own.get('memory') as number | undefined,
     prefix: prefix === undefined ? undefined : textOf(section, PREFIX, prefix),
   };
 }

@@ -79,9 +79,9 @@ async function reread(
   { logger }: Tellers,
 ): Promise<Config> {
   const next = await readChecked(path);
-  const { dataSets, memoryBytes } = next.options;
+  const { dataSets } = next.options;
   const isSame = isDeepStrictEqual(next.options, current.options);
-  await server.change({ dataSets, memoryBytes });
+  await server.change({ dataSets });
   const waiting = restartKeys(first, next);
   if (waiting.length > 0) {
     logger.warn(`${path}: a change of ${waiting.join(', ')} takes effect at the next start`);
@@ -95,7 +95,6 @@ async function reread(
 /** The keys that only a start can change and that are not as they were at the start. */
 function restartKeys({ serverValues: before }: Config, { serverValues: now }: Config): string[] {
   const keys = new Set([...before.keys(), ...now.keys()]);
-  keys.delete('memory');
   return [...keys].filter((key) => !isDeepStrictEqual(before.get(key), now.get(key)));
 }
 

@@ -75,9 +75,9 @@ export const DATA_FLAGS = {
   'keep-previous': {
     placeholder: 'WHERE',
     group: DATA,
-    help: 'where the generation before stays, for rolling back: disk, memory (as well, which is faster), auto (in memory if both fit into -memory), or no, which deletes it',
-    parse: oneOf('auto', 'disk', 'memory', 'no'),
-    fallback: 'auto',
+    help: 'whether the generation before stays on disk, to roll back to: disk, or no, which deletes it',
+    parse: oneOf('disk', 'no'),
+    fallback: 'disk',
   },
 } as const satisfies FlagTable;
 

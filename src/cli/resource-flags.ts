@@ -11,7 +11,7 @@ import {
   parseThreads,
 } from './go-flags.ts';
 
-const RESOURCES = 'Memory, threads and limits';
+const RESOURCES = 'Threads and limits';
 
 export const RESOURCE_FLAGS = {
   threads: {
@@ -20,13 +20,6 @@ export const RESOURCE_FLAGS = {
     help: `threads that serve clients, 1 to ${THREADS_MAX}`,
     parse: parseThreads,
     fallback: '1',
-  },
-  memory: {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: 'memory that a data set may take, such as 512MiB or 1.5GB; a larger one is mapped; 0 maps all, max none',
-    parse: parseSize,
-    fallbackNote: 'a share of what the machine has',
   },
   'scrub-rate': {
     placeholder: 'SIZE',

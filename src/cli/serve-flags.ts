@@ -34,7 +34,6 @@ export interface ServeOptions {
   readonly keepPrevious: KeepPrevious;
   readonly threads: number;
   /** `Infinity`: no limit; `undefined`: the program takes a share of what the machine has. */
-  readonly memoryBytes: number | undefined;
   /** 0: trust the events of the file system instead of polling. */
   readonly pollIntervalMs: number;
   readonly rescanMs: number;
@@ -120,7 +119,6 @@ export function serveOptionsOf(values: ServeValues, given: ReadonlySet<string>):
     scrub: { bytesPerSecond: values['scrub-rate'] },
     keepPrevious: values['keep-previous'],
     threads: values.threads,
-    memoryBytes: values.memory,
     pollIntervalMs: values['poll-interval'],
     rescanMs: values.rescan,
     limits: {

@@ -3,7 +3,7 @@ import { askServer } from '../control/control-client.ts';
 import { findHolder, type Holder } from '../control/folder-lock.ts';
 import { messageOf } from '../errors.ts';
 import { type Event, readEvents } from '../loader/events.ts';
-import { formatBytes, mapNote } from '../loader/report.ts';
+import { formatBytes } from '../loader/report.ts';
 import { readSlotStatus, type ServerStatus, type SlotStatus } from '../loader/status.ts';
 import { oneLine } from '../log.ts';
 import { requireFolder } from './require-folder.ts';
@@ -82,10 +82,10 @@ function describeSlot({ slot, state, path, md5, record, fault }: SlotStatus): st
   if (state === 'empty') return head;
   if (state === 'unreadable') return `${head}: ${fault}`;
   if (record === undefined) return `${head}: ${path}, md5 ${md5}, filled by another program`;
-  const { generation, restores, keys, bytes, format, source, installedAt, map } = record;
+  const { generation, restores, keys, bytes, format, source, installedAt } = record;
   const was = restores === undefined ? '' : ` (the data of ${restores})`;
   return (
     `${head}: generation ${generation}${was}, ${keys} keys, ${formatBytes(bytes)} of ${format}, ` +
-    `md5 ${md5}, from ${source}, ${installedAt}${mapNote(map)}`
+    `md5 ${md5}, from ${source}, ${installedAt}`
   );
 }

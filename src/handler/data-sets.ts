@@ -172,8 +172,6 @@ function sumUp(sets: readonly ServedSet[], generation: number): DataSetInfo {
     md5: '',
     format: loaded.length === 0 ? 'none' : joined(loaded.map(({ format }) => format)),
     loadedAt: Math.max(0, ...infos.map(({ loadedAt }) => loadedAt)),
-    servedFrom:
-      loaded.length === 0 ? 'none' : joined(loaded.flatMap((info) => info.servedFrom ?? [])),
     dataSets: new Map(sets.map(({ prefix }, i) => [prefix, infos[i]])),
   };
 }

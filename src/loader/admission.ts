@@ -3,10 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageWithCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { SampledLookup } from '../storage/lookup-sample.ts';
-import { openStorage } from '../storage/open-storage.ts';
 import { replay } from '../storage/replay.ts';
 import type { DataSetInfo, Storage } from '../storage/storage.ts';
-import { isMap, type ServedTable } from '../storage/table.ts';
+import { openTableIn } from '../storage/table.ts';
+import type { TableMap } from '../storage/table-map.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { canRename } from './folder.ts';
 import { checkGuards, type Guards } from './guards.ts';
@@ -23,7 +23,6 @@ export interface Admission {
   readonly guards?: Guards | undefined;
   /** Lookups that clients made of late. */
   readonly sample?: (() => readonly SampledLookup[]) | undefined;
-  readonly bytesMax: number;
   readonly logger: Logger;
 }
 
@@ -31,23 +30,20 @@ export interface Admission {
  * Before a load: whether there is room for it. A forced drop is not asked.
  *
  * @param slotFile Where the file would go.
- * @returns See `checkRoom`.
- * @throws GoromdbError DISK_FULL, OUT_OF_MEMORY.
+ * @throws GoromdbError DISK_FULL.
  */
 export async function admitDrop(
   { file, identity, force }: Drop,
   slotFile: string,
   serving: Standing | undefined,
-  { bytesMax }: Admission,
-): Promise<boolean> {
-  if (force) return false;
+): Promise<void> {
+  if (force) return;
   const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
-  return checkRoom({
+  await checkRoom({
     fileBytes: Number(identity.size),
     isCopied: !isMovable,
     slotFile,
     serving: serving && { fileBytes: serving.fileBytes, tableBytes: serving.info.bytes },
-    tableBytesMax: bytesMax,
   });
 }
 
@@ -56,20 +52,20 @@ const WARM_SLICE = 64;
 
 /**
  * Before anything is moved or switched: whether the guards let it pass. For a forced drop it is
- * only told that they would not. What clients asked for of late is in memory afterwards also of a map.
+ * only told that they would not. What clients asked for of late is in memory afterwards.
  *
  * @throws GoromdbError See `checkGuards`.
  */
 export async function admitTable(
   { file, force }: Drop,
-  { table, info }: ServedTable,
+  map: TableMap,
+  info: DataSetInfo,
   serving: Standing | undefined,
   { guards, sample = () => [], logger }: Admission,
 ): Promise<void> {
-  if (guards === undefined && !isMap(table)) return;
-  const candidate = await openStorage(table, info);
+  const candidate = await openTableIn(map.parts, info, () => {});
   try {
-    if (isMap(table)) await warm(candidate, sample());
+    await warm(candidate, sample());
     if (guards === undefined) return;
     checkGuards(guards, candidate, serving?.info, sample);
   } catch (error) {
@@ -81,7 +77,7 @@ export async function admitTable(
   }
 }
 
-/** Reads the pages of a map that the lookups need. */
+/** Reads the pages that the lookups need. */
 async function warm(candidate: Storage, sample: readonly SampledLookup[]): Promise<void> {
   for (let at = 0; at < sample.length; at += WARM_SLICE) {
     replay(candidate, sample.slice(at, at + WARM_SLICE));

@@ -1,14 +1,16 @@
-import { dirname } from 'node:path';
-import type { Logger } from '../log.ts';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
+import { openTableMap, type TableMap } from '../storage/table-map.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker, type Patience } from './loader-worker.ts';
 import { ProgressMemory } from './progress.ts';
-import { logMapping } from './report.ts';
-import type { MapRecord } from './slot-map.ts';
+import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from './slot-table.ts';
 import type { LoaderStatus } from './status.ts';
-import type { LoadResult } from './worker.ts';
+import type { LoadResult, WrittenTable } from './worker.ts';
 
 export interface FileLoadsOptions {
   readonly baseDir: string;
@@ -19,10 +21,6 @@ export interface FileLoadsOptions {
   readonly namespaces?: NamespaceOptions | undefined;
   /** Stands before all keys that are served. */
   readonly prefix?: KeyPrefix | undefined;
-  /** Make tables in memory that several threads can read. */
-  readonly shared: boolean;
-  /** Bytes that a data set may take in memory; a larger one is mapped. Infinity: none is. */
-  readonly bytesMax: number;
   /** Whether a load rests between small pieces of work when a data set serves: see `needsRests`. */
   readonly restsBeside?: boolean | undefined;
   /** What the worker does between files: see `LoaderWorker`; by default it ends soon. */
@@ -33,30 +31,32 @@ export interface FileLoadsOptions {
   readonly onLoad?:
     | ((load: { path: string; progress: ProgressMemory } | undefined) => void)
     | undefined;
-  readonly logger: Logger;
 }
 
 /** A file to be loaded. */
 export interface FileLoad {
   readonly path: string;
   readonly md5: string;
-  /** The data file of the slot that it is in, or will be: a map is made beside it. */
-  readonly slotFile: string;
-  /** It is in the slot already, or is dropped: the generation that the slot holds may give way. */
-  readonly isDrop: boolean;
+  /** The slot that it is in, or will be. */
+  readonly folder: string;
+  /** Whether the table may have no name where the slot cannot be written. */
+  readonly mayBeNameless?: boolean;
   /** Whether a data set serves meanwhile, and there is no hurry. */
   readonly isBeside?: boolean;
-  /** Whether it is mapped without a try to hold it in memory. */
-  readonly isToMap?: boolean;
-  /** What the slot's record says of a map. */
-  readonly map?: MapRecord | undefined;
-  /** Gives the load up. */
+  /** Aborts the load. */
   readonly signal?: AbortSignal | undefined;
   /** Told where to read the progress. @returns Ends it. */
   readonly follow?: ((progress: ProgressMemory) => () => void) | undefined;
 }
 
-/** Has the worker verify, scan and index files. */
+/** A table that was made of a file, and its map, which whoever asked for it holds. */
+export interface MadeTable extends WrittenTable {
+  readonly kind: 'table';
+  readonly map: TableMap;
+  readonly recipe: string;
+}
+
+/** Has the worker verify files and make tables of them. */
 export class FileLoads {
   readonly #options: FileLoadsOptions;
   readonly #worker: LoaderWorker;
@@ -72,31 +72,51 @@ export class FileLoads {
     return this.#running && { path: this.#running.path, ...this.#running.progress.read() };
   }
 
-  /** @throws GoromdbError See `LoaderWorker.run`. */
-  async run({
-    path,
-    md5,
-    isDrop,
-    isBeside = false,
-    isToMap = false,
-    ...load
-  }: FileLoad): Promise<LoadResult> {
-    const { onLoad, logger, loadMsMin, restsBeside = false } = this.#options;
+  /** Names all options that a table's records depend on. */
+  get recipe(): string {
+    const { scanner, gzipped, bucket, namespaces, prefix } = this.#options;
+    return JSON.stringify({ scanner, gzipped, bucket, namespaces, prefix });
+  }
+
+  /**
+   * Makes a table of a file, in the slot under {@link TABLE_INCOMING_NAME}, or without a name.
+   *
+   * @throws GoromdbError See `LoaderWorker.run`, and DISK_FULL, FOLDER_UNUSABLE.
+   */
+  async run(load: FileLoad): Promise<Exclude<LoadResult, { kind: 'table' }> | MadeTable> {
+    const { folder, mayBeNameless = false } = load;
+    const isNameless = mayBeNameless && !isWritable(folder);
+    const scratch = isNameless ? await mkdtemp(join(tmpdir(), 'goromdb-')) : undefined;
+    try {
+      const tablePath = join(scratch ?? folder, TABLE_INCOMING_NAME);
+      const result = await this.#work(load, tablePath);
+      if (result.kind !== 'table') return result;
+      return { ...result, map: await openTableMap(tablePath), recipe: this.recipe };
+    } finally {
+      if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    }
+  }
+
+  /** As `openSlotTable`. */
+  open(folder: string, record: TableRecord | undefined): Promise<TableMap | undefined> {
+    return openSlotTable(folder, record, this.recipe);
+  }
+
+  async #work({ path, md5, isBeside = false, ...load }: FileLoad, tablePath: string) {
+    const { onLoad, loadMsMin, restsBeside = false, baseDir, ...options } = this.#options;
+    const { scanner, gzipped, bucket, namespaces, prefix } = options;
     const progress = new ProgressMemory();
     this.#running = { path, progress };
     onLoad?.(this.#running);
     const stop = load.follow?.(progress);
-    const stopLog = logMapping(path, progress, logger);
     try {
       const request = {
-        ...{ path, md5, ...this.#how(load.map), mapDir: dirname(load.slotFile) },
-        ...{ mayClear: isDrop, rests: isBeside && restsBeside, isToMap },
-        progress: progress.memory,
+        ...{ path, md5, tablePath, scanner, gzipped, bucket, namespaces, prefix },
+        ...{ scratchDir: baseDir, rests: isBeside && restsBeside, progress: progress.memory },
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);
     } finally {
       stop?.();
-      stopLog();
       this.#running = undefined;
       onLoad?.(undefined);
     }
@@ -106,17 +126,13 @@ export class FileLoads {
   close(): Promise<void> {
     return this.#worker.close();
   }
+}
 
-  /** What the worker is asked for, whatever the file. */
-  #how(map: MapRecord | undefined) {
-    const { scanner, gzipped, bucket, namespaces, prefix, shared, bytesMax } = this.#options;
-    // Names all options that a map's records depend on.
-    const recipe = JSON.stringify({ scanner, gzipped, bucket, namespaces });
-    return {
-      ...{ scanner, gzipped, bucket, namespaces, prefix, shared, bytesMax, recipe },
-      scratchDir: this.#options.baseDir,
-      // One that was made under a smaller budget may fit into memory now.
-      map: map?.recipe === recipe && bytesMax <= map.memoryBytes ? map : undefined,
-    };
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,14 +1,15 @@
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger } from '../log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { isMap, type ServedTable, type StorageParts } from '../storage/table.ts';
+import type { TableMap } from '../storage/table-map.ts';
+import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import type { Standing } from './admission.ts';
 import type { EventLog } from './events.ts';
-import { HeldTables, type HeldTablesOptions } from './held-tables.ts';
-import { infoOf, type LoadedFile, type LoadedSlot, type Seconds } from './loaded.ts';
+import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';
 import { servingLine } from './report.ts';
 import type { SlotFile } from './scrub.ts';
-import { type MapRecord, nameForServing, removeServingName } from './slot-map.ts';
+import { TABLE_NAME } from './slot-table.ts';
 import {
   type FilledSlot,
   leastNeededSlot,
@@ -19,38 +20,40 @@ import {
 } from './slots.ts';
 import type { Serving } from './status.ts';
 
-export interface GenerationsOptions extends HeldTablesOptions {
+export interface GenerationsOptions {
   /** Folder of the two slots. */
   readonly baseDir: string;
-  /**
-   * Puts a table into service; resolves when no thread serves the old one.
-   *
-   * @param keepsPrevious A thread that has the old one to itself is to keep it.
-   */
-  readonly swap: (table: StorageParts, info: DataSetInfo, keepsPrevious: boolean) => Promise<void>;
+  /** Puts a table into service; resolves when no thread serves the old one. */
+  readonly swap: (map: TableMap, info: DataSetInfo) => Promise<void>;
   readonly logger: Logger;
+}
+
+/** A generation whose table is mapped. */
+interface Held {
+  readonly slot: SlotName;
+  readonly md5: string;
+  readonly map: TableMap;
+  /** The table's file when it began to serve; undefined: it has no name. */
+  readonly identity: FileIdentity | undefined;
 }
 
 /** Knows which generation serves, from which slot, and what slot and number the next one gets. */
 export class Generations {
   readonly #options: GenerationsOptions;
   readonly #events: EventLog;
-  readonly #held: HeldTables;
   #standing: Standing | undefined;
-  #map: MapRecord | undefined;
-  /** Of the serving generation: it is in memory, and its file is damaged. */
+  /** What a scrub has found wrong with the dropped file, while the table made of it is sound. */
   #fileFault: string | undefined;
-  #servingSlot: SlotName | undefined;
+  #held: Held | undefined;
+  /** The generation before: going back to it takes no look at its files. */
+  #previous: Held | undefined;
   #nextSlot: SlotName = 'data00';
   /** The highest number that was ever given. */
   #newest = 0;
-  /** The name under which a map serves. */
-  #servingName: string | undefined;
 
   constructor(options: GenerationsOptions, events: EventLog) {
     this.#options = options;
     this.#events = events;
-    this.#held = new HeldTables(options);
   }
 
   /** What a new file is measured against. */
@@ -59,10 +62,10 @@ export class Generations {
   }
 
   get serving(): Serving | undefined {
-    if (this.#standing === undefined || this.#servingSlot === undefined) return undefined;
+    if (this.#standing === undefined || this.#held === undefined) return undefined;
     const { generation } = this.#standing.info;
     const fileFault = this.#fileFault;
-    return { slot: this.#servingSlot, generation, ...(fileFault && { fileFault }) };
+    return { slot: this.#held.slot, generation, ...(fileFault && { fileFault }) };
   }
 
   /** The slot that does not serve. */
@@ -76,12 +79,10 @@ export class Generations {
 
   /** Where the serving generation lies. */
   get slotFile(): SlotFile | undefined {
-    if (this.#standing === undefined || this.#servingSlot === undefined) return undefined;
+    if (this.#standing === undefined || this.#held === undefined) return undefined;
     const { generation, md5 } = this.#standing.info;
-    const path = slotPath(this.#options.baseDir, this.#servingSlot);
-    const { file, md5: mapMd5 } = this.#map ?? {};
-    const map = file && mapMd5 ? { path: join(dirname(path), file), md5: mapMd5 } : undefined;
-    return { generation, md5, path, map };
+    const path = slotPath(this.#options.baseDir, this.#held.slot);
+    return { generation, md5, path, layout: this.#held.map.parts.layout };
   }
 
   /** A scrub has found the file of a generation damaged. */
@@ -101,100 +102,93 @@ export class Generations {
     this.#newest = Math.max(this.#newest, generation);
   }
 
-  /** Of three data sets in memory one would be too many. */
-  releasePrevious(): Promise<void> {
-    return this.#held.releasePrevious();
-  }
-
-  /** What a slot holds, if it need not be loaded. */
-  held({ name, md5 }: FilledSlot): Promise<LoadedFile | undefined> {
-    return this.#held.find(name, md5);
+  /**
+   * The map of what a slot holds, if it is still there and nobody has written to its file. Whoever asks
+   * holds it then.
+   */
+  async heldMap({ name, md5 }: FilledSlot): Promise<TableMap | undefined> {
+    const held = this.#previous;
+    if (held?.slot !== name || held.md5 !== md5) return undefined;
+    const identity = await this.#identityIn(name);
+    const isAsBefore = identity && held.identity && sameContent(identity, held.identity);
+    // It may be another one by now.
+    if (!isAsBefore || this.#previous !== held) return undefined;
+    held.map.retain();
+    return held.map;
   }
 
   /**
-   * Puts a generation into service.
+   * Holds the map of the generation before, which an earlier process served.
    *
+   * @param map Released by whoever opened it, whatever happens.
+   */
+  async holdPrevious({ name: slot, md5 }: FilledSlot, map: TableMap): Promise<void> {
+    if (this.#previous !== undefined || this.#held === undefined) return;
+    if (this.#held.slot === slot) return;
+    map.retain();
+    this.#previous = { slot, md5, map, identity: await this.#identityIn(slot) };
+  }
+
+  /** The slot of the generation before is about to be emptied: the disk gets its room back. */
+  releasePrevious(): void {
+    this.#previous?.map.release();
+    this.#previous = undefined;
+  }
+
+  /**
+   * Puts a generation into service, and holds its map from then on.
+   *
+   * @param loaded Its map is released by whoever loaded it, whatever happens.
    * @param seconds Those of the stages before.
    * @returns The seconds of all stages.
    */
-  async switch(slot: SlotName, { record, result }: LoadedSlot, seconds: Seconds): Promise<Seconds> {
+  async switch(slot: SlotName, loaded: LoadedSlot, seconds: Seconds): Promise<Seconds> {
     const { logger } = this.#options;
-    const { generation, md5, source, bytes } = record;
+    const { record, notices } = loaded;
     const startMs = performance.now();
-    const info = infoOf(generation, md5, result);
-    const keepsPrevious = this.#held.giveWay(result.table);
-    await this.#swap(await this.#located(slot, result), info, keepsPrevious);
-    this.#stand(slot, info, bytes, result.map);
-    const mapPath = this.#mapPath(slot, result);
-    await this.#held.serves({ slot, generation, md5, result, mapPath });
-    this.use(generation);
+    await this.#swap(slot, loaded);
+    this.use(record.generation);
     const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
     const line = servingLine(slot, record, all);
     logger.info(line);
     this.#events.add('serving', line);
-    for (const notice of result.notices) {
-      logger.warn(`in generation ${generation} from ${source}: ${notice}`);
+    for (const notice of notices) {
+      logger.warn(`in generation ${record.generation} from ${record.source}: ${notice}`);
     }
     return all;
   }
 
-  /** Goes over to what was loaded again, which is still to be swapped in. */
-  async takeAgain(slot: SlotName, { record, result }: LoadedSlot): Promise<ServedTable> {
-    const { generation, md5, bytes } = record;
-    const info = infoOf(generation, md5, result);
-    this.#stand(slot, info, bytes, result.map);
-    const mapPath = this.#mapPath(slot, result);
-    await this.#held.serves({ slot, generation, md5, result, mapPath });
-    const text = `generation ${generation} is loaded again from slot ${slot}`;
+  /** Puts a generation into service that was loaded again, since its table was damaged. */
+  async switchAgain(slot: SlotName, loaded: LoadedSlot): Promise<void> {
+    await this.#swap(slot, loaded);
+    // The table that was damaged is not to go back to.
+    this.releasePrevious();
+    const text = `generation ${loaded.record.generation} is loaded again from slot ${slot}`;
     this.#events.add('loaded again', text);
     this.#options.logger.warn(text);
-    return { table: await this.#located(slot, result), info };
   }
 
-  /** Swaps in what `takeAgain` gave. */
-  async swapAgain({ table, info }: ServedTable): Promise<void> {
-    await this.#swap(table, info, false);
+  close(): void {
+    this.releasePrevious();
+    this.#held?.map.release();
+    this.#held = undefined;
   }
 
-  /** What `takeAgain` gave is swapped in by whoever asked for it. */
-  async handOver({ table }: ServedTable): Promise<void> {
-    await this.#keepName(isMap(table) ? table.path : undefined);
+  async #identityIn(slot: SlotName): Promise<FileIdentity | undefined> {
+    const path = join(dirname(slotPath(this.#options.baseDir, slot)), TABLE_NAME);
+    const stats = await stat(path, { bigint: true }).catch(() => undefined);
+    return stats && identityOf(stats);
   }
 
-  async close(): Promise<void> {
-    await this.#held.releasePrevious();
-    await this.#keepName(undefined);
-  }
-
-  #stand(slot: SlotName, info: DataSetInfo, fileBytes: number, map: MapRecord | undefined): void {
-    this.#standing = { info, fileBytes };
-    this.#map = map;
+  async #swap(slot: SlotName, { record, map }: LoadedSlot): Promise<void> {
+    const info = infoOf(record, map);
+    await this.#options.swap(map, info);
+    map.retain();
+    this.releasePrevious();
+    this.#previous = this.#held;
+    this.#held = { slot, md5: record.md5, map, identity: await this.#identityIn(slot) };
+    this.#standing = { info, fileBytes: record.bytes };
     this.#fileFault = undefined;
-    this.#servingSlot = slot;
     this.#nextSlot = otherSlot(slot);
-  }
-
-  async #swap(table: StorageParts, info: DataSetInfo, keepsPrevious: boolean): Promise<void> {
-    await this.#options.swap(table, info, keepsPrevious);
-    await this.#keepName(isMap(table) ? table.path : undefined);
-  }
-
-  /** What is to be swapped in: a map with a name to open it by, which lasts until the next one. */
-  async #located(slot: SlotName, result: LoadedFile): Promise<StorageParts> {
-    const { table } = result;
-    const path = this.#mapPath(slot, result);
-    if (!isMap(table) || path === undefined) return table;
-    return { ...table, path: await nameForServing(dirname(path), path) };
-  }
-
-  #mapPath(slot: SlotName, { map }: LoadedFile): string | undefined {
-    return map && join(dirname(slotPath(this.#options.baseDir, slot)), map.file);
-  }
-
-  /** The name that a map served under before is of no use any more. */
-  async #keepName(name: string | undefined): Promise<void> {
-    const previous = this.#servingName;
-    this.#servingName = name;
-    if (previous !== undefined) await removeServingName(previous).catch(() => {});
   }
 }

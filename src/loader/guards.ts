@@ -48,10 +48,7 @@ export function checkGuards(
   }
   if (maxShrinkPercent !== undefined && serving !== undefined) {
     checkShrink('keys', candidate.info, serving, maxShrinkPercent);
-    // A table, a map and an LMDB file take different room for the same records.
-    if (candidate.info.servedFrom === serving.servedFrom) {
-      checkShrink('bytes', candidate.info, serving, maxShrinkPercent);
-    }
+    checkShrink('bytes', candidate.info, serving, maxShrinkPercent);
   }
   for (const canary of canaries) checkCanary(candidate, canary);
   if (maxHitDropPercent !== undefined && serving !== undefined) {

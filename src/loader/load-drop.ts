@@ -1,17 +1,26 @@
 import { dirname, join } from 'node:path';
 import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
-import { isMap } from '../storage/table.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { type Admission, admitDrop, admitTable } from './admission.ts';
-import { makeFolder } from './folder.ts';
+import type { FileLoads, MadeTable } from './file-loads.ts';
+import { makeFolder, remove } from './folder.ts';
 import { generationLeft, noteLeft } from './left-drop.ts';
-import { infoOf, type LoadedFile, recordOf, type Seconds } from './loaded.ts';
+import { infoOf, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { outcomeOf } from './receipt-correction.ts';
 import type { KeepPrevious } from './rollback.ts';
 import { setAsideBad } from './set-aside.ts';
-import { MAP_INCOMING_NAME, MAP_NAME, nameForServing, removeServingName } from './slot-map.ts';
-import { emptySlot, install, otherSlot, removeDrop, type SlotName, slotPath } from './slots.ts';
+import { TABLE_INCOMING_NAME } from './slot-table.ts';
+import {
+  clearSlot,
+  emptySlot,
+  install,
+  isFilled,
+  otherSlot,
+  removeDrop,
+  type SlotName,
+  slotPath,
+} from './slots.ts';
 
 /** What a drop is to be let in by, and what becomes of the generation before it. */
 export interface DropRules extends Admission {
@@ -31,56 +40,61 @@ export async function loadDrop(
   drop: Drop,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { base, files, generations, receipts, logger } = parts;
+  const { base, generations, logger } = parts;
   const left = await generationLeft(base.path, drop);
   if (left !== undefined) {
     logger.warn(`${drop.file} was taken as generation ${left}, and is not loaded again`);
     return { kind: 'taken' };
   }
-  await generations.releasePrevious();
+  const slot = generations.nextSlot;
   try {
-    // A map is written in the slot: no other folder may be in its place.
+    // The table is written in the slot: no other folder may be in its place.
     await base.check();
-    const slot = generations.nextSlot;
-    const slotFile = slotPath(base.path, slot);
-    const isToMap = await admitDrop(drop, slotFile, generations.standing, rules);
-    const { file: path, md5 } = drop;
-    const follow = receipts.follow.bind(receipts, subjectOf(drop));
-    const isBeside = generations.serving !== undefined;
-    const load = { path, md5, slotFile, isDrop: true, isBeside, isToMap, signal, follow };
-    const result = await files.run(load);
+    await makeFolder(join(base.path, slot));
+    await admitDrop(drop, slotPath(base.path, slot), generations.standing);
+    const result = await makeTable(parts, drop, slot, signal);
     if (result.kind !== 'table') return result;
-    await admit(parts, rules, drop, result, dirname(slotFile));
-    // What served was lost with a thread meanwhile, and serves again from the slot that was idle.
-    if (generations.nextSlot !== slot) return { kind: 'changed' };
-    await serve(parts, rules, drop, result, { slot, signal });
-    return { kind: 'taken' };
+    try {
+      const info = infoOf({ ...drop, ...result, generation: generations.nextNumber }, result.map);
+      await admitTable(drop, result.map, info, generations.standing, rules);
+      // What served was damaged meanwhile, and serves again from the slot that was idle.
+      if (generations.nextSlot !== slot) return { kind: 'changed' };
+      await serve(parts, rules, drop, result, { slot, signal });
+      return { kind: 'taken' };
+    } finally {
+      result.map.release();
+    }
   } catch (error) {
     if (isChange(error)) return { kind: 'changed' };
     if (provesFileBad(error) || isRefusal(error)) return await reject(parts, drop, error);
     tellFailure(parts, drop, error, signal);
     throw error;
+  } finally {
+    // It is still there if it was not taken.
+    await remove(join(base.path, slot, TABLE_INCOMING_NAME)).catch(() => {});
   }
 }
 
-/** Lets the guards look at a drop, which is not in its slot yet. */
-async function admit(
-  { generations }: LoaderParts,
-  rules: DropRules,
+/** On a full disk, the generation that the slot holds gives way. */
+async function makeTable(
+  { base, files, generations, receipts }: LoaderParts,
   drop: Drop,
-  result: LoadedFile,
-  folder: string,
-): Promise<void> {
-  const { table, map } = result;
-  const { standing } = generations;
-  const info = infoOf(generations.nextNumber, drop.md5, result);
-  if (!isMap(table)) return admitTable(drop, { table, info }, standing, rules);
-  const file = map?.file === MAP_NAME ? join(folder, MAP_INCOMING_NAME) : drop.file;
-  const path = await nameForServing(folder, file);
+  slot: SlotName,
+  signal: AbortSignal,
+): ReturnType<FileLoads['run']> {
+  const { file: path, md5 } = drop;
+  const folder = dirname(slotPath(base.path, slot));
+  const follow = receipts.follow.bind(receipts, subjectOf(drop));
+  const isBeside = generations.serving !== undefined;
+  const load = { path, md5, folder, isBeside, signal, follow };
   try {
-    await admitTable(drop, { table: { ...table, path }, info }, standing, rules);
-  } finally {
-    await removeServingName(path);
+    return await files.run(load);
+  } catch (error) {
+    const isFull = error instanceof GoromdbError && error.code === 'DISK_FULL';
+    if (!isFull || !(await isFilled(folder))) throw error;
+    generations.releasePrevious();
+    await clearSlot(folder);
+    return await files.run(load);
   }
 }
 
@@ -88,14 +102,13 @@ async function serve(
   { base, generations, receipts, logger }: LoaderParts,
   { keepPrevious }: DropRules,
   drop: Drop,
-  result: LoadedFile,
+  result: MadeTable,
   { slot, signal }: { readonly slot: SlotName; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { identity } = result;
+  const { identity, map, notices } = result;
   const record = recordOf(generations.nextNumber, drop.file, drop.md5, result);
   const startMs = performance.now();
   await base.check();
-  await makeFolder(join(base.path, slot));
   await install(base.path, slot, { file: drop.file, identity, record }, signal);
   generations.use(record.generation);
   await removeDrop(drop, identity).catch(async (error: unknown) => {
@@ -106,9 +119,11 @@ async function serve(
     await noteLeft(base.path, slot, record, identity).catch(() => {});
   });
   const before: Seconds = { ...result.seconds, move: (performance.now() - startMs) / 1000 };
-  const seconds = await generations.switch(slot, { record, result }, before);
+  const loaded = { record, map, notices, seconds: before };
+  const seconds = await generations.switch(slot, loaded, before);
   receipts.say(subjectOf(drop), outcomeOf(slot, record, seconds));
   if (keepPrevious !== 'no') return;
+  generations.releasePrevious();
   await emptySlot(base.path, otherSlot(slot)).catch((error: unknown) => {
     logger.warn(`slot ${otherSlot(slot)} could not be emptied (${messageOf(error)})`);
   });

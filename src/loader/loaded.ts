@@ -1,35 +1,28 @@
 import type { DataSetInfo } from '../storage/storage.ts';
-import { isMap, type StorageParts } from '../storage/table.ts';
+import type { TableMap } from '../storage/table-map.ts';
+import type { MadeTable } from './file-loads.ts';
 import type { Stage } from './progress.ts';
 import type { SlotRecord } from './slots.ts';
-import type { LoadResult } from './worker.ts';
 
-/** A file that the worker made a table of. */
-export type LoadedFile = Extract<LoadResult, { kind: 'table' }>;
-
-/** What a slot holds, ready to serve. */
+/** What a slot holds, ready to serve. Whoever loaded it holds its map. */
 export interface LoadedSlot {
   readonly record: SlotRecord;
-  readonly result: LoadedFile;
+  readonly map: TableMap;
+  /** What its owner should know. */
+  readonly notices: readonly string[];
+  readonly seconds: Seconds;
 }
 
 /** Seconds that the stages took. */
 export type Seconds = Partial<Record<Stage, number>>;
 
-/** What the storage of a loaded file says of itself. */
+/** What the storage of a generation says of itself. */
 export function infoOf(
-  generation: number,
-  md5: string,
-  { table, format }: LoadedFile,
+  { generation, md5, format }: Pick<SlotRecord, 'generation' | 'md5' | 'format'>,
+  { parts: { layout } }: TableMap,
 ): DataSetInfo {
-  const { keys, bytes } = table;
-  const servedFrom = servedFromOf(table);
-  return { generation, keys, bytes, md5, format, loadedAt: Date.now(), servedFrom };
-}
-
-function servedFromOf(table: StorageParts): string {
-  if (!isMap(table)) return 'memory';
-  return table.layout === 'plain' ? 'file' : 'map';
+  const { keys, bytes } = layout;
+  return { generation, keys, bytes, md5, format, loadedAt: Date.now() };
 }
 
 /** The record of a loaded file that becomes a generation now. @param source Where it was dropped. */
@@ -37,11 +30,12 @@ export function recordOf(
   generation: number,
   source: string,
   md5: string,
-  { table, format, identity, map }: LoadedFile,
+  { map, format, identity, recipe, headCrc32 }: MadeTable,
 ): SlotRecord {
+  const { keys } = map.parts.layout;
   return {
-    ...{ generation, md5, bytes: Number(identity.size), keys: table.keys, format, source },
+    ...{ generation, md5, bytes: Number(identity.size), keys, format, source },
     installedAt: new Date().toISOString(),
-    ...(map === undefined ? {} : { map }),
+    table: { recipe, headCrc32 },
   };
 }

@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { GoromdbError } from '../errors.ts';
 import { WorkerClient } from '../rpc.ts';
-import { createWord, holdAtExit, holdOutside } from './unstoppable.ts';
 import type { LoadRequest, LoadResult } from './worker.ts';
 
 /**
@@ -28,9 +27,8 @@ export type Patience = 'waits' | 'ends';
 
 type Client = WorkerClient<LoadRequest, LoadResult>;
 
-/** Verifies, scans and indexes files in a worker thread, one at a time. */
+/** Verifies files and makes tables of them in a worker thread, one at a time. */
 export class LoaderWorker {
-  readonly #words = new WeakMap<Worker, ReturnType<typeof createWord>>();
   #idle: Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #patience: Patience;
@@ -64,8 +62,6 @@ export class LoaderWorker {
     const abort = (): void => stop(stopped);
     const timer = setTimeout(() => fail(timeError(request.path, msMax)), msMax);
     worker.once('error', stop);
-    const word = this.#words.get(worker)!;
-    const release = holdAtExit(word);
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort);
     try {
@@ -74,11 +70,9 @@ export class LoaderWorker {
       return result;
     } catch (error) {
       // Nobody knows what is left in a worker that failed.
-      holdOutside(word);
       await worker.terminate();
       throw error;
     } finally {
-      release();
       clearTimeout(timer);
       worker.removeListener('error', stop);
       signal?.removeEventListener('abort', abort);
@@ -101,16 +95,13 @@ export class LoaderWorker {
       idle.worker.ref();
       return idle;
     }
-    const word = createWord();
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       name: 'load',
-      workerData: { word },
       resourceLimits: {
         maxOldGenerationSizeMb: WORKER_HEAP_MIB,
         maxYoungGenerationSizeMb: WORKER_YOUNG_MIB,
       },
     });
-    this.#words.set(worker, word);
     const client: Client = new WorkerClient(worker);
     worker.once('exit', () => {
       if (this.#idle === client) this.#idle = undefined;

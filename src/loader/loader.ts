@@ -1,6 +1,5 @@
 import type { Logger } from '../log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { ServedTable } from '../storage/table.ts';
 import type { Complaint } from '../watcher/complaints.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { BaseFolder } from './base-folder.ts';
@@ -11,8 +10,8 @@ import { type DropRules, loadDrop } from './load-drop.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { rollBack } from './online-rollback.ts';
 import { Receipts } from './receipt.ts';
-import { type DropPlace, recover } from './recover.ts';
-import { heal, loadAgain } from './restore.ts';
+import { type DropPlace, lookBack, recover } from './recover.ts';
+import { heal } from './restore.ts';
 import { type RolledBack, refused } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
 import { SlotLoads } from './slot-loads.ts';
@@ -21,12 +20,11 @@ import { Turns } from './turns.ts';
 
 /** `guards` judge dropped files; the slots are not asked. */
 export interface LoaderOptions extends DropRules, FileLoadsOptions, GenerationsOptions {
-  readonly bytesMax: number;
   readonly logger: Logger;
 }
 
 /** Works that change what serves. */
-type Work = 'load' | 'rollback' | 'heal';
+type Work = 'load' | 'rollback' | 'heal' | 'look back';
 
 /** Takes files into service: verify, scan, index, move into the idle slot, switch. */
 export class Loader {
@@ -88,6 +86,14 @@ export class Loader {
     this.#parts.receipts.say(subject, { state: 'waiting', code, reason: text });
   }
 
+  /**
+   * Checks the table of the generation before, and maps it, so that a rollback after a start takes no
+   * longer than one later.
+   */
+  lookBack(): Promise<void> {
+    return this.#turns.take('look back', () => lookBack(this.#parts));
+  }
+
   /** Loads what the watcher found: see `loadDrop`. */
   load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
     return this.#turns.take('load', () => loadDrop(this.#parts, this.#options, drop, signal));
@@ -108,19 +114,9 @@ export class Loader {
     return this.#turns.take('rollback', () => rollBack(this.#parts));
   }
 
-  /** Puts the generation that serves into service once more, because its memory is damaged. */
+  /** Puts the generation that serves into service once more, because its table is damaged. */
   heal(damaged: DataSetInfo): Promise<void> {
     return this.#turns.take('heal', () => heal(this.#parts, damaged));
-  }
-
-  /**
-   * Loads the generation that serves once more: see `loadAgain`. It takes no turn: whoever asks for it
-   * may have been asked to switch by the work whose turn it is.
-   */
-  async restore(lost: DataSetInfo): Promise<ServedTable> {
-    const again = await loadAgain(this.#parts, lost);
-    await this.#parts.generations.handOver(again);
-    return again;
   }
 
   /** Ends the worker. No load may be under way. */
@@ -128,7 +124,7 @@ export class Loader {
     const { files, generations, receipts } = this.#parts;
     await this.#turns.idle();
     await files.close();
-    await generations.close();
+    generations.close();
     await receipts.flush();
     await this.events.flush();
   }

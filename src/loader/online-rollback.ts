@@ -1,5 +1,5 @@
 import { messageWithCode } from '../errors.ts';
-import { type LoadedSlot, recordOf, type Seconds } from './loaded.ts';
+import type { LoadedSlot } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';
 import { findPrevious, type RolledBack, refused, writeRestored } from './rollback.ts';
@@ -18,17 +18,21 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   if (serving === undefined) throw refused('nothing serves yet');
   await base.check();
   const { previous, current } = await findPrevious(base.path, serving.slot);
-  const { record: before, result, seconds: loadSeconds } = await loadPrevious(parts, previous);
+  const loaded = await loadPrevious(parts, previous);
+  const { record: before, map } = loaded;
   // Of a slot that another program filled it was made just now.
   generations.use(before.generation);
   const record = {
-    ...recordOf(generations.nextNumber, before.source, previous.md5, result),
+    ...before,
+    generation: generations.nextNumber,
+    installedAt: new Date().toISOString(),
     restores: before.restores ?? before.generation,
-    ...(before.left === undefined ? {} : { left: before.left }),
   };
-  await writeRestored(base.path, previous.name, record);
-  generations.use(record.generation);
-  const all = await generations.switch(previous.name, { record, result }, loadSeconds);
+  const all = await (async () => {
+    await writeRestored(base.path, previous.name, record);
+    generations.use(record.generation);
+    return generations.switch(previous.name, { ...loaded, record }, loaded.seconds);
+  })().finally(() => map.release());
   const seconds = (performance.now() - startMs) / 1000;
   const text = `rolled back to the data of generation ${record.restores}, which is generation ${record.generation} now`;
   logger.warn(`${text}; ${seconds.toFixed(3)} s`);
@@ -42,13 +46,13 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
 async function loadPrevious(
   { generations, slots }: LoaderParts,
   slot: FilledSlot,
-): Promise<LoadedSlot & { readonly seconds: Seconds }> {
+): Promise<LoadedSlot> {
   const { record } = slot;
-  const held = await generations.held(slot);
-  if (held !== undefined && record !== undefined) return { record, result: held, seconds: {} };
+  const map = await generations.heldMap(slot);
+  if (map !== undefined && record !== undefined) return { record, map, notices: [], seconds: {} };
+  map?.release();
   try {
-    const loaded = await slots.load(slot);
-    return { ...loaded, seconds: loaded.result.seconds };
+    return await slots.load(slot);
   } catch (cause) {
     throw refused(`slot ${slot.name} cannot be used: ${messageWithCode(cause)}`, cause);
   }

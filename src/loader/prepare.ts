@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { makeFolder, remove, writeAtomically } from './folder.ts';
-import { isMapLeftover } from './slot-map.ts';
+import { isTableLeftover } from './slot-table.ts';
 import { INCOMING_NAME, SLOT_NAMES } from './slots.ts';
 
 /**
@@ -42,7 +42,7 @@ export async function prepareSlots(baseDir: string): Promise<void> {
 
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name === INCOMING_NAME || isMapLeftover(name)) await remove(join(folder, name));
+    if (name === INCOMING_NAME || isTableLeftover(name)) await remove(join(folder, name));
   }
 }
 

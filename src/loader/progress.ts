@@ -1,5 +1,5 @@
 /** The stages of a load, in order. */
-export const STAGES = ['verify', 'scan', 'index', 'map', 'move', 'switch'] as const;
+export const STAGES = ['verify', 'scan', 'index', 'move', 'switch'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** How far a load is. */

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { messageWithCode } from '../errors.ts';
 import { see } from '../watcher/identity.ts';
 import type { LoaderParts } from './loader-parts.ts';
@@ -30,8 +30,10 @@ export async function recover(parts: LoaderParts, drop: DropPlace): Promise<bool
   for (const slot of filled) {
     try {
       const loaded = await slots.load(slot);
-      const { record, result } = loaded;
-      const seconds = await generations.switch(slot.name, loaded, result.seconds);
+      const { record, map } = loaded;
+      const seconds = await generations
+        .switch(slot.name, loaded, loaded.seconds)
+        .finally(() => map.release());
       await removeLeftSum(drop, slot.md5);
       const outcome = outcomeOf(slot.name, record, seconds);
       await correctReceipt(receipts, drop.file, outcome, record);
@@ -42,6 +44,21 @@ export async function recover(parts: LoaderParts, drop: DropPlace): Promise<bool
     }
   }
   return false;
+}
+
+/** Holds the generation before, if its table is sound as far as head and index tell. */
+export async function lookBack({ base, files, generations }: LoaderParts): Promise<void> {
+  const { serving } = generations;
+  if (serving === undefined) return;
+  const slots = await readSlots(base.path, () => {});
+  const previous = slots.find(({ name }) => name !== serving.slot);
+  if (previous === undefined) return;
+  // What is wrong with it is told when it is asked for.
+  const map = await files
+    .open(dirname(previous.path), previous.record?.table)
+    .catch(() => undefined);
+  if (map === undefined) return;
+  await generations.holdPrevious(previous, map).finally(() => map.release());
 }
 
 /** A crash may come after the file was moved and before its sum was removed. */

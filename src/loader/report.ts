@@ -1,5 +1,4 @@
-import type { Logger } from '../log.ts';
-import { type ProgressMemory, STAGES, type Stage } from './progress.ts';
+import { STAGES, type Stage } from './progress.ts';
 import type { SlotName, SlotRecord } from './slots.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
@@ -31,31 +30,6 @@ export function servingLine(
     .join(', ');
   return (
     `generation ${record.generation} serves from slot ${slot}: ${formatCount(record.keys)} ${record.keys === 1 ? 'key' : 'keys'}, ` +
-    `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}${mapNote(record.map)}; ${stages}`
+    `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}; ${stages}`
   );
-}
-
-/** What a line about a generation says of its map. */
-export function mapNote(map: SlotRecord['map']): string {
-  if (map === undefined) return '';
-  const what = map.layout === 'plain' ? 'as it is' : `as ${map.file} of ${formatBytes(map.bytes)}`;
-  return `; larger than memory, mapped ${what}`;
-}
-
-/** How often it is said how far the writing of a map is. */
-const LOG_INTERVAL_MS = 10_000;
-
-/**
- * Says now and then how far a map is, which may take hours.
- *
- * @returns Ends it.
- */
-export function logMapping(path: string, progress: ProgressMemory, logger: Logger): () => void {
-  const timer = setInterval(() => {
-    const { stage, bytes } = progress.read();
-    if (stage !== 'map') return;
-    logger.info(`${path} is larger than memory; mapping it, ${formatBytes(bytes)} are done`);
-  }, LOG_INTERVAL_MS);
-  timer.unref();
-  return () => clearInterval(timer);
 }

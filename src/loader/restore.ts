@@ -1,39 +1,31 @@
 import { GoromdbError, messageWithCode } from '../errors.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { ServedTable } from '../storage/table.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { type FilledSlot, readSlots } from './slots.ts';
 
 /**
- * Loads a generation once more, because its memory is lost or damaged. If its slot is damaged too,
- * the other slot's generation takes its place.
+ * Puts a generation into service once more, because its table is damaged, if it still serves. If the
+ * file in its slot is damaged too, the other slot's generation takes its place.
  *
- * @returns What is to be swapped in.
  * @throws GoromdbError FILE_UNREADABLE when neither can be loaded.
  */
-export async function loadAgain(
-  { base, slots, generations, logger }: LoaderParts,
-  { generation }: DataSetInfo,
-): Promise<ServedTable> {
+export async function heal(parts: LoaderParts, { generation }: DataSetInfo): Promise<void> {
+  const { base, slots, generations, logger } = parts;
+  if (generations.serving?.generation !== generation) return;
+  await base.check();
   const refuse = (name: string, error: unknown): void =>
     logger.error(`slot ${name} cannot be loaded again: ${messageWithCode(error)}`);
-  const isLost = ({ record }: FilledSlot): boolean => record?.generation === generation;
+  const isDamaged = ({ record }: FilledSlot): boolean => record?.generation === generation;
   const filled = await readSlots(base.path, refuse);
-  for (const slot of [...filled.filter(isLost), ...filled.filter((one) => !isLost(one))]) {
+  for (const slot of [...filled.filter(isDamaged), ...filled.filter((one) => !isDamaged(one))]) {
     try {
-      return await generations.takeAgain(slot.name, await slots.load(slot));
+      const loaded = await (isDamaged(slot) ? slots.rebuild(slot) : slots.load(slot));
+      await generations.switchAgain(slot.name, loaded).finally(() => loaded.map.release());
+      return;
     } catch (error) {
       refuse(slot.name, error);
     }
   }
   const message = `generation ${generation} is lost: no slot in ${base.path} holds a sound file`;
   throw new GoromdbError('FILE_UNREADABLE', message);
-}
-
-/** Puts a generation whose memory is damaged into service once more, if it serves still. */
-export async function heal(parts: LoaderParts, damaged: DataSetInfo): Promise<void> {
-  const { base, generations } = parts;
-  if (generations.serving?.generation !== damaged.generation) return;
-  await base.check();
-  await generations.swapAgain(await loadAgain(parts, damaged));
 }

@@ -9,12 +9,10 @@ import {
 } from './slots.ts';
 
 /**
- * What becomes of the generation before, when a newer one serves. `disk`: it stays in its slot, and
- * rolling back loads it again. `memory`: it stays in memory as well until the next file is loaded, and
- * rolling back is a switch; the memory is that of two data sets all the time. `auto`, the default: as
- * `memory` if both together are no larger than one data set may be, else as `disk`. `no`: it is deleted.
+ * What becomes of the generation before, when a newer one serves. `disk`, the default: it stays in its
+ * slot, and a rollback switches to it. `no`: it is deleted.
  */
-export type KeepPrevious = 'auto' | 'disk' | 'memory' | 'no';
+export type KeepPrevious = 'disk' | 'no';
 
 /** What a rollback came to. */
 export interface RolledBack {

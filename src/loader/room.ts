@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
-import os from 'node:os';
-import { dirname } from 'node:path';
-import process from 'node:process';
+import { dirname, join } from 'node:path';
 import { GoromdbError } from '../errors.ts';
 import { formatBytes } from './report.ts';
+import { TABLE_NAME } from './slot-table.ts';
 
 /** What the slot's small files need, with what a file system needs for their names. */
 const SLOT_BYTES = 64 * 1024;
@@ -17,83 +15,44 @@ export interface Need {
   readonly isCopied: boolean;
   /** The file of the slot that it goes to, which gives way. */
   readonly slotFile: string;
-  /** What serves now, which tells how much memory a byte of the file takes. */
+  /** What serves now, which tells how large the table of a file is. */
   readonly serving: { readonly fileBytes: number; readonly tableBytes: number } | undefined;
-  /** Bytes that a table may take. */
-  readonly tableBytesMax: number;
 }
 
-/** Memory of a table for a byte of its file: below are free pages in the file, above packed ones. */
+/** Bytes of a table for a byte of its file: below are free pages in the file, above compressed ones. */
 const RATIO_MIN = 1 / 8;
 const RATIO_MAX = 8;
 
 /**
- * Refuses to begin a load that cannot end well: it would cost minutes, and at the end perhaps the
- * process. What it needs is an estimate; `-memory` bounds what it gets.
+ * Refuses to begin a load that cannot end well: it would cost minutes. What the table needs is an
+ * estimate, and nothing where there is none before it: then the disk says so when it is full.
  *
- * @returns Whether to map it at once: it will not fit into a table, and there is no room to try.
- * @throws GoromdbError DISK_FULL, OUT_OF_MEMORY.
+ * @throws GoromdbError DISK_FULL.
  */
-export async function checkRoom(
-  need: Need,
-  free: { readonly disk: typeof freeDisk; readonly memory: typeof freeMemory } = {
-    disk: freeDisk,
-    memory: freeMemory,
-  },
-): Promise<boolean> {
-  const { fileBytes, isCopied, slotFile, serving, tableBytesMax } = need;
-  const diskBytes = SLOT_BYTES + (isCopied ? fileBytes : 0);
-  const diskFree = await free.disk(slotFile);
-  if (diskFree < diskBytes) {
-    const found = `found ${formatBytes(diskFree)}`;
-    const message = `expected ${formatBytes(diskBytes)} of free space for the slot in ${dirname(slotFile)}, ${found}`;
-    throw new GoromdbError('DISK_FULL', message, { numbers: { diskBytes, diskFree } });
-  }
-  const ratio = serving === undefined ? 1 : serving.tableBytes / Math.max(1, serving.fileBytes);
-  const perByte = Math.min(RATIO_MAX, Math.max(RATIO_MIN, ratio));
-  const memoryBytes = fileBytes * perByte;
-  const memoryFree = free.memory();
-  if (memoryBytes > tableBytesMax) return memoryFree < tableBytesMax;
-  if (memoryFree < memoryBytes) {
-    const found = `found ${formatBytes(memoryFree)}`;
-    const message = `expected ${formatBytes(memoryBytes)} of free memory beside what serves, ${found}`;
-    throw new GoromdbError('OUT_OF_MEMORY', message, { numbers: { memoryBytes, memoryFree } });
-  }
-  return false;
+export async function checkRoom(need: Need, free = freeDisk): Promise<void> {
+  const { fileBytes, isCopied, slotFile, serving } = need;
+  const ratio = serving === undefined ? 0 : serving.tableBytes / Math.max(1, serving.fileBytes);
+  const perByte = serving === undefined ? 0 : Math.min(RATIO_MAX, Math.max(RATIO_MIN, ratio));
+  const diskBytes = Math.ceil(SLOT_BYTES + (isCopied ? fileBytes : 0) + fileBytes * perByte);
+  const diskFree = await free(slotFile);
+  if (diskFree >= diskBytes) return;
+  const found = `found ${formatBytes(diskFree)}`;
+  const message = `expected ${formatBytes(diskBytes)} of free space for the slot in ${dirname(slotFile)}, ${found}`;
+  throw new GoromdbError('DISK_FULL', message, { numbers: { diskBytes, diskFree } });
 }
 
 /**
- * Free space where a slot's file is to lie, with what that file gives free. Where that cannot be
+ * Free space where a slot's files are to lie, with what those files give free. Where that cannot be
  * told, the installation will say what is wrong.
  */
 async function freeDisk(slotFile: string): Promise<number> {
-  const space = await statfs(dirname(slotFile)).catch(() => undefined);
+  const folder = dirname(slotFile);
+  const space = await statfs(folder).catch(() => undefined);
   if (space === undefined) return Number.POSITIVE_INFINITY;
-  const old = await stat(slotFile).catch(() => undefined);
-  return space.bavail * space.bsize + (old?.size ?? 0);
+  const old = await Promise.all([bytesAt(slotFile), bytesAt(join(folder, TABLE_NAME))]);
+  return space.bavail * space.bsize + old[0] + old[1];
 }
 
-/**
- * Memory that this process may still take. Of a cgroup only this process's own part is known to be
- * in use: its page cache counts as used too, and would be given up.
- */
-function freeMemory(): number {
-  const machine = os.freemem();
-  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
-  return Math.min(machine, constrained - ownBytes());
-}
-
-/**
- * Memory that this process has to itself. The pages of its maps are the page cache's: they are resident
- * as well, and of a large map that is well used they would look like all memory that there is.
- */
-export function ownBytes(): number {
-  try {
-    const status = readFileSync('/proc/self/status', 'latin1');
-    const kinds = [...status.matchAll(/^Rss(?:Anon|Shmem):\s*(\d+) kB$/gm)];
-    if (kinds.length > 0) return kinds.reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
-  } catch {
-    // There is no such file but on Linux.
-  }
-  return process.memoryUsage.rss();
+async function bytesAt(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
 }

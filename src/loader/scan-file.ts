@@ -3,7 +3,7 @@ import { GoromdbError } from '../errors.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
 import type { NamespaceOptions, RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
-import type { Repeats } from '../storage/table-builder.ts';
+import type { Repeats } from '../storage/table-index.ts';
 import type { RecordPlaces } from './record-places.ts';
 import { scan, scannerFor } from './scanners.ts';
 import { recognisePacked, unpack } from './unpack.ts';
@@ -20,7 +20,7 @@ export interface ScanRequest {
 }
 
 /** What is told meanwhile, and the longest value; see `ScanOptions`. */
-export interface ScanHooks {
+interface ScanHooks {
   readonly valueBytesMax: number;
   readonly onProgress: (bytes: number) => void;
   readonly onNotice: (text: string) => void;
@@ -115,7 +115,7 @@ export function repeatsNotice(
 }
 
 /** Says how many records have a key that came before. */
-export function countNotice(count: number): string {
+function countNotice(count: number): string {
   const records = count === 1 ? '1 record has' : `${count} records have`;
   return `${records} a key that came before; the last of each is served`;
 }

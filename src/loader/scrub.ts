@@ -1,17 +1,21 @@
 import { createHash } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { regionsOf, type TableSlice } from '../storage/checksum.ts';
-import type { ServedTable } from '../storage/table.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import { isSoundRegion, openToRead } from '../storage/table-file.ts';
+import type { Region, TableLayout } from '../storage/table-layout.ts';
+import { TABLE_NAME } from './slot-table.ts';
 
 /** Bytes a second that are checked unless told otherwise. */
 export const SCRUB_RATE_DEFAULT = 8 * 1024 * 1024;
 /** And at most: what is faster would not be in the background. */
 export const SCRUB_RATE_MAX = 1024 * 1024 * 1024;
 
-/** Bytes that are checked at once: about 0.1 ms of a thread that serves. */
+/** Bytes that are checked at once: about 0.1 ms. */
 const SLICE_BYTES = 256 * 1024;
 /** Time between two passes: a small data set is not read all the time. */
 const PASS_PAUSE_MS = 60_000;
@@ -19,30 +23,34 @@ const PASS_PAUSE_MS = 60_000;
 /** Where the serving generation lies. */
 export interface SlotFile {
   readonly generation: number;
+  /** The file that was dropped, and its MD5. */
   readonly path: string;
   readonly md5: string;
-  /** What is served through a map: the same file, or one that was made of it. */
-  readonly map: { readonly path: string; readonly md5: string } | undefined;
+  /** Of the table beside it, which is served. */
+  readonly layout: TableLayout;
 }
 
 export interface ScrubOptions {
-  /** 1 to {@link SCRUB_RATE_MAX}. */
+  /** Up to {@link SCRUB_RATE_MAX}; 0: only what `checksFirst` asks for. */
   readonly bytesPerSecond: number;
-  readonly served: () => ServedTable | undefined;
+  /** Whether the table that serves is checked at once and at full speed: its sums were not yet. */
+  readonly checksFirst: boolean;
+  readonly served: () => DataSetInfo | undefined;
   readonly slotFile: () => SlotFile | undefined;
-  /** @returns The sum up to the slice's end; undefined when another generation serves. */
-  readonly sum: (slice: TableSlice) => Promise<number | undefined>;
   /** Counts what was found. */
-  readonly count: (name: 'scrub_passes' | 'scrub_file_faults' | 'scrub_memory_faults') => void;
+  readonly count: (name: 'scrub_passes' | 'scrub_file_faults' | 'scrub_table_faults') => void;
   /** Told once of a generation whose file is damaged. */
   readonly onFileFault: (generation: number, text: string) => void;
-  /** Loads this generation again, or the previous one, and puts it into service. */
-  readonly heal: (damaged: ServedTable['info']) => Promise<void>;
+  /** Makes this generation's table anew, or puts the previous one into service. */
+  readonly heal: (damaged: DataSetInfo) => Promise<void>;
   readonly logger: Logger;
   readonly passPauseMs?: number;
 }
 
-/** Checks what serves against its sums, over and over, slowly. */
+/** Has a check wait, after so many bytes. */
+type Pause = (bytes: number) => Promise<void>;
+
+/** Checks what serves against its sums: once after a start, then over and over, slowly. */
 export class Scrub {
   readonly #options: ScrubOptions;
   readonly #abort = new AbortController();
@@ -53,7 +61,9 @@ export class Scrub {
 
   constructor(options: ScrubOptions) {
     this.#options = options;
-    this.#sliceBytes = Math.ceil(Math.min(SLICE_BYTES, options.bytesPerSecond / 4));
+    this.#sliceBytes = Math.ceil(
+      Math.min(SLICE_BYTES, (options.bytesPerSecond || SLICE_BYTES) / 4),
+    );
     this.#work = this.#run();
   }
 
@@ -64,94 +74,107 @@ export class Scrub {
   }
 
   async #run(): Promise<void> {
-    const { passPauseMs = PASS_PAUSE_MS, logger } = this.#options;
+    const { passPauseMs = PASS_PAUSE_MS, bytesPerSecond, checksFirst } = this.#options;
     const { signal } = this.#abort;
+    if (checksFirst) await this.#attempt(() => this.#checkTable(() => this.#nextTurn()));
+    if (bytesPerSecond === 0) return;
     while (!signal.aborted) {
-      try {
-        await this.#pass();
-      } catch (error) {
-        if (!signal.aborted) logger.warn(`a scrub has failed: ${messageOf(error)}`);
-      }
+      await this.#attempt(() => this.#pass());
       await this.#pause(passPauseMs);
     }
   }
 
-  async #pass(): Promise<void> {
-    const { served, slotFile, count, heal, logger } = this.#options;
-    const now = served();
-    const file = slotFile();
-    if (now === undefined || file?.generation !== now.info.generation) return;
-    const { generation } = now.info;
-    const isFileSound = await this.#checkFile(file);
-    const damage = await this.#damageOf(now, file, isFileSound);
-    // Whatever was found of a generation that does not serve any more is no news.
-    if (this.#abort.signal.aborted || served()?.info.generation !== generation) return;
-    if (!isFileSound) this.#tellOfFile(file, damage !== undefined);
-    if (damage !== undefined) {
-      count('scrub_memory_faults');
-      const where = `the ${damage.what} of generation ${generation} is damaged (${damage.where})`;
-      logger.error(`${where}: replies may have been wrong; it is loaded again`);
-      await heal(now.info).catch((error: unknown) => {
-        logger.error(
-          `${where} and cannot be loaded again: ${messageOf(error)}; drop the file again`,
-        );
-      });
+  async #attempt(check: () => Promise<unknown>): Promise<void> {
+    try {
+      await check();
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#options.logger.warn(`a scrub has failed: ${messageOf(error)}`);
     }
+  }
+
+  async #pass(): Promise<void> {
+    const { served, slotFile, count, bytesPerSecond } = this.#options;
+    const pause = (bytes: number): Promise<void> => this.#pauseFor(bytes, bytesPerSecond);
+    const file = slotFile();
+    if (file === undefined || served()?.generation !== file.generation) return;
+    const isFileSound = await this.#twice(() => this.#isFileSound(file, pause));
+    const isTableSound = await this.#checkTable(pause);
+    if (this.#abort.signal.aborted) return;
+    // Whatever was found of a generation that does not serve any more is no news.
+    const isServed = isTableSound !== undefined && served()?.generation === file.generation;
+    if (!isFileSound && isServed) this.#tellOfFile(file);
     count('scrub_passes');
   }
 
-  #tellOfFile({ path, md5, generation, map }: SlotFile, isServedDamaged: boolean): void {
+  /** @returns Whether the table that serves is sound; undefined when another one serves meanwhile. */
+  async #checkTable(pause: Pause): Promise<boolean | undefined> {
+    const { served, slotFile, count, heal, logger } = this.#options;
+    const file = slotFile();
+    const info = served();
+    if (info === undefined || file?.generation !== info.generation) return undefined;
+    const path = join(dirname(file.path), TABLE_NAME);
+    const { segments, index } = file.layout;
+    for (const region of [index, ...segments]) {
+      const isSound = await this.#twice(() => this.#isRegionSound(path, region, pause));
+      if (this.#abort.signal.aborted || served()?.generation !== info.generation) return undefined;
+      if (isSound) continue;
+      count('scrub_table_faults');
+      const where = `${path}, the table of generation ${info.generation}, is damaged (bytes ${region.at} to ${region.at + region.bytes - 1} have another CRC-32)`;
+      logger.error(`${where}: replies may have been wrong; it is made anew`);
+      await heal(info).catch((error: unknown) => {
+        logger.error(`${where} and cannot be made anew: ${messageOf(error)}; drop the file again`);
+      });
+      return false;
+    }
+    return true;
+  }
+
+  #tellOfFile({ path, md5, generation }: SlotFile): void {
     if (this.#toldOf === generation) return;
     this.#toldOf = generation;
     const { count, logger, onFileFault } = this.#options;
     count('scrub_file_faults');
-    const where = map === undefined ? 'what is in memory' : 'its map';
-    const now = isServedDamaged ? '' : `; ${where} is sound, and serves on`;
-    // A map that is sound is served at a start without a look at the file that it was made of.
-    const next =
-      map === undefined || isServedDamaged
-        ? 'a restart would serve the previous one'
-        : 'a restart with other flags would serve the previous one';
-    const text = `${path} is damaged: its MD5 is not ${md5} any more${now}; drop the file of generation ${generation} again: ${next}`;
+    const text =
+      `${path} is damaged: its MD5 is not ${md5} any more; the table that was made of it keeps ` +
+      `serving. Drop the file of generation ${generation} again: a restart with other options would ` +
+      'serve the previous one';
     logger.error(text);
     onFileFault(generation, text);
   }
 
-  /** What is wrong with what is served, if anything. */
-  async #damageOf(
-    served: ServedTable,
-    { path, map }: SlotFile,
-    isFileSound: boolean,
-  ): Promise<{ readonly what: string; readonly where: string } | undefined> {
-    if (map !== undefined) {
-      const isSound = map.path === path ? isFileSound : await this.#checkFile(map);
-      return isSound ? undefined : { what: 'map', where: map.path };
+  /** Before something counts as damaged: what cannot be read now may be read later. */
+  async #twice(check: () => Promise<boolean>): Promise<boolean> {
+    return (await check()) || (!this.#abort.signal.aborted && (await check()));
+  }
+
+  async #isRegionSound(path: string, region: Region, pause: Pause): Promise<boolean> {
+    let fd: number;
+    try {
+      fd = openToRead(path);
+    } catch {
+      return false;
     }
-    const region = await this.#damagedRegion(served);
-    return region === undefined ? undefined : { what: 'memory', where: `region ${region}` };
+    try {
+      return await isSoundRegion(fd, region, pause, this.#sliceBytes);
+    } finally {
+      closeSync(fd);
+    }
   }
 
-  /** Twice, before a file counts as damaged: what cannot be read now may be read later. */
-  async #checkFile({ path, md5 }: Pick<SlotFile, 'path' | 'md5'>): Promise<boolean> {
-    return (await this.#md5Of(path)) === md5 || (await this.#md5Of(path)) === md5;
-  }
-
-  /** @returns Something that is no sum for a file that cannot be read. */
-  async #md5Of(path: string): Promise<string> {
+  async #isFileSound({ path, md5 }: SlotFile, pause: Pause): Promise<boolean> {
     // A FIFO in its place must not block.
     const how = constants.O_RDONLY | constants.O_NONBLOCK;
     const file = await open(path, how).catch(() => undefined);
-    if (file === undefined) return 'unreadable';
+    if (file === undefined) return false;
     try {
-      return await this.#md5OfOpen(file);
-    } catch (error) {
-      return messageOf(error);
+      return (await this.#md5Of(file, pause)) === md5;
     } finally {
       await file.close();
     }
   }
 
-  async #md5OfOpen(file: FileHandle): Promise<string> {
+  async #md5Of(file: FileHandle, pause: Pause): Promise<string> {
     const hash = createHash('md5');
     const buffer = Buffer.allocUnsafeSlow(this.#sliceBytes);
     for (let at = 0; ; ) {
@@ -159,31 +182,17 @@ export class Scrub {
       if (bytesRead === 0) return hash.digest('hex');
       hash.update(buffer.subarray(0, bytesRead));
       at += bytesRead;
-      await this.#pauseFor(bytesRead);
+      await pause(bytesRead);
     }
   }
 
-  /** @returns The number of the first region whose sum is wrong. */
-  async #damagedRegion({ table, info }: ServedTable): Promise<number | undefined> {
-    const { generation } = info;
-    const regions = regionsOf(table);
-    for (let region = 0; region < regions.length; region++) {
-      const { bytes, sum: expected } = regions[region];
-      let sum = 0;
-      for (let start = 0; start < bytes; start += this.#sliceBytes) {
-        const end = Math.min(bytes, start + this.#sliceBytes);
-        const next = await this.#options.sum({ generation, region, start, end, sum });
-        if (next === undefined || this.#abort.signal.aborted) return undefined;
-        sum = next;
-        await this.#pauseFor(end - start);
-      }
-      if (sum !== expected) return region;
-    }
-    return undefined;
+  async #nextTurn(): Promise<void> {
+    await nextTurn();
+    if (this.#abort.signal.aborted) throw new Error('it was stopped');
   }
 
-  async #pauseFor(bytes: number): Promise<void> {
-    await this.#pause((bytes / this.#options.bytesPerSecond) * 1000);
+  async #pauseFor(bytes: number, bytesPerSecond: number): Promise<void> {
+    await this.#pause((bytes / bytesPerSecond) * 1000);
     if (this.#abort.signal.aborted) throw new Error('it was stopped');
   }
 

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf, messageWithCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { FileLoads } from './file-loads.ts';
+import type { FileLoads, MadeTable } from './file-loads.ts';
 import type { Generations } from './generations.ts';
-import { type LoadedFile, type LoadedSlot, recordOf } from './loaded.ts';
-import { installMap, MAP_NAME, removeMap } from './slot-map.ts';
+import { type LoadedSlot, recordOf } from './loaded.ts';
+import { installTable } from './slot-table.ts';
 import { type FilledSlot, type SlotRecord, writeRecord } from './slots.ts';
 
 /** Loads what is in the slots already. */
@@ -21,37 +21,52 @@ export class SlotLoads {
     this.#logger = logger;
   }
 
-  /** @throws GoromdbError SUM_MISMATCH when the file is damaged, or as the worker does. */
-  async load({ path, md5, ...slot }: FilledSlot): Promise<LoadedSlot> {
-    const map = slot.record?.map;
-    const result = await this.#files.run({ path, md5, slotFile: path, isDrop: false, map });
+  /**
+   * Maps the table of a slot, if there is a sound one; else makes it anew of the slot's file.
+   *
+   * @throws GoromdbError SUM_MISMATCH when the file is damaged, or as `FileLoads.run`.
+   */
+  async load(slot: FilledSlot): Promise<LoadedSlot> {
+    const { path, record } = slot;
+    const startMs = performance.now();
+    try {
+      const map = await this.#files.open(dirname(path), record?.table);
+      const seconds = { verify: (performance.now() - startMs) / 1000 };
+      if (map !== undefined) return { record: record!, map, notices: [], seconds };
+    } catch (error) {
+      this.#logger.error(`${messageWithCode(error)}; it is made anew of ${path}`);
+    }
+    return this.rebuild(slot);
+  }
+
+  /** Makes a slot's table anew of its file. @throws GoromdbError as `load`. */
+  async rebuild(slot: FilledSlot): Promise<LoadedSlot> {
+    const { path, md5 } = slot;
+    const result = await this.#files.run({ path, md5, folder: dirname(path), mayBeNameless: true });
     if (result.kind === 'mismatch') {
-      const sums = `the slot's sum file says ${md5}, the file has ${result.found}`;
+      const sums = `the slot's MD5 file says ${md5}, the file has ${result.found}`;
       throw new GoromdbError('SUM_MISMATCH', `${path} is damaged: ${sums}`);
     }
     if (result.kind === 'changed') {
       throw new GoromdbError('FILE_CHANGED', `${path} is being written by another program`);
     }
-    return { record: await this.#recordAgain({ path, md5, ...slot }, result), result };
+    const { map, notices, seconds } = result;
+    return { record: await this.#recordAgain(slot, result), map, notices, seconds };
   }
 
-  /** Has a slot's record say how it is served now. */
+  /** Has a slot's record name its new table. */
   async #recordAgain(
     { name, path, md5, record }: FilledSlot,
-    result: LoadedFile,
+    table: MadeTable,
   ): Promise<SlotRecord> {
-    const { map, table } = result;
-    const isAsBefore = map === undefined ? record?.map === undefined : !result.isNewMap;
-    if (record !== undefined && isAsBefore) return record;
-    if (map?.file === MAP_NAME) await installMap(dirname(path));
-    const before = record ?? recordOf(this.#generations.nextNumber, path, md5, result);
-    const next = { ...before, keys: table.keys, map };
+    const made = recordOf(this.#generations.nextNumber, path, md5, table);
+    const next = record === undefined ? made : { ...record, keys: made.keys, table: made.table };
     try {
+      await installTable(dirname(path));
       await writeRecord(this.#baseDir, name, next);
-      if (map?.file !== MAP_NAME) await removeMap(dirname(path));
     } catch (error) {
       const why = messageOf(error);
-      this.#logger.warn(`slot ${name} gets no record (${why}), and is served as it is`);
+      this.#logger.warn(`slot ${name} keeps no table (${why}): each start makes it anew`);
     }
     return next;
   }

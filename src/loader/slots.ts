@@ -17,12 +17,13 @@ import {
 } from './folder.ts';
 import {
   DATA_NAME,
-  installMap,
-  isMapRecord,
-  MAP_INCOMING_NAME,
-  MAP_NAME,
-  type MapRecord,
-} from './slot-map.ts';
+  installTable,
+  isTableRecord,
+  removeTable,
+  TABLE_INCOMING_NAME,
+  TABLE_NAME,
+  type TableRecord,
+} from './slot-table.ts';
 
 /** The two folders that generations take turns in. */
 export const SLOT_NAMES = ['data00', 'data01'] as const;
@@ -51,8 +52,8 @@ export interface SlotRecord {
   readonly restores?: number;
   /** Tells the dropped file, which could not be removed, from the next one: see `noteLeft`. */
   readonly left?: string | undefined;
-  /** Only for a data set that was larger than memory. */
-  readonly map?: MapRecord | undefined;
+  /** What is served of the file; undefined: an older version filled the slot. */
+  readonly table?: TableRecord | undefined;
 }
 
 /** A slot whose file and sum are there. Whether they match is still to be verified. */
@@ -150,12 +151,12 @@ async function readRecord(baseDir: string, name: SlotName): Promise<SlotRecord |
 
 function isRecord(value: unknown): value is SlotRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { generation, md5, bytes, keys, format, source, installedAt, map } = value as SlotRecord;
+  const { generation, md5, bytes, keys, format, source, installedAt, table } = value as SlotRecord;
   return (
     [generation, bytes, keys].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     [md5, format, source, installedAt].every((text) => typeof text === 'string') &&
     !Number.isNaN(Date.parse(installedAt)) &&
-    (map === undefined || isMapRecord(map))
+    (table === undefined || isTableRecord(table))
   );
 }
 
@@ -205,7 +206,7 @@ export async function install(
     if (isMovable) await checkUnchanged(file, file, identity);
     else await copy();
     await clearSlot(folder);
-    if (record.map?.file === MAP_NAME) await installMap(folder);
+    await installTable(folder);
     await writeRecord(baseDir, name, record);
     await writeAtomically(join(folder, SUM_NAME), `${record.md5}  ${DATA_NAME}\n`);
     if (isMovable && (await tryRename(file, data))) {
@@ -217,7 +218,7 @@ export async function install(
     await syncFolder(folder);
   } catch (error) {
     await remove(incoming).catch(() => {});
-    await remove(join(folder, MAP_INCOMING_NAME)).catch(() => {});
+    await remove(join(folder, TABLE_INCOMING_NAME)).catch(() => {});
     // Its producer took it away, or is about to put another one in its place.
     const isGone = isAbsence(error) && (error as NodeJS.ErrnoException).path === file;
     throw isGone ? hasChanged(file) : error;
@@ -307,6 +308,14 @@ export async function emptySlot(baseDir: string, name: SlotName): Promise<void> 
   await syncFolder(folder);
 }
 
+/** Whether a slot's folder holds what `clearSlot` would remove. */
+export async function isFilled(folder: string): Promise<boolean> {
+  const found = await Promise.all(
+    [DATA_NAME, TABLE_NAME].map((name) => lstat(join(folder, name)).catch(() => undefined)),
+  );
+  return found.some((stats) => stats !== undefined);
+}
+
 /**
  * Makes room in a slot. The record stays until another one replaces it: its number may be the highest
  * that was ever served, when the file turned out to be damaged, and must not be given away again.
@@ -315,7 +324,7 @@ export async function clearSlot(folder: string): Promise<void> {
   await remove(join(folder, SUM_NAME));
   await syncFolder(folder);
   await remove(join(folder, DATA_NAME));
-  await remove(join(folder, MAP_NAME));
+  await removeTable(folder);
   await syncFolder(folder);
 }
 

@@ -118,7 +118,7 @@ async function unpackZstd(
  * @param path Name that it has for a moment.
  * @throws GoromdbError FOLDER_UNUSABLE.
  */
-export function openNameless(path: string): number {
+function openNameless(path: string): number {
   try {
     const fd = openSync(path, 'w+');
     unlinkSync(path);

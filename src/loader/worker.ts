@@ -1,35 +1,32 @@
-/** What runs in the loader worker: files are verified, scanned and indexed, one at a time. */
-import { closeSync, constants, fstatSync, openSync, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
+/** What runs in the loader worker: files are verified, and tables made of them, one at a time. */
+import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { collectGarbage } from '../collect-garbage.ts';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
 import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
-import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
-import { type StorageParts, transferableMemory } from '../storage/table.ts';
-import { TableBuilder } from '../storage/table-builder.ts';
+import { headOf } from '../storage/table-layout.ts';
+import { TableWriter } from '../storage/table-writer.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { isAbsence } from './folder.ts';
-import { isSound, type MapRequest, makeMap } from './make-map.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { RecordPlaces } from './record-places.ts';
 import { createRest } from './rest.ts';
 import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
-import type { MapRecord } from './slot-map.ts';
+import { longestValue } from './value-limit.ts';
 import { md5Of } from './verify.ts';
 
 /** What to load, and how. */
-export interface LoadRequest extends ScanRequest, Omit<MapRequest, keyof ScanRequest> {
-  readonly shared: boolean;
+export interface LoadRequest extends ScanRequest {
+  readonly path: string;
+  readonly md5: string;
+  /** Where to write the table. What is there gives way. */
+  readonly tablePath: string;
   /** Whether the work is done in small pieces, with rests between them. */
   readonly rests: boolean;
-  /** Whether it is mapped without a try to hold it in memory. */
-  readonly isToMap: boolean;
   /** Stands before all keys; undefined: nothing does. */
   readonly prefix: KeyPrefix | undefined;
-  /** What a map of the file is recorded as, if there is one. */
-  readonly map: MapRecord | undefined;
   readonly progress: SharedArrayBuffer;
 }
 
@@ -39,30 +36,18 @@ export type WorkerSeconds = Partial<Record<Stage, number>>;
 export type LoadResult =
   | { readonly kind: 'mismatch'; readonly found: string }
   | { readonly kind: 'changed' }
-  | ({
-      readonly kind: 'table';
-      readonly format: string;
-      readonly identity: FileIdentity;
-      readonly seconds: WorkerSeconds;
-      /** What the owner of the file should know, though it is sound: for the log. */
-      readonly notices: readonly string[];
-    } & LoadedData);
+  | ({ readonly kind: 'table' } & WrittenTable);
 
-/** A data set that is ready to serve: in memory, or as a map of a file in the slot. */
-export interface LoadedData {
-  /** Of a map the path is still to be filled in. */
-  readonly table: StorageParts;
-  /** Undefined: it is in memory. */
-  readonly map: MapRecord | undefined;
-  /** Whether the map was made just now. */
-  readonly isNewMap: boolean;
-}
-
-function mapOf(map: MapRecord, isNewMap: boolean, prefix: KeyPrefix | undefined): LoadedData {
-  const { layout, keys, bytes } = map;
-  const table = { path: '', layout, keys, bytes };
-  if (prefix === undefined) return { table, map, isNewMap };
-  return { table: { ...table, prefix: prefix.name + prefix.delimiter }, map, isNewMap };
+/** A table that was written. */
+export interface WrittenTable {
+  readonly format: string;
+  /** Of the file that it was made of. */
+  readonly identity: FileIdentity;
+  /** See `TableRecord`. */
+  readonly headCrc32: number;
+  readonly seconds: WorkerSeconds;
+  /** What the owner of the file should know, though it is sound. */
+  readonly notices: readonly string[];
 }
 
 async function load(request: LoadRequest): Promise<LoadResult> {
@@ -72,8 +57,8 @@ async function load(request: LoadRequest): Promise<LoadResult> {
     return await loadOpen(request, fd);
   } finally {
     closeSync(fd);
-    // When the answer has gone, the table's memory is no longer needed here.
-    if (request.shared) setImmediate(collectGarbage);
+    // The index is of no use any more.
+    collectGarbage();
   }
 }
 
@@ -94,43 +79,43 @@ function openFile(path: string): number | undefined {
 }
 
 async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
+  const { path, md5 } = request;
   const progress = new ProgressMemory(request.progress);
   const clock = new StageClock();
-  const identity = identityOf(fstatSync(fd, { bigint: true }));
+  const stats = fstatSync(fd, { bigint: true });
+  const identity = identityOf(stats);
   checkSize(request, identity);
   const rest = request.rests ? createRest() : undefined;
-  const onVerified = (bytes: number): void => {
-    progress.write('verify', bytes);
-    rest?.();
-  };
-  const { map } = request;
-  if (map !== undefined && isSound(map, dirname(request.path), fd, onVerified)) {
-    const seconds = clock.end('verify');
-    const { format } = map;
-    return {
-      kind: 'table',
-      ...mapOf(map, false, request.prefix),
-      format,
-      identity,
-      seconds,
-      notices: [],
-    };
-  }
-  const found = md5Of(fd, onVerified);
-  if (found !== request.md5) return { kind: 'mismatch', found };
+  const verify = (): string =>
+    md5Of(fd, (bytes) => {
+      progress.write('verify', bytes);
+      rest?.();
+    });
+  const found = verify();
+  if (found !== md5) return { kind: 'mismatch', found };
   clock.end('verify');
-  const input = { path: request.path, fd, size: Number(identity.size) };
+  const input = { path, fd, size: Number(identity.size) };
+  // A table is no more open than the file that it is made of.
+  const mode = Number(stats.mode & 0o666n) | 0o600;
+  let isSame = true;
+  const verifyAgain = (): void => {
+    isSame = verify() === md5;
+  };
   try {
     const onUnpacked = (bytes: number): void => progress.write('scan', bytes);
-    const loaded = await withSource(request, input, onUnpacked, async (source) => ({
-      ...(await loadSource(request, source, progress, clock)),
+    const written = await withSource(request, input, onUnpacked, async (source) => ({
+      ...(await writeTable(request, { source, mode, progress, clock, rest, verifyAgain })),
       format: source.format,
     }));
-    if (!isUnchanged(fd, identity)) return { kind: 'changed' };
-    return { kind: 'table', ...loaded, identity, seconds: clock.seconds };
+    // Who has the file open can write to it after its sum was computed: what serves must be what was
+    // summed, and not every write shows in the file's times at once.
+    if (!isSame || !isUnchanged(fd, identity)) return { kind: 'changed' };
+    return { kind: 'table', ...written, identity, seconds: clock.seconds };
   } catch (error) {
     // A file that changes under the scanner can look corrupt without being so.
-    if (!isUnchanged(fd, identity)) return { kind: 'changed' };
+    if (!isUnchanged(fd, identity) || (provesFileBad(error) && verify() !== md5)) {
+      return { kind: 'changed' };
+    }
     throw error;
   }
 }
@@ -153,67 +138,49 @@ function fileSystemBytes(folder: string): number | undefined {
   }
 }
 
-/** What was loaded, and what its owner should know. */
-interface LoadedSource extends LoadedData {
-  readonly notices: readonly string[];
+interface Writing {
+  readonly source: Source;
+  /** Permission bits of the table's file. */
+  readonly mode: number;
+  readonly progress: ProgressMemory;
+  readonly clock: StageClock;
+  readonly rest: (() => void) | undefined;
+  /** To be done while the disk is busy. */
+  readonly verifyAgain: () => void;
 }
 
-/** Into memory if it fits there, and as a map if not. */
-async function loadSource(
-  request: LoadRequest,
-  source: Source,
-  progress: ProgressMemory,
-  clock: StageClock,
-): Promise<LoadedSource> {
-  const { bytesMax, isToMap } = request;
-  if (bytesMax > 0 && !isToMap) {
-    try {
-      return await loadTable(request, source, progress, clock);
-    } catch (error) {
-      if (!isTooLarge(error) || bytesMax === Number.POSITIVE_INFINITY) throw error;
-    }
-  }
-  // The memory of the table is of no use any more.
-  collectGarbage();
-  const onProgress = (bytes: number): void => progress.write('map', bytes);
-  const { map, notices } = await makeMap(request, source, onProgress);
-  clock.end('map');
-  return { ...mapOf(map, true, request.prefix), notices };
-}
-
-async function loadTable(
-  { shared, bytesMax, rests, prefix }: LoadRequest,
-  source: Source,
-  progress: ProgressMemory,
-  clock: StageClock,
-): Promise<LoadedSource> {
-  const rest = rests ? createRest() : undefined;
-  const builder = new TableBuilder({ shared, bytesMax, rest });
+async function writeTable(
+  { tablePath, prefix }: LoadRequest,
+  { source, mode, progress, clock, rest, verifyAgain }: Writing,
+): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
+  rmSync(tablePath, { force: true });
+  const writer = new TableWriter({ path: tablePath, mode, rest });
   const places = new RecordPlaces();
   const notices: string[] = [];
   const onNotice = (text: string): void => void notices.push(text);
-  const prefixed = prefix && new NamespaceSink(source.input, 'data set', builder, prefix, onNotice);
-  prefixed?.begin(Buffer.from(prefix!.name));
-  await source.scan(prefixed ?? builder, {
-    valueBytesMax: Math.min(VALUE_BYTES_MAX, bytesMax),
-    onProgress: (bytes) => progress.write('scan', bytes),
-    onNotice,
-    onRecord: (offset) => places.add(offset),
-  });
-  prefixed?.end();
-  clock.end('scan');
-  progress.write('index', source.input.size);
-  const table = builder.build();
-  clock.end('index');
-  const { repeats } = builder;
-  if (repeats !== undefined) notices.push(repeatsNotice(source.input, repeats, places));
-  return { table, map: undefined, isNewMap: false, notices };
-}
-
-/** Whether a map may hold what memory does not. If it was another limit, it is met again. */
-function isTooLarge(error: unknown): boolean {
-  if (!(error instanceof GoromdbError)) return false;
-  return error.code === 'LIMIT_EXCEEDED' || error.code === 'OUT_OF_MEMORY';
+  const prefixed = prefix && new NamespaceSink(source.input, 'data set', writer, prefix, onNotice);
+  try {
+    prefixed?.begin(Buffer.from(prefix!.name));
+    await source.scan(prefixed ?? writer, {
+      valueBytesMax: longestValue(),
+      onProgress: (bytes) => progress.write('scan', bytes),
+      onNotice,
+      onRecord: (offset) => places.add(offset),
+    });
+    prefixed?.end();
+    clock.end('scan');
+    progress.write('index', source.input.size);
+    const layout = await writer.finish(verifyAgain);
+    clock.end('index');
+    const { repeats } = writer;
+    if (repeats !== undefined) notices.push(repeatsNotice(source.input, repeats, places));
+    return { headCrc32: crc32(headOf(layout)), notices };
+  } catch (error) {
+    rmSync(tablePath, { force: true });
+    throw error;
+  } finally {
+    writer.close();
+  }
 }
 
 /** Takes the time of stages that follow on each other. */
@@ -234,4 +201,4 @@ function isUnchanged(fd: number, identity: FileIdentity): boolean {
 }
 
 giveWay();
-answerRequests(load, (result) => (result.kind === 'table' ? transferableMemory(result.table) : []));
+answerRequests(load);

@@ -43,7 +43,7 @@ export const COUNTER_NAMES = [
   'serving_thread_restarts',
   'scrub_passes',
   'scrub_file_faults',
-  'scrub_memory_faults',
+  'scrub_table_faults',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];

@@ -1,5 +1,6 @@
 import { copyWords, viewOf, WORDS_BYTES_MAX, WORDS_SLACK_BYTES } from '../storage/copy-words.ts';
 import { copyBytes, digitsOf, writeDecimal } from '../storage/record.ts';
+import type { Lease } from '../storage/storage.ts';
 
 /** Bytes of a slab: the memory that replies are built in. */
 const SLAB_BYTES = 64 * 1024;
@@ -44,6 +45,21 @@ export function headOf(text: string): Head {
 
 const NO_HEAD = headOf('');
 
+/** Memory to send from, such as an `Entry`. */
+export interface Lent {
+  readonly buffer: Buffer;
+  /** The same memory as `buffer`, if there is such a view. */
+  readonly view?: DataView | undefined;
+  /** Keeps the memory; undefined: the garbage collector does. */
+  readonly lease?: Lease | undefined;
+}
+
+/** What the socket still reads from: see `Reply.detach`. */
+export interface Unsent {
+  readonly slab: Buffer;
+  readonly leases: readonly Lease[];
+}
+
 /**
  * What is to be sent to one client: built by a session, sent by the server, then used for the next
  * client. Small pieces are copied into a slab, large values are lent.
@@ -60,6 +76,8 @@ export class Reply {
   #partsBytes = 0;
   /** Memory of our own behind the parts, beside the slab. */
   #otherBytes = 0;
+  /** Of the lent parts. */
+  #leases: Lease[] = [];
   #work = 0;
   readonly #spareSlabs: Buffer[] = [];
 
@@ -107,12 +125,11 @@ export class Reply {
   }
 
   /**
-   * Appends source[start, end), which must not change until it is sent.
+   * Appends the bytes [start, end) of memory that must not change until they are sent.
    *
-   * @param view The same memory as `source`, if there is such a view.
-   * @param head What stands before it.
+   * @param head What stands before them.
    */
-  lend(source: Buffer, start: number, end: number, view?: DataView, head = NO_HEAD): void {
+  lend({ buffer: source, view, lease }: Lent, start: number, end: number, head = NO_HEAD): void {
     const length = end - start;
     const headBytes = head.bytes.length;
     if (
@@ -134,12 +151,15 @@ export class Reply {
     this.#seal();
     this.#parts.push(source.subarray(start, end));
     this.#partsBytes += length;
+    if (lease === undefined) return;
+    lease.retain();
+    this.#leases.push(lease);
   }
 
   /** As `lend`, of memory that only this reply keeps: `heldBytes` counts it. */
   give(source: Buffer, start: number, end: number): void {
     if (end - start >= LEND_BYTES_MIN) this.#otherBytes += source.length;
-    this.lend(source, start, end);
+    this.lend({ buffer: source }, start, end);
   }
 
   /** Takes back all that was appended after the reply was `length` bytes long. */
@@ -180,14 +200,12 @@ export class Reply {
     return this.#short[length];
   }
 
-  /** Makes the reply empty; its memory is used again. */
+  /** Makes the reply empty; its memory is used again, and what was lent is given back. */
   reset(): void {
-    if (this.#parts.length > 0) this.#parts = [];
-    this.#partsBytes = 0;
-    this.#otherBytes = 0;
-    this.#work = 0;
-    this.#start = 0;
-    this.#end = 0;
+    this.#empty();
+    if (this.#leases.length === 0) return;
+    releaseAll(this.#leases);
+    this.#leases = [];
   }
 
   /**
@@ -195,17 +213,28 @@ export class Reply {
    *
    * @returns What to give to `reuse` when the socket is done with it.
    */
-  detach(): Buffer {
-    const slab = this.#slab;
+  detach(): Unsent {
+    const unsent = { slab: this.#slab, leases: this.#leases };
+    this.#leases = [];
     this.#use(this.#spareSlabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES));
-    this.reset();
-    return slab;
+    this.#empty();
+    return unsent;
   }
 
   /** Takes memory back that `detach` gave. */
-  reuse(slab: Buffer): void {
+  reuse({ slab, leases }: Unsent): void {
+    releaseAll(leases);
     const isWanted = slab.length === SLAB_BYTES && this.#spareSlabs.length < SPARE_SLABS_MAX;
     if (isWanted) this.#spareSlabs.push(slab);
+  }
+
+  #empty(): void {
+    if (this.#parts.length > 0) this.#parts = [];
+    this.#partsBytes = 0;
+    this.#otherBytes = 0;
+    this.#work = 0;
+    this.#start = 0;
+    this.#end = 0;
   }
 
   #reserve(bytes: number): void {
@@ -230,4 +259,8 @@ export class Reply {
     this.#partsBytes += this.#end - this.#start;
     this.#start = this.#end;
   }
+}
+
+function releaseAll(leases: readonly Lease[]): void {
+  for (const lease of leases) lease.release();
 }

@@ -98,6 +98,7 @@ export class Connection {
       this.#isFinished = true;
       session.close();
       this.#release();
+      this.#outbox.free();
       share.onClose(this);
     });
   }

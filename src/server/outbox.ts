@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { LEND_BYTES_MIN, type Reply } from '../protocol/reply.ts';
+import { LEND_BYTES_MIN, type Reply, type Unsent } from '../protocol/reply.ts';
 import { DirectWriter } from './direct-write.ts';
 
 /**
@@ -23,8 +23,8 @@ export class Outbox {
   #parts: Buffer[] = [];
   #offset = 0;
   #heldBytes = 0;
-  /** What the unsent reply was built in, to be used again, and by whom. */
-  #slab: Buffer | undefined;
+  /** What the socket still reads from, and whom to give it back to. */
+  #unsent: Unsent | undefined;
   #reply: Reply | undefined;
 
   /** @param onSent Is told when the rest of a reply is out that could not be sent at once. */
@@ -82,6 +82,12 @@ export class Outbox {
     this.#parts = [];
   }
 
+  /** To be called when the socket has closed: it reads from no memory any more. */
+  free(): void {
+    if (this.#unsent !== undefined) this.#reply?.reuse(this.#unsent);
+    this.#unsent = undefined;
+  }
+
   #encrypt(parts: readonly Buffer[], length: number, reply: Reply): void {
     if (length === 0) {
       reply.reset();
@@ -119,7 +125,7 @@ export class Outbox {
 
   #detach(reply: Reply): void {
     this.#reply = reply;
-    this.#slab = reply.detach();
+    this.#unsent = reply.detach();
   }
 
   /** A failed write is told too: then the connection ends. */
@@ -129,8 +135,7 @@ export class Outbox {
       this.#writePiece();
       return;
     }
-    if (this.#slab !== undefined) this.#reply?.reuse(this.#slab);
-    this.#slab = undefined;
+    this.free();
     this.#onSent();
   };
 }

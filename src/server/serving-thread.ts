@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { WorkerClient } from '../rpc.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import type { TableMap } from '../storage/table-map.ts';
 import type { ClientReport } from './client-log.ts';
 import {
-  type LeftTable,
+  type PlacedSet,
   SHUTDOWN,
   type ThreadData,
   type ThreadNews,
@@ -17,13 +19,8 @@ export interface ThreadEvents {
   readonly onShutdown: () => void;
   /** Something of a client that the log should tell. */
   readonly onReport: (report: ClientReport) => void;
-  /**
-   * The thread has ended.
-   *
-   * @param fault What ended it.
-   * @param left The tables that it served, if they were its own and it could still hand them back.
-   */
-  readonly onExit: (fault: Error, left: readonly LeftTable[]) => void;
+  /** The thread has ended. @param fault What ended it. */
+  readonly onExit: (fault: Error) => void;
 }
 
 /** One worker that serves. */
@@ -31,7 +28,9 @@ export class ServingThread implements Watched {
   readonly #worker: Worker;
   readonly #client: WorkerClient<ThreadRequest, ThreadReply>;
   #fault: Error | undefined;
-  #left: readonly LeftTable[] = [];
+  /** The tables that it reads from, by the number of each use. */
+  readonly #maps = new Map<number, TableMap>();
+  #nextLease = 1;
   #isAlive = true;
 
   constructor(data: ThreadData, { onShutdown, onReport, onExit }: ThreadEvents) {
@@ -42,15 +41,16 @@ export class ServingThread implements Watched {
     this.#worker.on('message', (news: ThreadNews) => {
       if (news === SHUTDOWN) onShutdown();
       else if ('report' in news) onReport(news.report);
-      else if ('left' in news) this.#left = news.left;
+      else if ('released' in news) this.#release(news.released);
     });
     this.#worker.on('error', (error: Error) => {
       this.#fault ??= error;
     });
-    // First, so that who waits for a reply finds the fault and the table already told of.
+    // First, so that who waits for a reply finds the fault already told of.
     this.#worker.on('exit', (code) => {
       this.#isAlive = false;
-      onExit(this.#fault ?? new Error(`it has ended with code ${code}`), this.#left);
+      for (const lease of [...this.#maps.keys()]) this.#release(lease);
+      onExit(this.#fault ?? new Error(`it has ended with code ${code}`));
     });
     this.#client = new WorkerClient(this.#worker);
   }
@@ -60,8 +60,31 @@ export class ServingThread implements Watched {
   }
 
   /** @throws GoromdbError what the thread answers, or what has ended it. */
-  request(body: ThreadRequest, transfer?: readonly ArrayBuffer[]): Promise<ThreadReply> {
-    return this.#client.request(body, transfer);
+  request(body: ThreadRequest): Promise<ThreadReply> {
+    return this.#client.request(body);
+  }
+
+  /**
+   * Puts a table into service. The thread holds its map from now on, until nothing reads from it.
+   *
+   * @throws GoromdbError as `request`.
+   */
+  async swap(placed: PlacedSet, map: TableMap, info: DataSetInfo): Promise<void> {
+    const lease = this.#nextLease++;
+    this.#maps.set(lease, map);
+    map.retain();
+    try {
+      await this.request({ kind: 'swap', ...placed, table: map.parts, info, lease });
+    } catch (error) {
+      this.#release(lease);
+      throw error;
+    }
+  }
+
+  #release(lease: number): void {
+    const map = this.#maps.get(lease);
+    this.#maps.delete(lease);
+    map?.release();
   }
 
   /** See `Watched`. */

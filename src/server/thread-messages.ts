@@ -1,6 +1,6 @@
 import type { ServerFacts } from '../protocol/protocol.ts';
-import type { TableSlice } from '../storage/checksum.ts';
-import type { ServedTable } from '../storage/table.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import type { TableParts } from '../storage/table.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
 import type { ClientReport } from './client-log.ts';
@@ -36,50 +36,32 @@ export interface PlacedSet {
 }
 
 /** What a data set is to serve. */
-export interface PlacedTable extends PlacedSet, ServedTable {
-  /** Whether the table that serves now is kept, to go back to. */
-  readonly keepsPrevious: boolean;
-}
-
-/** To go back to the table that was kept, as this generation. */
-export interface PlacedAgain extends PlacedSet, Pick<ServedTable, 'info'> {}
-
-/** A table that a thread had to itself. */
-export interface LeftTable {
-  readonly set: string;
-  readonly served: ServedTable;
-}
-
-/** It ends, and hands back the tables that were its own. */
-interface Farewell {
-  readonly left: readonly LeftTable[];
+export interface PlacedTable extends PlacedSet {
+  readonly table: TableParts;
+  readonly info: DataSetInfo;
+  /** What the thread calls this use of the table when it is over. */
+  readonly lease: number;
 }
 
 /** What a thread tells unasked. */
-export type ThreadNews = typeof SHUTDOWN | Farewell | { readonly report: ClientReport };
+export type ThreadNews =
+  | typeof SHUTDOWN
+  | { readonly report: ClientReport }
+  /** Nothing in the thread reads from this table any more. */
+  | { readonly released: number };
 
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | ({ readonly kind: 'swap' } & PlacedTable)
-  | ({ readonly kind: 'swap-back' } & PlacedAgain)
-  /** Whether it has a table of this generation to go back to. */
-  | { readonly kind: 'holds'; readonly set: string; readonly generation: number }
-  /** Let go of the table that was kept. */
-  | { readonly kind: 'release'; readonly set: string }
   /** A data set that has nothing to serve yet. */
   | ({ readonly kind: 'add' } & PlacedSet)
   | ({ readonly kind: 'remove' } & Omit<PlacedSet, 'sampleMemory'>)
   | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }
-  /** Go on with the sum of a region of the table: see `regionsOf`. */
-  | ({ readonly kind: 'sum'; readonly set: string } & TableSlice)
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 
-/** The reply to `listen`, to `holds` and to `sum`; the others have nothing to tell. */
+/** The reply to `listen`; the others have nothing to tell. */
 export interface ThreadReply {
   readonly address?: Address | undefined;
-  readonly isHeld?: boolean | undefined;
-  /** Undefined when another generation serves. */
-  readonly sum?: number | undefined;
 }

@@ -11,7 +11,6 @@ import { PROTOCOLS } from '../protocol/protocols.ts';
 import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import type { Storage } from '../storage/storage.ts';
-import { transferableMemory } from '../storage/table.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
 import {
   SHUTDOWN,
@@ -32,17 +31,9 @@ const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
 const shutdown = data.allowShutdown ? () => tell(SHUTDOWN) : undefined;
 const onReport: ServerParts['onReport'] = (report) => tell({ report });
 const server = new ThreadServer({ ...data, handler, protocol, shutdown, onReport, logger });
-const sets = new ServedSets(taker, data.thread, data.facts.threads);
+const onRelease = (released: number): void => tell({ released });
+const sets = new ServedSets(taker, data.thread, data.facts.threads, onRelease);
 setInterval(() => sets.tick(), SAMPLER_TICK_MS).unref();
-
-// Whatever fault ends this thread: memory that it has to itself serves on in the next one. (Out of
-// heap, or ended from outside, a thread does not get here.)
-process.on('exit', () => {
-  const left = sets.own();
-  if (left.length === 0) return;
-  const memory = left.flatMap(({ served }) => transferableMemory(served.table));
-  parentPort?.postMessage({ left } satisfies ThreadNews, memory);
-});
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
@@ -52,15 +43,6 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
     case 'swap':
       await sets.swap(request);
       server.noteSwap();
-      return {};
-    case 'swap-back':
-      await sets.swapBack(request);
-      server.noteSwap();
-      return {};
-    case 'holds':
-      return { isHeld: sets.holds(request.set, request.generation) };
-    case 'release':
-      sets.release(request.set);
       return {};
     case 'add':
       sets.add(request);
@@ -77,8 +59,6 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       return {};
     case 'ping':
       return {};
-    case 'sum':
-      return { sum: sets.sum(request.set, request) };
     case 'close':
       await server.close(request.graceMs);
       return {};

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import {
@@ -11,17 +9,9 @@ import {
   createCounterMemory,
 } from '../protocol/counters.ts';
 import { threadError } from '../rpc.ts';
-import { sumSlice, type TableSlice } from '../storage/checksum.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import {
-  isHandedOver,
-  isMap,
-  isShared,
-  type ServedTable,
-  type StorageParts,
-  transferableMemory,
-} from '../storage/table.ts';
+import type { TableMap } from '../storage/table-map.ts';
 import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
 import type { Address } from './address.ts';
@@ -32,7 +22,7 @@ import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.t
 import type { Server } from './server.ts';
 import { ServingThread } from './serving-thread.ts';
 import { hasReusePort, listenShared, type SharedListener } from './shared-listener.ts';
-import type { LeftTable, PlacedSet, ThreadData, ThreadRequest } from './thread-messages.ts';
+import type { PlacedSet, ThreadData } from './thread-messages.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Serving threads of one process at most. */
@@ -53,8 +43,6 @@ export interface ThreadsOptions {
   readonly settings: Readonly<Record<string, string | number>>;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
-  /** Loads a data set again whose memory went with the thread that served it. */
-  readonly restore: (lost: DataSetInfo, set: string) => Promise<ServedTable>;
   /** Told when serving cannot go on: a thread could not start, or threads die again and again. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
@@ -65,8 +53,12 @@ interface Place {
   readonly data: ThreadData;
   thread: ServingThread;
   target: ListenTarget | undefined;
-  /** What the last thread here handed back. */
-  left: readonly LeftTable[];
+}
+
+/** A table and what it is. */
+interface ServedTable {
+  readonly map: TableMap;
+  readonly info: DataSetInfo;
 }
 
 /** A data set, for all threads. */
@@ -117,20 +109,15 @@ export class Threads implements Server {
         ...{ thread, protocol, handler, delimiter, limits, access, loudRefusals, facts },
         ...{ counterMemory, allowShutdown },
       };
-      const place: Place = { data, target: undefined, left: [], thread: undefined! };
+      const place: Place = { data, target: undefined, thread: undefined! };
       place.thread = this.#start(place);
       return place;
     });
   }
 
-  /** How many serve. With several, tables must be in memory that all can read. */
+  /** How many serve. */
   get size(): number {
     return this.#places.length;
-  }
-
-  /** The thread that has its tables to itself, if one serves alone. */
-  get soleThread(): ServingThread | undefined {
-    return this.size > 1 ? undefined : this.#places[0].thread;
   }
 
   /** Lookups that clients made of late in a data set. */
@@ -139,15 +126,9 @@ export class Threads implements Server {
     return state === undefined ? [] : readSample(state.sampleMemory);
   }
 
-  /** What serves. The memory of a table that one thread has to itself is not seen from here. */
-  served(set: string): ServedTable | undefined {
-    return this.#sets.get(set)?.served;
-  }
-
-  /** See `sumSlice`. */
-  async sum(set: string, slice: TableSlice): Promise<number | undefined> {
-    if (this.size > 1) return sumSlice(this.served(set), slice);
-    return (await this.#places[0].thread.request({ kind: 'sum', set, ...slice })).sum;
+  /** What serves. */
+  served(set: string): DataSetInfo | undefined {
+    return this.#sets.get(set)?.served?.info;
   }
 
   /** Counts something that the main thread has found. */
@@ -196,6 +177,7 @@ export class Threads implements Server {
   /** Takes a data set out of service. Replies that are under way go on from it. */
   remove(set: string): Promise<void> {
     return this.#inTurn(async () => {
+      this.#sets.get(set)?.served?.map.release();
       this.#sets.delete(set);
       this.#generation++;
       const request = { kind: 'remove', set, generation: this.#generation } as const;
@@ -209,37 +191,33 @@ export class Threads implements Server {
    * that could not go over to the new one has been ended, and its replacement serves the new one.
    *
    * @param set The prefix of its keys; empty: without.
-   * @param table One that was handed over before must be what the thread holds: see `holdsTable`.
-   * @param keeps A thread that has the old table to itself keeps it, to go back to.
+   * @param map Held by each thread that serves it, and here for those that replace them.
    * @throws GoromdbError when no thread could: all serve the old one.
    */
-  swap(set: string, table: StorageParts, info: DataSetInfo, keepsPrevious = false): Promise<void> {
-    return this.#inTurn(() => this.#swap(set, { table, info }, keepsPrevious));
+  swap(set: string, map: TableMap, info: DataSetInfo): Promise<void> {
+    return this.#inTurn(() => this.#swap(set, { map, info }));
   }
 
-  async #swap(set: string, next: ServedTable, keepsPrevious: boolean): Promise<void> {
-    const isBack = isHandedOver(next.table);
-    const memory = isBack ? [] : transferableMemory(next.table);
+  async #swap(set: string, next: ServedTable): Promise<void> {
     const threads = this.#threads;
     const placed = this.#place(set, next.info.generation);
-    const request: ThreadRequest = isBack
-      ? { kind: 'swap-back', ...placed, info: next.info }
-      : { kind: 'swap', ...placed, ...next, keepsPrevious };
     const outcomes = await Promise.allSettled(
-      threads.map((thread) => thread.request(request, memory)),
+      threads.map((thread) => thread.swap(placed, next.map, next.info)),
     );
     const faults = outcomes.map((one) => (one.status === 'rejected' ? one.reason : undefined));
     const left = threads.filter((thread, i) => faults[i] !== undefined && thread.isAlive);
     if (left.length === threads.length || (!this.#isListening && faults.some(Boolean))) {
       throw faults.find(Boolean);
     }
-    this.#sets.get(set)!.served = next;
+    const state = this.#sets.get(set)!;
+    next.map.retain();
+    state.served?.map.release();
+    state.served = next;
     for (const thread of left) {
       const cause = faults[threads.indexOf(thread)];
-      const why = `it cannot go over to generation ${next.info.generation}: ${messageOf(cause)}`;
+      const why = `it cannot switch to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
     }
-    if (isShared(next.table)) collectGarbage();
   }
 
   get #threads(): readonly ServingThread[] {
@@ -279,6 +257,7 @@ export class Threads implements Server {
     const threads = this.#threads;
     await Promise.allSettled(threads.map((thread) => thread.request({ kind: 'close', graceMs })));
     await Promise.all(threads.map((thread) => thread.end()));
+    for (const { served } of this.#sets.values()) served?.map.release();
     this.#listener?.close();
   }
 
@@ -293,12 +272,12 @@ export class Threads implements Server {
     return new ServingThread(place.data, {
       onShutdown: () => this.#options.shutdown?.(),
       onReport: (report) => this.#clientLog.report(report, performance.now()),
-      onExit: (fault, left) => this.#bury(place, fault, left),
+      onExit: (fault) => this.#bury(place, fault),
     });
   }
 
   /** A thread has ended: another one takes its place, unless that is of no use. */
-  #bury(place: Place, fault: Error, left: readonly LeftTable[]): void {
+  #bury(place: Place, fault: Error): void {
     if (this.#isClosing) return;
     const { onFailure, logger } = this.#options;
     if (!this.#isListening) {
@@ -311,7 +290,6 @@ export class Threads implements Server {
     // Its connections are gone. Nobody else writes the counters of a thread that has ended.
     clearStanding(this.#counterMemory, place.data.thread);
     this.#counters.serving_thread_restarts++;
-    place.left = left;
     const died = `serving thread ${place.data.thread} has died: ${fault.stack ?? fault.message}`;
     const pauseMs = this.#restarts.pauseMs(performance.now());
     if (pauseMs === undefined) {
@@ -325,25 +303,16 @@ export class Threads implements Server {
     this.#inTurn(() => this.#replace(place, pauseMs)).catch(onFailure);
   }
 
-  /** @throws GoromdbError when there is nothing to serve any more. */
   async #replace(place: Place, pauseMs: number): Promise<void> {
     await delay(pauseMs, undefined, { ref: false });
-    if (this.#isClosing) return;
-    const all = await this.#servedAt(place);
     if (this.#isClosing) return;
     const thread = this.#start(place);
     place.thread = thread;
     try {
-      for (const [set, served] of all) {
-        const state = this.#sets.get(set)!;
-        const placed = { set, sampleMemory: state.sampleMemory, generation: this.#generation };
-        if (served === undefined) {
-          await thread.request({ kind: 'add', ...placed });
-          continue;
-        }
-        const request = { kind: 'swap', ...placed, ...served, keepsPrevious: false } as const;
-        await thread.request(request, transferableMemory(served.table));
-        state.served = served;
+      for (const [set, { sampleMemory, served }] of this.#sets) {
+        const placed = { set, sampleMemory, generation: this.#generation };
+        if (served === undefined) await thread.request({ kind: 'add', ...placed });
+        else await thread.swap(placed, served.map, served.info);
       }
       if (this.#listener !== undefined) {
         place.target = { fd: await this.#listener.duplicate(), address: place.target!.address };
@@ -355,41 +324,6 @@ export class Threads implements Server {
       await thread.end(new GoromdbError('SERVER_FAILED', messageOf(cause), { cause }));
     }
   }
-
-  /** What a new thread is to serve, by data set; undefined: there is no data yet. */
-  async #servedAt(place: Place): Promise<ReadonlyMap<string, ServedTable | undefined>> {
-    const all = new Map<string, ServedTable | undefined>();
-    const { left } = place;
-    place.left = [];
-    for (const [set, { served }] of this.#sets) {
-      if (served === undefined || isAtHand(served.table)) {
-        all.set(set, served);
-        continue;
-      }
-      const own = left.find((one) => one.set === set)?.served;
-      const isOwn = own?.info.generation === served.info.generation;
-      all.set(set, isOwn ? own : await this.#restore(set, served.info));
-    }
-    return all;
-  }
-
-  /** @throws GoromdbError when it was all that there is to serve. */
-  async #restore(set: string, lost: DataSetInfo): Promise<ServedTable | undefined> {
-    try {
-      return await this.#options.restore(lost, set);
-    } catch (error) {
-      if (this.#sets.size === 1) throw error;
-      const text = `data set ${JSON.stringify(set)} is lost until its file is dropped again`;
-      this.#options.logger.error(`${text}: ${messageOf(error)}`);
-      return undefined;
-    }
-  }
-}
-
-/** Whether another thread can serve a table that was swapped in before. */
-function isAtHand(table: StorageParts): boolean {
-  // Threads that have a map open serve on without its name; another one needs it.
-  return isMap(table) ? existsSync(table.path) : transferableMemory(table).length === 0;
 }
 
 async function listenAt({ thread, target }: Place): Promise<Address> {

@@ -9,7 +9,6 @@ export const emptyStorage: Storage = {
     md5: '',
     format: 'none',
     loadedAt: 0,
-    servedFrom: 'none',
   },
   get: () => undefined,
   scan: () => 0,

@@ -1,5 +1,11 @@
+/** Keeps memory that a storage has lent, after `close` too, until it is released. */
+export interface Lease {
+  retain(): void;
+  release(): void;
+}
+
 /**
- * A record that was found. One object is reused: it holds good until the next `get` of the same
+ * A record that was found. One object is reused: it is valid until the next `get` of the same
  * storage. The bytes it points to must never change, not even after `close`: a large value is sent
  * from where it lies, and a slow client may take its time.
  */
@@ -19,6 +25,11 @@ export interface Entry {
    * value and `\r\n` right behind it; -1 when the storage does not keep records in wire form.
    */
   readonly wireStart: number;
+  /**
+   * Whoever reads from `buffer` after the command is over retains it first. Without it the memory is
+   * the garbage collector's.
+   */
+  readonly lease?: Lease | undefined;
 }
 
 /** What a data set is, for `stats`, logs and status. */
@@ -26,7 +37,7 @@ export interface DataSetInfo {
   /** Grows by one with each data set that was put into service; 0: none was yet. */
   readonly generation: number;
   readonly keys: number;
-  /** Memory that the data set takes, in bytes; of one that is mapped, the size of its file. */
+  /** Size of the table, in bytes. */
   readonly bytes: number;
   /** MD5 sum of the file it came from, in lower-case hex; empty when there is no file. */
   readonly md5: string;
@@ -34,12 +45,6 @@ export interface DataSetInfo {
   readonly format: string;
   /** When it was loaded, in milliseconds since 1970. */
   readonly loadedAt: number;
-  /**
-   * `memory`; `file` when the dropped file is mapped, `map` when what was written of it is; `none`
-   * before there is data. Of several data sets as one, all of theirs with a `+` between. Undefined: a
-   * storage of one's own need not tell.
-   */
-  readonly servedFrom?: string | undefined;
   /**
    * Where several data sets are served as one: each, by the prefix of its keys; the one without
    * under the empty text. The fields above are then about all of them.

@@ -1,18 +1,20 @@
 import { equalWords, viewOf } from './copy-words.ts';
-import { hashKey } from './hash.ts';
-import type { MapParts } from './mapped.ts';
+import { firstSlot, type HashFunction, hashFunctionOf } from './hash.ts';
+import { loadMapReader, mappedBytes } from './map-window.ts';
 import { RecordReader } from './record.ts';
 import {
   BATCH_KEYS_MAX,
   type Batch,
   type DataSetInfo,
   type Entry,
+  type Lease,
   type RecordVisitor,
   type Storage,
 } from './storage.ts';
+import type { Region, TableLayout } from './table-layout.ts';
 
 /**
- * A table as it travels between threads: plain memory and numbers.
+ * A table as it travels between threads.
  *
  * The index is an open-addressing hash table with linear probing. A slot is two unsigned 32-bit
  * words: the record's offset in its segment (0: the slot is empty), and `tag << 16 | segment`,
@@ -21,72 +23,27 @@ import {
  * two and the index is no larger than its load asks for.
  */
 export interface TableParts {
-  readonly segments: readonly ArrayBufferLike[];
-  /** For each segment, where its last record ends. The first begins at 1. */
-  readonly used: readonly number[];
-  readonly index: ArrayBufferLike;
-  /** The CRC-32 of what is used of each segment, and last that of the index. */
-  readonly sums: readonly number[];
-  readonly slots: number;
-  readonly seed: number;
-  readonly keys: number;
-  /** Bytes of records and index. */
-  readonly bytes: number;
+  readonly layout: TableLayout;
+  /** Where the table's file is mapped; or memory: that of each segment, then that of the index. */
+  readonly place: { readonly address: number } | { readonly memory: readonly ArrayBufferLike[] };
 }
 
-/** A data set as it travels between threads: in memory, or where it is mapped from. */
-export type StorageParts = TableParts | MapParts;
-
-export function isMap(parts: StorageParts): parts is MapParts {
-  return 'path' in parts;
-}
-
-/** A table or a map and what it is, ready to be served. */
-export interface ServedTable {
-  readonly table: StorageParts;
-  readonly info: DataSetInfo;
-}
-
-/** Whether this is memory that several threads read. */
-export function isShared(parts: StorageParts): boolean {
-  return !isMap(parts) && parts.index instanceof SharedArrayBuffer;
-}
-
-/** Whether the memory of a table has been handed over to another thread: no index is empty. */
-export function isHandedOver(parts: StorageParts): boolean {
-  return !isMap(parts) && parts.index.byteLength === 0;
-}
-
-/** The memory of a table that can be handed over to another thread; shared memory need not be. */
-export function transferableMemory(parts: StorageParts): readonly ArrayBuffer[] {
-  if (isMap(parts)) return [];
-  const memory = [...parts.segments, parts.index];
-  return memory.filter((part): part is ArrayBuffer => part instanceof ArrayBuffer);
-}
-
-const TWO_TO_MINUS_32 = 2 ** -32;
 const TWO_TO_32 = 2 ** 32;
 
 const NO_BYTES = Buffer.alloc(0);
 const NO_VIEW = viewOf(NO_BYTES);
 const NO_BOUNDS = new Int32Array(0);
 
-/**
- * The slot where the search for a hash begins. The product can exceed 2^53, but a double keeps its
- * upper 53 bits, so the largest hash, 2^32 - 1, still comes out below `slots`.
- */
-export function firstSlot(hash: number, slots: number): number {
-  return Math.floor(hash * slots * TWO_TO_MINUS_32);
-}
-
 class TableEntry extends RecordReader implements Entry {
   buffer: Buffer = NO_BYTES;
   view: DataView = NO_VIEW;
   readonly cas: number;
+  readonly lease: Lease;
 
-  constructor(cas: number) {
+  constructor(cas: number, lease: Lease) {
     super();
     this.cas = cas;
+    this.lease = lease;
   }
 
   get wireStart(): number {
@@ -95,14 +52,15 @@ class TableEntry extends RecordReader implements Entry {
 }
 
 /**
- * Serves a table from memory. No object is made for a key, neither at loading nor at looking up,
- * so ten million keys cost the garbage collector nothing.
+ * Serves a table. No object is made for a key, neither at loading nor at looking up, so ten million
+ * keys cost the garbage collector nothing.
  */
-class Table implements Storage, Batch {
+class Table implements Storage, Batch, Lease {
   readonly info: DataSetInfo;
   readonly #entry: TableEntry;
   readonly #scanned: TableEntry;
-  readonly #seed: number;
+  readonly #hash: HashFunction;
+  readonly #onFree: () => void;
   #slots: number;
   #index: Uint32Array;
   #segments: readonly Buffer[];
@@ -117,17 +75,27 @@ class Table implements Storage, Batch {
   readonly #tagsAhead = new Uint32Array(BATCH_KEYS_MAX);
   #keysAhead: Buffer = NO_BYTES;
   #boundsAhead: Int32Array = NO_BOUNDS;
+  /** Whoever reads from the memory, the table itself among them. */
+  #holders = 1;
+  #isOpen = true;
 
-  constructor(parts: TableParts, info: DataSetInfo) {
+  constructor({ layout, place }: TableParts, info: DataSetInfo, onFree: () => void) {
+    const { hash, segments, index } = layout;
+    const bytesOf = (region: Region, i: number): Buffer =>
+      'address' in place
+        ? mappedBytes(place.address, region.at, region.bytes)
+        : Buffer.from(place.memory[i]);
+    const slots = bytesOf(index, segments.length);
     this.info = info;
-    this.#entry = new TableEntry(info.generation);
-    this.#scanned = new TableEntry(info.generation);
-    this.#seed = parts.seed;
-    this.#slots = parts.slots;
-    this.#index = new Uint32Array(parts.index);
-    this.#segments = parts.segments.map((memory) => Buffer.from(memory));
+    this.#onFree = onFree;
+    this.#entry = new TableEntry(info.generation, this);
+    this.#scanned = new TableEntry(info.generation, this);
+    this.#hash = hashFunctionOf(hash);
+    this.#slots = index.bytes / 8;
+    this.#index = new Uint32Array(slots.buffer, slots.byteOffset, index.bytes / 4);
+    this.#segments = segments.map(bytesOf);
     this.#views = this.#segments.map(viewOf);
-    this.#used = parts.used;
+    this.#used = segments.map(({ bytes }) => bytes);
   }
 
   get batch(): Batch {
@@ -146,8 +114,9 @@ class Table implements Storage, Batch {
     const index = this.#index;
     const slots = this.#slotsAhead;
     const tags = this.#tagsAhead;
+    const hashOf = this.#hash;
     for (let i = 0; i < count; i++) {
-      const hash = hashKey(keys, bounds[2 * i], bounds[2 * i + 1], this.#seed);
+      const hash = hashOf(keys, bounds[2 * i], bounds[2 * i + 1]);
       slots[i] = firstSlot(hash, this.#slots) * 2;
       tags[i] = hash & 0xffff;
     }
@@ -189,7 +158,7 @@ class Table implements Storage, Batch {
 
   /** @returns Where the record's slot is in the index, counted from 1; 0 when there is none. */
   #find(key: Buffer, start: number, end: number): number {
-    const hash = hashKey(key, start, end, this.#seed);
+    const hash = this.#hash(key, start, end);
     return this.#search(key, start, end, firstSlot(hash, this.#slots) * 2, hash & 0xffff);
   }
 
@@ -256,7 +225,18 @@ class Table implements Storage, Batch {
     return true;
   }
 
+  retain(): void {
+    this.#holders++;
+  }
+
+  release(): void {
+    this.#holders--;
+    if (this.#holders === 0) this.#onFree();
+  }
+
   close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     // One empty slot: the memory goes, and a late `get` is a miss, not a crash.
     this.#slots = 1;
     this.#index = new Uint32Array(2);
@@ -268,10 +248,27 @@ class Table implements Storage, Batch {
       entry.buffer = NO_BYTES;
       entry.view = NO_VIEW;
     }
+    this.release();
   }
 }
 
-/** Makes a storage of a table that a `TableBuilder` built, in this thread or another. */
+/** Makes a storage of a table that lies in memory. */
 export function openTable(parts: TableParts, info: DataSetInfo): Storage {
-  return new Table(parts, info);
+  return new Table(parts, info, () => {});
+}
+
+/**
+ * Makes a storage of a table, in any thread.
+ *
+ * @param onFree Called once, when the storage is closed and all that was lent of it has been sent: the
+ *   map may be closed then.
+ * @throws GoromdbError LOADER_FAILED.
+ */
+export async function openTableIn(
+  parts: TableParts,
+  info: DataSetInfo,
+  onFree: () => void,
+): Promise<Storage> {
+  if ('address' in parts.place) await loadMapReader();
+  return new Table(parts, info, onFree);
 }

@@ -29,7 +29,7 @@ describe('a configuration file', () => {
   test('gives each data set what flags of the same names would', () => {
     const folder = temporaryFolder();
     const { options } = read(
-      `tls-cert = "c"\ntls-key = "/k"\nmemory = 4096
+      `tls-cert = "c"\ntls-key = "/k"
 [[data-set]]
 prefix = "a"
 file = "a/data.json"
@@ -38,7 +38,6 @@ max-shrink = 2.5
 canary = ["x", "y=1"]
 poll-interval = "2s"
 scrub-rate = 0
-memory = "1KiB"
 keep-previous = "no"
 [[data-set]]
 file = "/b/data.bolt"
@@ -51,7 +50,6 @@ D = "/"
     );
     expect(options).toMatchObject({
       access: { allow: [], tls: { certFile: join(folder, 'c'), keyFile: '/k' } },
-      memoryBytes: 4096,
       dataSets: [
         {
           prefix: 'a',
@@ -68,7 +66,6 @@ D = "/"
           },
           pollIntervalMs: 2000,
           scrub: { bytesPerSecond: 0 },
-          memoryBytes: 1024,
           keepPrevious: 'no',
         },
         {
@@ -77,7 +74,6 @@ D = "/"
           basedir: join(folder, 'base'),
           storage: 'boltdb',
           namespaces: { delimiter: '/' },
-          memoryBytes: undefined,
         },
       ],
     });
@@ -158,10 +154,6 @@ D = "/"
     ]),
     [`[[data-set]]\nfile = "a\\u0000"`, ':2: file: "'],
     [`${SET}basedir = "a\\u0000"`, ':3: basedir: "'],
-    [
-      `memory = "1KiB"\n${SET}memory = "2KiB"`,
-      'memory: the data sets have 2048 bytes of their own, which is more than the 1024',
-    ],
   ])('is refused for %j', async (text, fault) => {
     expect(await faultOf(text)).toContain(fault);
     expect(await faultOf(text)).toMatch(/^goromdb\.toml/);

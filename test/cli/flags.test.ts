@@ -24,9 +24,8 @@ const DEFAULTS: ServeOptions = {
     maxHitDropPercent: undefined,
   },
   scrub: { bytesPerSecond: 8 * 1024 * 1024 },
-  keepPrevious: 'auto',
+  keepPrevious: 'disk',
   threads: 1,
-  memoryBytes: undefined,
   pollIntervalMs: 0,
   rescanMs: 5000,
   limits: DEFAULT_LIMITS,
@@ -86,18 +85,6 @@ describe('the server command', () => {
       ['basedir', 'kept/', { basedir: resolve('kept') }],
       ['threads', '1', { threads: 1 }],
       ['threads', '64', { threads: 64 }],
-      ['memory', '1073741824', { memoryBytes: 1073741824 }],
-      ['memory', '0', { memoryBytes: 0 }],
-      ['memory', '12B', { memoryBytes: 12 }],
-      ['memory', '3kB', { memoryBytes: 3000 }],
-      ['memory', '3mb', { memoryBytes: 3_000_000 }],
-      ['memory', '1.5GB', { memoryBytes: 1_500_000_000 }],
-      ['memory', '2KiB', { memoryBytes: 2048 }],
-      ['memory', '512MiB', { memoryBytes: 536_870_912 }],
-      ['memory', '2gib', { memoryBytes: 2_147_483_648 }],
-      ['memory', '1TiB', { memoryBytes: 1_099_511_627_776 }],
-      ['memory', '0.3KiB', { memoryBytes: 307 }],
-      ['memory', 'max', { memoryBytes: MAX }],
       ['poll-interval', '0', { pollIntervalMs: 0 }],
       ['poll-interval', '0s', { pollIntervalMs: 0 }],
       ['poll-interval', '2s', { pollIntervalMs: 2000 }],
@@ -112,6 +99,24 @@ describe('the server command', () => {
       const file = name === 'file' ? [] : ['-file', 'data.json'];
       expect(parse(...spell(name, value), ...file)).toEqual(serve(options));
       expect(parse(...file, ...spell(name, value))).toEqual(serve(options));
+    });
+
+    it.each([
+      ['1073741824', 1_073_741_824],
+      ['12B', 12],
+      ['3kB', 3000],
+      ['3mb', 3_000_000],
+      ['1.5GB', 1_500_000_000],
+      ['2KiB', 2048],
+      ['512MiB', 536_870_912],
+      ['2gib', 2_147_483_648],
+      ['1TiB', 1_099_511_627_776],
+      ['0.3KiB', 307],
+      ['max', MAX],
+    ])('takes a size of %s', (value, bufferedBytesMax) => {
+      const argv = [...spell('buffer-limit', value), '-conn-buffer-limit', '1'];
+      const limits = { ...DEFAULT_LIMITS, bufferedBytesMax, connectionBufferedBytesMax: 1 };
+      expect(parse(...argv, '-file', 'data.json')).toEqual(serve({ limits }));
     });
 
     it('takes -bucket', () => {
@@ -328,7 +333,7 @@ describe('a wrong value', () => {
       THREADS,
     ]),
     ...['', 'lots', '1.5', '-1MB', '1 GB', '1PB', '1constructor', 'MB', '9007199254740992'].map(
-      (value): [string, string, string] => ['memory', value, SIZES],
+      (value): [string, string, string] => ['buffer-limit', value, SIZES],
     ),
     ...['', '5', '0', '-5s', '5 s', '5S', '1d', '25h', '0s', '100us', '.5s', '5s3'].map(
       (value): [string, string, string] => ['rescan', value, DURATIONS],
@@ -376,7 +381,7 @@ describe('a wrong command line', () => {
     ['bucket', 'NAME'],
     ['basedir', 'DIR'],
     ['threads', 'N'],
-    ['memory', 'SIZE'],
+    ['buffer-limit', 'SIZE'],
     ['poll-interval', 'DURATION'],
     ['rescan', 'DURATION'],
   ])('names -%s when its value is missing', (name, placeholder) => {
@@ -502,8 +507,6 @@ describe('help and version', () => {
       '(default: the folder of -file)',
       '-threads N',
       '(default: 1)',
-      '-memory SIZE',
-      '(default: a share of what the machine has)',
       '-poll-interval DURATION',
       '(default: 0)',
       '-rescan DURATION',

@@ -132,7 +132,6 @@ describe('a server', () => {
   test.each([
     ['serves gzip on two threads', ['-threads', '2', '-gzipped'], gzipSync('{"v":"1"}')],
     ['polls', ['--poll-interval=20ms', '--rescan=1h'], Buffer.from('{"v":"1"}')],
-    ['keeps to its memory', ['-memory', '1MiB'], Buffer.from('{"v":"1"}')],
   ])('%s when the flags say so', async (_, flags, content) => {
     const goromdb = new GoromdbProcess([...ANY, '-file', file, ...flags]);
     const address = await goromdb.address();

@@ -69,7 +69,7 @@ const lineProtocol: Protocol = {
         if (lineEnd === -1 || lineEnd >= end || reply.isFull) return at - start;
         const view = handler.view();
         const entry = view.get(input, at, lineEnd);
-        if (entry !== undefined) reply.lend(entry.buffer, entry.valueStart, entry.valueEnd);
+        if (entry !== undefined) reply.lend(entry, entry.valueStart, entry.valueEnd);
         reply.text('\n');
         view.release();
         at = lineEnd + 1;

@@ -84,7 +84,6 @@ describe('the client ioredis', () => {
     const generation = (number: number): Storage =>
       tableOf(
         keys.map((key) => [key, `${number} of ${key}`]),
-        false,
         number,
       );
     const { port, swap } = await serve(generation(1));

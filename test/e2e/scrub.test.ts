@@ -1,38 +1,14 @@
-/** Damage on the disk and in memory: everything comes from the package, the threads are real. */
+/** Damage on the disk: everything comes from the package, the threads are real. */
 import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Goromdb, type GoromdbOptions, parseAddress, startGoromdb } from 'goromdb';
-import { open } from 'lmdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { askServer } from '../../src/control/control-client.ts';
 import type { ServerStatus } from '../../src/loader/status.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { moduleUrl } from '../support/mortal.ts';
 import { RawClient } from '../support/raw-client.ts';
-
-/** Flips a bit of the value that is asked for as `damage:KEY`, in the memory that all reads use. */
-const damaging = (): string =>
-  moduleUrl(`
-    import { createSimpleHandler } from '$goromdb';
-    export default (storage) => {
-      const inner = createSimpleHandler(storage);
-      return {
-        name: 'damaging',
-        swap: (next) => inner.swap(next),
-        view: () => {
-          const view = inner.view();
-          const get = (key, start, end) => {
-            const isDamage = key.toString('latin1', start, end).startsWith('damage:');
-            const entry = view.get(key, start + (isDamage ? 'damage:'.length : 0), end);
-            if (isDamage) entry.buffer[entry.valueStart] ^= 1;
-            return isDamage ? undefined : entry;
-          };
-          return { info: view.info, get, release: () => view.release() };
-        },
-      };
-    };`);
 
 interface Subject {
   readonly goromdb: Goromdb;
@@ -50,7 +26,6 @@ async function start(options: Partial<GoromdbOptions> = {}): Promise<Subject> {
   const goromdb = await startGoromdb({
     address: parseAddress('127.0.0.1:0'),
     ...{ file, basedir: base, storage: 'json', logger },
-    handler: damaging(),
     // As fast as a small file needs it; without a rest.
     scrub: { bytesPerSecond: 1024 * 1024, passPauseMs: 10 },
     ...options,
@@ -63,18 +38,6 @@ async function start(options: Partial<GoromdbOptions> = {}): Promise<Subject> {
 /** What `goromdb status` is told. */
 async function statusOf({ base }: Subject): Promise<ServerStatus> {
   return (await askServer(base, { command: 'status' }, 5_000))!.result as ServerStatus;
-}
-
-async function lmdbFile(generation: number): Promise<Buffer> {
-  const path = join(temporaryFolder(), 'made.mdb');
-  const store = open({ path, noSubdir: true, encoding: 'binary', keyEncoding: 'binary' });
-  store.transactionSync(() => {
-    for (let i = 0; i < 400; i++) {
-      void store.put(Buffer.from(`key:${i}`), Buffer.from(`${generation}`.repeat(300)));
-    }
-  });
-  await store.close();
-  return readFileSync(path);
 }
 
 /** Changes a byte inside of a value of the file, where no reader trips over it. */
@@ -123,30 +86,29 @@ describe.each([1, 2])('a scrub, with %i serving threads', (threads) => {
     expect(subject.logger.lines.filter((line) => !line.startsWith('info'))).toEqual([]);
   });
 
-  test('replaces damaged memory from the slot', async () => {
+  test('makes a damaged table anew of its file', async () => {
     const subject = await start({ threads });
     await publish(subject, 1);
-    expect(await subject.client.ask('get damage:key\r\n', 'END\r\n')).toBe('END\r\n');
-    const asked = (): Promise<string> => subject.client.ask('get key\r\n', 'END\r\n');
-    await expect.poll(asked, { timeout: 10_000 }).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
+    spoilValue(join(subject.base, 'data00', 'table.mdb'));
+    await logged(subject.logger, ', the table of generation 1, is damaged (');
     await logged(subject.logger, 'generation 1 is loaded again from slot data00');
-    expect(subject.logger.lines.join('\n')).toContain(
-      'error the memory of generation 1 is damaged (region 0): replies may have been wrong',
-    );
+    const right = await subject.client.ask('gets key:7\r\n', 'END\r\n');
+    expect(right).toBe(`VALUE key:7 0 300 1\r\n${'1'.repeat(300)}\r\nEND\r\n`);
+    const before = await passes(subject.client);
+    await expect
+      .poll(() => passes(subject.client), { timeout: 10_000 })
+      .toBeGreaterThan(before + 1);
     const stats = await subject.client.ask('stats\r\n', 'END\r\n');
-    expect(stats).toContain('STAT scrub_memory_faults 1\r\n');
+    expect(stats).toContain('STAT scrub_table_faults 1\r\n');
     expect(stats).toContain('STAT scrub_file_faults 0\r\n');
   });
 
-  test('goes back to the previous generation where memory and file are damaged', async () => {
-    const subject = await start({
-      threads,
-      scrub: { bytesPerSecond: 256 * 1024, passPauseMs: 10 },
-    });
+  test('goes back to the previous generation where table and file are damaged', async () => {
+    const subject = await start({ threads });
     await publish(subject, 1);
     await publish(subject, 2);
     flipByte(join(subject.base, 'data01', 'data.db'));
-    await subject.client.ask('get damage:key\r\n', 'END\r\n');
+    spoilValue(join(subject.base, 'data01', 'table.mdb'));
     const asked = (): Promise<string> => subject.client.ask('gets key\r\n', 'END\r\n');
     await expect.poll(asked, { timeout: 15_000 }).toBe('VALUE key 0 2 1\r\na1\r\nEND\r\n');
     await logged(subject.logger, 'slot data01 cannot be loaded again: ');
@@ -155,7 +117,35 @@ describe.each([1, 2])('a scrub, with %i serving threads', (threads) => {
   });
 });
 
-test('a scrub tells once of a damaged file, and what is in memory serves on', async () => {
+describe('a start', () => {
+  /** Two generations, the second of whose tables is damaged among its values. */
+  async function damaged(): Promise<Subject> {
+    const subject = await start({ scrub: { bytesPerSecond: 0 } });
+    for (const generation of [1, 2]) await publish(subject, generation);
+    await subject.goromdb.close();
+    spoilValue(join(subject.base, 'data01', 'table.mdb'));
+    return subject;
+  }
+
+  test('checks the table at once that it serves, and makes it anew of its file', async () => {
+    const { file, base: basedir } = await damaged();
+    const again = await start({ file, basedir, scrub: { bytesPerSecond: 0 } });
+    await logged(again.logger, ', the table of generation 2, is damaged (');
+    await logged(again.logger, 'generation 2 is loaded again from slot data01');
+    const right = await again.client.ask('gets key:7\r\n', 'END\r\n');
+    expect(right).toBe(`VALUE key:7 0 300 2\r\n${'2'.repeat(300)}\r\nEND\r\n`);
+  });
+
+  test('goes to the other slot where the file is damaged as well', async () => {
+    const { file, base: basedir } = await damaged();
+    flipByte(join(basedir, 'data01', 'data.db'));
+    const again = await start({ file, basedir, scrub: { bytesPerSecond: 0 } });
+    const asked = (): Promise<string> => again.client.ask('gets key\r\n', 'END\r\n');
+    await expect.poll(asked, { timeout: 15_000 }).toBe('VALUE key 0 2 1\r\na1\r\nEND\r\n');
+  });
+});
+
+test('a scrub tells once of a damaged file, and its table keeps serving, after a restart also', async () => {
   const subject = await start();
   await publish(subject, 1);
   flipByte(join(subject.base, 'data00', 'data.db'));
@@ -169,63 +159,16 @@ test('a scrub tells once of a damaged file, and what is in memory serves on', as
   expect(damaged.events.at(-1)?.kind).toBe('damaged');
   await publish(subject, 2);
   expect((await statusOf(subject)).serving).toEqual({ slot: 'data01', generation: 2 });
-});
-
-describe('a scrub of a mapped generation', () => {
-  test('finds nothing in what is sound', async () => {
-    const subject = await start({ memoryBytes: 0 });
-    await publish(subject, 1);
-    await expect.poll(() => passes(subject.client), { timeout: 10_000 }).toBeGreaterThan(1);
-    expect(subject.logger.lines.filter((line) => !line.startsWith('info'))).toEqual([]);
-  });
-
-  test('writes a damaged map again from its file', async () => {
-    const subject = await start({ memoryBytes: 0 });
-    await publish(subject, 1);
-    spoilValue(join(subject.base, 'data00', 'map.mdb'));
-    await logged(subject.logger, 'error the map of generation 1 is damaged (');
-    await logged(subject.logger, 'generation 1 is loaded again from slot data00');
-    const right = await subject.client.ask('gets key:7\r\n', 'END\r\n');
-    expect(right).toBe(`VALUE key:7 0 300 1\r\n${'1'.repeat(300)}\r\nEND\r\n`);
-    const before = await passes(subject.client);
-    await expect
-      .poll(() => passes(subject.client), { timeout: 10_000 })
-      .toBeGreaterThan(before + 1);
-    const stats = await subject.client.ask('stats\r\n', 'END\r\n');
-    expect(stats).toContain('STAT scrub_memory_faults 1\r\n');
-    expect(stats).toContain('STAT scrub_file_faults 0\r\n');
-  });
-
-  test('tells of a damaged file, and serves its sound map, after a restart also', async () => {
-    const subject = await start({ memoryBytes: 0 });
-    await publish(subject, 1);
-    flipByte(join(subject.base, 'data00', 'data.db'));
-    await logged(subject.logger, '; its map is sound, and serves on; ');
-    await subject.goromdb.close();
-    const { file, base: basedir } = subject;
-    const again = await start({ memoryBytes: 0, file, basedir });
-    const right = await again.client.ask('get key\r\n', 'END\r\n');
-    expect(right).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
-  });
-
-  test('goes back to the previous generation when a file is damaged that is mapped as it is', async () => {
-    const subject = await start({ memoryBytes: 0, storage: 'lmdb' });
-    for (const generation of [1, 2]) {
-      drop(subject.file, await lmdbFile(generation));
-      await logged(subject.logger, `generation ${generation} serves from slot`);
-    }
-    spoilValue(join(subject.base, 'data01', 'data.db'));
-    await logged(subject.logger, 'error the map of generation 2 is damaged (');
-    const asked = (): Promise<string> => subject.client.ask('gets key:7\r\n', 'END\r\n');
-    const right = `VALUE key:7 0 300 1\r\n${'1'.repeat(300)}\r\nEND\r\n`;
-    await expect.poll(asked, { timeout: 15_000 }).toBe(right);
-  });
+  flipByte(join(subject.base, 'data01', 'data.db'));
+  await subject.goromdb.close();
+  const again = await start({ file: subject.file, basedir: subject.base });
+  expect(await again.client.ask('get key\r\n', 'END\r\n')).toBe('VALUE key 0 2\r\na2\r\nEND\r\n');
 });
 
 test('a scrub of rate 0 does not happen', async () => {
   const subject = await start({ scrub: { bytesPerSecond: 0 } });
   await publish(subject, 1);
-  await subject.client.ask('get damage:key\r\n', 'END\r\n');
+  spoilValue(join(subject.base, 'data00', 'table.mdb'));
   await publish(subject, 2);
   expect(await passes(subject.client)).toBe(0);
 });

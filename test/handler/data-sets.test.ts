@@ -2,7 +2,6 @@ import { describe, expect, test, vi } from 'vitest';
 import { DataSetsHandler } from '../../src/handler/data-sets.ts';
 import type { View } from '../../src/handler/handler.ts';
 import { Routes } from '../../src/handler/routes.ts';
-import { emptyStorage } from '../../src/storage/empty.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { MapStorage, tableOf } from '../support/storages.ts';
 
@@ -131,8 +130,8 @@ describe('DataSetsHandler', () => {
 
   test('tells of all data sets together, and of each', () => {
     const handler = serve({
-      geo: tableOf([['geo:1', 'x']], false, 3),
-      users: tableOf([], false, 5),
+      geo: tableOf([['geo:1', 'x']], 3),
+      users: tableOf([], 5),
     });
     const { info } = handler.view();
     expect(info).toMatchObject({ generation: 2, keys: 1, format: 'test' });
@@ -140,16 +139,6 @@ describe('DataSetsHandler', () => {
       ['geo', 3],
       ['users', 5],
     ]);
-  });
-
-  test('tells what all of them are served from', () => {
-    const from = (servedFrom: string): Storage => {
-      const storage = new MapStorage([]);
-      return Object.assign(storage, { info: { ...storage.info, servedFrom } });
-    };
-    const handler = serve({ a: from('memory'), b: from('map'), c: from('memory') });
-    expect(handler.view().info.servedFrom).toBe('memory+map');
-    expect(serve({ a: emptyStorage }).view().info.servedFrom).toBe('none');
   });
 
   test('finds keys side by side, of one data set or of several', () => {

@@ -35,6 +35,12 @@ export class BaseFolder {
     await writeRecord(this.path, name, recordOf(generation, content));
   }
 
+  /** What a load has written in a slot before its file is installed. */
+  bringTable(name: SlotName): void {
+    mkdirSync(join(this.path, name), { recursive: true });
+    writeFileSync(join(this.path, name, 'table.mdb.incoming'), 'a table');
+  }
+
   /** The filled slots as `name generation`, the newest first. */
   async slots(): Promise<string[]> {
     const found = await readSlots(this.path, () => {});

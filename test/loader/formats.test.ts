@@ -4,7 +4,7 @@ import zlib from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader } from '../../dist/loader/loader.js';
-import { openStorage } from '../../src/storage/open-storage.ts';
+import { openTableIn } from '../../src/storage/table.ts';
 import { identityOf } from '../../src/watcher/identity.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
@@ -47,11 +47,9 @@ async function load(
     gzipped,
     bucket: undefined,
     namespaces: delimiter === undefined ? undefined : { delimiter },
-    shared: false,
-    bytesMax: 1e9,
     logger,
-    swap: async (parts, info) => {
-      (await openStorage(parts, info)).scan?.(0, 1e6, (key, start, end) => {
+    swap: async ({ parts }, info) => {
+      (await openTableIn(parts, info, () => {})).scan?.(0, 1e6, (key, start, end) => {
         keys.add(key.toString('latin1', start, end));
       });
     },

@@ -49,6 +49,7 @@ describe('installing', () => {
   async function ready(): Promise<ReturnType<typeof dropped>> {
     await base.fill('data00', 'two', 2);
     await base.fill('data01', 'one', 1);
+    base.bringTable('data01');
     disk.set();
     return dropped('three');
   }
@@ -66,6 +67,7 @@ describe('installing', () => {
       'data.db',
       'data.db.md5',
       'generation.json',
+      'table.mdb',
     ]);
     expect(statSync(join(base.path, 'data01', 'data.db')).ino).toBe(ino);
     expect(existsSync(file)).toBe(false);
@@ -101,6 +103,7 @@ describe('installing', () => {
           expect(readFileSync(file, 'utf8'), `step ${step}`).toBe('three');
         }
         await prepareSlots(base.path);
+        base.bringTable('data01');
         if (existsSync(file)) await installThree(file);
         expect(await base.slots(), `step ${step}`).toEqual(['data01 3', 'data00 2']);
       }
@@ -125,6 +128,7 @@ describe('installing', () => {
           /tmp|inc/.test(name),
         );
         expect(leftovers, `step ${step}`).toEqual([]);
+        base.bringTable('data01');
         await installThree(file);
         expect(await base.slots(), `step ${step}`).toEqual(['data01 3', 'data00 2']);
       }
@@ -171,6 +175,7 @@ describe('installing', () => {
       await installThree(file);
       const move = disk.steps;
       writeFileSync(file, 'three');
+      base.bringTable('data01');
       disk.set({ failAt: move, code });
       await installThree(file);
       expect(base.content('data01')).toBe('three');

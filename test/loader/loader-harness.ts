@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import type { Receipt } from '../../src/loader/receipt.ts';
-import { openStorage } from '../../src/storage/open-storage.ts';
+import { openTableIn } from '../../src/storage/table.ts';
 import { identityOf } from '../../src/watcher/identity.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
@@ -44,10 +44,12 @@ export class LoaderHarness {
     this.value = undefined;
     this.loader = new Loader({
       baseDir: this.base,
-      ...{ scanner: 'json', gzipped: false, bucket: undefined, shared: false, bytesMax: 1e9 },
-      swap: async (parts, info) => {
-        const entry = (await openStorage(parts, info)).get(Buffer.from('v'), 0, 1);
+      ...{ scanner: 'json', gzipped: false, bucket: undefined },
+      swap: async (map, info) => {
+        const storage = await openTableIn(map.parts, info, () => {});
+        const entry = storage.get(Buffer.from('v'), 0, 1);
         this.value = entry?.buffer.toString('utf8', entry.valueStart, entry.valueEnd);
+        storage.close();
         this.served.push(info);
       },
       logger: this.logger,

@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   utimesSync,
@@ -15,7 +16,7 @@ import type { DataSetInfo } from 'goromdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
-import { openStorage } from '../../src/storage/open-storage.ts';
+import { openTableIn } from '../../src/storage/table.ts';
 import { isForced } from '../../src/watcher/force-mark.ts';
 import { identityOf } from '../../src/watcher/identity.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
@@ -48,14 +49,15 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
   const logger = collectingLogger();
   const served: DataSetInfo[] = [];
   let value: string | undefined;
-  const swap: LoaderOptions['swap'] = async (parts, info) => {
-    const entry = (await openStorage(parts, info)).get(Buffer.from('v'), 0, 1);
+  const swap: LoaderOptions['swap'] = async ({ parts }, info) => {
+    const storage = await openTableIn(parts, info, () => {});
+    const entry = storage.get(Buffer.from('v'), 0, 1);
     value = entry?.buffer.toString('utf8', entry.valueStart, entry.valueEnd);
+    storage.close();
     served.push(info);
   };
-  const defaults = { scanner: 'json', gzipped: false, bucket: undefined, shared: false };
-  const bytesMax = 1e9;
-  const loader = new Loader({ baseDir: base, ...defaults, bytesMax, swap, logger, ...options });
+  const defaults = { scanner: 'json', gzipped: false, bucket: undefined };
+  const loader = new Loader({ baseDir: base, ...defaults, swap, logger, ...options });
   onTestFinished(() => loader.close());
   return {
     loader,
@@ -380,12 +382,13 @@ describe('recovering', () => {
     await filled();
     const damaged = join(base, 'data01', 'data.db');
     writeFileSync(damaged, '{"v":"X"}');
+    rmSync(join(base, 'data01', 'table.mdb'));
     const subject = startLoader();
     expect(await subject.recover()).toBe(true);
     expect(subject.value()).toBe('1');
     expect(subject.logger.lines[0]).toBe(
       `warn slot data01 (generation 2) is not used: ${damaged} is damaged: ` +
-        `the slot's sum file says ${md5(version(2))}, the file has ${md5('{"v":"X"}')} (SUM_MISMATCH)`,
+        `the slot's MD5 file says ${md5(version(2))}, the file has ${md5('{"v":"X"}')} (SUM_MISMATCH)`,
     );
     // A number that clients may have seen is not given to other data.
     await subject.load(version(3));

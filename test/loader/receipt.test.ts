@@ -71,13 +71,13 @@ describe('the receipt of a file', () => {
     await harness.start();
     await harness.load(version(1));
     await harness.load(version(2));
-    await harness.end();
     await harness.loader.rollback();
     await harness.end();
     expect(harness.receipt()).toMatchObject({
       ...{ md5: md5(version(2)), state: 'rolled-back', generation: 3 },
       reason: 'rolled back: the data of generation 1 serves, as generation 3',
     });
+    await harness.start();
     await harness.loader.rollback();
     await harness.end();
     expect(harness.receipt()).toMatchObject({

@@ -66,6 +66,7 @@ class Real {
     const slots = await readSlots(this.base.path, () => {});
     const slot = this.serving ? otherSlot(this.serving) : leastNeededSlot(slots);
     const record = recordOf(number, content);
+    this.base.bringTable(slot);
     await install(this.base.path, slot, { file: this.file, identity: identify(this.file), record });
     this.serving = slot;
   }

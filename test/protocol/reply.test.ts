@@ -40,9 +40,9 @@ describe('a reply', () => {
     const source = Buffer.alloc(LEND_BYTES_MIN + 10, 'v');
     const reply = new Reply();
     reply.text('<');
-    reply.lend(source, 5, LEND_BYTES_MIN + 4);
+    reply.lend({ buffer: source }, 5, LEND_BYTES_MIN + 4);
     reply.text('|');
-    reply.lend(source, 5, LEND_BYTES_MIN + 5);
+    reply.lend({ buffer: source }, 5, LEND_BYTES_MIN + 5);
     reply.text('>');
     const parts = reply.take();
     expect(parts.map((part) => part.length)).toEqual([LEND_BYTES_MIN + 1, LEND_BYTES_MIN, 1]);
@@ -54,7 +54,7 @@ describe('a reply', () => {
   it('gives no piece with what was taken back before a large value', () => {
     const reply = new Reply();
     reply.text('VALUE ');
-    reply.lend(Buffer.alloc(LEND_BYTES_MIN, 'v'), 0, LEND_BYTES_MIN);
+    reply.lend({ buffer: Buffer.alloc(LEND_BYTES_MIN, 'v') }, 0, LEND_BYTES_MIN);
     reply.truncate(0);
     reply.text('ERROR');
     expect(reply.takeShort()).toBeUndefined();
@@ -81,7 +81,7 @@ describe('a reply', () => {
     reply.copy(Buffer.alloc(10_000), 0, 10_000);
     expect(reply.takeShort()).toBeUndefined();
     reply.reset();
-    reply.lend(Buffer.alloc(LEND_BYTES_MIN), 0, LEND_BYTES_MIN);
+    reply.lend({ buffer: Buffer.alloc(LEND_BYTES_MIN) }, 0, LEND_BYTES_MIN);
     expect(reply.takeShort()).toBeUndefined();
   });
 
@@ -91,7 +91,7 @@ describe('a reply', () => {
       const view = new DataView(source.buffer, source.byteOffset, source.length);
       const reply = new Reply();
       reply.text('<');
-      reply.lend(source, 3, end, view);
+      reply.lend({ buffer: source, view }, 3, end);
       reply.text('>');
       expect(sent(reply)).toBe(`<${source.toString('latin1', 3, end)}>`);
     }
@@ -105,7 +105,7 @@ describe('a reply', () => {
     reply.text('x');
     expect(reply.isFull).toBe(true);
     const lending = new Reply();
-    lending.lend(source, 0, REPLY_FULL_BYTES);
+    lending.lend({ buffer: source }, 0, REPLY_FULL_BYTES);
     expect(lending.isFull).toBe(true);
   });
 
@@ -161,10 +161,10 @@ describe('taking back the end of a reply', () => {
     const value = Buffer.alloc(LEND_BYTES_MIN, 'v');
     const reply = new Reply();
     reply.text('kept');
-    reply.lend(value, 0, value.length);
+    reply.lend({ buffer: value }, 0, value.length);
     const { length } = reply;
     reply.text('dropped');
-    reply.lend(value, 0, value.length);
+    reply.lend({ buffer: value }, 0, value.length);
     reply.copy(Buffer.alloc(100_000), 0, 100_000);
     reply.truncate(length);
     expect(reply.length).toBe(length);
@@ -175,7 +175,7 @@ describe('taking back the end of a reply', () => {
   it('takes back everything', () => {
     const reply = new Reply();
     reply.text('a');
-    reply.lend(Buffer.alloc(LEND_BYTES_MIN), 0, LEND_BYTES_MIN);
+    reply.lend({ buffer: Buffer.alloc(LEND_BYTES_MIN) }, 0, LEND_BYTES_MIN);
     reply.truncate(0);
     expect([reply.length, reply.take().length]).toEqual([0, 0]);
   });
@@ -195,7 +195,7 @@ describe('taking back the end of a reply', () => {
             model += source.toString('latin1', start, start + length);
             break;
           case 1:
-            reply.lend(source, start, start + length);
+            reply.lend({ buffer: source }, start, start + length);
             model += source.toString('latin1', start, start + length);
             break;
           case 2:
@@ -213,5 +213,57 @@ describe('taking back the end of a reply', () => {
       }
       expect(sent(reply) === model).toBe(true);
     }
+  });
+});
+
+describe('memory that a reply was lent', () => {
+  /** Counts who holds it. */
+  class CountingLease {
+    holders = 0;
+    retain(): void {
+      this.holders++;
+    }
+    release(): void {
+      this.holders--;
+    }
+  }
+  const lent = (bytes: number): { buffer: Buffer; lease: CountingLease } => ({
+    buffer: Buffer.alloc(bytes, 'v'),
+    lease: new CountingLease(),
+  });
+
+  it('is held from the moment that it is lent until the reply is reset', () => {
+    const reply = new Reply();
+    const value = lent(LEND_BYTES_MIN);
+    reply.lend(value, 0, LEND_BYTES_MIN);
+    reply.lend(value, 0, LEND_BYTES_MIN);
+    expect(value.lease.holders).toBe(2);
+    reply.truncate(0);
+    expect(value.lease.holders).toBe(2);
+    reply.take();
+    reply.reset();
+    expect(value.lease.holders).toBe(0);
+    reply.reset();
+    expect(value.lease.holders).toBe(0);
+  });
+
+  it('is held after a detach until what was detached is given back', () => {
+    const reply = new Reply();
+    const [first, second] = [lent(LEND_BYTES_MIN), lent(LEND_BYTES_MIN)];
+    reply.lend(first, 0, LEND_BYTES_MIN);
+    reply.take();
+    const unsent = reply.detach();
+    reply.lend(second, 0, LEND_BYTES_MIN);
+    reply.reset();
+    expect([first.lease.holders, second.lease.holders]).toEqual([1, 0]);
+    reply.reuse(unsent);
+    expect(first.lease.holders).toBe(0);
+  });
+
+  it('is not held when it was copied', () => {
+    const reply = new Reply();
+    const value = lent(LEND_BYTES_MIN);
+    reply.lend(value, 1, LEND_BYTES_MIN);
+    expect(value.lease.holders).toBe(0);
   });
 });

@@ -10,8 +10,6 @@ export interface ReferenceRecord {
   readonly isBinary: boolean;
 }
 
-const BYTES_MAX = 64 * 1024 * 1024;
-
 const FLAGS = [0, 0, 1, 42, 65_536, 4_294_967_295];
 const SIZES = [0, 1, 2, 3, 10, 100, 1000, 4_000, 15_000, 16_384, 30_000, 70_000, 100_000];
 
@@ -77,15 +75,15 @@ function randomValue(random: Random, bytes: number): Buffer {
 
 /** The records as this server holds them. */
 export function storageOf(records: readonly ReferenceRecord[]): Storage {
-  const builder = new TableBuilder({ shared: false, bytesMax: BYTES_MAX });
+  const builder = new TableBuilder();
   for (const { key, value, flags } of records) {
     builder.add(key, 0, key.length, value, 0, value.length, flags);
   }
   const parts = builder.build();
   return openTable(parts, {
     generation: 1,
-    keys: parts.keys,
-    bytes: parts.bytes,
+    keys: parts.layout.keys,
+    bytes: parts.layout.bytes,
     md5: '',
     format: 'reference',
     loadedAt: Date.now(),

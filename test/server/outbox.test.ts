@@ -4,6 +4,7 @@ import { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { Reply } from '../../src/protocol/reply.ts';
 import { Outbox, TLS_PIECE_BYTES } from '../../src/server/outbox.ts';
+import type { Lease } from '../../src/storage/storage.ts';
 
 const SLAB_BYTES = 64 * 1024;
 
@@ -84,14 +85,74 @@ describe('a reply', () => {
   test('counts the memory that it was given, and not what a storage has lent', () => {
     const { outbox } = outboxOver(new FakeSocket(0));
     const reply = replyOf('head');
-    reply.lend(Buffer.alloc(1_000_000), 0, 1_000_000);
+    reply.lend({ buffer: Buffer.alloc(1_000_000) }, 0, 1_000_000);
     reply.give(Buffer.alloc(200_000), 0, 100_000);
     outbox.send(reply);
     expect(outbox.heldBytes).toBe(SLAB_BYTES + 200_000);
   });
 });
 
+/** Memory with a count of who holds it. */
+function lent(bytes: number): { buffer: Buffer; lease: Lease & { holders: number } } {
+  const lease = {
+    holders: 0,
+    retain: () => void lease.holders++,
+    release: () => void lease.holders--,
+  };
+  return { buffer: Buffer.alloc(bytes, 'v'), lease };
+}
+
+describe('memory that was lent', () => {
+  test('is held until the system has taken the last byte', () => {
+    const socket = new FakeSocket(100);
+    const { outbox } = outboxOver(socket);
+    const value = lent(100_000);
+    const reply = new Reply();
+    reply.lend(value, 0, 100_000);
+    expect(outbox.send(reply)).toBe(false);
+    expect(value.lease.holders).toBe(1);
+    socket.drain();
+    expect(value.lease.holders).toBe(0);
+  });
+
+  test('is given back at once where the system takes all', () => {
+    const { outbox } = outboxOver(new FakeSocket(1e9));
+    const value = lent(100_000);
+    const reply = new Reply();
+    reply.lend(value, 0, 100_000);
+    expect(outbox.send(reply)).toBe(true);
+    expect(value.lease.holders).toBe(0);
+  });
+
+  test('is held when the connection ends, until the socket has closed', () => {
+    const { outbox } = outboxOver(new FakeSocket(0));
+    const value = lent(100_000);
+    const reply = new Reply();
+    reply.lend(value, 0, 100_000);
+    outbox.send(reply);
+    outbox.close();
+    expect(value.lease.holders).toBe(1);
+    outbox.free();
+    outbox.free();
+    expect(value.lease.holders).toBe(0);
+  });
+});
+
 describe('over TLS', () => {
+  test('memory that was lent is held until the last piece is out', () => {
+    const socket = encrypted();
+    const { outbox, sent } = outboxOver(socket);
+    const value = lent(200_000);
+    const reply = new Reply();
+    reply.lend(value, 0, 200_000);
+    outbox.send(reply);
+    while (sent() === 0) {
+      expect(value.lease.holders).toBe(1);
+      socket.drain();
+    }
+    expect(value.lease.holders).toBe(0);
+  });
+
   function encrypted(): FakeSocket {
     return Object.setPrototypeOf(
       new FakeSocket(0),
@@ -104,7 +165,7 @@ describe('over TLS', () => {
     const { outbox, sent } = outboxOver(socket);
     const value = Buffer.from('0123456789'.repeat(50_000));
     const reply = replyOf('VALUE\r\n');
-    reply.lend(value, 0, value.length);
+    reply.lend({ buffer: value }, 0, value.length);
     reply.text('\r\nEND\r\n');
     const expected = `VALUE\r\n${value.toString('latin1')}\r\nEND\r\n`;
     expect(outbox.send(reply)).toBe(false);
@@ -124,7 +185,7 @@ describe('over TLS', () => {
     const { outbox, sent } = outboxOver(socket);
     const value = Buffer.from('0123456789'.repeat(20_000));
     const reply = replyOf('VALUE\r\n');
-    reply.lend(value, 0, value.length);
+    reply.lend({ buffer: value }, 0, value.length);
     outbox.send(reply);
     while (sent() === 0) socket.drain();
     expect(socket.text).toBe(`VALUE\r\n${value.toString('latin1')}`);
@@ -134,7 +195,7 @@ describe('over TLS', () => {
     const socket = encrypted();
     const { outbox } = outboxOver(socket);
     const reply = new Reply();
-    reply.lend(Buffer.alloc(1_000_000), 0, 1_000_000);
+    reply.lend({ buffer: Buffer.alloc(1_000_000) }, 0, 1_000_000);
     outbox.send(reply);
     outbox.close();
     socket.drain();

@@ -1,5 +1,5 @@
 /** Serving threads that die: everything comes from the package, the threads are real. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, type Goromdb, parseAddress, startGoromdb } from 'goromdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -19,7 +19,7 @@ interface Started {
 
 async function start(
   threads: number,
-  options: { readonly handler?: string; address?: Address; memoryBytes?: number } = {},
+  options: { readonly handler?: string; address?: Address } = {},
 ): Promise<Started> {
   const folder = temporaryFolder();
   const logger = collectingLogger();
@@ -48,6 +48,12 @@ function logged(logger: CollectingLogger, text: string): Promise<void> {
 
 function lastServing({ lines }: CollectingLogger): string | undefined {
   return lines.findLast((line) => line.includes(' serves from slot '));
+}
+
+/** Tables of a folder that this process has mapped. */
+function mapsIn(folder: string): number {
+  const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
+  return lines.filter((line) => line.includes(folder) && !line.includes('-lock')).length;
 }
 
 const ANSWER = 'VALUE key 0 7\r\nvalue 1\r\nEND\r\n';
@@ -106,50 +112,28 @@ describe('a serving thread that dies', () => {
     await expect.poll(stats).toContain(`STAT curr_connections ${others.length}\r\n`);
   });
 
-  test('alone hands its data back: the next one serves without loading them again', async () => {
-    const { address, logger } = await start(1);
-    for (const how of ['throw', 'exit']) {
+  test.each([1, 3])('of %i is replaced by one that reads the same table', async (threads) => {
+    const { address, logger } = await start(threads);
+    for (const how of ['throw', 'exit', 'lost']) {
       const killer = await RawClient.connect(address);
       killer.socket.write(`get die:${how}\r\n`);
       await killer.readToEnd();
-      await askAnew(address);
+      for (let i = 0; i < 4 * threads; i++) await askAnew(address);
     }
     expect(logger.lines.join('\n')).not.toContain('is loaded again');
   });
 
-  test('alone and with its data is replaced by one that loads them from the slot', async () => {
-    const { address, logger } = await start(1);
-    const killer = await RawClient.connect(address);
-    killer.socket.write('get die:lost\r\n');
-    await killer.readToEnd();
-    await askAnew(address);
-    expect(logger.lines).toContain('warn generation 1 is loaded again from slot data00');
-  });
-
-  test.each([1, 3])('of %i is replaced by one that opens the map again', async (threads) => {
-    const { address, logger } = await start(threads, { memoryBytes: 0 });
-    const killer = await RawClient.connect(address);
-    killer.socket.write('get die:lost\r\n');
-    await logged(logger, 'serves again');
-    for (let i = 0; i < 12; i++) await askAnew(address);
-    expect(logger.lines.join('\n')).not.toContain('is loaded again');
-  });
-
-  test('is replaced by one that maps the file anew where the name of the map was removed', async () => {
-    const started = await start(2, { memoryBytes: 0 });
+  test('is replaced although the slot was emptied: the table stays mapped', async () => {
+    const started = await start(2);
     const { address, logger, folder } = started;
     const slot = join(folder, 'data00');
-    for (const name of readdirSync(slot)) {
-      if (name.startsWith('serving-')) rmSync(join(slot, name));
-    }
+    for (const name of readdirSync(slot)) rmSync(join(slot, name));
     const killer = await RawClient.connect(address);
     killer.socket.write('get die:throw\r\n');
     await logged(logger, 'serves again');
     for (let i = 0; i < 12; i++) await askAnew(address);
-    expect(logger.lines).toContain('warn generation 1 is loaded again from slot data00');
     await publish(started, 2);
     await askAnew(address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
-    expect(readdirSync(slot).filter((name) => name.startsWith('serving-'))).toEqual([]);
   });
 
   test('leaves the next generations to its replacement', async () => {
@@ -160,24 +144,22 @@ describe('a serving thread that dies', () => {
     await askAnew(started.address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
   });
 
-  test('alone takes the generation before with it: a rollback loads that from its slot', async () => {
+  test('takes nothing with it: a rollback is still a switch, and no table stays mapped', async () => {
     const started = await start(1);
     const { address, logger, folder } = started;
     await publish(started, 2);
-    const rollBack = async (): Promise<void> =>
-      void (await askServer(folder, { command: 'rollback' }, 30_000));
-    await rollBack();
+    const killer = await RawClient.connect(address);
+    killer.socket.write('get die:lost\r\n');
+    await killer.readToEnd();
+    await askAnew(address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
+    await askServer(folder, { command: 'rollback' }, 30_000);
     await askAnew(address);
     expect(lastServing(logger)).toMatch(/generation 3 serves .*; switch \S+ s$/);
-    const killer = await RawClient.connect(address);
-    killer.socket.write('get die:throw\r\n');
-    await killer.readToEnd();
-    await rollBack();
-    await askAnew(address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
-    expect(lastServing(logger)).toMatch(/generation 4 serves .*; verify /);
-    await rollBack();
-    await askAnew(address);
-    expect(lastServing(logger)).toMatch(/generation 5 serves .*; switch \S+ s$/);
+    await publish(started, 4);
+    await publish(started, 5);
+    await expect.poll(() => mapsIn(folder)).toBe(2);
+    await started.goromdb.close();
+    expect(mapsIn(folder)).toBe(0);
   });
 
   test('is replaced on a UNIX socket', async () => {
@@ -214,7 +196,7 @@ describe('a serving thread that dies', () => {
   });
 });
 
-describe('a thread that cannot go over to the next generation', () => {
+describe('a thread that cannot switch to the next generation', () => {
   /** Threads whose number is in the list fail at generation 2, the first time or always. */
   const failing = (threads: string, isAlways: boolean): string =>
     moduleUrl(`
@@ -244,7 +226,7 @@ describe('a thread that cannot go over to the next generation', () => {
     await publish(started, 2);
     await logged(started.logger, 'serving thread 1 serves again');
     expect(started.logger.lines.join('\n')).toContain(
-      'serving thread 1 has died: GoromdbError: it cannot go over to generation 2: cannot swap',
+      'serving thread 1 has died: GoromdbError: it cannot switch to generation 2: cannot swap',
     );
     for (let i = 0; i < 12; i++) {
       await askAnew(started.address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');

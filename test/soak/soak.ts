@@ -12,12 +12,10 @@ import { ThreadDeaths } from './thread-deaths.ts';
 
 /** Clients that ask all the time. */
 const CLIENTS = 6;
-/** Of a hundred data sets so many are mapped. */
-const MAPPED_PERCENT = 40;
 /** Of a hundred processes so many serve several data sets. */
 const SEVERAL_PERCENT = 60;
-/** Where the generation before stays. */
-const KEPT = ['auto', 'memory', 'disk'];
+/** What changes when a data set is changed. */
+const SCRUB_RATES = ['16MiB', '64MiB', '256MiB'];
 const PREFIXES = ['', 'a', 'b'];
 /** It takes the server half a minute to end a thread that hangs: this is for longer runs. */
 const HANG_MINUTES_MIN = 5;
@@ -242,11 +240,8 @@ export class Soak {
   }
 
   #set(set: SoakSet): void {
-    const isMapped = this.#random.below(100) < MAPPED_PERCENT;
-    const where = KEPT[this.#random.below(KEPT.length)];
-    this.#count(isMapped ? 'a data set is mapped' : 'a data set is in memory');
-    const settings = [...(isMapped ? ['memory = 0'] : []), `keep-previous = "${where}"`];
-    this.#settings.set(set, settings.join('\n'));
+    const rate = SCRUB_RATES[this.#random.below(SCRUB_RATES.length)];
+    this.#settings.set(set, `scrub-rate = "${rate}"`);
   }
 
   #writeConfig(sets: readonly SoakSet[]): void {
@@ -255,7 +250,7 @@ export class Soak {
       if (!this.#settings.has(set)) this.#set(set);
       lines.push('[[data-set]]', `file = "${set.file}"`, `basedir = "${set.base}"`);
       if (set.prefix !== '') lines.push(`prefix = "${set.prefix}"`);
-      lines.push('max-hit-drop = 50', 'scrub-rate = "64MiB"', this.#settings.get(set)!);
+      lines.push('max-hit-drop = 50', this.#settings.get(set)!);
     }
     writeFileSync(this.#config, `${lines.join('\n')}\n`);
   }
@@ -310,7 +305,7 @@ export class Soak {
       });
     return [
       ...['-addr', '127.0.0.1:0', '-file', set.file, '-basedir', set.base],
-      ...['-max-hit-drop', '50', '-scrub-rate', '64MiB', '-threads', `${threads}`, ...flags],
+      ...['-max-hit-drop', '50', '-threads', `${threads}`, ...flags],
     ];
   }
 

@@ -12,8 +12,9 @@ export class GoromdbProcess {
   stderr = '';
   #wake: (() => void)[] = [];
 
-  constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  /** @param program What to run; the program itself unless told otherwise. */
+  constructor(args: readonly string[], program = BIN) {
+    this.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#wakeAll();

@@ -6,8 +6,6 @@ import { TableBuilder } from '../../src/storage/table-builder.ts';
 /** What a test puts into a storage; of two records with one key the later one wins. */
 export type TestRecord = readonly [key: Buffer | string, value: Buffer | string, flags?: number];
 
-const BYTES_MAX = 1024 * 1024 * 1024;
-
 export function bytesOf(data: Buffer | string): Buffer {
   return typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
 }
@@ -31,11 +29,11 @@ export function addRecords(sink: RecordSink, records: Iterable<TestRecord>): voi
   }
 }
 
-export function tableOf(records: Iterable<TestRecord>, shared = false, generation = 7): Storage {
-  const builder = new TableBuilder({ shared, bytesMax: BYTES_MAX });
+export function tableOf(records: Iterable<TestRecord>, generation = 7): Storage {
+  const builder = new TableBuilder();
   addRecords(builder, records);
   const parts = builder.build();
-  return openTable(parts, infoOf(parts.keys, parts.bytes, generation));
+  return openTable(parts, infoOf(parts.layout.keys, parts.layout.bytes, generation));
 }
 
 /** The simplest storage that a library user could write: a Map, with no wire form. */

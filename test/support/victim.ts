@@ -160,6 +160,18 @@ export class Victim {
     );
   }
 
+  /** Has a value sent once, to a client that reads. */
+  async reads(key: string, bytes: number): Promise<void> {
+    const socket = await this.attacker();
+    socket.write(`get ${key}\r\n`);
+    let received = 0;
+    for await (const chunk of socket) {
+      received += (chunk as Buffer).length;
+      if (received > bytes) break;
+    }
+    expect(received).toBeGreaterThan(bytes);
+  }
+
   /** Waits until so many connections of attackers are open, as far as the server knows. */
   async hasAttackers(count: number, timeout = RECOVERY_MS): Promise<void> {
     const open = async (): Promise<number> => Number((await this.stats()).curr_connections);

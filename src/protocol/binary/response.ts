@@ -89,7 +89,7 @@ export function appendHit(
   keyStart: number,
   keyEnd: number,
 ): void {
-  const { buffer, valueStart, valueEnd } = entry;
+  const { valueStart, valueEnd } = entry;
   const keyBytes = keyEnd - keyStart;
   const bodyBytes = FLAGS_BYTES + keyBytes + valueEnd - valueStart;
   setHeader(opcode, opaque, STATUS.success, FLAGS_BYTES, keyBytes, bodyBytes);
@@ -97,7 +97,7 @@ export function appendHit(
   scratch.writeUInt32BE(entry.flags, HEADER_BYTES);
   reply.copy(scratch, 0, HEADER_BYTES + FLAGS_BYTES);
   reply.copy(key, keyStart, keyEnd);
-  reply.lend(buffer, valueStart, valueEnd);
+  reply.lend(entry, valueStart, valueEnd);
 }
 
 /** Appends a miss that names the key key[keyStart, keyEnd); it has no text then. */

@@ -102,7 +102,7 @@ export class MetaReads {
   }
 
   #appendHit(line: Buffer, entry: Entry, info: DataSetInfo, reply: Reply): void {
-    const { buffer, view, valueStart, valueEnd } = entry;
+    const { valueStart, valueEnd } = entry;
     const withValue = this.#words.has(FLAG.value);
     if (withValue) {
       reply.copy(VALUE, 0, VALUE.length);
@@ -113,7 +113,7 @@ export class MetaReads {
     for (let i = 0; i < this.#words.count; i++) this.#appendHitFlag(line, i, entry, info, reply);
     reply.copy(LINE_END, 0, LINE_END.length);
     if (!withValue) return;
-    reply.lend(buffer, valueStart, valueEnd, view);
+    reply.lend(entry, valueStart, valueEnd);
     reply.copy(LINE_END, 0, LINE_END.length);
   }
 

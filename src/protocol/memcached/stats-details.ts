@@ -129,7 +129,6 @@ export function dataSetStats(info: DataSetInfo): readonly Stat[] {
     ['format', info.format],
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
   ];
-  if (info.servedFrom !== undefined) stats.push(['served_from', info.servedFrom]);
   for (const [prefix, own] of info.dataSets ?? []) {
     for (const [name, value] of dataSetStats(own)) stats.push([`dataset:${prefix}:${name}`, value]);
   }

@@ -17,10 +17,10 @@ export function appendValue(
   keyEnd: number,
   withCas: boolean,
 ): void {
-  const { buffer, view, wireStart, valueStart, valueEnd } = entry;
+  const { wireStart, valueStart, valueEnd } = entry;
   if (wireStart >= 0 && !withCas) {
     // The record's text is the reply: one copy, or none for a large value.
-    reply.lend(buffer, wireStart, valueEnd + 2, view, VALUE);
+    reply.lend(entry, wireStart, valueEnd + 2, VALUE);
     return;
   }
   reply.copy(VALUE.bytes, 0, VALUE.bytes.length);
@@ -34,6 +34,6 @@ export function appendValue(
     reply.decimal(entry.cas);
   }
   reply.text('\r\n');
-  reply.lend(buffer, valueStart, valueEnd, view);
+  reply.lend(entry, valueStart, valueEnd);
   reply.text('\r\n');
 }

@@ -108,7 +108,6 @@ function dataSetFields(info: DataSetInfo): readonly Field[] {
     ['md5', info.md5 === '' ? 'none' : info.md5],
     ['format', info.format],
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
-    ...(info.servedFrom === undefined ? [] : [['served_from', info.servedFrom] as const]),
   ];
 }
 

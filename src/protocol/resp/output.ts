@@ -1,6 +1,6 @@
 import { digitsOf } from '../../storage/record.ts';
 import type { Entry } from '../../storage/storage.ts';
-import type { Reply } from '../reply.ts';
+import type { Lent, Reply } from '../reply.ts';
 
 /** Replies in RESP2 and RESP3 (https://github.com/redis/redis-specifications). */
 
@@ -36,8 +36,8 @@ export function appendNullArray(reply: Reply, resp: RespVersion): void {
   else reply.text('*-1\r\n');
 }
 
-/** Appends source[start, end), which must not change until it is sent, as a bulk string. */
-export function appendBulk(reply: Reply, source: Buffer, start: number, end: number): void {
+/** Appends the bytes [start, end) of memory that must not change until they are sent, as a bulk string. */
+export function appendBulk(reply: Reply, source: Lent, start: number, end: number): void {
   reply.copy(DOLLAR, 0, 1);
   reply.decimal(end - start);
   reply.copy(CRLF, 0, 2);
@@ -60,15 +60,15 @@ export function appendBulkText(reply: Reply, text: string): void {
 }
 
 export function appendValue(reply: Reply, entry: Entry): void {
-  const { buffer, valueStart, valueEnd } = entry;
+  const { valueStart, valueEnd } = entry;
   if (entry.wireStart < 0) {
-    appendBulk(reply, buffer, valueStart, valueEnd);
+    appendBulk(reply, entry, valueStart, valueEnd);
     return;
   }
   // What memcached's wire form has around a value, `<bytes>\r\n` and `\r\n`, is RESP's as well:
   // the reply is one copy, or none for a large value.
   reply.copy(DOLLAR, 0, 1);
-  reply.lend(buffer, valueStart - 2 - digitsOf(valueEnd - valueStart), valueEnd + 2);
+  reply.lend(entry, valueStart - 2 - digitsOf(valueEnd - valueStart), valueEnd + 2);
 }
 
 /** Begins an array of so many elements. */

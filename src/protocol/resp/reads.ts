@@ -57,13 +57,13 @@ function getrange(call: Call, reply: Reply): void {
 }
 
 function appendRange(reply: Reply, entry: Entry, first: number, last: number): void {
-  const { buffer, valueStart, valueEnd } = entry;
+  const { valueStart, valueEnd } = entry;
   const bytes = valueEnd - valueStart;
   const start = Math.max(0, first < 0 ? bytes + first : first);
   const end = Math.min(bytes, Math.max(0, last < 0 ? bytes + last : last) + 1);
   const isReversed = first < 0 && last < 0 && first > last;
   if (isReversed || start >= end) appendBulkText(reply, '');
-  else appendBulk(reply, buffer, valueStart + start, valueStart + end);
+  else appendBulk(reply, entry, valueStart + start, valueStart + end);
 }
 
 /** The commands that look a key up, but for GET: the session has that itself. */

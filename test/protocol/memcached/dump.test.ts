@@ -120,7 +120,7 @@ describe('a long dump', () => {
     });
     const conversation = new Conversation(handler);
     conversation.giveOnce(Buffer.from('lru_crawler metadump all\r\ngets key\r\n'));
-    handler.swap(tableOf([['key', 'new']], false, 8));
+    handler.swap(tableOf([['key', 'new']], 8));
     expect(isClosed).toBe(false);
     conversation.give(Buffer.alloc(0));
     expect(isClosed).toBe(true);

@@ -127,19 +127,6 @@ describe('stats with an argument', () => {
     });
   });
 
-  it('dataset tells what it is served from, if the storage does', () => {
-    expect(stats('dataset')).not.toHaveProperty('served_from');
-    const storage = tableOf([]);
-    const info = { ...storage.info, servedFrom: 'map' };
-    const { output } = play('stats dataset\r\n', {
-      ...storage,
-      info,
-      get: () => undefined,
-      close: () => {},
-    });
-    expect(output).toContain('STAT served_from map\r\n');
-  });
-
   it('sizes and detail are off, as memcached says it', () => {
     const usage = 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
     expect(playAllWays('stats sizes\r\n').output).toBe('STAT sizes_status disabled\r\nEND\r\n');

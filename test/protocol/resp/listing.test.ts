@@ -11,7 +11,7 @@ import { ask, keeping, parseReplies, req } from './harness.ts';
 
 function numbered(count: number, generation = 7): Storage {
   const records = Array.from({ length: count }, (_, at) => [`key:${at}`, `${at}`] as const);
-  return tableOf(records, false, generation);
+  return tableOf(records, generation);
 }
 
 const five = tableOf(['one', 'two', 'three', 'four', 'five'].map((key) => [key, key]));
