@@ -233,6 +233,8 @@ export class Connection {
         return;
       }
     }
+    // A reply that had to wait is over.
+    if (this.#session.isSuspended !== true) this.#letGo();
     this.#rest.keep(input, at, end);
     this.#account();
     if (this.#isEnding) this.#finish();
@@ -280,7 +282,8 @@ export class Connection {
   #wait(isSent: boolean): void {
     this.#isWaiting = true;
     this.#turnWork = 0;
-    this.#holdsData = true;
+    if (isSent && this.#session.isSuspended !== true) this.#letGo();
+    else this.#holdsData = true;
     if (isSent) {
       this.#share.counters.conn_yields++;
       setImmediate(() => this.#continue());
