@@ -20,6 +20,7 @@ const TITLES: Readonly<Record<string, string>> = {
   starting: 'Starts and rollbacks',
   swapping: 'Latency while a new version is loaded and swapped in',
   heap: 'Memory over many requests',
+  attacks: 'Waits of a client beside one that attacks the same thread',
 };
 
 /** What a section's plots are called, and their files beside the report. */

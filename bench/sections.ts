@@ -1,3 +1,4 @@
+import { attacks } from './attacks.ts';
 import { connectionCounts, keyCounts, openLoop, threadCounts, valueSizes } from './comparisons.ts';
 import { scenarios } from './contest.ts';
 import { loading } from './loading.ts';
@@ -21,4 +22,5 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   starting,
   swapping,
   heap: steadyHeap,
+  attacks,
 };

@@ -9,6 +9,9 @@ const INTRODUCTION_MS_MAX = 1_000;
 /** More than an introduction ever has. */
 const INTRODUCTION_BYTES_MAX = 4_096;
 
+/** Connections to the lock at one time: whoever is on the machine may connect, and each takes a descriptor. */
+const CONNECTIONS_MAX = 16;
+
 /** Who holds a folder. */
 export interface Holder {
   readonly pid: number;
@@ -39,9 +42,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   const path = await lockPath(folder);
   const server = net.createServer((socket) => {
     socket.on('error', () => {});
-    // Whoever does not close its side must not hold up the release, nor a descriptor.
+    // Closed at once: whoever does not close its side keeps no descriptor, nor holds up the release.
     socket.end(`${JSON.stringify(holder)}\n`, () => socket.destroy());
   });
+  server.maxConnections = CONNECTIONS_MAX;
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

@@ -114,9 +114,10 @@ class DataSetsView implements View {
     for (; number < this.sets.length; number++) {
       const { view } = this.sets[number];
       place = view.scan!(place, left, (key, start, end, entry) => {
-        if (this.#routes.find(key, start, end) !== view) return;
-        left--;
-        visit(key, start, end, entry);
+        if (this.#routes.find(key, start, end) !== view) return undefined;
+        const goesOn = visit(key, start, end, entry) !== false;
+        left = goesOn ? left - 1 : 0;
+        return goesOn;
       });
       if (place !== 0) return number * CURSORS_RANGE + place;
       if (left === 0) break;

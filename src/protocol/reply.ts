@@ -13,10 +13,18 @@ export const REPLY_FULL_BYTES = 48 * 1024;
 const SPARE_SLABS_MAX = 16;
 
 /**
- * Lookups after which the others get their turn although there is nothing to send yet: a request of
- * 64 KiB can name 30,000 keys that are not there.
+ * Work after which the other clients get their turn, whatever there is to send. A unit is about a
+ * microsecond of a thread: a lookup of a short key, or the reading of a short command. So a turn
+ * takes about a millisecond, and never 5: no step between two looks at `isFull` may cost more than
+ * {@link STEP_WORK_MAX}.
  */
-const WORK_MAX = 2_000;
+export const TURN_WORK_MAX = 1_000;
+
+/**
+ * What a session may do at once, between two looks at `isFull`. What can cost more is cut in
+ * pieces, or refused.
+ */
+export const STEP_WORK_MAX = 2_000;
 
 /** From this length on, a value is not copied: the socket is given the storage's own memory. */
 export const LEND_BYTES_MIN = 16 * 1024;
@@ -86,12 +94,17 @@ export class Reply {
 
   /** Whether the session should stop until this has been sent. */
   get isFull(): boolean {
-    return this.length >= REPLY_FULL_BYTES || this.#work >= WORK_MAX;
+    return this.length >= REPLY_FULL_BYTES || this.#work >= TURN_WORK_MAX;
   }
 
-  /** Accounts for work that may leave no trace in the reply, in lookups of a key. */
-  charge(lookups: number): void {
-    this.#work += lookups;
+  /** The work that was charged since the last `reset` or `detach`. */
+  get work(): number {
+    return this.#work;
+  }
+
+  /** Accounts for work, in the units of {@link TURN_WORK_MAX}. It may leave nothing to send. */
+  charge(work: number): void {
+    this.#work += work;
   }
 
   /** Appends text of Latin-1 characters. */

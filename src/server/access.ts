@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -7,8 +7,11 @@ import type { Authenticate } from '../protocol/protocol.ts';
 import { explained } from '../system-fault.ts';
 import { type Address, formatAddress } from './address.ts';
 
-/** The user file may have this many bytes; it is compared with whole at each login. */
+/** The user file may have this many bytes. */
 const USER_FILE_BYTES_MAX = 64 * 1024;
+
+/** Passwords of one user: each is compared at a login, and two are enough to change from one to the other. */
+const PASSWORDS_MAX = 8;
 
 /** Who may connect, and how. Plain data, so that it can be sent to the serving threads. */
 export interface AccessOptions {
@@ -20,6 +23,9 @@ export interface AccessOptions {
   /** Mode of a UNIX socket's file; only for such an address. Default 0700, as memcached has it. */
   readonly unixMode?: number | undefined;
 }
+
+/** Bytes of a SHA-256. */
+const DIGEST_BYTES = 32;
 
 export const UNIX_MODE = 0o700;
 
@@ -109,18 +115,36 @@ export function loadUsers(path: string): Authenticate {
     const message = `the user file ${path} must have lines of the form user:password, or # and a comment, and at most ${USER_FILE_BYTES_MAX} bytes; ${found}`;
     throw new GoromdbError('OPTION_INVALID', message);
   }
-  const users = lines.map((line) => digest(line));
+  const users = new Map<string, readonly Buffer[]>();
+  for (const line of lines) {
+    const [user, password] = split(line);
+    const known = [...(users.get(user) ?? []), digest(password)];
+    if (known.length > PASSWORDS_MAX) {
+      const message = `the user file ${path} has more than ${PASSWORDS_MAX} passwords for one user; keep those in use`;
+      throw new GoromdbError('OPTION_INVALID', message);
+    }
+    users.set(user, known);
+  }
+  // Nobody is compared in the same way: how long it takes does not tell whether there is a user.
+  const nobody = [randomBytes(DIGEST_BYTES)];
   return (user, password) => {
-    const given = digest(`${user}:${password}`);
-    // All are compared, each in constant time: how long it takes tells nothing.
-    return users.map((known) => timingSafeEqual(known, given)).includes(true);
+    const given = digest(password);
+    const known = users.get(user) ?? nobody;
+    return known.map((one) => timingSafeEqual(one, given)).includes(true);
   };
+}
+
+/** A line's name and password: the first colon is between them. */
+function split(line: string): readonly [user: string, password: string] {
+  const colon = line.indexOf(':');
+  return [line.slice(0, colon), line.slice(colon + 1)];
 }
 
 function isUserLine(line: string): boolean {
   return line.indexOf(':') > 0;
 }
 
+/** Digests have one length, which `timingSafeEqual` needs. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text, 'utf8').digest();
 }

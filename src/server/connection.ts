@@ -2,24 +2,24 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Counters } from '../protocol/counters.ts';
 import type { ConnectionFacts, Session } from '../protocol/protocol.ts';
-import type { Reply } from '../protocol/reply.ts';
+import { type Reply, TURN_WORK_MAX } from '../protocol/reply.ts';
 import { InputRest } from './input-rest.ts';
 import type { BufferBudget, Limits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { readSocket } from './read-socket.ts';
 
 /**
- * How often in a row one connection may fill the reply and go on. Then the others get their turn:
- * a client that reads as fast as we write would otherwise keep the thread to itself.
+ * Input that counts as a unit of work, so that 64 KiB end the turn. libuv reads up to 32 times in a
+ * row from a socket that fills the buffer each time: beside 200 clients that send 1.3 MB of small
+ * commands each, another one waited up to 786 ms for a reply in place of 166.
  */
-const ROUNDS_MAX = 8;
+const INPUT_BYTES_A_UNIT = 64;
 
 /**
- * Input after which the others get their turn. libuv reads up to 32 times in a row from a socket that
- * fills the buffer each time: beside 200 clients that send 1.3 MB of small commands each, another
- * one waited up to 786 ms for a reply in place of 166.
+ * Output that counts as a unit of work. A client that reads as fast as we write would otherwise keep
+ * the thread to itself.
  */
-const TURN_BYTES_MAX = 64 * 1024;
+const OUTPUT_BYTES_A_UNIT = 1024;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -66,8 +66,8 @@ export class Connection {
   #isEnding = false;
   #isFinished = false;
   #activeAtMs: number;
-  /** Input since the others had their turn. */
-  #turnBytes = 0;
+  /** Work since the others had their turn. */
+  #turnWork = 0;
   /** What this connection has taken of the budget. */
   #taken = 0;
   /** A reply is under way, and with it the data that it began with. */
@@ -195,8 +195,8 @@ export class Connection {
       this.#append(chunk, length);
       this.#goOn();
     }
-    this.#turnBytes += length;
-    if (this.#turnBytes >= TURN_BYTES_MAX && !this.#isWaiting && !this.#isFinished) {
+    this.#turnWork += length / INPUT_BYTES_A_UNIT;
+    if (this.#turnWork >= TURN_WORK_MAX && !this.#isWaiting && !this.#isFinished) {
       this.#pause();
       this.#wait(true);
     }
@@ -227,9 +227,10 @@ export class Connection {
   #process(input: Buffer, start: number, end: number): void {
     const { reply } = this.#share;
     let at = start;
-    for (let round = 1; ; round++) {
+    while (true) {
       at += this.#session.receive(input, at, end, reply);
       const isFull = reply.isFull;
+      this.#turnWork += reply.work + reply.length / OUTPUT_BYTES_A_UNIT;
       const isSent = this.#send();
       const { state } = this.#session;
       if (state === 'reset' || (state === 'close' && isSent)) {
@@ -237,13 +238,15 @@ export class Connection {
         return;
       }
       if (!isFull && isSent) break;
-      if (!isSent || round === ROUNDS_MAX) {
+      if (!isSent || this.#turnWork >= TURN_WORK_MAX) {
         if (state === 'open') this.#rest.keep(input, at, end);
         else this.#rest.drop();
         this.#wait(isSent);
         return;
       }
     }
+    // A reply that had to wait is over.
+    if (this.#session.isSuspended !== true) this.#letGo();
     this.#rest.keep(input, at, end);
     this.#account();
     if (this.#isEnding) this.#finish();
@@ -290,8 +293,9 @@ export class Connection {
   /** @param isSent Whether the reply is out, so that it waits only for the others' turn. */
   #wait(isSent: boolean): void {
     this.#isWaiting = true;
-    this.#turnBytes = 0;
-    this.#holdsData = true;
+    this.#turnWork = 0;
+    if (isSent && this.#session.isSuspended !== true) this.#letGo();
+    else this.#holdsData = true;
     if (isSent) {
       this.#share.counters.conn_yields++;
       setImmediate(() => this.#continue());

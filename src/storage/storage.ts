@@ -61,8 +61,16 @@ export interface DataSetInfo {
 /**
  * Is shown one record: its key in key[start, end), and the entry. Both are lent for the call. The
  * visitor must not `get` or `scan` in the same storage meanwhile.
+ *
+ * @returns false to be shown no more in this `scan`. A storage of one's own may show more all the
+ *   same; then the other clients wait longer when keys are long.
  */
-export type RecordVisitor = (key: Buffer, start: number, end: number, entry: Entry) => void;
+export type RecordVisitor = (
+  key: Buffer,
+  start: number,
+  end: number,
+  entry: Entry,
+) => boolean | undefined;
 
 /** Keys that are looked for side by side at most. */
 export const BATCH_KEYS_MAX = 16;
@@ -94,7 +102,8 @@ export interface Storage {
   readonly batch?: Batch | undefined;
   /**
    * Shows records, each key once, in an order of the storage's own. A storage that cannot does
-   * without it, and commands that list keys are refused.
+   * without it, and commands that list keys are refused. It may show fewer than it is asked for, and
+   * none, where many of its records are not to be shown.
    *
    * @param cursor 0 to begin with; then what the last call returned.
    * @param limit How many records to show at most, 1 or more.

@@ -194,10 +194,10 @@ class Table implements Storage, Batch, Lease {
         record.readValue(segment);
         record.buffer = segment;
         record.view = this.#views[number];
-        if (this.#isIndexed(segment, number, offset, record)) {
-          visit(segment, record.keyStart, record.keyEnd, record);
-          left--;
-        }
+        const isShown = this.#isIndexed(segment, number, offset, record);
+        const goesOn = !isShown || visit(segment, record.keyStart, record.keyEnd, record) !== false;
+        // What is passed over counts: a key may have come a million times.
+        left = goesOn ? left - 1 : 0;
         offset = record.valueEnd + 2;
       }
     }

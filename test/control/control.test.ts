@@ -72,6 +72,32 @@ describe('a base folder', () => {
     await expect(take()).rejects.toThrow('(pid 1 on other, since 2026-01-01T00:00:00.000Z)');
   });
 
+  test.runIf(process.platform === 'linux')(
+    'keeps no descriptor for those who ask who has it and stay connected',
+    async () => {
+      await take();
+      const { dev, ino } = statSync(base, { bigint: true });
+      const path = `\0goromdb-${dev}-${ino}`;
+      const clients = Array.from({ length: 200 }, () => net.connect({ path, allowHalfOpen: true }));
+      onTestFinished(() => {
+        for (const client of clients) client.destroy();
+      });
+      const descriptors = (): number => readdirSync('/proc/self/fd').length;
+      const before = descriptors();
+      let told = 0;
+      await Promise.all(
+        clients.map((client) => {
+          client.on('data', () => told++);
+          // Beyond the limit a connection is closed without a word.
+          client.on('error', () => {});
+          return new Promise((resolve) => client.once('end', resolve).once('close', resolve));
+        }),
+      );
+      expect(told).toBeGreaterThan(0);
+      await expect.poll(descriptors).toBeLessThanOrEqual(before);
+    },
+  );
+
   test('with a file in the place of the socket is taken with a warning', async () => {
     mkdirSync(join(base, 'control.sock'));
     await take();

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { TURN_WORK_MAX } from '../../src/protocol/reply.ts';
 import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { Limits } from '../../src/server/limits.ts';
@@ -101,6 +102,16 @@ test('a client that sends without a pause gives the others their turn', async ()
   busy.socket.destroy();
   const reads = quietMisses.length / (64 * 1024);
   expect(await stat(address, 'conn_yields')).toBeGreaterThan(reads / 2 - 1);
+});
+
+test('a request that costs much gives the others their turn while it is answered', async () => {
+  const { address } = await serve({});
+  const busy = await RawClient.connect(address);
+  const keys = 200_000;
+  // Its answer is a number, so no reply that fills up makes the others' turn.
+  const exists = `*${keys + 1}\r\n$6\r\nEXISTS\r\n${'$1\r\na\r\n'.repeat(keys)}`;
+  expect(await busy.ask(exists)).toBe(`:${keys}\r\n`);
+  expect(await stat(address, 'conn_yields')).toBeGreaterThanOrEqual(keys / TURN_WORK_MAX);
 });
 
 describe('the limit on keys of a request', () => {

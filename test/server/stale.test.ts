@@ -126,10 +126,14 @@ test('a reply from the data before a swap may be read to its end meanwhile', asy
   expect((await stats(address)).stale_kicks).toBe('0');
 });
 
-test('clients that only wait for their next request are no matter of this', async () => {
+test.each([
+  ['a short reply', 'get key-1 key-2\r\n'],
+  // It is cut, and goes on when the others had their turn.
+  ['a long one', `get${' none'.repeat(5_000)}\r\n`],
+])('clients that have %s and wait are no matter of this', async (_, request) => {
   const { address, swap } = await serve(1);
   const client = await RawClient.connect(address);
-  await client.ask('get key-1 key-2\r\n', 'END\r\n');
+  await client.ask(request, 'END\r\n');
   swap();
   swap();
   expect(await stats(address)).toMatchObject({ stale_kicks: '0', stale_connections: '0' });

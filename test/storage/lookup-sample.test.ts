@@ -129,7 +129,7 @@ describe('a sample of lookups', () => {
     const close = vi.spyOn(inner, 'close');
     const storage = new LookupSampler(createSampleMemory(1), 0, 1).observe(inner);
     let keys = 0;
-    storage.scan?.(0, 100, () => keys++);
+    storage.scan?.(0, 100, () => void keys++);
     storage.close();
     expect([keys, close.mock.calls.length, storage.info]).toEqual([10, 1, inner.info]);
   });

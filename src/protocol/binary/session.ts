@@ -64,6 +64,7 @@ export class BinarySession implements Session {
     }
     const head = start + HEADER_BYTES;
     if (head > end) return start;
+    reply.charge(1);
     this.#opcode = input[start + FIELD.opcode];
     this.#opaque = input.readInt32BE(start + FIELD.opaque);
     const keyBytes = input.readUInt16BE(start + FIELD.keyBytes);
@@ -158,6 +159,7 @@ export class BinarySession implements Session {
     if (stats === undefined) {
       appendError(reply, this.#opcode, this.#opaque, STATUS.keyNotFound);
     } else {
+      reply.charge(stats.length);
       appendStats(reply, this.#opaque, stats);
     }
   }

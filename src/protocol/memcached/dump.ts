@@ -3,17 +3,23 @@ import { recordBytes } from '../../storage/record.ts';
 import type { Entry, RecordVisitor } from '../../storage/storage.ts';
 import type { Reply } from '../reply.ts';
 
-/**
- * Records that are shown before the reply is looked at again: few, as a key may take some hundred
- * bytes, or many kilobytes when it is one that only the storage can name.
- */
+/** Records that the storage is asked for at once. It shows fewer when the reply is full before. */
 const RECORDS_AT_ONCE = 16;
+
+/** What it costs to ask for them, in units of work (see reply.ts). */
+const SCAN_WORK = 4;
+
+/** Bytes of a key that cost as much as a line, a unit. */
+const KEY_BYTES_A_UNIT = 128;
+
+/** Bytes of a key that are escaped at a time. */
+const ESCAPED_BYTES = 1024;
 
 /** memcached has this many slab classes; ours are all in the first. */
 const CLASS_MAX = 63;
 const OUR_CLASS = 1;
 
-const HEX = '0123456789ABCDEF';
+const HEX = Buffer.from('0123456789ABCDEF');
 const PERCENT = 0x25;
 const SPACE = 0x20;
 const DELETE = 0x7f;
@@ -107,6 +113,8 @@ export class Dump {
   goOn(reply: Reply): boolean {
     this.#reply = reply;
     do {
+      // A key that came again in the file is passed over without being shown.
+      reply.charge(SCAN_WORK);
       this.#cursor = this.#view.scan!(this.#cursor, RECORDS_AT_ONCE, this.#append);
       if (this.#cursor === 0) {
         reply.text(this.#form.tail);
@@ -124,7 +132,10 @@ export class Dump {
   }
 
   readonly #append: RecordVisitor = (key, start, end, entry) => {
-    this.#form.append(this.#reply!, key, start, end, entry, this.#lastAccess);
+    const reply = this.#reply!;
+    reply.charge(1 + (end - start) / KEY_BYTES_A_UNIT);
+    this.#form.append(reply, key, start, end, entry, this.#lastAccess);
+    return !reply.isFull;
   };
 }
 
@@ -139,16 +150,25 @@ function includesOurClass(classes: string): boolean | undefined {
   return numbers.includes(OUR_CLASS);
 }
 
+/** Where a part of a key is escaped. All dumps share it: it is valid within one call. */
+const escaped = Buffer.alloc(3 * ESCAPED_BYTES);
+
 function appendEscaped(reply: Reply, key: Buffer, start: number, end: number): void {
-  let plain = start;
-  for (let i = start; i < end; i++) {
-    const byte = key[i];
-    if (UNRESERVED[byte] === 1) continue;
-    reply.copy(key, plain, i);
-    reply.text(String.fromCharCode(PERCENT) + HEX[byte >> 4] + HEX[byte & 15]);
-    plain = i + 1;
+  for (let from = start; from < end; from += ESCAPED_BYTES) {
+    const to = Math.min(end, from + ESCAPED_BYTES);
+    let length = 0;
+    for (let i = from; i < to; i++) {
+      const byte = key[i];
+      if (UNRESERVED[byte] === 1) {
+        escaped[length++] = byte;
+      } else {
+        escaped[length++] = PERCENT;
+        escaped[length++] = HEX[byte >> 4];
+        escaped[length++] = HEX[byte & 15];
+      }
+    }
+    reply.copy(escaped, 0, length);
   }
-  reply.copy(key, plain, end);
 }
 
 /** Whether a key can stand in a command as it is: a space or a line's end would cut it. */

@@ -10,6 +10,9 @@ const LEADING_SPACES_MAX = 100;
 /** `indexOf` costs a call into native code; for the usual short line a loop is faster. */
 const LOOP_BYTES = 64;
 
+/** More than this behind the input is not searched; to make a view of the rest costs less. */
+const ROOM_BYTES = 64 * 1024;
+
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
@@ -54,8 +57,9 @@ function findLineFeed(input: Buffer, from: number, end: number): number {
     if (input[i] === LF) return i;
   }
   if (loopEnd === end) return -1;
-  const at = input.indexOf(LF, loopEnd);
-  // The buffer may hold older bytes behind `end`.
+  // The buffer may hold older bytes behind `end`, or megabytes of room for a line that comes slowly.
+  const isRoomy = input.length - end > ROOM_BYTES;
+  const at = (isRoomy ? input.subarray(0, end) : input).indexOf(LF, loopEnd);
   return at < end ? at : -1;
 }
 

@@ -11,6 +11,13 @@ import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from './writes.ts';
 
 const END = Buffer.from('END\r\n');
 
+/**
+ * A longer line is checked before a key of it is answered, as what is sent cannot be taken back; and so
+ * many bytes of it at a time, which takes up to 0.5 ms and costs as many units of work (see reply.ts).
+ */
+const CHECKED_BYTES = 64 * 1024;
+const CHECK_WORK = 500;
+
 /** Where the keys that are looked for together begin and end. All sessions share it: it holds good within one call. */
 const bounds = new Int32Array(2 * BATCH_KEYS_MAX);
 
@@ -26,6 +33,8 @@ export class Retrieval {
   #view: View | undefined;
   #withCas = false;
   #touches = false;
+  /** The check under way of a long line: keys so far, and bytes of the line that they are in. */
+  #check: { keys: number; bytes: number } | undefined;
 
   constructor(context: SessionContext) {
     this.#context = context;
@@ -68,6 +77,12 @@ export class Retrieval {
 
   /** Goes on with the keys in line[from, end). @returns As `get`. */
   goOn(line: Buffer, from: number, end: number, reply: Reply): number {
+    if (this.#check !== undefined) {
+      const error = this.#goOnChecking(this.#check, line, from, end, reply);
+      if (error !== undefined) return this.#fail(error, end, reply);
+      // Still under way: all of the line is to be given again.
+      if (this.#check !== undefined) return from;
+    }
     return this.#finish(this.#answerKeys(this.#view!, line, from, end, reply), end, reply);
   }
 
@@ -75,6 +90,7 @@ export class Retrieval {
   close(): void {
     this.#view?.release();
     this.#view = undefined;
+    this.#check = undefined;
   }
 
   /** A key that is too long makes the error the only reply, as memcached does it. */
@@ -83,16 +99,65 @@ export class Retrieval {
     const view = this.#context.handler.view();
     // Kept from the start: if the storage throws, `close` still lets go of it.
     this.#view = view;
-    const stop = this.#answerKeys(view, line, keys, end, reply);
-    // What is sent cannot be taken back, so the keys that have to wait are checked now.
-    const error = stop === end ? undefined : faultOf(line, keys, end, this.#keysMax);
-    if (error !== undefined) {
-      reply.truncate(replyLength);
-      this.close();
-      protocolError(this.#context, reply, error);
-      return end;
+    if (end - keys > CHECKED_BYTES) {
+      this.#check = { keys: 0, bytes: 0 };
+      return this.goOn(line, keys, end, reply);
     }
-    return this.#finish(stop, end, reply);
+    const stop = this.#answerKeys(view, line, keys, end, reply);
+    // The keys that have to wait are checked now.
+    const check = { keys: 0, bytes: 0 };
+    const error = stop === end ? undefined : this.#checkKeys(check, line, keys, end, end);
+    if (error === undefined) return this.#finish(stop, end, reply);
+    reply.truncate(replyLength);
+    return this.#fail(error, end, reply);
+  }
+
+  #fail(error: string, end: number, reply: Reply): number {
+    this.close();
+    protocolError(this.#context, reply, error);
+    return end;
+  }
+
+  /** Checks a part of the keys in line[from, end), or parts until the reply is full. */
+  #goOnChecking(
+    check: { keys: number; bytes: number },
+    line: Buffer,
+    from: number,
+    end: number,
+    reply: Reply,
+  ): string | undefined {
+    let error: string | undefined;
+    while (error === undefined && check.bytes < end - from && !reply.isFull) {
+      const until = Math.min(end, from + check.bytes + CHECKED_BYTES);
+      error = this.#checkKeys(check, line, from, until, end);
+      reply.charge(CHECK_WORK);
+    }
+    if (check.bytes >= end - from) this.#check = undefined;
+    return error;
+  }
+
+  /**
+   * Checks the keys of line[from, end) that begin before `until`.
+   *
+   * @returns What is wrong with them.
+   */
+  #checkKeys(
+    check: { keys: number; bytes: number },
+    line: Buffer,
+    from: number,
+    until: number,
+    end: number,
+  ): string | undefined {
+    let key = skipSpaces(line, from + check.bytes, until);
+    while (key < until) {
+      const keyEnd = wordEnd(line, key, Math.min(end, key + ASKED_KEY_BYTES_MAX + 1));
+      if (keyEnd - key > ASKED_KEY_BYTES_MAX) return BAD_FORMAT;
+      check.keys++;
+      key = skipSpaces(line, keyEnd, Math.max(keyEnd, until));
+    }
+    check.bytes = key - from;
+    if (key < end || check.keys <= this.#keysMax) return undefined;
+    return `CLIENT_ERROR too many keys: at most ${this.#keysMax} in one get, found ${check.keys}`;
   }
 
   #finish(stop: number, end: number, reply: Reply): number {
@@ -148,17 +213,4 @@ function findKeys(line: Buffer, from: number, end: number, keysMax: number): num
     key = skipSpaces(line, keyEnd, end);
   }
   return count;
-}
-
-/** What is wrong with the keys in line[from, end). */
-function faultOf(line: Buffer, from: number, end: number, keysMax: number): string | undefined {
-  let keys = 0;
-  for (let key = from; key < end; ) {
-    const keyEnd = wordEnd(line, key, end);
-    if (keyEnd - key > ASKED_KEY_BYTES_MAX) return BAD_FORMAT;
-    keys++;
-    key = skipSpaces(line, keyEnd, end);
-  }
-  if (keys <= keysMax) return undefined;
-  return `CLIENT_ERROR too many keys: at most ${keysMax} in one get, found ${keys}`;
 }

@@ -29,6 +29,9 @@ import { loudly, type Refusal, refuseWrite } from './writes.ts';
 /** The first byte of a request in memcached's binary protocol. */
 const BINARY_MAGIC = 0x80;
 
+/** Bytes of a command or an answer that are made of words, and cost a unit of work (see reply.ts). */
+const TEXT_BYTES_A_UNIT = 64;
+
 /** The letter that meta commands begin with; another follows. */
 const META = 0x6d;
 
@@ -117,7 +120,10 @@ export class TextSession implements Session {
       : answerGets(this.#context, input, start, end, reply);
   }
 
-  /** Runs the command in the line input[start, end). */
+  /**
+   * Runs the command in the line input[start, end). Keys are charged as they are looked up; all else
+   * by the bytes of its line, of which there are LINE_BYTES_MAX at most, and of its answer.
+   */
   #run(input: Buffer, start: number, end: number, reply: Reply): void {
     const verb = skipSpaces(input, start, end);
     const verbEnd = wordEnd(input, verb, end);
@@ -142,6 +148,7 @@ export class TextSession implements Session {
 
   /** @param letter The command's second letter. @param from The offset behind it. */
   #runMeta(letter: number, line: Buffer, from: number, end: number, reply: Reply): void {
+    reply.charge(1 + (end - from) / TEXT_BYTES_A_UNIT);
     switch (letter) {
       case 0x67: // mg
         this.#metaReads.get(line, from, end, this.#context, reply);
@@ -167,6 +174,7 @@ export class TextSession implements Session {
   }
 
   #runWords(line: Buffer, verb: number, verbEnd: number, end: number, reply: Reply): void {
+    reply.charge(1 + (end - verb) / TEXT_BYTES_A_UNIT);
     const words = wordsOf(line, verb, end);
     const refusal = refuseWrite(words);
     if (refusal !== undefined) {
@@ -198,6 +206,7 @@ export class TextSession implements Session {
     const answer = runCommand(words, this.#context);
     if (answer === undefined) return;
     if (answer.isFault === true) this.#context.counters.protocol_errors++;
+    reply.charge(answer.text.length / TEXT_BYTES_A_UNIT);
     reply.text(answer.text);
   }
 

@@ -220,12 +220,16 @@ function time(_: Call, reply: Reply): void {
 
 /** The commands about the server. */
 export const ABOUT: readonly Command[] = [
-  plainCommand('info', -1, info, ['loading', 'stale']),
-  plainCommand(
-    'config',
-    -2,
-    (call, reply) => runSubcommand(call, reply, 'config', CONFIG_SUBCOMMANDS),
-    [],
-  ),
+  { ...plainCommand('info', -1, info, ['loading', 'stale']), work: 100 },
+  {
+    ...plainCommand(
+      'config',
+      -2,
+      (call, reply) => runSubcommand(call, reply, 'config', CONFIG_SUBCOMMANDS),
+      [],
+    ),
+    // A pattern is compared with each setting.
+    argWork: 8,
+  },
   plainCommand('time', 1, time),
 ];

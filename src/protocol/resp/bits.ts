@@ -15,8 +15,8 @@ import { appendInteger } from './output.ts';
 /** BITCOUNT and BITPOS look at so many bytes of a value at most: they hold the thread meanwhile. */
 const BIT_RANGE_BYTES_MAX = 1024 * 1024;
 
-/** Bytes that are looked at in the time of a lookup. */
-const BYTES_PER_LOOKUP = 256;
+/** Bytes that cost a unit of work (see reply.ts). */
+const BYTES_A_UNIT = 1024;
 
 const BAD_OFFSET = 'ERR bit offset is not an integer or out of range';
 const BAD_BIT = 'ERR The bit argument must be 1 or 0.';
@@ -64,7 +64,7 @@ function withRange(
     fail(call, reply, TOO_LONG);
     return;
   }
-  reply.charge(bytes / BYTES_PER_LOOKUP);
+  reply.charge(bytes / BYTES_A_UNIT);
   use(range);
 }
 

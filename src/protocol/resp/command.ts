@@ -3,6 +3,7 @@ import type { DataSetInfo } from '../../storage/storage.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import type { Args } from './frame.ts';
+import type { KeyAnswer } from './lookups.ts';
 import { appendError, type RespVersion } from './output.ts';
 import type { ScanPositions } from './positions.ts';
 import type { Tracking } from './tracking.ts';
@@ -16,6 +17,8 @@ export interface Client {
   resp: RespVersion;
   /** Whether it has logged in, or need not. */
   isKnown: boolean;
+  /** Its logins that failed. */
+  loginFailures: number;
   /** What came since MULTI. */
   transaction: Transaction | undefined;
   /** The data as it was at WATCH. */
@@ -40,6 +43,7 @@ export function newClient(id: number, isKnown: boolean): Client {
     tracking: undefined,
     hasNews: false,
     isEnding: false,
+    loginFailures: 0,
   };
 }
 
@@ -54,7 +58,16 @@ export interface Call {
 
 type Run = (call: Call, reply: Reply) => void;
 
-/** A command that is answered. The fields are those that COMMAND tells. */
+/**
+ * A command that is answered. The first fields are those that COMMAND tells.
+ *
+ * No request may hold the thread: what a command takes at most is declared here, and the session sees
+ * to it before `run` is called. Without a word it takes ARGS_MAX_DEFAULT arguments in
+ * REQUEST_BYTES_MAX bytes, and costs a unit of work (see reply.ts). One that costs more says how much,
+ * or charges the reply itself for what it finds out on its way; at its limits it must not cost more
+ * than STEP_WORK_MAX. A list of keys may be long, so it is not for `run` to walk: `keyAnswer` has the
+ * session look the keys up, and stop between two.
+ */
 export interface Command {
   readonly name: string;
   /** Arguments with the name; negative: at least so many. */
@@ -63,6 +76,26 @@ export interface Command {
   /** Which arguments are keys: the first, the last (-1: of all) and every how many. */
   readonly keys: readonly [first: number, last: number, step: number];
   readonly run: Run;
+  /** Arguments that it takes at most, its name among them, where there is no list of keys. */
+  readonly argsMax?: number;
+  /** Units of work that it costs beside the first, and for each argument. */
+  readonly work?: number;
+  readonly argWork?: number;
+  /** The session answers so from all arguments, which are keys; `run` is not called. */
+  readonly keyAnswer?: KeyAnswer;
+}
+
+/** Arguments that a command takes which declares no other limit, its name among them. */
+const ARGS_MAX_DEFAULT = 128;
+
+/** Whether the last of its keys is the last argument, so that a request may have many. */
+export function takesKeys({ keys }: Command): boolean {
+  return keys[1] === -1;
+}
+
+/** How many arguments a command takes at most, its name among them. @param keysMax The limit on keys. */
+export function argsMaxOf(command: Command, keysMax: number): number {
+  return takesKeys(command) ? keysMax + 1 : (command.argsMax ?? ARGS_MAX_DEFAULT);
 }
 
 /** Whether a command may have so many arguments, its name among them. */

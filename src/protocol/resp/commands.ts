@@ -31,10 +31,24 @@ function isDoneBySession(): never {
   throw new TypeError('the session answers this command itself');
 }
 
-/** The session answers these: GET must be fast, MGET may have to wait, and EXEC runs others. */
+/** The session answers these: GET must be fast, EXEC runs others, and lists of keys may be long. */
 export const GET: Command = keyCommand('get', 2, isDoneBySession);
 export const EXEC: Command = plainCommand('exec', 1, isDoneBySession);
-export const MGET: Command = { ...keyCommand('mget', -2, isDoneBySession), keys: [1, -1, 1] };
+const MGET: Command = {
+  ...keyCommand('mget', -2, isDoneBySession),
+  keys: [1, -1, 1],
+  keyAnswer: 'values',
+};
+
+/** How many of the keys there are; one that is named twice counts twice. */
+const EXISTS: Command = {
+  ...keyCommand('exists', -2, isDoneBySession),
+  keys: [1, -1, 1],
+  keyAnswer: 'count',
+};
+
+/** Nothing expires, so a touch changes nothing: it counts the keys. */
+const TOUCH: Command = { ...EXISTS, name: 'touch' };
 
 /**
  * What a browser sends that was made to attack a server on its network: an HTTP request can hold
@@ -91,11 +105,21 @@ function command(call: Call, reply: Reply): void {
   else runSubcommand(call, reply, 'command', COMMAND_SUBCOMMANDS);
 }
 
+/** Redis has 240 commands, and a client may ask about each. */
+const COMMAND: Command = {
+  ...plainCommand('command', -1, command, ['loading', 'stale']),
+  argsMax: 512,
+  work: 200,
+  argWork: 3,
+};
+
 /** The commands that are answered, by name in lower case. */
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(
   [
     GET,
     MGET,
+    EXISTS,
+    TOUCH,
     EXEC,
     ...TRANSACTIONS,
     ...READS,
@@ -106,7 +130,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     ...LISTINGS,
     ...HANDSHAKE,
     ...ABOUT,
-    plainCommand('command', -1, command, ['loading', 'stale']),
+    COMMAND,
   ].map((served) => [served.name, served]),
 );
 

@@ -10,11 +10,17 @@ export const ARGS_MAX = 1024 * 1024;
 export const BULK_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
- * What a command that is answered may take, all arguments together: 100,000 keys of 70 bytes. It
- * is kept until it is whole, as clients that send with blocking writes read no answer before. What
- * is refused is not kept, and may be longer.
+ * What a command that is answered may take, all arguments together: two of the longest keys. It is
+ * kept until it is whole, as clients that send with blocking writes read no answer before. What is
+ * refused is not kept, and may be longer.
  */
-export const REQUEST_BYTES_MAX = 8 * 1024 * 1024;
+export const REQUEST_BYTES_MAX = 128 * 1024;
+
+/** The same for a list of keys: 100,000 keys of 70 bytes. */
+export const KEYS_REQUEST_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Arguments that are looked at in one go: about a millisecond. */
+const ARGS_AT_ONCE = 20_000;
 
 /** Of longer names only the beginning is looked at, as no command has one. */
 export const NAME_BYTES_MAX = 128;
@@ -147,21 +153,29 @@ export class RequestFrame {
   /**
    * Reads the arguments behind the name, after `readHead`.
    *
-   * @returns 'large' when there are more bytes than may be kept: then `next` is where the first
-   *   argument begins that is not seen.
+   * @param bytesMax How long the request may be.
+   * @returns 'large' when there are more bytes than that: then `next` is where the first argument
+   *   begins that is not seen. 'more' when the others should have their turn before it goes on.
    */
-  readArgs(input: Buffer, start: number, end: number): Presence | 'large' {
+  readArgs(
+    input: Buffer,
+    start: number,
+    end: number,
+    bytesMax: number,
+  ): Presence | 'large' | 'more' {
     if (this.#seenBytes === 0) {
       this.#seenBytes = this.nameStart + this.nameBytes + 2 - start;
       this.#argsLeft = this.argc - 1;
     }
+    const pause = this.#argsLeft - ARGS_AT_ONCE;
     while (this.#argsLeft > 0) {
+      if (this.#argsLeft === pause) return 'more';
       const at = start + this.#seenBytes;
       const presence = this.#bulk.read(input, at, end);
       if (presence === 'broken') this.fault = this.#bulk.fault;
       if (presence !== 'whole') return presence;
       const seenBytes = this.#bulk.next + this.#bulk.bytes + 2 - start;
-      if (seenBytes > REQUEST_BYTES_MAX) {
+      if (seenBytes > bytesMax) {
         this.next = at;
         return 'large';
       }

@@ -1,3 +1,4 @@
+import { LOGIN_FAILURES_MAX, LOGIN_WORK } from '../login.ts';
 import type { Reply } from '../reply.ts';
 import { REDIS_VERSION } from './about.ts';
 import {
@@ -60,16 +61,20 @@ function echo({ args }: Call, reply: Reply): void {
 }
 
 /** Lets a client in, or not. Without a login Redis lets the user `default` in with any password. */
-function logsIn({ context, client }: Call, user: string, password: string): boolean {
+function logsIn(call: Call, reply: Reply, user: string, password: string): boolean {
+  const { context, client } = call;
   const { authenticate = (name: string): boolean => name === DEFAULT_USER } = context;
   const { counters, onFailedLogin } = context;
   counters.auth_cmds++;
+  reply.charge(LOGIN_WORK);
   if (authenticate(user, password)) {
     client.isKnown = true;
     return true;
   }
   counters.auth_errors++;
   onFailedLogin?.();
+  client.loginFailures++;
+  if (client.loginFailures === LOGIN_FAILURES_MAX) client.isEnding = true;
   return false;
 }
 
@@ -85,7 +90,7 @@ function auth(call: Call, reply: Reply): void {
     return;
   }
   const user = args.left === 1 ? DEFAULT_USER : args.nextUtf8();
-  if (logsIn(call, user, args.nextUtf8())) appendSimple(reply, 'OK');
+  if (logsIn(call, reply, user, args.nextUtf8())) appendSimple(reply, 'OK');
   else fail(call, reply, WRONG_PASSWORD);
 }
 
@@ -94,7 +99,7 @@ function isClientName(name: string): boolean {
 }
 
 /** @returns The error in HELLO's options; undefined when they were taken over. */
-function takeHelloOptions(call: Call, wanted: RespVersion): string | undefined {
+function takeHelloOptions(call: Call, reply: Reply, wanted: RespVersion): string | undefined {
   const { args, client } = call;
   let { name } = client;
   while (args.left > 0) {
@@ -102,7 +107,7 @@ function takeHelloOptions(call: Call, wanted: RespVersion): string | undefined {
     const option = asked.toLowerCase();
     if (option === 'auth' && args.left >= 2) {
       const user = args.nextUtf8();
-      if (!logsIn(call, user, args.nextUtf8())) return WRONG_PASSWORD;
+      if (!logsIn(call, reply, user, args.nextUtf8())) return WRONG_PASSWORD;
     } else if (option === 'setname' && args.left >= 1) {
       name = args.nextText();
       if (!isClientName(name)) return BAD_NAME;
@@ -132,7 +137,7 @@ function hello(call: Call, reply: Reply): void {
     fail(call, reply, 'NOPROTO unsupported protocol version');
     return;
   }
-  const error = takeHelloOptions(call, wanted);
+  const error = takeHelloOptions(call, reply, wanted);
   if (error === undefined) greet(client, reply);
   else fail(call, reply, error);
 }

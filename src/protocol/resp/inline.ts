@@ -15,7 +15,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** What Redis takes for white space, C's `isspace`, and NUL, which ends the line for it. */
-const SPACES = ' \t\n\v\f\r\0';
+const SPACE = 1;
+const QUOTE = 2;
+const KINDS = new Uint8Array(256);
+for (const char of ' \t\n\v\f\r\0') KINDS[char.charCodeAt(0)] = SPACE;
+for (const char of `"'`) KINDS[char.charCodeAt(0)] = QUOTE;
 
 /** Reads a word at a time. */
 class WordReader {
@@ -34,10 +38,16 @@ class WordReader {
     if (this.#at === this.#line.length) return undefined;
     let word = '';
     while (this.#at < this.#line.length && !this.#isAtSpace()) {
-      const char = this.#line[this.#at++];
-      word += char === '"' || char === "'" ? this.#quoted(char) : char;
+      word += this.#kind() === QUOTE ? this.#quoted(this.#line[this.#at++]) : this.#plain();
     }
     return word;
+  }
+
+  /** Reads up to a space or a quote. */
+  #plain(): string {
+    const start = this.#at;
+    while (this.#at < this.#line.length && this.#kind() === 0) this.#at++;
+    return this.#line.slice(start, this.#at);
   }
 
   /** Reads up to the closing quote, behind which the word must end. */
@@ -69,7 +79,12 @@ class WordReader {
   }
 
   #isAtSpace(): boolean {
-    return SPACES.includes(this.#line[this.#at]);
+    return this.#kind() === SPACE;
+  }
+
+  /** What the character is that comes next: Latin-1, so its code is a byte. */
+  #kind(): number {
+    return KINDS[this.#line.charCodeAt(this.#at)];
   }
 }
 

@@ -1,5 +1,5 @@
 import { recordBytes } from '../../storage/record.ts';
-import type { Entry } from '../../storage/storage.ts';
+import type { Entry, RecordVisitor } from '../../storage/storage.ts';
 import type { Reply } from '../reply.ts';
 import {
   type Call,
@@ -89,11 +89,12 @@ function randomkey(call: Call, reply: Reply): void {
       return;
     }
     const wanted = Math.floor(Math.random() * Math.min(keys, RANDOM_RECORDS_MAX));
-    reply.charge(wanted);
     let seen = 0;
-    call.positions.scan(view as ScanView, 0, wanted + 1, (key, start, end) => {
+    const show: RecordVisitor = (key, start, end) => {
       if (seen++ === wanted) appendBulkCopy(reply, key, start, end);
-    });
+    };
+    reply.charge(wanted);
+    call.positions.scan(view as ScanView, 0, wanted + 1, show, reply);
   });
 }
 

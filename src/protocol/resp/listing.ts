@@ -1,6 +1,7 @@
 import type { View } from '../../handler/handler.ts';
 import { copyBytes } from '../../storage/record.ts';
-import type { Reply } from '../reply.ts';
+import type { RecordVisitor } from '../../storage/storage.ts';
+import { type Reply, STEP_WORK_MAX, TURN_WORK_MAX } from '../reply.ts';
 import {
   type Call,
   type Command,
@@ -15,8 +16,9 @@ import { Glob, PATTERN_BYTES_MAX } from './glob.ts';
 import { appendArray, appendBulkText, appendInteger } from './output.ts';
 import type { ScanView } from './positions.ts';
 
-/** KEYS is refused on more keys than this: it holds the thread until it is done. */
+/** KEYS is refused on more keys than this, or more bytes: it holds the thread until it is done. */
 export const KEYS_MAX = 1_000;
+export const KEYS_BYTES_MAX = 256 * 1024;
 
 /** SCAN shows at most so many keys at once, whatever COUNT says; to Redis, too, it is a hint. */
 export const SCAN_COUNT_MAX = 1_000;
@@ -33,6 +35,7 @@ const LIST_BYTES_INITIAL = 4 * 1024;
 const BULK_FRAME_BYTES = 32;
 
 const PATTERN_TOO_LONG = `ERR pattern is longer than ${PATTERN_BYTES_MAX} bytes`;
+const KEYS_TOO_LONG = `ERR KEYS is refused on more than ${KEYS_BYTES_MAX} bytes of keys, use SCAN`;
 const CANNOT_LIST = 'ERR this storage cannot list its keys';
 
 /** Keys as bulk strings, whose number is not known before all are there. */
@@ -60,8 +63,10 @@ class KeyList {
   }
 }
 
-/** What it costs to list a key and compare it with a pattern, in lookups. */
-const LISTING_COST = 8;
+/** What it costs to list a key and compare it with a pattern, in units of work (see reply.ts). */
+function listingWork(keyBytes: number): number {
+  return 1 + (keyBytes >> 8);
+}
 
 interface ScanOptions {
   count: number;
@@ -128,13 +133,16 @@ function scan(call: Call, reply: Reply): void {
       return;
     }
     const { glob, count, wantsStrings } = options;
-    reply.charge(count * LISTING_COST);
     const list = new KeyList();
-    const next = wantsStrings
-      ? call.positions.scan(view, cursor, count, (key, start, end) => {
-          if (glob === undefined || glob.matches(key, start, end)) list.add(key, start, end);
-        })
-      : 0;
+    let work = 0;
+    const show: RecordVisitor = (key, start, end) => {
+      work += listingWork(end - start);
+      if (glob === undefined || glob.matches(key, start, end)) list.add(key, start, end);
+      // COUNT is a hint: fewer keys are shown when they are long.
+      return work < TURN_WORK_MAX;
+    };
+    const next = wantsStrings ? call.positions.scan(view, cursor, count, show, reply) : 0;
+    reply.charge(work);
     appendArray(reply, 2);
     appendBulkText(reply, String(next));
     list.appendTo(reply);
@@ -154,17 +162,33 @@ function keys(call: Call, reply: Reply): void {
     } else if (!canScan(view)) {
       fail(call, reply, CANNOT_LIST);
     } else {
-      reply.charge(view.info.keys * LISTING_COST);
-      const list = new KeyList();
-      let cursor = 0;
-      do {
-        cursor = view.scan(cursor, SCAN_COUNT_MAX, (key, start, end) => {
-          if (glob.matches(key, start, end)) list.add(key, start, end);
-        });
-      } while (cursor !== 0);
-      list.appendTo(reply);
+      const list = listAll(view, glob, reply);
+      if (list === undefined) fail(call, reply, KEYS_TOO_LONG);
+      else list.appendTo(reply);
     }
   });
+}
+
+/** @returns The keys that match; undefined when it takes too long. */
+function listAll(view: ScanView, glob: Glob, reply: Reply): KeyList | undefined {
+  const list = new KeyList();
+  let work = 0;
+  let bytes = 0;
+  let cursor = 0;
+  do {
+    let shown = 0;
+    cursor = view.scan(cursor, KEYS_MAX, (key, start, end) => {
+      shown++;
+      bytes += end - start;
+      if (bytes > KEYS_BYTES_MAX) return false;
+      if (glob.matches(key, start, end)) list.add(key, start, end);
+      return undefined;
+    });
+    // Keys that came again in the file are passed over without being shown.
+    work += cursor === 0 ? shown : KEYS_MAX;
+  } while (cursor !== 0 && bytes <= KEYS_BYTES_MAX && work < STEP_WORK_MAX);
+  reply.charge(work + bytes / 256);
+  return cursor === 0 && bytes <= KEYS_BYTES_MAX ? list : undefined;
 }
 
 function dbsize(call: Call, reply: Reply): void {

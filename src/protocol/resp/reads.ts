@@ -32,27 +32,6 @@ function expiry(call: Call, reply: Reply): void {
   lookUp(call, (entry) => appendInteger(reply, entry ? -1 : -2));
 }
 
-/** More keys than this in one EXISTS would keep the other clients waiting. */
-const EXISTS_KEYS_MAX = 10_000;
-
-/** How many of the keys there are; one that is named twice counts twice. */
-function exists(call: Call, reply: Reply): void {
-  const { args } = call;
-  if (args.left > EXISTS_KEYS_MAX) {
-    fail(call, reply, `ERR EXISTS is refused for more than ${EXISTS_KEYS_MAX} keys, ask in parts`);
-    return;
-  }
-  reply.charge(args.left);
-  const found = withView(call, (view) => {
-    let count = 0;
-    while (args.advance()) {
-      if (view.get(args.input, args.start, args.end) !== undefined) count++;
-    }
-    return count;
-  });
-  appendInteger(reply, found);
-}
-
 /** GETRANGE key first last: both ends belong to the range, and negative ones count from the end. */
 function getrange(call: Call, reply: Reply): void {
   const { args, context } = call;
@@ -87,7 +66,7 @@ function appendRange(reply: Reply, entry: Entry, first: number, last: number): v
   else appendBulk(reply, entry, valueStart + start, valueStart + end);
 }
 
-/** The commands that look keys up, but for GET and MGET: the session has those itself. */
+/** The commands that look a key up, but for GET: the session has that itself. */
 export const READS: readonly Command[] = [
   keyCommand('strlen', 2, strlen),
   keyCommand('type', 2, type),
@@ -97,7 +76,4 @@ export const READS: readonly Command[] = [
   keyCommand('pexpiretime', 2, expiry),
   keyCommand('getrange', 4, getrange),
   keyCommand('substr', 4, getrange),
-  { ...keyCommand('exists', -2, exists), keys: [1, -1, 1] },
-  // Nothing expires, so a touch changes nothing: it counts the keys.
-  { ...keyCommand('touch', -2, exists), keys: [1, -1, 1] },
 ];

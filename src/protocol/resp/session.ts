@@ -1,13 +1,8 @@
 import type { View } from '../../handler/handler.ts';
 import { countGets } from '../counters.ts';
 import { LineFinder } from '../memcached/line.ts';
-import {
-  DEFAULT_REQUEST_LIMITS,
-  type Session,
-  type SessionContext,
-  type SessionState,
-} from '../protocol.ts';
-import type { Reply } from '../reply.ts';
+import type { Session, SessionContext, SessionState } from '../protocol.ts';
+import { type Reply, TURN_WORK_MAX } from '../reply.ts';
 import {
   type Call,
   type Client,
@@ -15,24 +10,35 @@ import {
   fail,
   fitsArity,
   newClient,
-  wrongArity,
+  takesKeys,
 } from './command.ts';
-import { COMMANDS, EXEC, GET, HTTP_WORDS, MGET, writeNamed } from './commands.ts';
-import { Discard, upToNul } from './discard.ts';
-import { type Args, NAME_BYTES_MAX, RequestFrame, TOO_LARGE } from './frame.ts';
+import { COMMANDS, EXEC, GET, HTTP_WORDS } from './commands.ts';
+import { Discard } from './discard.ts';
+import {
+  type Args,
+  KEYS_REQUEST_BYTES_MAX,
+  NAME_BYTES_MAX,
+  REQUEST_BYTES_MAX,
+  RequestFrame,
+} from './frame.ts';
 import { isGetHead } from './get-head.ts';
 import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
-import { appendArray, appendError, appendNull, appendSimple, appendValue } from './output.ts';
+import { type KeyAnswer, Lookups } from './lookups.ts';
+import { appendError, appendNull, appendSimple, appendValue } from './output.ts';
+import { refuseCommand, refuseManyArgs, refuseStranger } from './refusals.ts';
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
 import { appendNews } from './tracking.ts';
 import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
 import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
-import { READ_ONLY } from './writes.ts';
 
 const STAR = 0x2a;
 
-const NO_LOGIN = 'NOAUTH Authentication required.';
+/** Bytes of a request that cost a unit of work: each may be hashed, or made lower case. */
+const REQUEST_BYTES_A_UNIT = 1024;
+
+/** The same of an inline command, whose words have to be found. */
+const INLINE_BYTES_A_UNIT = 32;
 
 /** An inline command, turned into a request. */
 interface Inline {
@@ -53,14 +59,13 @@ export class RespSession implements Session {
   #state: SessionState = 'open';
   #discard: Discard | undefined;
   #inline: Inline | undefined;
-  /** The view of an MGET under way. Between two calls: the input goes on with its other keys. */
-  #view: View | undefined;
+  /** A list of keys under way. Between two calls: the input goes on with those to come. */
+  #lookups: Lookups | undefined;
   /** The commands of an EXEC under way. Between two calls: the input begins with its last byte. */
   #exec: Inline | undefined;
   /** The data that they are answered from. */
   #pinned: View | undefined;
-  /** How many keys it has yet to answer. */
-  #keysLeft = 0;
+  #execBytes = 0;
 
   constructor(context: SessionContext, share: RespShare, id: number) {
     this.#context = context;
@@ -75,7 +80,7 @@ export class RespSession implements Session {
   }
 
   get isSuspended(): boolean {
-    return this.#view !== undefined || this.#pinned !== undefined;
+    return this.#lookups !== undefined || this.#pinned !== undefined;
   }
 
   get hasNews(): boolean {
@@ -87,7 +92,7 @@ export class RespSession implements Session {
   }
 
   get heldBytes(): number {
-    return (this.#client.transaction?.heldBytes ?? 0) + (this.#exec?.request.length ?? 0);
+    return (this.#client.transaction?.heldBytes ?? 0) + this.#execBytes;
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -115,15 +120,15 @@ export class RespSession implements Session {
   }
 
   close(): void {
-    this.#view?.release();
-    this.#view = undefined;
+    this.#lookups?.close();
+    this.#lookups = undefined;
     this.#endExec();
     this.#client.transaction = undefined;
     this.#state = 'close';
   }
 
   #isInRequest(): boolean {
-    return this.#discard !== undefined || this.#view !== undefined || this.#exec !== undefined;
+    return this.#discard !== undefined || this.#lookups !== undefined || this.#exec !== undefined;
   }
 
   /**
@@ -138,6 +143,7 @@ export class RespSession implements Session {
       return this.#protocolError(reply, 'too big inline request', start);
     }
     if (!isWhole) return start;
+    reply.charge((line.next - start) / INLINE_BYTES_A_UNIT);
     const request = requestOfLine(input, start, line.textEnd);
     if (request === undefined) {
       return this.#protocolError(reply, 'unbalanced quotes in request', start);
@@ -165,7 +171,7 @@ export class RespSession implements Session {
   /** Goes on with the request that is under way, or begins one. */
   #stepOne(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#discard !== undefined) return this.#skip(this.#discard, input, start, end, reply);
-    if (this.#view !== undefined) return this.#goOn(this.#view, input, start, end, reply);
+    if (this.#lookups !== undefined) return this.#goOn(this.#lookups, input, start, end, reply);
     return this.#begin(input, start, end, reply);
   }
 
@@ -176,6 +182,7 @@ export class RespSession implements Session {
     const stranger = faultOfStranger(this.#client, frame.argc, end - start);
     if (stranger !== undefined) return this.#protocolError(reply, stranger, start);
     if (presence === 'partial') return start;
+    reply.charge(1);
     if (frame.argc <= 0) return frame.next;
     const isFree = this.#client.isKnown && this.#client.transaction === undefined;
     if (isFree && isGetHead(input, start)) {
@@ -186,59 +193,27 @@ export class RespSession implements Session {
     const name = asked.toLowerCase();
     const command = COMMANDS.get(name);
     if (command !== undefined && fitsArity(command.arity, frame.argc)) {
-      if (this.#refusesStranger(command) || this.#refusesKeys(command)) return frame.nameStart;
+      this.#discard = this.#refusalOf(command);
+      if (this.#discard !== undefined) return frame.nameStart;
       return this.#serve(command, input, start, end, reply);
     }
     if (HTTP_WORDS.has(name)) {
       this.#state = 'reset';
       return frame.nameStart;
     }
-    this.#refuse(name, asked, command);
+    this.#breakTransaction();
+    const isStranger = !this.#client.isKnown;
+    this.#discard = refuseCommand(asked, command, frame, this.#context, isStranger);
     return frame.nameStart;
   }
 
-  /** Has a request go by of who has yet to log in. */
-  #refusesStranger({ flags }: Command): boolean {
-    if (this.#client.isKnown || flags.includes('no_auth')) return false;
-    const { argc, nameBytes } = this.#frame;
-    this.#discard = new Discard(NO_LOGIN, argc - 1, nameBytes + 2, false);
-    return true;
-  }
-
-  /** Has a request go by that names too many keys. */
-  #refusesKeys({ name, keys }: Command): boolean {
-    const { counters, requestLimits = DEFAULT_REQUEST_LIMITS } = this.#context;
-    const { argc, nameBytes } = this.#frame;
-    const { keysMax } = requestLimits;
-    if (keys[1] !== -1 || argc - 1 <= keysMax) return false;
-    this.#breakTransaction();
-    counters.protocol_errors++;
-    const error = `ERR too many keys: at most ${keysMax} in one ${name.toUpperCase()}, found ${argc - 1}`;
-    this.#discard = new Discard(error, argc - 1, nameBytes + 2, false);
-    return true;
-  }
-
-  /** Has the request go by that has this name, and finds out what to say then. */
-  #refuse(name: string, asked: string, command: Command | undefined): void {
-    this.#breakTransaction();
-    const { argc, nameBytes } = this.#frame;
-    const { counters } = this.#context;
-    const write = writeNamed(name);
-    const isKnown = command !== undefined || write !== undefined;
-    let error = `ERR unknown command '${upToNul(asked)}', with args beginning with: `;
-    if (write !== undefined && fitsArity(write.arity, argc)) {
-      if (!this.#client.isKnown) {
-        this.#discard = new Discard(NO_LOGIN, argc - 1, nameBytes + 2, false);
-        return;
-      }
-      for (const counter of write.counters) counters[counter]++;
-      this.#context.onRefusedWrite?.(write.name);
-      error = READ_ONLY;
-    } else {
-      counters.protocol_errors++;
-      if (isKnown) error = wrongArity(name);
-    }
-    this.#discard = new Discard(error, argc - 1, nameBytes + 2, !isKnown);
+  /** @returns undefined for a command that may be run. */
+  #refusalOf(command: Command): Discard | undefined {
+    const isOpen = this.#client.isKnown || command.flags.includes('no_auth');
+    if (!isOpen) return refuseStranger(this.#frame);
+    const refusal = refuseManyArgs(command, this.#frame, this.#context);
+    if (refusal !== undefined) this.#breakTransaction();
+    return refusal;
   }
 
   #skip(discard: Discard, input: Buffer, start: number, end: number, reply: Reply): number {
@@ -254,14 +229,20 @@ export class RespSession implements Session {
   /** Runs a command once all of it has come. */
   #serve(command: Command, input: Buffer, start: number, end: number, reply: Reply): number {
     const frame = this.#frame;
-    const presence = frame.readArgs(input, start, end);
+    const bytesMax = takesKeys(command) ? KEYS_REQUEST_BYTES_MAX : REQUEST_BYTES_MAX;
+    const presence = frame.readArgs(input, start, end, bytesMax);
     if (presence === 'partial') return start;
+    if (presence === 'more') {
+      reply.charge(TURN_WORK_MAX);
+      return start;
+    }
     if (presence === 'broken') return this.#protocolError(reply, frame.fault, start);
     frame.finish();
     if (presence === 'large') {
       this.#context.counters.protocol_errors++;
       this.#breakTransaction();
-      this.#discard = new Discard(TOO_LARGE, frame.argsLeft, 0, false);
+      const error = `ERR the command is too large: at most ${bytesMax} bytes of arguments`;
+      this.#discard = new Discard(error, frame.argsLeft, 0, false);
       return frame.next;
     }
     const { next } = frame;
@@ -273,15 +254,19 @@ export class RespSession implements Session {
     this.#context.counters.cmd_redis++;
     if (command === EXEC) return this.#beginExec(next, reply);
     this.#args.begin(input, frame.nameStart + frame.nameBytes + 2, end, frame.argc - 1);
-    if (command === GET) {
-      this.#get(reply);
-    } else if (command === MGET) {
-      return this.#mget(reply);
-    } else {
-      command.run(this.#call, reply);
-      if (this.#client.isEnding) this.#state = 'close';
-    }
+    if (command.keyAnswer !== undefined) return this.#beginLookups(command.keyAnswer, reply);
+    // WATCH may have more, and looks at none of it.
+    reply.charge(Math.min(next - start, REQUEST_BYTES_MAX) / REQUEST_BYTES_A_UNIT);
+    if (command === GET) this.#get(reply);
+    else this.#run(command, reply);
     return next;
+  }
+
+  #run(command: Command, reply: Reply): void {
+    const { work = 0, argWork = 0 } = command;
+    reply.charge(work + argWork * this.#args.left);
+    command.run(this.#call, reply);
+    if (this.#client.isEnding) this.#state = 'close';
   }
 
   #queue(transaction: Transaction, input: Buffer, start: number, end: number, reply: Reply): void {
@@ -301,8 +286,9 @@ export class RespSession implements Session {
   #beginExec(next: number, reply: Reply): number {
     const execution = beginExec(this.#call, reply);
     if (execution === undefined) return next;
-    const { request, view } = execution;
+    const { request, heldBytes, view } = execution;
     this.#pinned = view;
+    this.#execBytes = heldBytes;
     this.#call = { ...this.#call, context: { ...this.#context, handler: pinnedTo(view) } };
     this.#exec = { request, at: 0 };
     // Nothing calls `receive` for input that is used up.
@@ -323,6 +309,7 @@ export class RespSession implements Session {
   #endExec(): void {
     if (this.#exec === undefined) return;
     this.#exec = undefined;
+    this.#execBytes = 0;
     this.#pinned?.release();
     this.#pinned = undefined;
     this.#call = { ...this.#call, context: this.#context };
@@ -347,43 +334,24 @@ export class RespSession implements Session {
     }
   }
 
-  #mget(reply: Reply): number {
-    const args = this.#args;
-    appendArray(reply, args.left);
-    const view = this.#call.context.handler.view();
-    // Kept from the start: if the storage throws, `close` still lets go of it.
-    this.#view = view;
-    return this.#answerKeys(view, reply);
+  #beginLookups(answer: KeyAnswer, reply: Reply): number {
+    const lookups = new Lookups(this.#call.context.handler.view(), answer, this.#args.left);
+    // Kept from the start: if the storage throws, `close` still lets go of the data.
+    this.#lookups = lookups;
+    lookups.begin(reply);
+    return this.#lookUp(lookups, reply);
   }
 
-  /** Goes on, on the same view, where a full reply made an MGET stop. */
-  #goOn(view: View, input: Buffer, start: number, end: number, reply: Reply): number {
-    this.#args.begin(input, start, end, this.#keysLeft);
-    return this.#answerKeys(view, reply);
+  /** Goes on, in the same data, where a full reply made a list of keys stop. */
+  #goOn(lookups: Lookups, input: Buffer, start: number, end: number, reply: Reply): number {
+    this.#args.begin(input, start, end, lookups.keysLeft);
+    return this.#lookUp(lookups, reply);
   }
 
   /** @returns Where the first key is that is not answered; behind the last when all are. */
-  #answerKeys(view: View, reply: Reply): number {
+  #lookUp(lookups: Lookups, reply: Reply): number {
     const args = this.#args;
-    let hits = 0;
-    let misses = 0;
-    while (!reply.isFull && args.advance()) {
-      const entry = view.get(args.input, args.start, args.end);
-      reply.charge(1);
-      if (entry === undefined) {
-        misses++;
-        appendNull(reply, this.#client.resp);
-      } else {
-        hits++;
-        appendValue(reply, entry);
-      }
-    }
-    countGets(this.#context.counters, hits, misses);
-    this.#keysLeft = args.left;
-    if (args.left === 0) {
-      this.#view = undefined;
-      view.release();
-    }
+    if (lookups.goOn(args, this.#context, this.#client.resp, reply)) this.#lookups = undefined;
     return args.at;
   }
 

@@ -51,6 +51,8 @@ function unwatch({ client }: Call, reply: Reply): void {
 /** What EXEC has to do: which requests, all from the same data. */
 interface Execution {
   readonly request: Buffer;
+  /** Memory that the requests take. */
+  readonly heldBytes: number;
   readonly view: View;
 }
 
@@ -75,7 +77,7 @@ export function beginExec(call: Call, reply: Reply): Execution | undefined {
     return undefined;
   }
   appendArray(reply, transaction.count);
-  return { request: transaction.concat(), view };
+  return { request: transaction.requests(), heldBytes: transaction.heldBytes, view };
 }
 
 /** Commands that are run also between MULTI and EXEC, in place of being kept. */

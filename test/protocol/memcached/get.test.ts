@@ -152,6 +152,15 @@ describe('a get with a large reply', () => {
     expect(output === `${withCas}VALUE a 0 4 7\r\nof a\r\nEND\r\n${A}END\r\n`).toBe(true);
   });
 
+  it('is refused as a whole for its last key, however long the line is', () => {
+    const keys = `${'a '.repeat(40_000)}${' '.repeat(70_000)}`;
+    expect(playAllWays(`get ${keys}${TOO_LONG_KEY}\r\nget b\r\n`, RECORDS).output).toBe(
+      `${BAD_FORMAT}${B}END\r\n`,
+    );
+    const { output } = playAllWays(`gat 0 ${keys}b \r\n`, RECORDS);
+    expect(output).toBe(`${A.repeat(40_000)}${B}END\r\n`);
+  });
+
   it('is replaced by the refusal of a key behind it that is too long', () => {
     for (const keys of ['full', '20k 20k 20k a', 'full full 100k 1k']) {
       const { output } = playAllWays(`get a\r\nget ${keys} ${TOO_LONG_KEY} a\r\nget b\r\n`, large);

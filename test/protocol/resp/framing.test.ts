@@ -3,6 +3,7 @@ import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import {
   ARGS_MAX,
   BULK_BYTES_MAX,
+  KEYS_REQUEST_BYTES_MAX,
   NAME_BYTES_MAX,
   REQUEST_BYTES_MAX,
 } from '../../../src/protocol/resp/frame.ts';
@@ -76,11 +77,15 @@ describe('requests', () => {
   });
 
   it('with more bytes than may be kept go by, and the connection goes on', () => {
-    const half = 'k'.repeat(REQUEST_BYTES_MAX / 2);
-    const error = `-ERR the command is too large: at most ${REQUEST_BYTES_MAX} bytes of arguments\r\n`;
-    const requests = [req('MGET', half, half, 'k'), req('PING'), req('GET', half + half)];
+    const half = 'k'.repeat(KEYS_REQUEST_BYTES_MAX / 2);
+    const long = 'k'.repeat(REQUEST_BYTES_MAX);
+    const requests = [req('MGET', half, half, 'k'), req('PING'), req('GET', long)];
     const played = playPieces([Buffer.concat(requests)], empty);
-    expect(played.output).toBe(`${error}+PONG\r\n${error}`);
+    const error = (bytesMax: number): string =>
+      `-ERR the command is too large: at most ${bytesMax} bytes of arguments\r\n`;
+    expect(played.output).toBe(
+      `${error(KEYS_REQUEST_BYTES_MAX)}+PONG\r\n${error(REQUEST_BYTES_MAX)}`,
+    );
     expect(played.counters.protocol_errors).toBe(2);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import { Reply } from '../../../src/protocol/reply.ts';
 import { Glob, PATTERN_BYTES_MAX } from '../../../src/protocol/resp/glob.ts';
-import { KEYS_MAX, SCAN_COUNT_MAX } from '../../../src/protocol/resp/listing.ts';
+import { KEYS_BYTES_MAX, KEYS_MAX, SCAN_COUNT_MAX } from '../../../src/protocol/resp/listing.ts';
 import { respProtocol } from '../../../src/protocol/resp/resp.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
 import { contextOf } from '../../support/session.ts';
@@ -204,6 +204,34 @@ describe('KEYS', () => {
     expect(ask(numbered(KEYS_MAX + 1), 'KEYS key:77')).toBe(
       `-ERR KEYS is refused on more than ${KEYS_MAX} keys, use SCAN`,
     );
+  });
+});
+
+describe('long keys', () => {
+  const keyBytes = 65_535;
+  const long = tableOf(
+    Array.from({ length: 50 }, (_, i) => [`${'a'.repeat(keyBytes - 2)}${10 + i}`, 'v']),
+  );
+
+  it('are shown a few at a time by SCAN, each once', () => {
+    const pages = new Scanner(long).all('COUNT 1000');
+    expect(new Set(keysOf(pages)).size).toBe(50);
+    expect(keysOf(pages)).toHaveLength(50);
+    expect(Math.max(...pages.map(([, keys]) => keys.length))).toBeLessThan(10);
+  });
+
+  it('are too much for KEYS', () => {
+    expect(ask(long, 'KEYS *')).toBe(
+      `-ERR KEYS is refused on more than ${KEYS_BYTES_MAX} bytes of keys, use SCAN`,
+    );
+  });
+
+  it('are shown beside a key that came again and again in the file', () => {
+    const again = Array.from({ length: 20_000 }, (): [string, string] => ['again', 'v']);
+    const storage = tableOf([['first', 'v'], ...again, ['last', 'v']]);
+    const pages = new Scanner(storage).all('COUNT 1000');
+    expect([...keysOf(pages)].sort()).toEqual(['again', 'first', 'last']);
+    expect(pages.length).toBeGreaterThan(1);
   });
 });
 

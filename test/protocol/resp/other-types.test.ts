@@ -49,6 +49,8 @@ describe('a read of another type', () => {
   it('of too many members is refused', () => {
     const members = Array.from({ length: MEMBERS_MAX + 1 }, () => 'm');
     const [played] = [playAllWays([req('HMGET', 'none', ...members)])];
-    expect(played.output).toBe(`-ERR at most ${MEMBERS_MAX} members in one command\r\n`);
+    expect(played.output).toBe(
+      `-ERR too many arguments: at most ${MEMBERS_MAX + 1} in one HMGET, found ${MEMBERS_MAX + 2}\r\n`,
+    );
   });
 });

@@ -1,5 +1,8 @@
+import process from 'node:process';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../src/collect-garbage.ts';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
+import { Reply } from '../../../src/protocol/reply.ts';
 import { respProtocol } from '../../../src/protocol/resp/resp.ts';
 import { TRANSACTION_BYTES_MAX } from '../../../src/protocol/resp/transaction.ts';
 import { BinaryConversation } from '../../support/binary.ts';
@@ -14,6 +17,13 @@ const RECORDS: readonly TestRecord[] = [
 const ABORTED = '-EXECABORT Transaction discarded because of previous errors.\r\n';
 const OK = '+OK\r\n';
 const QUEUED = '+QUEUED\r\n';
+
+/** Bytes of this thread, behind a collection of its garbage. */
+function memoryInUse(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
 
 function play(...commands: readonly string[]): string {
   return playAllWays(
@@ -69,16 +79,38 @@ describe('a transaction', () => {
   });
 
   it('has a limit, beyond which it is not executed', () => {
-    const echo = req('ECHO', 'x'.repeat(TRANSACTION_BYTES_MAX / 2));
+    const mget = req('MGET', 'x'.repeat(TRANSACTION_BYTES_MAX / 2));
     const conversation = new BinaryConversation(createSimpleHandler(tableOf([])), respProtocol);
-    conversation.give(Buffer.concat([req('MULTI'), echo]));
+    conversation.give(Buffer.concat([req('MULTI'), mget]));
     // What it keeps is told to the server, which has a limit for all of its clients.
-    expect(conversation.session.heldBytes).toBe(echo.length);
-    conversation.give(Buffer.concat([echo, req('EXEC')]));
+    expect(conversation.session.heldBytes).toBeGreaterThanOrEqual(mget.length);
+    expect(conversation.session.heldBytes).toBeLessThanOrEqual(TRANSACTION_BYTES_MAX);
+    conversation.give(Buffer.concat([mget, req('EXEC')]));
     expect(conversation.played().output.toString()).toBe(
       `${OK}${QUEUED}-ERR the transaction is too large: at most 1048576 bytes of commands\r\n${ABORTED}`,
     );
     expect(conversation.session.heldBytes).toBe(0);
+  });
+
+  it('tells the server of the memory that it takes, also of many short commands', () => {
+    const count = 70_000;
+    const pings = Buffer.concat([req('MULTI'), ...Array(count).fill(req('PING'))]);
+    const conversations = Array.from(
+      { length: 10 },
+      () => new BinaryConversation(createSimpleHandler(tableOf([])), respProtocol),
+    );
+    const before = memoryInUse();
+    for (const { session } of conversations) {
+      const reply = new Reply();
+      for (let at = 0; at < pings.length; reply.reset()) {
+        at += session.receive(pings, at, pings.length, reply);
+      }
+    }
+    const taken = memoryInUse() - before;
+    const told = conversations.reduce((sum, { session }) => sum + (session.heldBytes ?? 0), 0);
+    expect(told).toBeGreaterThanOrEqual(10 * count * req('PING').length);
+    expect(taken).toBeLessThan(told * 1.3);
+    expect(told).toBeLessThanOrEqual(10 * TRANSACTION_BYTES_MAX);
   });
 
   it('sees one generation, also when another one is put into service meanwhile', () => {
