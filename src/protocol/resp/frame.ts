@@ -245,6 +245,3 @@ export class Args {
     return this.nextText().toLowerCase();
   }
 }
-
-/** What a client is told whose command has more than REQUEST_BYTES_MAX. */
-export const TOO_LARGE = `ERR the command is too large: at most ${REQUEST_BYTES_MAX} bytes of arguments`;
