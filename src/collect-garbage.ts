@@ -10,11 +10,8 @@ function findCollector(): () => void {
 }
 
 /**
- * Collects this thread's garbage now. To be called in each thread that has let go of shared memory.
- *
- * V8 does not count shared memory as its own, and a thread that serves makes too little garbage to
- * be collected: without this, 8 swaps of a data set of 130 MB over two threads left 1,004 MB
- * resident, with it 265 MB. It stops the thread for some milliseconds. Memory that one thread has
- * to itself is counted, and V8 frees it by itself, mostly beside the running program.
+ * Collects this thread's garbage now, which stops the thread for some milliseconds. To be called where
+ * much memory outside V8's heap was let go of by a thread that may have nothing to do from then on:
+ * V8 collects as it allocates, and not before.
  */
 export const collectGarbage: () => void = findCollector();

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
+import { collectGarbage } from '../collect-garbage.ts';
 import type { Handler } from '../handler/handler.ts';
 import type { Logger } from '../log.ts';
 import { type Counters, countersOf, resetCounters, sumCounters } from '../protocol/counters.ts';
@@ -47,6 +48,13 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
  */
 const STALE_GRACE_MS = 1_000;
 
+/**
+ * Connections that were cut held so many bytes: then their memory is collected. V8 from Node 24 on
+ * lets it lie for as long as a thread does nothing else: 200 TLS clients that had sent 1 MiB each
+ * left 130 to 180 MiB resident, in six runs of ten (2026-11-28).
+ */
+const CUT_BYTES_A_COLLECTION = 4 * 1024 * 1024;
+
 /** How long `close` waits for clients to read their replies. */
 const CLOSE_GRACE_MS = 1_000;
 
@@ -85,6 +93,8 @@ export class ThreadServer implements Server {
   readonly #parts: ServerParts;
   #authenticate: Authenticate | undefined;
   readonly #connections = new Set<Connection>();
+  /** What connections held that were cut since garbage was collected. */
+  #cutBytes = 0;
   /** What TLS runs over: there from before the handshake. */
   readonly #encrypted = new Set<net.Socket>();
   /** Those of them whose handshake is not over, by the client's address and port. */
@@ -322,7 +332,11 @@ export class ThreadServer implements Server {
       }
       if (largest === undefined) return;
       counters.buffer_kicks++;
+      this.#cutBytes += largest.heldBytes;
       largest.cut();
     }
+    if (this.#cutBytes < CUT_BYTES_A_COLLECTION) return;
+    this.#cutBytes = 0;
+    setImmediate(collectGarbage);
   }
 }
