@@ -68,13 +68,13 @@ async function writeDurably(path: string, text: string): Promise<void> {
 }
 
 /** What is there already, left by a crash or put in the way as a link or a FIFO is, is not opened. */
-async function openNew(path: string): Promise<FileHandle> {
+async function openNew(path: string, mode = 0o666): Promise<FileHandle> {
   try {
-    return await open(path, 'wx');
+    return await open(path, 'wx', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     await remove(path);
-    return open(path, 'wx');
+    return open(path, 'wx', mode);
   }
 }
 
@@ -144,7 +144,8 @@ export function isAbsence(error: unknown): boolean {
 }
 
 /**
- * Copies a file and makes the copy survive a power loss.
+ * Copies a file and makes the copy survive a power loss. Nobody may read it who may not read the file,
+ * but its owner.
  *
  * @throws GoromdbError LOADER_FAILED when the signal stops it; a part of the copy is then there.
  */
@@ -155,7 +156,8 @@ export async function copyDurably(
 ): Promise<void> {
   const from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const to = await openNew(target);
+    const { mode } = await from.stat();
+    const to = await openNew(target, (mode & 0o666) | 0o600);
     try {
       await copyAll(from, to, signal);
       await to.sync();

@@ -1,8 +1,10 @@
 import {
   closeSync,
+  constants,
   createReadStream,
   fstatSync,
   openSync,
+  rmSync,
   statfsSync,
   unlinkSync,
   writeSync,
@@ -116,12 +118,15 @@ async function unpackZstd(
 /**
  * Opens a file that has no name, so that it goes when it is closed, or with the process.
  *
- * @param path Name that it has for a moment.
+ * @param path Name that it has for a moment. What has it already, such as a link that somebody put
+ *   there, is removed and not written through.
  * @throws GoromdbError FOLDER_UNUSABLE.
  */
 function openNameless(path: string): number {
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
-    const fd = openSync(path, 'w+');
+    rmSync(path, { force: true });
+    const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     unlinkSync(path);
     return fd;
   } catch (cause) {

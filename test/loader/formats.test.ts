@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -152,6 +161,18 @@ test('text in gzip is read as it is unpacked: the base folder need not have room
   await expect(load('auto', zlib.gzipSync(fixture('lmdb/v1-plain.mdb')))).rejects.toMatchObject({
     code: 'FOLDER_UNUSABLE',
   });
+});
+
+test.each([
+  ['symbolic', symlinkSync],
+  ['hard', linkSync],
+])('a %s link that was put where a file is unpacked is not written through', async (_, link) => {
+  const victim = join(temporaryFolder(), 'victim');
+  writeFileSync(victim, 'precious');
+  link(victim, join(base, 'unpacked.tmp'));
+  expect(await load('auto', zlib.gzipSync(fixture('lmdb/v1-plain.mdb')))).toBe('taken');
+  expect(keys).toContain('key-00067');
+  expect(readFileSync(victim, 'utf8')).toBe('precious');
 });
 
 describe('keys that come more than once', () => {

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -145,6 +146,17 @@ describe('installing', () => {
     expect(lstatSync(join(base.path, 'data01', 'data.db')).isSymbolicLink()).toBe(false);
     expect(readFileSync(target, 'utf8')).toBe('three');
   });
+
+  test.each([0o600, 0o640])(
+    'nobody may read a copy who may not read the file: mode %o',
+    async (mode) => {
+      const { file } = await ready();
+      linkSync(file, join(dropFolder, 'other'));
+      chmodSync(file, mode);
+      await installThree(file);
+      expect(statSync(join(base.path, 'data01', 'data.db')).mode & 0o777).toBe(mode);
+    },
+  );
 
   test('a file with a second name is copied: that name could change it later', async () => {
     const { file } = await ready();
