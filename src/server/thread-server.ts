@@ -55,6 +55,9 @@ const STALE_GRACE_MS = 1_000;
  */
 const CUT_BYTES_A_COLLECTION = 4 * 1024 * 1024;
 
+/** So many connections have gone: their memory, some 13 KB each, is collected for the same reason. */
+const GONE_CONNECTIONS_A_COLLECTION = 1_000;
+
 /** How long `close` waits for clients to read their replies. */
 const CLOSE_GRACE_MS = 1_000;
 
@@ -95,6 +98,8 @@ export class ThreadServer implements Server {
   readonly #connections = new Set<Connection>();
   /** What connections held that were cut since garbage was collected. */
   #cutBytes = 0;
+  /** The most connections there were since garbage was collected. */
+  #crowd = 0;
   /** What TLS runs over: there from before the handshake. */
   readonly #encrypted = new Set<net.Socket>();
   /** Those of them whose handshake is not over, by the client's address and port. */
@@ -276,6 +281,7 @@ export class ThreadServer implements Server {
     };
     const connection = new Connection(socket, this.#createSession(context), this.#share);
     this.#connections.add(connection);
+    this.#crowd = Math.max(this.#crowd, this.#connections.size);
   }
 
   #createSession(context: SessionContext): Session {
@@ -303,6 +309,10 @@ export class ThreadServer implements Server {
     }
     if (counters.stale_connections > 0) this.#endStale(nowMs);
     this.#share.nowMs = nowMs;
+    const { size } = this.#connections;
+    if (this.#crowd - size < GONE_CONNECTIONS_A_COLLECTION) return;
+    this.#crowd = size;
+    collectGarbage();
   }
 
   /** Ends the connections whose time with replaced data is over, and counts the others. */

@@ -11,7 +11,7 @@ import { temporaryFolder } from './folder.ts';
 import { type Exchange, GoodClient } from './good-client.ts';
 import { GoromdbProcess } from './goromdb-process.ts';
 import { RawClient } from './raw-client.ts';
-import { type Vitals, vitalsOf } from './vitals.ts';
+import { forgetPeak, type Vitals, vitalsOf } from './vitals.ts';
 
 const MIB = 1024 * 1024;
 
@@ -187,6 +187,7 @@ export class Victim {
   async endures(peakBytesMax: number, attack: () => Promise<void>): Promise<void> {
     const good = await GoodClient.start(this.address, EXCHANGES, this.#tls);
     await this.hasAttackers(0);
+    forgetPeak(this.#process.child.pid!);
     const before = this.#vitals();
     await attack();
     this.#resetAttackers();

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** What a process holds of the machine. */
 export interface Vitals {
   readonly residentBytes: number;
-  /** The most that it ever held. */
+  /** The most that it ever held, or since `forgetPeak`. */
   readonly peakBytes: number;
   readonly descriptors: number;
 }
@@ -23,6 +23,11 @@ export function vitalsOf(pid: number): Vitals | undefined {
     peakBytes: kibibytesOf(status, 'VmHWM') * 1024,
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
   };
+}
+
+/** Has `peakBytes` begin anew (proc(5), clear_refs): what a load took is no matter of an attack's. */
+export function forgetPeak(pid: number): void {
+  if (process.platform === 'linux') writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
 /** How many descriptors this process may have open, and so may one that it starts. */
