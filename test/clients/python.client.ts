@@ -66,8 +66,11 @@ test.each(['text', 'binary'])(
       ...each(quiet([...STORES, 'delete']), true),
       ...each(['set_multi', 'add_multi'], ['plain', 'new']),
       'noreply set_multi': [],
-      // 14: not stored.
-      cas: 'Error: error 14 from memcached_cas(plain)',
+      // 14: not stored; 16: not found.
+      cas:
+        protocol === 'binary'
+          ? 'Error: error 14 from memcached_cas(plain)'
+          : 'NotFound: error 16 from memcached_cas(plain)',
       ...each(['incr', 'decr'], 'NotFound: 1 keys not found'),
       incr_multi: 'NotFound: 2 keys not found',
       // Without an answer there is no number; the library leaves what it had.
