@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { checkTable } from '../storage/table-check.ts';
-import { readAt } from '../storage/table-file.ts';
+import { readAt, readTableHead } from '../storage/table-file.ts';
 import { headOf } from '../storage/table-layout.ts';
 import { cannotWrite, createTable } from '../storage/table-writer.ts';
 import { Md5Thread, WrittenBlocks } from './md5-thread.ts';
@@ -46,6 +46,11 @@ export async function copyTable(
   copying: TableCopying,
 ): Promise<CopiedTable | undefined> {
   const { path, mode, progress, rest, isSummed } = copying;
+  // A sparse file of any size can have a table's first page: it is not copied, but its sum comes first.
+  const head = unlessBad(() => readTableHead(input.path, input.fd));
+  if (head instanceof GoromdbError) {
+    return { md5: isSummed ? sumOf(input.fd, progress, rest) : undefined, headCrc32: head };
+  }
   rmSync(path, { force: true });
   const fd = createTable(path, mode);
   const written = new WrittenBlocks();
@@ -58,7 +63,8 @@ export async function copyTable(
     const synced = sync(fd);
     // Awaited below: what the check throws comes first.
     synced.catch(() => {});
-    const headCrc32 = check({ ...input, fd }, rest);
+    const options = { valueBytesMax: longestValue(), rest };
+    const headCrc32 = unlessBad(() => crc32(headOf(checkTable({ ...input, fd }, options))));
     const md5 = isSummed ? await (beside?.sum ?? sumOf(fd, progress, rest)) : undefined;
     await synced.catch((cause: unknown) => {
       throw cannotWrite(path, cause);
@@ -79,10 +85,10 @@ function sumOf(fd: number, progress: ProgressMemory, rest: (() => void) | undefi
   });
 }
 
-function check(copy: ScanInput, rest: (() => void) | undefined): number | GoromdbError {
+/** @returns What `read` does; or the error that proves the table bad. */
+function unlessBad<T>(read: () => T): T | GoromdbError {
   try {
-    const layout = checkTable(copy, { valueBytesMax: longestValue(), rest });
-    return crc32(headOf(layout));
+    return read();
   } catch (error) {
     if (provesFileBad(error)) return error;
     throw error;
