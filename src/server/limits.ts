@@ -60,15 +60,15 @@ export function checkLimits(limits: Limits): void {
 
 /** One thread's part of the bytes that may be buffered. */
 export class BufferBudget {
-  readonly #bytesMax: number;
+  readonly bytesMax: number;
   #bytes = 0;
 
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
   }
 
   get isExceeded(): boolean {
-    return this.#bytes > this.#bytesMax;
+    return this.#bytes > this.bytesMax;
   }
 
   /** Accounts for bytes taken, or given back when negative. @returns Whether they are to be had. */

@@ -49,11 +49,14 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const STALE_GRACE_MS = 1_000;
 
 /**
- * Connections that were cut held so many bytes: then their memory is collected. V8 from Node 24 on
- * lets it lie for as long as a thread does nothing else: 200 TLS clients that had sent 1 MiB each
- * left 130 to 180 MiB resident, in six runs of ten (2026-11-28).
+ * Connections that were cut held this part of the budget: then their memory is collected. V8 from
+ * Node 24 on lets it lie for as long as a thread does nothing else: 200 TLS clients that had sent
+ * 1 MiB each left 130 to 180 MiB resident, in six runs of ten (2026-11-28).
  */
-const CUT_BYTES_A_COLLECTION = 4 * 1024 * 1024;
+const CUT_SHARE_A_COLLECTION = 1 / 4;
+
+/** But never for less: a collection stops the thread, and who is cut off may come again at once. */
+const CUT_BYTES_A_COLLECTION_MIN = 4 * 1024 * 1024;
 
 /** So many connections have gone: their memory, some 13 KB each, is collected for the same reason. */
 const GONE_CONNECTIONS_A_COLLECTION = 1_000;
@@ -345,7 +348,8 @@ export class ThreadServer implements Server {
       this.#cutBytes += largest.heldBytes;
       largest.cut();
     }
-    if (this.#cutBytes < CUT_BYTES_A_COLLECTION) return;
+    const enough = Math.max(budget.bytesMax * CUT_SHARE_A_COLLECTION, CUT_BYTES_A_COLLECTION_MIN);
+    if (this.#cutBytes < enough) return;
     this.#cutBytes = 0;
     setImmediate(collectGarbage);
   }
