@@ -105,7 +105,6 @@ export class JsonLines extends JsonReader {
       this.#hasKey = false;
       this.#hasValue = false;
       this.#names = 0;
-      this.#surplus = undefined;
       this.#state = 'first';
     } else if (byte === QUOTE && (state === 'first' || state === 'name')) {
       this.beginString(this.#name, at);

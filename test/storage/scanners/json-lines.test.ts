@@ -318,6 +318,7 @@ describe('what begins with a brace is recognised as', () => {
     ['json', '{"key":"a",\n"value":"b"}'],
     ['json', '{"a":"b"}'],
     ['json', '{"key":{"a":"b"}}'],
+    ['json', '{"a":"b"}\n,"c":"d"}'],
     ['json', '{}'],
   ])('%s: %.40s', (format, text) => {
     expect(recogniseHead(Buffer.from(text).subarray(0, 65_536))).toEqual({ format });
