@@ -55,6 +55,9 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       await sets.swap(request);
       server.noteSwap();
       return {};
+    case 'swapped-everywhere':
+      server.noteSwapEverywhere();
+      return {};
     case 'add':
       sets.add(request);
       return {};

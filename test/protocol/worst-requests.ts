@@ -7,8 +7,11 @@ export interface WorstRequest {
   readonly name: string;
   readonly protocol: 'text' | 'binary' | 'redis';
   readonly input: Buffer;
-  /** What it is sent to: 1,000 short keys, 100 keys of 65,535 bytes, or one key that came 100,000 times. */
-  readonly data?: 'short' | 'long' | 'again';
+  /**
+   * What it is sent to: 1,000 short keys, 100 keys of 65,535 bytes, one key that came 100,000 times, or
+   * two values of 1,024 bytes.
+   */
+  readonly data?: 'short' | 'long' | 'again' | 'pair';
   /** The work that it must be charged at least. */
   readonly work: number;
 }
@@ -52,7 +55,7 @@ function redis(
   name: string,
   args: readonly string[],
   work: number,
-  data?: 'long' | 'again',
+  data?: 'long' | 'again' | 'pair',
 ): WorstRequest {
   return { name, protocol: 'redis', input: reqOf(args), work, ...(data && { data }) };
 }
@@ -158,6 +161,23 @@ const REDIS: readonly WorstRequest[] = [
   redis('KEYS of a key that came again', ['KEYS', '*'], 1_000, 'again'),
   redis('an unknown command of 500,000 arguments', ['FOO', ...many(500_000, () => 'k')], 1),
   redis('DEL of 500,000 keys', ['DEL', ...many(500_000, () => 'k')], 1),
+  redis('LCS of 1,048,576 pairs', ['LCS', 'k', 'l'], 1_024, 'pair'),
+  redis('LCS IDX of 1,048,576 equal pairs', ['LCS', 'k', 'k', 'IDX'], 1_024, 'pair'),
+  { ...pipelined('redis', 'LCS', req('LCS', 'k', 'l'), 1_024), data: 'pair' },
+  redis(
+    'CLIENT TRACKING of 60 prefixes',
+    [
+      'CLIENT',
+      'TRACKING',
+      'ON',
+      'BCAST',
+      ...many(120, (i) => (i % 2 ? `${i}`.padStart(900) : 'PREFIX')),
+    ],
+    1,
+  ),
+  pipelined('redis', 'CLIENT LIST', req('CLIENT', 'LIST'), 4),
+  pipelined('redis', 'CLIENT HELP', req('CLIENT', 'HELP'), 1),
+  pipelined('redis', 'SUBSCRIBE', req('SUBSCRIBE', '__redis__:invalidate'), 1),
   pipelined('redis', 'PING', req('PING'), 1),
   pipelined('redis', 'INFO', req('INFO'), 100),
   pipelined('redis', 'COMMAND', req('COMMAND'), 200),

@@ -208,7 +208,9 @@ function configGet(call: Call, reply: Reply): void {
   }
 }
 
-const CONFIG_SUBCOMMANDS: Subcommands = new Map([['get', { arity: -3, run: configGet }]]);
+const CONFIG_SUBCOMMANDS: Subcommands = new Map([
+  ['get', { arity: -3, help: ['pattern ...', 'The settings whose names match.'], run: configGet }],
+]);
 
 /** TIME: seconds, and the microseconds of the second. */
 function time(_: Call, reply: Reply): void {

@@ -101,8 +101,8 @@ describe('autoProtocol', () => {
   const protocol = autoProtocol(
     'three',
     [
-      { protocol: third, matches: (byte) => byte === 0x2a },
-      { protocol: binaryProtocol, matches: (byte) => byte === 0x80 },
+      { protocol: third, matches: (input, start) => input[start] === 0x2a },
+      { protocol: binaryProtocol, matches: (input, start) => input[start] === 0x80 },
     ],
     memcachedProtocol,
   );
