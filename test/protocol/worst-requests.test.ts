@@ -15,8 +15,8 @@ const DATA: Readonly<Record<string, Storage>> = {
   long: tableOf(Array.from({ length: 100 }, (_, i) => [`${'a'.repeat(65_530)}${10_000 + i}`, 'v'])),
   // As many pairs of bytes as LCS compares, with nothing in common.
   pair: tableOf([
-    ['k', Buffer.alloc(1024, 'k')],
-    ['l', Buffer.alloc(1024, 'l')],
+    ['k', Buffer.alloc(512, 'k')],
+    ['l', Buffer.alloc(512, 'l')],
   ]),
   again: tableOf(Array.from({ length: 100_000 }, () => ['k', 'value'])),
 };

@@ -9,7 +9,7 @@ export interface WorstRequest {
   readonly input: Buffer;
   /**
    * What it is sent to: 1,000 short keys, 100 keys of 65,535 bytes, one key that came 100,000 times, or
-   * two values of 1,024 bytes.
+   * two values of 512 bytes.
    */
   readonly data?: 'short' | 'long' | 'again' | 'pair';
   /** The work that it must be charged at least. */
@@ -161,20 +161,21 @@ const REDIS: readonly WorstRequest[] = [
   redis('KEYS of a key that came again', ['KEYS', '*'], 1_000, 'again'),
   redis('an unknown command of 500,000 arguments', ['FOO', ...many(500_000, () => 'k')], 1),
   redis('DEL of 500,000 keys', ['DEL', ...many(500_000, () => 'k')], 1),
-  redis('LCS of 1,048,576 pairs', ['LCS', 'k', 'l'], 1_024, 'pair'),
-  redis('LCS IDX of 1,048,576 equal pairs', ['LCS', 'k', 'k', 'IDX'], 1_024, 'pair'),
+  redis('LCS of 262,144 pairs', ['LCS', 'k', 'l'], 1_024, 'pair'),
+  redis('LCS IDX of 262,144 equal pairs', ['LCS', 'k', 'k', 'IDX'], 1_024, 'pair'),
   { ...pipelined('redis', 'LCS', req('LCS', 'k', 'l'), 1_024), data: 'pair' },
-  redis(
-    'CLIENT TRACKING of 60 prefixes',
-    [
-      'CLIENT',
-      'TRACKING',
-      'ON',
-      'BCAST',
-      ...many(120, (i) => (i % 2 ? `${i}`.padStart(900) : 'PREFIX')),
-    ],
-    1,
-  ),
+  {
+    name: 'CLIENT TRACKING of 60 prefixes that differ in their ends',
+    protocol: 'redis',
+    input: Buffer.concat([
+      req('HELLO', '3'),
+      reqOf([
+        ...['CLIENT', 'TRACKING', 'ON', 'BCAST'],
+        ...many(120, (i) => (i % 2 === 0 ? 'PREFIX' : `${i}`.padStart(1_000))),
+      ]),
+    ]),
+    work: 225,
+  },
   pipelined('redis', 'CLIENT LIST', req('CLIENT', 'LIST'), 4),
   pipelined('redis', 'CLIENT HELP', req('CLIENT', 'HELP'), 1),
   pipelined('redis', 'SUBSCRIBE', req('SUBSCRIBE', '__redis__:invalidate'), 1),

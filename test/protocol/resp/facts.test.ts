@@ -8,9 +8,9 @@ const RECORDS = [
   ['long', 'x'.repeat(45)],
   ['o', 'ohmytext'],
   ['m', 'mynewtext'],
-  ['wide', 'ab'.repeat(512)],
-  ['wider', 'b'.repeat(1024)],
-  ['widest', 'b'.repeat(1025)],
+  ['wide', 'ab'.repeat(256)],
+  ['wider', 'b'.repeat(512)],
+  ['widest', 'b'.repeat(513)],
 ] as const;
 
 const RUNS = {
@@ -76,7 +76,7 @@ const CASES = [
   ['LCS o m MINMATCHLEN', '-ERR syntax error\r\n'],
   ['LCS o m foo', '-ERR syntax error\r\n'],
   ['LCS o m LEN IDX', '-ERR If you want both the length and indexes, please just use IDX.\r\n'],
-  ['LCS wide wider LEN', ':512\r\n'],
+  ['LCS wide wider LEN', ':256\r\n'],
 ] as const;
 
 describe('what tools ask besides', () => {
@@ -92,7 +92,7 @@ describe('what tools ask besides', () => {
 
   it('LCS of long values names its limit, and takes one that is long when the other is short', () => {
     const refusal =
-      '-ERR LCS compares at most 1048576 pairs of bytes, the product of both lengths\r\n';
+      '-ERR LCS compares at most 262144 pairs of bytes, the product of both lengths\r\n';
     expect(playCommand('LCS wide widest', RECORDS)).toBe(refusal);
     expect(playCommand('LCS widest wide LEN', RECORDS)).toBe(refusal);
     expect(playCommand('LCS a widest LEN', RECORDS)).toBe(':0\r\n');
