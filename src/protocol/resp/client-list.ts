@@ -58,7 +58,7 @@ function lineOf(connected: ConnectedClient): string {
     `flags=${flagsOf(connected)} db=0 sub=${subscriptions} psub=0 ssub=0`,
     `multi=${transaction?.count ?? -1} ${NO_BUFFERS} events=${state === 'conn_write' ? 'w' : 'r'}`,
     `cmd=${lastCommand === '' ? 'NULL' : lastCommand} user=${user}`,
-    `redir=${tracking?.redirect || -1} resp=${resp}\n`,
+    `redir=${tracking?.redirect ?? -1} resp=${resp}\n`,
   ].join(' ');
 }
 
@@ -107,11 +107,11 @@ function listIds(call: Call, reply: Reply): void {
   const found: ConnectedClient[] = [];
   while (args.left > 0) {
     const text = args.nextText();
-    const connected = isInteger(text) ? clients.get(Number(text)) : undefined;
-    if (!isInteger(text) || Number(text) < 1) {
+    if (!isInteger(text)) {
       fail(call, reply, 'ERR Invalid client ID');
       return;
     }
+    const connected = clients.get(Number(text));
     if (connected !== undefined) found.push(connected);
   }
   appendLines(call, reply, found);

@@ -70,7 +70,7 @@ describe('CLIENT LIST and INFO', () => {
         resp: '2',
         idle: '7',
       },
-      { addr: '[::1]:42', laddr: '127.0.0.1:11211', flags: 'tB', redir: '-1', resp: '3' },
+      { addr: '[::1]:42', laddr: '127.0.0.1:11211', flags: 'tB', redir: '0', resp: '3' },
       { flags: 'P', sub: '1', multi: '-1', cmd: 'subscribe', user: 'default' },
     ]);
     expect(linesOf(two.ask('CLIENT INFO'))).toMatchObject([
