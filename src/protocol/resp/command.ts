@@ -68,15 +68,13 @@ export interface ConnectedClient {
   readonly connection: SessionContext['connection'];
 }
 
-export type ClientsById = ReadonlyMap<number, ConnectedClient>;
-
 /** A command that a client sent, as the code that answers it sees it. */
 export interface Call {
   readonly context: SessionContext;
   readonly client: Client;
   readonly positions: ScanPositions;
   /** All clients of this thread that speak this protocol, by their ids. */
-  readonly clients: ClientsById;
+  readonly clients: ReadonlyMap<number, ConnectedClient>;
   /** The arguments behind the name; there are as many as the command's arity allows. */
   readonly args: Args;
 }
