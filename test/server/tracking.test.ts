@@ -113,9 +113,15 @@ test.each([
   await data.ask(command(`CLIENT TRACKING ON REDIRECT ${id}`), '+OK\r\n');
   expect(await data.ask(command('CLIENT GETREDIR'), '\r\n')).toBe(`:${id}\r\n`);
   expect(await data.ask(command('GET a'), '1\r\n1\r\n')).toBe('$1\r\n1\r\n');
+  let told = '';
+  data.socket.on('data', (text) => {
+    told += text;
+  });
   swap('2');
   expect(await listener.ask('', news)).toBe(news);
-  expect(await data.ask(command('GET a'), '1\r\n2\r\n')).toBe('$1\r\n2\r\n');
+  await data.ask(command('GET a'), '1\r\n2\r\n');
+  // Who redirects is told nothing itself.
+  expect(told).toBe('$1\r\n2\r\n');
   // Who has unsubscribed is told no more.
   await listener.ask(command('UNSUBSCRIBE'), ':0\r\n');
   swap('3');
