@@ -63,7 +63,7 @@ export type ThreadNews =
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | ({ readonly kind: 'swap' } & PlacedTable)
-  /** No thread serves any more what was swapped or removed last. */
+  /** No thread serves any more what was swapped, added or removed last. */
   | { readonly kind: 'swapped-everywhere' }
   /** A data set that has nothing to serve yet. */
   | ({ readonly kind: 'add' } & PlacedSet)

@@ -60,6 +60,8 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       return {};
     case 'add':
       sets.add(request);
+      // Its keys may have been found in the data set without a prefix.
+      server.noteSwap();
       return {};
     case 'remove':
       sets.remove(request.set, request.generation);

@@ -182,6 +182,7 @@ export class Threads implements Server {
     return this.#inTurn(async () => {
       const placed = this.#place(set, 0);
       await Promise.all(this.#threads.map((thread) => thread.request({ kind: 'add', ...placed })));
+      this.#tellSwapped();
     });
   }
 

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BasicPooledClientSideCache, createClientPool } from 'redis';
 import { expect, onTestFinished, test } from 'vitest';
@@ -71,4 +72,29 @@ test('a pool of node-redis with a cache, on all threads, reads the new value aft
   dropped('new');
   await expect.poll(async () => [...new Set(await read())], { timeout: 20_000 }).toEqual(['new']);
   expect(new Set(await read())).toEqual(new Set(['new']));
+});
+
+test('clients are told of a data set that comes by SIGHUP and takes keys from the one without a prefix', async () => {
+  const folder = temporaryFolder();
+  const config = join(folder, 'goromdb.toml');
+  const sets = ['rest', 'geo'].map((name) => `[[data-set]]\nfile = "${name}/data"\n`);
+  for (const name of ['rest', 'geo']) mkdirSync(join(folder, name));
+  const head = 'addr = "127.0.0.1:0"\nthreads = 2\n';
+  writeFileSync(config, head + sets[0]);
+  const goromdb = new GoromdbProcess(['-config', config]);
+  const address = await goromdb.address();
+  drop(join(folder, 'rest', 'data'), JSON.stringify({ 'geo:a': 'old' }));
+  await goromdb.says(/generation 1 serves/);
+  const client = await RawClient.connect(address);
+  await client.ask(command('HELLO 3'), 'modules\r\n*0\r\n');
+  await client.ask(command('CLIENT TRACKING ON'), '+OK\r\n');
+  expect(await client.ask(command('GET geo:a'), 'old\r\n')).toBe('$3\r\nold\r\n');
+  const listener = await RawClient.connect(address);
+  await listener.ask(command('SUBSCRIBE __redis__:invalidate'), ':1\r\n');
+  const [told, heard] = [client.ask('', '_\r\n'), listener.ask('', MESSAGE)];
+  writeFileSync(config, `${head}${sets[0]}${sets[1]}prefix = "geo"\n`);
+  await goromdb.kill('SIGHUP');
+  expect(await told).toBe('>2\r\n$10\r\ninvalidate\r\n_\r\n');
+  expect(await heard).toBe(MESSAGE);
+  expect(await client.ask(command('GET geo:a'), '\r\n')).toBe('_\r\n');
 });
