@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
+import { GoromdbError, isChange, isRefusal, messageOf, provesFileBad } from '../errors.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { type Admission, admitDrop, admitTable } from './admission.ts';
 import type { FileLoads, MadeTable } from './file-loads.ts';
@@ -164,8 +164,4 @@ function tellFailure(
 
 function subjectOf({ file, md5, identity }: Drop): { file: string; md5: string; bytes: number } {
   return { file, md5, bytes: Number(identity.size) };
-}
-
-function isChange(error: unknown): boolean {
-  return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
 }

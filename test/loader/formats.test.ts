@@ -1,14 +1,14 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader } from '../../dist/loader/loader.js';
 import { openTableIn } from '../../src/storage/table.ts';
-import { identityOf } from '../../src/watcher/identity.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { offerOf } from './loader-harness.ts';
 
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -55,8 +55,7 @@ async function load(
     },
   });
   await loader.prepare();
-  const identity = identityOf(statSync(file, { bigint: true }));
-  const offered = { file, sumFile: `${file}.md5`, md5: md5(content), identity, force: false };
+  const offered = offerOf(file, md5(content));
   const { kind } = await loader.load(offered, new AbortController().signal);
   await loader.close();
   return kind;
