@@ -72,13 +72,13 @@ async function writeDurably(path: string, text: string): Promise<void> {
 }
 
 /** What is there already, left by a crash or put in the way as a link or a FIFO is, is not opened. */
-async function openNew(path: string): Promise<FileHandle> {
+async function openNew(path: string, mode = 0o666): Promise<FileHandle> {
   try {
-    return await open(path, 'wx');
+    return await open(path, 'wx', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     await remove(path);
-    return open(path, 'wx');
+    return open(path, 'wx', mode);
   }
 }
 
@@ -118,9 +118,9 @@ export async function canRename(path: string, folder: string): Promise<boolean> 
 /**
  * What the system says when it cannot move a file although it lies on the same file system: the
  * folders are different mounts of it, as two volumes of a container are; or the file's folder is
- * one that this user may only read.
+ * one that this user may only read; or the file is a mount itself.
  */
-const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS']);
+const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS', 'EBUSY']);
 
 /** Moves a file. @returns false when only copying it is possible. */
 export async function tryRename(source: string, target: string): Promise<boolean> {
@@ -139,7 +139,7 @@ export function isAbsence(error: unknown): boolean {
 }
 
 /**
- * Copies a file and makes the copy survive a power loss.
+ * Copies a file and makes the copy survive a power loss. The copy is no more open than the file.
  *
  * @throws GoromdbError LOADER_FAILED when the signal stops it; a part of the copy is then there.
  */
@@ -150,7 +150,8 @@ export async function copyDurably(
 ): Promise<void> {
   const from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const to = await openNew(target);
+    const { mode } = await from.stat();
+    const to = await openNew(target, (mode & 0o666) | 0o600);
     try {
       await copyAll(from, to, signal);
       await to.sync();

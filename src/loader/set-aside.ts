@@ -1,7 +1,9 @@
 import { GoromdbError, messageOf } from '../errors.ts';
+import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import type { Outcome } from './receipt.ts';
 import { rejectedPath, type SlotName, setAside, slotPath } from './slots.ts';
+import { adviceOn } from './take-away.ts';
 
 /** What a rejected file came to. */
 export interface Rejection {
@@ -28,15 +30,29 @@ export async function setAsideBad(
   // Scanners name the file in front, others do not.
   const reason = message.startsWith(drop.file) ? message : `${drop.file}: ${message}`;
   const why = `rejected ${reason} (${code})`;
-  const about = { state: 'rejected', code, reason, numbers } as const;
+  const about = drop.isLinked
+    ? ({ state: 'rejected', code, reason: hiddenReason(drop) } as const)
+    : ({ state: 'rejected', code, reason, numbers } as const);
   const path = rejectedPath(drop.file);
+  if (await isVolumeLink(drop.file)) {
+    const line = `${why}; it stays, since its link leads to a volume's next version, too; ${now}`;
+    return { line, outcome: { ...about, setAside: undefined } };
+  }
   try {
     await setAside(drop, drop.identity);
     const line = `${why}; set aside as ${path}; ${now}`;
     return { line, outcome: { ...about, setAside: path } };
   } catch (cause) {
     if (cause instanceof GoromdbError && cause.code === 'FILE_CHANGED') return undefined;
-    const line = `${why}; it could not be set aside (${messageOf(cause)}); ${now}`;
+    const line = `${why}; it could not be set aside (${messageOf(cause)}: ${adviceOn(cause)}); ${now}`;
     return { line, outcome: { ...about, setAside: undefined } };
   }
+}
+
+/** What is told of a linked file to those who may not be allowed to read it. */
+export function hiddenReason({ file }: Pick<Drop, 'file'>): string {
+  return (
+    `${file} is refused. Why is in the log of the server and not told here, since the file is reached ` +
+    'by a link, or has a second name'
+  );
 }

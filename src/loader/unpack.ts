@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  constants,
   createReadStream,
   fstatSync,
   openSync,
@@ -39,7 +41,7 @@ export async function unpack(
   folder: string,
   onProgress: (bytes: number) => void,
 ): Promise<ScanInput> {
-  const fd = openNameless(join(folder, 'unpacked.tmp'));
+  const fd = openNameless(folder);
   try {
     const { bavail, bsize } = statfsSync(folder);
     const bytesMax = Math.min(UNPACKED_BYTES_MAX, Math.floor(bavail * bsize * FREE_SPACE_SHARE));
@@ -113,14 +115,16 @@ async function unpackZstd(
 }
 
 /**
- * Opens a file that has no name, so that it goes when it is closed, or with the process.
+ * Opens a file that has no name, so that it goes when it is closed, or with the process. Others may write
+ * to the folder: the name that it has for a moment is one that nobody can have put anything at.
  *
- * @param path Name that it has for a moment.
  * @throws GoromdbError FOLDER_UNUSABLE.
  */
-function openNameless(path: string): number {
+function openNameless(folder: string): number {
+  const path = join(folder, `.unpacked-${randomUUID()}`);
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
-    const fd = openSync(path, 'w+');
+    const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     unlinkSync(path);
     return fd;
   } catch (cause) {

@@ -28,6 +28,10 @@ export interface LoadRequest extends ScanRequest {
   /** Stands before all keys; undefined: nothing does. */
   readonly prefix: KeyPrefix | undefined;
   readonly progress: SharedArrayBuffer;
+  /** The file as it was seen: another one is not read. */
+  readonly expected?: FileIdentity | undefined;
+  /** Nothing but the sum is asked for; no table is written. */
+  readonly isSumEnough?: boolean;
 }
 
 /** Seconds that each stage in the worker took. */
@@ -36,6 +40,7 @@ export type WorkerSeconds = Partial<Record<Stage, number>>;
 export type LoadResult =
   | { readonly kind: 'mismatch'; readonly found: string }
   | { readonly kind: 'changed' }
+  | { readonly kind: 'verified'; readonly seconds: WorkerSeconds }
   | ({ readonly kind: 'table' } & WrittenTable);
 
 /** A table that was written. */
@@ -84,6 +89,8 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const clock = new StageClock();
   const stats = fstatSync(fd, { bigint: true });
   const identity = identityOf(stats);
+  const { expected, isSumEnough = false } = request;
+  if (expected !== undefined && !sameIdentity(identity, expected)) return { kind: 'changed' };
   checkSize(request, identity);
   const rest = request.rests ? createRest() : undefined;
   const verify = (): string =>
@@ -94,6 +101,10 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const found = verify();
   if (found !== md5) return { kind: 'mismatch', found };
   clock.end('verify');
+  if (isSumEnough) {
+    if (!isUnchanged(fd, identity)) return { kind: 'changed' };
+    return { kind: 'verified', seconds: clock.seconds };
+  }
   const input = { path, fd, size: Number(identity.size) };
   // A table is no more open than the file that it is made of.
   const mode = Number(stats.mode & 0o666n) | 0o600;

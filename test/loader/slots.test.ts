@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { prepareSlots } from '../../src/loader/prepare.ts';
+import { prepareBase, prepareSlots } from '../../src/loader/prepare.ts';
 import { newestGeneration, readSlots, writeRecord } from '../../src/loader/slots.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
 import { BaseFolder, recordOf } from './base-folder.ts';
@@ -107,7 +107,8 @@ describe('reading the slots', () => {
 
 describe('preparing the slots', () => {
   test('makes the base folder and the slots, and leaves no probe behind', async () => {
-    const path = join(base.path, 'not', 'yet');
+    const path = join(base.path, 'not-yet');
+    await prepareBase(path);
     await prepareSlots(path);
     expect(readdirSync(path)).toEqual(['data00', 'data01']);
     expect(readdirSync(join(path, 'data00'))).toEqual([]);
