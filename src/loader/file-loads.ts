@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { openTableMap, type TableMap } from '../storage/table-map.ts';
+import type { FileIdentity } from '../watcher/identity.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker, type Patience } from './loader-worker.ts';
 import { ProgressMemory } from './progress.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from './slot-table.ts';
 import type { LoaderStatus } from './status.ts';
-import type { LoadResult, WrittenTable } from './worker.ts';
+import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
 
 export interface FileLoadsOptions {
   readonly baseDir: string;
@@ -41,6 +42,8 @@ export interface FileLoad {
   readonly folder: string;
   /** Whether the table may have no name where the slot cannot be written. */
   readonly mayBeNameless?: boolean;
+  /** The file as it was seen: another one is not read. */
+  readonly expected?: FileIdentity;
   /** Whether a data set serves meanwhile, and there is no hurry. */
   readonly isBeside?: boolean;
   /** Aborts the load. */
@@ -55,6 +58,9 @@ export interface MadeTable extends WrittenTable {
   readonly map: TableMap;
   readonly recipe: string;
 }
+
+/** What a look at a file's sum alone comes to. */
+type Verified = Exclude<LoadResult, { kind: 'table' }>;
 
 /** Has the worker verify files and make tables of them. */
 export class FileLoads {
@@ -83,13 +89,16 @@ export class FileLoads {
    *
    * @throws GoromdbError See `LoaderWorker.run`, and DISK_FULL, FOLDER_UNUSABLE.
    */
-  async run(load: FileLoad): Promise<Exclude<LoadResult, { kind: 'table' }> | MadeTable> {
+  async run(load: FileLoad): Promise<Exclude<Verified, { kind: 'verified' }> | MadeTable> {
     const { folder, mayBeNameless = false } = load;
     const isNameless = mayBeNameless && !isWritable(folder);
     const scratch = isNameless ? await mkdtemp(join(tmpdir(), 'goromdb-')) : undefined;
     try {
       const tablePath = join(scratch ?? folder, TABLE_INCOMING_NAME);
-      const result = await this.#work(load, tablePath);
+      const result = (await this.#work(load, { tablePath, isSumEnough: false })) as Exclude<
+        LoadResult,
+        { kind: 'verified' }
+      >;
       if (result.kind !== 'table') return result;
       return { ...result, map: await openTableMap(tablePath), recipe: this.recipe };
     } finally {
@@ -97,12 +106,24 @@ export class FileLoads {
     }
   }
 
+  /**
+   * Only computes the sum of a file.
+   *
+   * @throws GoromdbError See `LoaderWorker.run`.
+   */
+  async verify(load: Omit<FileLoad, 'folder' | 'mayBeNameless'>): Promise<Verified> {
+    return (await this.#work(load, { tablePath: '', isSumEnough: true })) as Verified;
+  }
+
   /** As `openSlotTable`. */
   open(folder: string, record: TableRecord | undefined): Promise<TableMap | undefined> {
     return openSlotTable(folder, record, this.recipe);
   }
 
-  async #work({ path, md5, isBeside = false, ...load }: FileLoad, tablePath: string) {
+  async #work(
+    { path, md5, expected, isBeside = false, ...load }: Omit<FileLoad, 'folder'>,
+    task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
+  ): Promise<LoadResult> {
     const { onLoad, loadMsMin, restsBeside = false, baseDir, ...options } = this.#options;
     const { scanner, gzipped, bucket, namespaces, prefix } = options;
     const progress = new ProgressMemory();
@@ -111,7 +132,7 @@ export class FileLoads {
     const stop = load.follow?.(progress);
     try {
       const request = {
-        ...{ path, md5, tablePath, scanner, gzipped, bucket, namespaces, prefix },
+        ...{ path, md5, expected, ...task, scanner, gzipped, bucket, namespaces, prefix },
         ...{ scratchDir: baseDir, rests: isBeside && restsBeside, progress: progress.memory },
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);

@@ -114,9 +114,9 @@ export async function canRename(path: string, folder: string): Promise<boolean> 
 /**
  * What the system says when it cannot move a file although it lies on the same file system: the
  * folders are different mounts of it, as two volumes of a container are; or the file's folder is
- * one that this user may only read.
+ * one that this user may only read; or the file is a mount itself.
  */
-const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS']);
+const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS', 'EBUSY']);
 
 /** Moves a file. @returns false when only copying it is possible. */
 export async function tryRename(source: string, target: string): Promise<boolean> {
@@ -144,8 +144,7 @@ export function isAbsence(error: unknown): boolean {
 }
 
 /**
- * Copies a file and makes the copy survive a power loss. Nobody may read it who may not read the file,
- * but its owner.
+ * Copies a file and makes the copy survive a power loss. The copy is no more open than the file.
  *
  * @throws GoromdbError LOADER_FAILED when the signal stops it; a part of the copy is then there.
  */

@@ -355,7 +355,9 @@ function hasChanged(file: string): GoromdbError {
  */
 async function checkMoved(data: string, file: string, identity: FileIdentity): Promise<void> {
   try {
-    await checkUnchanged(data, file, identity);
+    // A link may lead to the file that was verified, which could change later.
+    const isMovedFile = (await lstat(data)).isFile() && (await isSame(data, identity));
+    if (!isMovedFile) throw hasChanged(file);
     await syncFile(data);
     await syncFolder(dirname(data));
   } catch (error) {

@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
+import type { FSWatcher } from 'chokidar';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { FewNamesWatcher } from './few-names.ts';
 
 export interface FolderEventsOptions {
   /** Absolute path of the folder. */
   readonly folder: string;
-  /** The names in the folder that matter; no other name is watched or told of. */
+  /** The names in the folder that matter; no other file is watched or told of. */
   readonly names: ReadonlySet<string>;
+  /** Names of links that lead to the files: each change of them counts, too. */
+  readonly links: ReadonlySet<string>;
   /** Poll every so many milliseconds; `undefined` to wait for events of the file system. */
   readonly pollMs: number | undefined;
   /** Something may have happened to a name: only a hint, since events get lost and merged. */
@@ -73,8 +76,8 @@ export class FolderEvents {
   }
 
   #start(key: string): void {
-    const { folder, names, pollMs, onEvent, logger } = this.#options;
-    const watcher = watch(folder, {
+    const { folder, names, links, pollMs, onEvent, logger } = this.#options;
+    const watcher = new FewNamesWatcher(names, {
       depth: 0,
       // A folder may hold a million other files, and each one watched costs a descriptor.
       ignored: (path) => dirname(path) === folder && !names.has(basename(path)),
@@ -93,8 +96,9 @@ export class FolderEvents {
     // The other events are throttled by dropping: of two changes within 50 ms one is never told.
     watcher.on('raw', (_event, path, details) => {
       const { watchedPath } = (details ?? {}) as { readonly watchedPath?: string };
-      const isForeign = watchedPath === folder && path && !names.has(basename(path));
-      if (!isForeign) onEvent();
+      const name = path ? basename(path) : undefined;
+      const isKnown = name === undefined || names.has(name) || links.has(name);
+      if (watchedPath !== folder || isKnown) onEvent();
     });
     // What happened before the first listing was complete may have raised no event.
     watcher.on('ready', onEvent);
@@ -107,6 +111,7 @@ export class FolderEvents {
           'so that a drop may be found late.',
       );
     });
+    watcher.add(folder);
     this.#watcher = watcher;
     this.#key = key;
   }

@@ -246,6 +246,19 @@ describe('installing', () => {
     expect(await base.slots()).toEqual(['data00 2']);
   });
 
+  test('a link to the file that was verified, moved in its stead, is put back', async () => {
+    const { file } = await ready();
+    const aside = join(dropFolder, 'aside');
+    disk.onStep = (what) => {
+      if (!what.startsWith(`rename ${file} to`)) return;
+      renameSync(file, aside);
+      symlinkSync(aside, file);
+    };
+    await expect(installThree(file)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
+    expect(await base.slots()).toEqual(['data00 2']);
+  });
+
   test('a file that is gone since it was verified has changed', async () => {
     const { file } = await ready();
     const identity = identify(file);

@@ -20,7 +20,7 @@ export function version(v: number | string): string {
 /** The file as the watcher offers it. */
 export function offerOf(file: string, sum: string): Drop {
   const identity = identityOf(statSync(file, { bigint: true }));
-  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false };
+  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false, isLinked: false };
 }
 
 /** A base folder and a drop folder, and loaders on them, one after the other. */

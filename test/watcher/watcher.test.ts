@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FSWatcher } from 'chokidar';
 import { describe, expect, it, vi } from 'vitest';
+import { FewNamesWatcher } from '../../src/watcher/few-names.ts';
 import type { Verdict } from '../../src/watcher/watcher.ts';
 import { LONG_AGO_S, md5, pass, STABLE_MS, until, useDropFolder } from './drop-folder.ts';
 
@@ -93,6 +95,22 @@ describe('a watcher', () => {
       await until(() => expect(existsSync(sumFile)).toBe(false));
     }
     expect(warnings).toEqual([]);
+  });
+
+  it('looks at no other file of the folder, however many there are', async () => {
+    const listing = vi.spyOn(FSWatcher.prototype, '_readdirp');
+    const looking = vi.spyOn(FewNamesWatcher.prototype, '_readdirp');
+    for (let i = 0; i < 2_000; i++) writeFileSync(join(folder, `other-${i}`), '');
+    start();
+    await putFile('one');
+    await putSum('one');
+    await until(() => expect(drops).toHaveLength(1));
+    writeFileSync(join(folder, 'one-more'), '');
+    await putFile('two');
+    await putSum('two');
+    await until(() => expect(drops).toHaveLength(2));
+    expect(looking).toHaveBeenCalled();
+    expect(listing).not.toHaveBeenCalled();
   });
 
   it('is not stirred by other files of the folder', async () => {
