@@ -170,16 +170,17 @@ class PairWatcher implements Watcher {
     this.#onAbsent = options.onAbsent ?? (() => {});
     this.#logger = options.logger;
     this.#now = options.now ?? (() => performance.now());
+    const { polling = false } = options;
     const pollMs = duration('pollMs', options.pollMs, POLL_INTERVAL_MS);
-    this.#rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
+    const rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
+    this.#rescanMs = polling ? Math.min(pollMs, rescanMs) : rescanMs;
     this.#stableMs = duration('stableMs', options.stableMs, STABLE_MS);
     this.#settledMs = duration('settledMs', options.settledMs, SETTLED_MS);
     this.#retries = new Retries(duration('againMs', options.againMs, AGAIN_MS));
     this.#events = new FolderEvents({
       folder: dirname(this.#file),
-      names: new Set([basename(this.#file), basename(this.#sumFile)]),
-      links: new Set([VOLUME_LINK]),
-      pollMs: options.polling ? pollMs : undefined,
+      names: new Set([basename(this.#file), basename(this.#sumFile), VOLUME_LINK]),
+      isWatched: !polling,
       onEvent: () => this.#want(),
       logger: options.logger,
     });
@@ -200,7 +201,7 @@ class PairWatcher implements Watcher {
     this.#abort.abort();
     clearTimeout(this.#timer);
     await this.#running;
-    await this.#events.close();
+    this.#events.close();
   }
 
   /** Asks for a look; what is asked for during a look or an offer is one look after it. */
