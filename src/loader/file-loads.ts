@@ -46,6 +46,8 @@ export interface FileLoad {
   readonly expected?: FileIdentity;
   /** Whether a data set serves meanwhile, and there is no hurry. */
   readonly isBeside?: boolean;
+  /** Whether its size must not be told yet: see `Drop.isLinked`. */
+  readonly isLinked?: boolean;
   /** Aborts the load. */
   readonly signal?: AbortSignal | undefined;
   /** Told where to read the progress. @returns Ends it. */
@@ -66,7 +68,9 @@ type Verified = Exclude<LoadResult, { kind: 'table' }>;
 export class FileLoads {
   readonly #options: FileLoadsOptions;
   readonly #worker: LoaderWorker;
-  #running: { readonly path: string; readonly progress: ProgressMemory } | undefined;
+  #running:
+    | { readonly path: string; readonly progress: ProgressMemory; readonly isLinked: boolean }
+    | undefined;
 
   constructor(options: FileLoadsOptions) {
     this.#options = options;
@@ -75,7 +79,10 @@ export class FileLoads {
 
   /** The file that is being loaded, and how far it is. */
   get running(): LoaderStatus['loading'] {
-    return this.#running && { path: this.#running.path, ...this.#running.progress.read() };
+    if (this.#running === undefined) return undefined;
+    const { path, progress, isLinked } = this.#running;
+    const { stage, bytes } = progress.read();
+    return isLinked ? { path, stage } : { path, stage, bytes };
   }
 
   /** Names all options that a table's records depend on. */
@@ -121,13 +128,13 @@ export class FileLoads {
   }
 
   async #work(
-    { path, md5, expected, isBeside = false, ...load }: Omit<FileLoad, 'folder'>,
+    { path, md5, expected, isBeside = false, isLinked = false, ...load }: Omit<FileLoad, 'folder'>,
     task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
   ): Promise<LoadResult> {
     const { onLoad, loadMsMin, restsBeside = false, baseDir, ...options } = this.#options;
     const { scanner, gzipped, bucket, namespaces, prefix } = options;
     const progress = new ProgressMemory();
-    this.#running = { path, progress };
+    this.#running = { path, progress, isLinked };
     onLoad?.(this.#running);
     const stop = load.follow?.(progress);
     try {

@@ -38,23 +38,18 @@ export async function takeSameAgain(
   { slot, record }: ServingSlot,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { files, receipts, logger } = parts;
-  const { file: path, md5, identity } = drop;
+  const { files, receipts, events, logger } = parts;
+  const { file: path, md5, identity: expected, isLinked } = drop;
   const follow = receipts.follow.bind(receipts, subject);
-  const result = await files.verify({
-    path,
-    md5,
-    expected: identity,
-    isBeside: true,
-    signal,
-    follow,
-  });
+  const load = { path, md5, expected, isLinked, isBeside: true, signal, follow };
+  const result = await files.verify(load);
   if (result.kind !== 'verified') return result;
-  logger.info(
+  const text =
     `${path} is what generation ${record.generation} serves already (md5 ${md5}): it is taken away, ` +
-      'and nothing else changes',
-  );
-  await takeAway(parts, drop, identity, slot, record);
+    'and nothing else changes';
+  logger.info(text);
+  events.add('serving', text);
+  await takeAway(parts, drop, expected, slot, record);
   receipts.say(subject, outcomeOf(slot, record, result.seconds));
   return { kind: 'taken' };
 }

@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -58,6 +59,7 @@ async function leaveSocket(path: string): Promise<void> {
 
 const PLANTS: Record<string, (path: string) => void | Promise<void>> = {
   link: (path) => symlinkSync(victim, path),
+  'hard link': (path) => linkSync(victim, path),
   'link to nothing': (path) => symlinkSync(join(victim, '..', 'made'), path),
   FIFO: (path) => void execFileSync('mkfifo', [path]),
   folder: (path) => {
@@ -107,7 +109,7 @@ describe('at all names that a server uses', () => {
     expectUntouched();
   });
 
-  test.each(['link', 'link to nothing', 'FIFO', 'socket'])(
+  test.each(['link', 'hard link', 'link to nothing', 'FIFO', 'socket'])(
     'of a slot, a %s is replaced and leads nowhere',
     async (kind) => {
       for (const slot of ['data00', 'data01']) {

@@ -16,12 +16,13 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { messageOf } from '../../src/errors.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
+import { buildFile } from '../storage/scanners/bolt-fixture.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { tableBytes } from '../support/table-bytes.ts';
 import { LoaderHarness, offerOf, version } from './loader-harness.ts';
 
 const NEVER = new AbortController().signal;
@@ -64,6 +65,8 @@ describe('the file that serves, dropped again', () => {
     const told = harness.logger.lines.slice(lines);
     expect(told).toHaveLength(2);
     expect(told[0]).toMatch(/^info .*data\.json is what generation 2 serves already/);
+    const { kind, text } = harness.loader.events.events.at(-1)!;
+    expect([kind, `info ${text}`]).toEqual(['serving', told[1]]);
     await harness.loader.rollback();
     expect(harness.value).toBe('1');
     await harness.end();
@@ -158,6 +161,24 @@ describe('a file that the dropped name leads to', () => {
     expect(text).toBe(reason);
     expect(`${code}${reason}`).not.toContain('secret');
   });
+
+  test.each([true, false])(
+    'has its size told by the status of its load: not if linked, %s',
+    async (isLinked) => {
+      const told: unknown[] = [];
+      const onLoad = (load: object | undefined): void =>
+        void (load && told.push(harness.loader.status.loading));
+      const harness = new LoaderHarness({ onLoad });
+      await harness.start();
+      for (const make of [symlinkSync as typeof linkSync, linkSync]) {
+        dropLink(harness, version(3), make);
+        await offer(harness, md5(version(3)), { isLinked });
+      }
+      const loading = { path: harness.file, stage: 'verify', ...(isLinked ? {} : { bytes: 0 }) };
+      // The second is what serves, and only summed.
+      expect(told).toEqual([loading, loading]);
+    },
+  );
 
   test('is not read when it has taken the place of the file that was seen', async () => {
     const harness = await serving();
@@ -298,26 +319,111 @@ describe('a file without keys', () => {
     expect(await harness.load('{ }')).toEqual({ kind: 'taken' });
   });
 
-  test('is refused with what its scanner has to say of it', async () => {
-    const path = join(temporaryFolder(), 'scanner.mjs');
-    const scan = `async ({ fd, size }, { onNotice }, sink) => {
-      const bytes = Buffer.alloc(size);
-      readSync(fd, bytes, 0, size, 0);
-      if (bytes.toString() === 'nested') onNotice('2 buckets inside of others are not served');
-      else sink.add(bytes, 0, 1, bytes, 1, size, 0);
-    }`;
-    writeFileSync(
-      path,
-      `import { readSync } from 'node:fs'; export default { format: 'x', scan: ${scan} };`,
-    );
-    const harness = new LoaderHarness({ scanner: pathToFileURL(path).href });
+  test.each([
+    ['alone', {}],
+    ['with namespaces', { namespaces: { delimiter: ':' } }],
+  ])(
+    'is told of, when it is of bolt, as one whose records are in nested buckets: %s',
+    async (_, options) => {
+      const harness = new LoaderHarness({ scanner: 'boltdb', ...options });
+      await harness.start();
+      expect(await harness.load(buildFile(4096, [['v', '1']]))).toEqual({ kind: 'taken' });
+      expect(await harness.load(nestedOnly())).toEqual({ kind: 'rejected' });
+      expect(harness.logger.lines.at(-1)).toMatch(
+        /found none; 1 bucket inside of another one is not served.*\(TOO_FEW_KEYS\)/,
+      );
+      expect(harness.served).toHaveLength(1);
+      await harness.end();
+      expect(harness.receipt()).toMatchObject({ code: 'TOO_FEW_KEYS', numbers: { keys: 0 } });
+    },
+  );
+});
+
+/** A bolt file whose only bucket has nothing but a bucket inside, with one record. */
+function nestedOnly(): Buffer {
+  // A small bucket lies inside of its parent: a head without a root page, then a leaf page of one element.
+  const inner = Buffer.alloc(50);
+  inner.writeUInt16LE(2, 24);
+  inner.writeUInt16LE(1, 26);
+  for (const [at, number] of [
+    [36, 16],
+    [40, 1],
+    [44, 1],
+  ])
+    inner.writeUInt32LE(number, at);
+  inner.write('kv', 48);
+  const bytes = buildFile(4096, [['inside', inner.toString('latin1')]]);
+  // The first element of the bucket's leaf is a bucket.
+  bytes.writeUInt32LE(1, 3 * 4096 + 16);
+  return bytes;
+}
+
+describe('a dropped table', () => {
+  const table = (v: string | number, others = 0): Promise<Buffer> =>
+    tableBytes([['v', `${v}`], ...Array.from({ length: others }, (_, i) => [`${i}`, ''] as const)]);
+
+  /** A loader that serves table 1 as generation 1 and table 2 as generation 2. */
+  async function servingTables(): Promise<LoaderHarness> {
+    const harness = new LoaderHarness({ scanner: 'auto' });
     await harness.start();
-    expect(await harness.load('v1')).toEqual({ kind: 'taken' });
-    expect(await harness.load('nested')).toEqual({ kind: 'rejected' });
-    expect(harness.logger.lines.at(-1)).toMatch(
-      /found none; 2 buckets inside of others are not served\. If .*\(TOO_FEW_KEYS\)/,
-    );
+    for (const v of [1, 2]) await harness.load(await table(v));
+    expect(harness.served.at(-1)).toMatchObject({ generation: 2, format: 'table' });
+    return harness;
+  }
+
+  test('that serves is taken away when it is dropped again, and the slots stay as they are', async () => {
+    const harness = await servingTables();
+    const before = slotFiles(harness);
+    expect(await harness.load(await table(2))).toEqual({ kind: 'taken' });
+    expect(slotFiles(harness)).toEqual(before);
+    expect(existsSync(harness.file)).toBe(false);
+    await harness.loader.rollback();
     expect(harness.value).toBe('1');
+    await harness.end();
+  });
+
+  test('is not taken for the one that serves by its sum file alone', async () => {
+    const harness = await servingTables();
+    drop(harness.file, await table(3));
+    const verdict = await offer(harness, md5(await table(2)));
+    expect(verdict).toEqual({ kind: 'mismatch', found: md5(await table(3)) });
+    expect(existsSync(harness.file)).toBe(true);
+  });
+
+  test('without keys is refused, unless it is forced', async () => {
+    const harness = await servingTables();
+    const empty = await tableBytes([]);
+    expect(await harness.load(empty)).toEqual({ kind: 'rejected' });
+    expect(harness.logger.lines.at(-1)).toMatch(/in place of the 1 of generation 2.*TOO_FEW_KEYS/);
+    expect(harness.value).toBe('2');
+    drop(harness.file, empty);
+    expect(await offer(harness, md5(empty), { force: true })).toEqual({ kind: 'taken' });
+    expect(harness.served.at(-1)?.keys).toBe(0);
+  });
+
+  test('that is much smaller is warned of', async () => {
+    const harness = await servingTables();
+    await harness.load(await table(3, 99));
+    await harness.load(await table(4));
+    expect(harness.logger.lines.join('\n')).toMatch(/warn .*: 1 keys are 99.0% fewer than the 100/);
+  });
+
+  test('that is linked is not told of before it serves, and its copy is no more open', async () => {
+    const harness = await servingTables();
+    const target = join(temporaryFolder(), 'target');
+    writeFileSync(target, await table(3), { mode: 0o600 });
+    symlinkSync(target, harness.file);
+    const verdict = await offer(harness, md5('another'), { isLinked: true });
+    expect(verdict.kind).toBe('mismatch');
+    await harness.end();
+    expect(Object.keys(harness.receipt()).sort()).toEqual(['at', 'file', 'percent', 'state']);
+    await harness.start();
+    expect(await offer(harness, md5(await table(3)), { isLinked: true })).toEqual({
+      kind: 'taken',
+    });
+    for (const name of ['data.db', 'table.mdb']) {
+      expect(statSync(join(harness.base, 'data00', name)).mode & 0o777).toBe(0o600);
+    }
   });
 });
 
