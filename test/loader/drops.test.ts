@@ -18,14 +18,11 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { messageOf } from '../../src/errors.ts';
-import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
+import type { Drop } from '../../src/watcher/watcher.ts';
 import { buildFile } from '../storage/scanners/bolt-fixture.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { tableBytes } from '../support/table-bytes.ts';
 import { LoaderHarness, offerOf, version } from './loader-harness.ts';
-
-const NEVER = new AbortController().signal;
 
 /** A loader that serves version 1 as generation 1 and version 2 as generation 2. */
 async function serving(): Promise<LoaderHarness> {
@@ -36,28 +33,13 @@ async function serving(): Promise<LoaderHarness> {
   return harness;
 }
 
-/** All files of the slots with what tells one writing of them from another. */
-function slotFiles({ base }: LoaderHarness): Record<string, bigint> {
-  const files: Record<string, bigint> = {};
-  for (const slot of ['data00', 'data01']) {
-    for (const name of readdirSync(join(base, slot))) {
-      files[`${slot}/${name}`] = statSync(join(base, slot, name), { bigint: true }).ctimeNs;
-    }
-  }
-  return files;
-}
-
-function offer(harness: LoaderHarness, sum: string, more: Partial<Drop> = {}): Promise<Verdict> {
-  return harness.loader.load({ ...offerOf(harness.file, sum), ...more }, NEVER);
-}
-
 describe('the file that serves, dropped again', () => {
   test('is taken away, has the receipt of its generation, and leaves the slots as they are', async () => {
     const harness = await serving();
-    const before = slotFiles(harness);
+    const before = harness.slotFiles();
     const lines = harness.logger.lines.length;
     for (let i = 0; i < 2; i++) expect(await harness.load(version(2))).toEqual({ kind: 'taken' });
-    expect(slotFiles(harness)).toEqual(before);
+    expect(harness.slotFiles()).toEqual(before);
     expect(harness.served).toHaveLength(2);
     expect(readdirSync(dirname(harness.file)).join()).toMatch(
       /^data\.json\.status\.json(,\S+\.tmp)?$/,
@@ -85,7 +67,7 @@ describe('the file that serves, dropped again', () => {
   test('is not taken for that by its sum alone', async () => {
     const harness = await serving();
     drop(harness.file, version(3));
-    const verdict = await offer(harness, md5(version(2)));
+    const verdict = await harness.offer(md5(version(2)));
     expect(verdict).toEqual({ kind: 'mismatch', found: md5(version(3)) });
     expect(existsSync(harness.file)).toBe(true);
   });
@@ -111,7 +93,7 @@ describe('the file that serves, dropped again', () => {
     const harness = await serving();
     make(harness);
     drop(harness.file, version(2));
-    expect(await offer(harness, md5(version(2)), more)).toEqual({ kind: 'taken' });
+    expect(await harness.offer(md5(version(2)), more)).toEqual({ kind: 'taken' });
     expect(harness.generation).toBe(3);
   });
 
@@ -137,13 +119,13 @@ describe('a file that the dropped name leads to', () => {
   ])('is not told of before it serves: %s', async (_, make) => {
     const harness = await serving();
     dropLink(harness, version(3), make);
-    expect(await offer(harness, md5('another'), { isLinked: true })).toMatchObject({
+    expect(await harness.offer(md5('another'), { isLinked: true })).toMatchObject({
       kind: 'mismatch',
     });
     await harness.end();
     expect(Object.keys(harness.receipt()).sort()).toEqual(['at', 'file', 'percent', 'state']);
     await harness.start();
-    await offer(harness, md5(version(3)), { isLinked: true });
+    await harness.offer(md5(version(3)), { isLinked: true });
     await harness.end();
     expect(harness.receipt()).toMatchObject({ state: 'serving', md5: md5(version(3)), bytes: 9 });
   });
@@ -151,7 +133,7 @@ describe('a file that the dropped name leads to', () => {
   test('has why it is refused told in the log, and not in receipt and events', async () => {
     const harness = await serving();
     dropLink(harness, '{"secret":1}', symlinkSync as typeof linkSync);
-    await offer(harness, md5('{"secret":1}'), { isLinked: true });
+    await harness.offer(md5('{"secret":1}'), { isLinked: true });
     await harness.end();
     expect(harness.logger.lines.at(-1)).toMatch(/DATA_CORRUPT|FORMAT_UNSUPPORTED/);
     const { code, reason, ...rest } = harness.receipt() as { code: string; reason: string };
@@ -172,7 +154,7 @@ describe('a file that the dropped name leads to', () => {
       await harness.start();
       for (const make of [symlinkSync as typeof linkSync, linkSync]) {
         dropLink(harness, version(3), make);
-        await offer(harness, md5(version(3)), { isLinked });
+        await harness.offer(md5(version(3)), { isLinked });
       }
       const loading = { path: harness.file, stage: 'verify', ...(isLinked ? {} : { bytes: 0 }) };
       // The second is what serves, and only summed.
@@ -186,7 +168,9 @@ describe('a file that the dropped name leads to', () => {
     const seen = offerOf(harness.file, md5('x'));
     rmSync(harness.file);
     dropLink(harness, 'secret', symlinkSync as typeof linkSync);
-    expect(await harness.loader.load(seen, NEVER)).toEqual({ kind: 'changed' });
+    expect(await harness.loader.load(seen, new AbortController().signal)).toEqual({
+      kind: 'changed',
+    });
   });
 
   test.each([0o600, 0o640])(
@@ -195,7 +179,7 @@ describe('a file that the dropped name leads to', () => {
       const harness = await serving();
       const target = dropLink(harness, version(3), symlinkSync as typeof linkSync);
       chmodSync(target, mode);
-      await offer(harness, md5(version(3)), { isLinked: true });
+      await harness.offer(md5(version(3)), { isLinked: true });
       const slot = join(harness.base, 'data00');
       for (const name of ['data.db', 'table.mdb']) {
         expect(lstatSync(join(slot, name)).mode & 0o777 & ~mode, name).toBe(0);
@@ -223,12 +207,12 @@ describe('a volume of Kubernetes that may be written to', () => {
     await harness.start();
     for (const v of [1, 2, 3]) {
       const more = bring(harness, `..version-${v}`, version(v));
-      expect(await offer(harness, md5(version(v)), more)).toEqual({ kind: 'taken' });
+      expect(await harness.offer(md5(version(v)), more)).toEqual({ kind: 'taken' });
       expect(harness.value).toBe(`${v}`);
     }
     await harness.end();
     await harness.start();
-    expect(await offer(harness, md5(version(3)), { isLinked: true })).toEqual({ kind: 'taken' });
+    expect(await harness.offer(md5(version(3)), { isLinked: true })).toEqual({ kind: 'taken' });
     expect(harness.generation).toBe(3);
     expect(readFileSync(`${harness.file}.md5`, 'utf8')).toBe(md5(version(3)));
     expect(harness.logger.lines.join('\n')).not.toMatch(/^warn .*cannot be removed/m);
@@ -240,10 +224,10 @@ describe('a volume of Kubernetes that may be written to', () => {
     symlinkSync('..data/data.json.md5', `${harness.file}.md5`);
     await harness.start();
     const more = bring(harness, '..version-1', '[]');
-    expect(await offer(harness, md5('[]'), more)).toEqual({ kind: 'rejected' });
+    expect(await harness.offer(md5('[]'), more)).toEqual({ kind: 'rejected' });
     expect(harness.logger.lines.at(-1)).toContain("its link leads to a volume's next version");
     bring(harness, '..version-2', version(2));
-    await offer(harness, md5(version(2)), more);
+    await harness.offer(md5(version(2)), more);
     expect(harness.value).toBe('2');
   });
 });
@@ -270,17 +254,17 @@ describe('a dropped file that is a mount by itself', () => {
     const harness = new LoaderHarness();
     await harness.start();
     const source = mountFile(context, harness, version(1));
-    expect(await offer(harness, md5(version(1)))).toEqual({ kind: 'taken' });
+    expect(await harness.offer(md5(version(1)))).toEqual({ kind: 'taken' });
     expect(harness.value).toBe('1');
     expect(harness.logger.lines.join('\n')).toMatch(
       /warn .* is taken, but cannot be removed \(.*: mount its folder \(EBUSY/,
     );
-    expect(await offer(harness, md5(version(1)))).toEqual({ kind: 'taken' });
+    expect(await harness.offer(md5(version(1)))).toEqual({ kind: 'taken' });
     expect(harness.generation).toBe(1);
     truncateSync(source);
     writeFileSync(source, version(2));
     writeFileSync(`${harness.file}.md5`, md5(version(2)));
-    await offer(harness, md5(version(2)));
+    await harness.offer(md5(version(2)));
     expect(harness.value).toBe('2');
   });
 
@@ -288,7 +272,7 @@ describe('a dropped file that is a mount by itself', () => {
     const harness = new LoaderHarness();
     await harness.start();
     mountFile(context, harness, '[]');
-    expect(await offer(harness, md5('[]'))).toEqual({ kind: 'rejected' });
+    expect(await harness.offer(md5('[]'))).toEqual({ kind: 'rejected' });
     expect(harness.logger.lines.at(-1)).toMatch(
       /could not be set aside \(.*: mount its folder \(EBUSY/,
     );
@@ -304,7 +288,7 @@ describe('a file without keys', () => {
     expect(harness.receipt()).toMatchObject({ code: 'TOO_FEW_KEYS', numbers: { keys: 0 } });
     await harness.start();
     drop(harness.file, '{}');
-    expect(await offer(harness, md5('{}'), { force: true })).toEqual({ kind: 'taken' });
+    expect(await harness.offer(md5('{}'), { force: true })).toEqual({ kind: 'taken' });
     expect(harness.served.at(-1)?.keys).toBe(0);
     expect(await harness.load(version(3))).toEqual({ kind: 'taken' });
   });
@@ -358,75 +342,6 @@ function nestedOnly(): Buffer {
   return bytes;
 }
 
-describe('a dropped table', () => {
-  const table = (v: string | number, others = 0): Promise<Buffer> =>
-    tableBytes([['v', `${v}`], ...Array.from({ length: others }, (_, i) => [`${i}`, ''] as const)]);
-
-  /** A loader that serves table 1 as generation 1 and table 2 as generation 2. */
-  async function servingTables(): Promise<LoaderHarness> {
-    const harness = new LoaderHarness({ scanner: 'auto' });
-    await harness.start();
-    for (const v of [1, 2]) await harness.load(await table(v));
-    expect(harness.served.at(-1)).toMatchObject({ generation: 2, format: 'table' });
-    return harness;
-  }
-
-  test('that serves is taken away when it is dropped again, and the slots stay as they are', async () => {
-    const harness = await servingTables();
-    const before = slotFiles(harness);
-    expect(await harness.load(await table(2))).toEqual({ kind: 'taken' });
-    expect(slotFiles(harness)).toEqual(before);
-    expect(existsSync(harness.file)).toBe(false);
-    await harness.loader.rollback();
-    expect(harness.value).toBe('1');
-    await harness.end();
-  });
-
-  test('is not taken for the one that serves by its sum file alone', async () => {
-    const harness = await servingTables();
-    drop(harness.file, await table(3));
-    const verdict = await offer(harness, md5(await table(2)));
-    expect(verdict).toEqual({ kind: 'mismatch', found: md5(await table(3)) });
-    expect(existsSync(harness.file)).toBe(true);
-  });
-
-  test('without keys is refused, unless it is forced', async () => {
-    const harness = await servingTables();
-    const empty = await tableBytes([]);
-    expect(await harness.load(empty)).toEqual({ kind: 'rejected' });
-    expect(harness.logger.lines.at(-1)).toMatch(/in place of the 1 of generation 2.*TOO_FEW_KEYS/);
-    expect(harness.value).toBe('2');
-    drop(harness.file, empty);
-    expect(await offer(harness, md5(empty), { force: true })).toEqual({ kind: 'taken' });
-    expect(harness.served.at(-1)?.keys).toBe(0);
-  });
-
-  test('that is much smaller is warned of', async () => {
-    const harness = await servingTables();
-    await harness.load(await table(3, 99));
-    await harness.load(await table(4));
-    expect(harness.logger.lines.join('\n')).toMatch(/warn .*: 1 keys are 99.0% fewer than the 100/);
-  });
-
-  test('that is linked is not told of before it serves, and its copy is no more open', async () => {
-    const harness = await servingTables();
-    const target = join(temporaryFolder(), 'target');
-    writeFileSync(target, await table(3), { mode: 0o600 });
-    symlinkSync(target, harness.file);
-    const verdict = await offer(harness, md5('another'), { isLinked: true });
-    expect(verdict.kind).toBe('mismatch');
-    await harness.end();
-    expect(Object.keys(harness.receipt()).sort()).toEqual(['at', 'file', 'percent', 'state']);
-    await harness.start();
-    expect(await offer(harness, md5(await table(3)), { isLinked: true })).toEqual({
-      kind: 'taken',
-    });
-    for (const name of ['data.db', 'table.mdb']) {
-      expect(statSync(join(harness.base, 'data00', name)).mode & 0o777).toBe(0o600);
-    }
-  });
-});
-
 describe('a file that is much smaller than what serves', () => {
   const many = JSON.stringify(
     Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, ''])),
@@ -450,5 +365,30 @@ describe('a file that is much smaller than what serves', () => {
     expect(warnings.some((line) => /1 keys are 99.0% fewer than the 100/.test(line))).toBe(
       isWarned,
     );
+  });
+});
+
+describe('a folder that has the name of a file in the slot to be filled', () => {
+  test.each([
+    ...['data.db', 'data.db.incoming', 'data.db.md5', 'data.db.md5.tmp', 'table.mdb'],
+    ...['generation.json', 'generation.json.tmp', 'table.mdb.incoming', 'map.mdb'],
+  ])('is left as it is, with a message, and nothing is lost: %s', async (name) => {
+    const harness = await serving();
+    const folder = join(harness.base, 'data00', name);
+    rmSync(folder, { force: true });
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'x'), 'precious');
+    const loaded = harness.load(version(3)).catch((error: unknown) => messageOf(error));
+    expect([{ kind: 'taken' }, expect.stringMatching(/folder|EISDIR|directory/)]).toContainEqual(
+      await loaded,
+    );
+    expect(readFileSync(join(folder, 'x'), 'utf8')).toBe('precious');
+    const isTaken = harness.value === '3';
+    expect(existsSync(harness.file)).toBe(!isTaken);
+    if (isTaken) return;
+    expect(harness.value).toBe('2');
+    rmSync(folder, { recursive: true });
+    expect(await harness.load(version(3))).toEqual({ kind: 'taken' });
+    expect(harness.value).toBe('3');
   });
 });
