@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GoromdbError } from '../errors.ts';
+import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 
 /** Bytes that one step of a copy reads. */
 const COPY_BYTES = 4 * 1024 * 1024;
@@ -146,17 +147,23 @@ export function isAbsence(error: unknown): boolean {
 /**
  * Copies a file and makes the copy survive a power loss. The copy is no more open than the file.
  *
- * @throws GoromdbError LOADER_FAILED when the signal stops it; a part of the copy is then there.
+ * @param expected The file as it was seen: another one, which a link may lead to by now, is not copied.
+ * @throws GoromdbError FILE_CHANGED; LOADER_FAILED when the signal stops it: a part of the copy is then
+ *   there.
  */
 export async function copyDurably(
   source: string,
   target: string,
+  expected: FileIdentity | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
   const from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { mode } = await from.stat();
-    const to = await openNew(target, (mode & 0o666) | 0o600);
+    const stats = await from.stat({ bigint: true });
+    if (expected !== undefined && !sameContent(identityOf(stats), expected)) {
+      throw new GoromdbError('FILE_CHANGED', `${source} has changed while it was loaded`);
+    }
+    const to = await openNew(target, Number(stats.mode & 0o666n) | 0o600);
     try {
       await copyAll(from, to, signal);
       await to.sync();
