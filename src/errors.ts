@@ -71,6 +71,11 @@ export function provesFileBad(error: unknown): error is GoromdbError {
   return error instanceof GoromdbError && BAD_FILE.has(error.code);
 }
 
+/** Whether an error says that a file is not the one any more that it was about. */
+export function isChange(error: unknown): boolean {
+  return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
+}
+
 /** Whether a guard has refused a file that is sound. */
 export function isRefusal(error: unknown): error is GoromdbError {
   return error instanceof GoromdbError && REFUSED.has(error.code);

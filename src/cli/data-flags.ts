@@ -108,9 +108,9 @@ export const GUARD_FLAGS = {
   'min-keys': {
     placeholder: 'N',
     group: GUARDS,
-    help: 'refuse a file with fewer keys',
+    help: 'refuse a file with fewer keys; with 0, one without keys may replace others',
     parse: parseKeyCount,
-    fallback: '0',
+    fallbackNote: '1 where keys are served',
   },
   'max-shrink': {
     placeholder: 'PERCENT',

@@ -101,7 +101,10 @@ function describe({ server, fault, slots, events }: Status): string[] {
     }
     if (serving?.fileFault !== undefined) lines.push(`damage   ${serving.fileFault}`);
     if (loading !== undefined) {
-      lines.push(`loads    ${loading.path}: ${loading.stage}, ${formatBytes(loading.bytes)}`);
+      const { path, stage, bytes } = loading;
+      lines.push(
+        `loads    ${path}: ${stage}${bytes === undefined ? '' : `, ${formatBytes(bytes)}`}`,
+      );
     }
   }
   lines.push('', ...slots.map(describeSlot), '', 'last events:');

@@ -80,7 +80,8 @@ export class Control {
       const { path } = this.#path;
       removeLeftSocket(path);
       await bind(server, path);
-      chmodSync(path, SOCKET_MODE);
+      // Only where it must be: the name may lead elsewhere by now.
+      if (!isMainThread) chmodSync(path, SOCKET_MODE);
       server.unref();
       this.#server = server;
     } catch (error) {

@@ -9,7 +9,7 @@ import { openTableIn } from '../storage/table.ts';
 import type { TableMap } from '../storage/table-map.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { canRename } from './folder.ts';
-import { checkGuards, type Guards } from './guards.ts';
+import { checkGuards, checkNotEmpty, type Guards, shrinkNotices } from './guards.ts';
 import { checkRoom } from './room.ts';
 
 /** What a dropped file is measured against. */
@@ -52,28 +52,38 @@ export async function admitDrop(
 /** Lookups that are replayed at once: with a disk of 10 ms a seek, two thirds of a second. */
 const WARM_SLICE = 64;
 
+/** A table that may come to serve. */
+interface Candidate {
+  readonly map: TableMap;
+  readonly info: DataSetInfo;
+  /** What its owner should know. */
+  readonly notices: readonly string[];
+}
+
 /**
  * Before anything is moved or switched: whether the guards let it pass. For a forced drop it is
  * only told that they would not. What clients asked for of late is in memory afterwards.
  *
- * @throws GoromdbError See `checkGuards`.
+ * @returns What else its owner should know.
+ * @throws GoromdbError See `checkNotEmpty` and `checkGuards`.
  */
 export async function admitTable(
   { file, force }: Drop,
-  map: TableMap,
-  info: DataSetInfo,
+  { map, info, notices }: Candidate,
   serving: Standing | undefined,
-  { guards, sample = () => [], logger }: Admission,
-): Promise<void> {
+  { guards = {}, sample = () => [], logger }: Admission,
+): Promise<readonly string[]> {
   const candidate = await openTableIn(map.parts, info, () => {});
   try {
     await warm(candidate, sample());
-    if (guards === undefined) return;
+    checkNotEmpty(guards, info, serving?.info, notices);
     checkGuards(guards, candidate, serving?.info, sample);
+    return shrinkNotices(guards, info, serving?.info);
   } catch (error) {
     if (!force) throw error;
     const why = messageWithCode(error);
     logger.warn(`${file} is served in spite of this, by its .force mark: ${why}`);
+    return [];
   } finally {
     candidate.close();
   }

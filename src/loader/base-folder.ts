@@ -2,7 +2,8 @@ import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { folderKey } from './folder.ts';
 import { prepareSlots } from './prepare.ts';
-import { readSlots } from './slots.ts';
+import { checkSlot, makeSlot, writersWarning } from './slot-folder.ts';
+import { readSlots, SLOT_NAMES, type SlotName } from './slots.ts';
 
 /** The folder that the slots are in, as it was at the start. */
 export class BaseFolder {
@@ -21,6 +22,8 @@ export class BaseFolder {
    */
   async prepare(logger: Logger): Promise<void> {
     this.#key = await folderKey(this.path);
+    // Nothing is read either of a slot that somebody else has put there.
+    for (const name of SLOT_NAMES) await checkSlot(this.path, name);
     try {
       await prepareSlots(this.path);
     } catch (error) {
@@ -28,6 +31,14 @@ export class BaseFolder {
       if (slots.length === 0) throw error;
       logger.error(`${messageOf(error)}. What the slots hold is served; new files are not taken`);
     }
+    const warning = await writersWarning(this.path);
+    if (warning !== undefined) logger.warn(warning);
+  }
+
+  /** Makes sure of a slot before something is written there. @throws GoromdbError FOLDER_UNUSABLE. */
+  async openSlot(name: SlotName): Promise<void> {
+    await this.check();
+    await makeSlot(this.path, name);
   }
 
   /**

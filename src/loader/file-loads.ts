@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { openTableMap, type TableMap } from '../storage/table-map.ts';
+import type { FileIdentity } from '../watcher/identity.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker, type Patience } from './loader-worker.ts';
 import { ProgressMemory } from './progress.ts';
 import type { BucketPath } from './selection.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from './slot-table.ts';
 import type { LoaderStatus } from './status.ts';
-import type { LoadResult, WrittenTable } from './worker.ts';
+import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
 
 export interface FileLoadsOptions {
   readonly baseDir: string;
@@ -43,8 +44,12 @@ export interface FileLoad {
   readonly folder: string;
   /** Whether the table may have no name where the slot cannot be written. */
   readonly mayBeNameless?: boolean;
+  /** The file as it was seen: another one is not read. */
+  readonly expected?: FileIdentity;
   /** Whether a data set serves meanwhile, and there is no hurry. */
   readonly isBeside?: boolean;
+  /** Whether its size must not be told yet: see `Drop.isLinked`. */
+  readonly isLinked?: boolean;
   /** Aborts the load. */
   readonly signal?: AbortSignal | undefined;
   /** Told where to read the progress. @returns Ends it. */
@@ -58,11 +63,16 @@ export interface MadeTable extends WrittenTable {
   readonly recipe: string;
 }
 
+/** What a look at a file's sum alone comes to. */
+type Verified = Exclude<LoadResult, { kind: 'table' }>;
+
 /** Has the worker verify files and make tables of them. */
 export class FileLoads {
   readonly #options: FileLoadsOptions;
   readonly #worker: LoaderWorker;
-  #running: { readonly path: string; readonly progress: ProgressMemory } | undefined;
+  #running:
+    | { readonly path: string; readonly progress: ProgressMemory; readonly isLinked: boolean }
+    | undefined;
 
   constructor(options: FileLoadsOptions) {
     this.#options = options;
@@ -71,7 +81,10 @@ export class FileLoads {
 
   /** The file that is being loaded, and how far it is. */
   get running(): LoaderStatus['loading'] {
-    return this.#running && { path: this.#running.path, ...this.#running.progress.read() };
+    if (this.#running === undefined) return undefined;
+    const { path, progress, isLinked } = this.#running;
+    const { stage, bytes } = progress.read();
+    return isLinked ? { path, stage } : { path, stage, bytes };
   }
 
   /** Names all options that a table's records depend on. */
@@ -85,13 +98,16 @@ export class FileLoads {
    *
    * @throws GoromdbError See `LoaderWorker.run`, and DISK_FULL, FOLDER_UNUSABLE.
    */
-  async run(load: FileLoad): Promise<Exclude<LoadResult, { kind: 'table' }> | MadeTable> {
+  async run(load: FileLoad): Promise<Exclude<Verified, { kind: 'verified' }> | MadeTable> {
     const { folder, mayBeNameless = false } = load;
     const isNameless = mayBeNameless && !isWritable(folder);
     const scratch = isNameless ? await mkdtemp(join(tmpdir(), 'goromdb-')) : undefined;
     try {
       const tablePath = join(scratch ?? folder, TABLE_INCOMING_NAME);
-      const result = await this.#work(load, tablePath);
+      const result = (await this.#work(load, { tablePath, isSumEnough: false })) as Exclude<
+        LoadResult,
+        { kind: 'verified' }
+      >;
       if (result.kind !== 'table') return result;
       return { ...result, map: await openTableMap(tablePath), recipe: this.recipe };
     } finally {
@@ -99,21 +115,33 @@ export class FileLoads {
     }
   }
 
+  /**
+   * Only computes the sum of a file.
+   *
+   * @throws GoromdbError See `LoaderWorker.run`.
+   */
+  async verify(load: Omit<FileLoad, 'folder' | 'mayBeNameless'>): Promise<Verified> {
+    return (await this.#work(load, { tablePath: '', isSumEnough: true })) as Verified;
+  }
+
   /** As `openSlotTable`. */
   open(folder: string, record: TableRecord | undefined): Promise<TableMap | undefined> {
     return openSlotTable(folder, record, this.recipe);
   }
 
-  async #work({ path, md5, isBeside = false, ...load }: FileLoad, tablePath: string) {
+  async #work(
+    { path, md5, expected, isBeside = false, isLinked = false, ...load }: Omit<FileLoad, 'folder'>,
+    task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
+  ): Promise<LoadResult> {
     const { onLoad, loadMsMin, restsBeside = false, baseDir, ...options } = this.#options;
     const { scanner, gzipped, bucket, fields, namespaces, prefix } = options;
     const progress = new ProgressMemory();
-    this.#running = { path, progress };
+    this.#running = { path, progress, isLinked };
     onLoad?.(this.#running);
     const stop = load.follow?.(progress);
     try {
       const request = {
-        ...{ path, md5, tablePath, scanner, gzipped, bucket, fields, namespaces, prefix },
+        ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
         ...{ scratchDir: baseDir, rests: isBeside && restsBeside, progress: progress.memory },
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);

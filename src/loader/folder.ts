@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GoromdbError } from '../errors.ts';
+import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 
 /** Bytes that one step of a copy reads. */
 const COPY_BYTES = 4 * 1024 * 1024;
@@ -114,9 +115,9 @@ export async function canRename(path: string, folder: string): Promise<boolean> 
 /**
  * What the system says when it cannot move a file although it lies on the same file system: the
  * folders are different mounts of it, as two volumes of a container are; or the file's folder is
- * one that this user may only read.
+ * one that this user may only read; or the file is a mount itself.
  */
-const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS']);
+const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS', 'EBUSY']);
 
 /** Moves a file. @returns false when only copying it is possible. */
 export async function tryRename(source: string, target: string): Promise<boolean> {
@@ -144,20 +145,25 @@ export function isAbsence(error: unknown): boolean {
 }
 
 /**
- * Copies a file and makes the copy survive a power loss. Nobody may read it who may not read the file,
- * but its owner.
+ * Copies a file and makes the copy survive a power loss. The copy is no more open than the file.
  *
- * @throws GoromdbError LOADER_FAILED when the signal stops it; a part of the copy is then there.
+ * @param expected The file as it was seen: another one, which a link may lead to by now, is not copied.
+ * @throws GoromdbError FILE_CHANGED; LOADER_FAILED when the signal stops it: a part of the copy is then
+ *   there.
  */
 export async function copyDurably(
   source: string,
   target: string,
+  expected: FileIdentity | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
   const from = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { mode } = await from.stat();
-    const to = await openNew(target, (mode & 0o666) | 0o600);
+    const stats = await from.stat({ bigint: true });
+    if (expected !== undefined && !sameContent(identityOf(stats), expected)) {
+      throw new GoromdbError('FILE_CHANGED', `${source} has changed while it was loaded`);
+    }
+    const to = await openNew(target, Number(stats.mode & 0o666n) | 0o600);
     try {
       await copyAll(from, to, signal);
       await to.sync();

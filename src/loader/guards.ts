@@ -23,8 +23,52 @@ export interface Guards {
 /** With fewer sampled lookups than this, chance says more than they do. */
 export const REPLAY_LOOKUPS_MIN = 100;
 
+/** A new generation that is smaller by more than this is told of, where no guard says how much may be. */
+const SHRINK_TOLD_PERCENT = 50;
+
 /** Bytes of a key or value that a message shows. */
 const SHOWN_BYTES_MAX = 60;
+
+/**
+ * Refuses to replace records by nothing, which hardly anybody means to do. Whoever does says so by
+ * `-min-keys 0`.
+ *
+ * @param notices What the file's scanner had to say: it may tell where the records are.
+ * @throws GoromdbError TOO_FEW_KEYS.
+ */
+export function checkNotEmpty(
+  { minKeys }: Guards,
+  { keys }: DataSetInfo,
+  serving: DataSetInfo | undefined,
+  notices: readonly string[],
+): void {
+  const before = serving?.keys ?? 0;
+  if (keys > 0 || before === 0 || minKeys !== undefined) return;
+  const message =
+    `expected at least one key in place of the ${before} of generation ${serving?.generation}, found ` +
+    `none${notices.map((notice) => `; ${notice}`).join('')}. If it is meant to be empty, drop it with a ` +
+    '.force mark, or allow it with -min-keys 0';
+  throw refusal('TOO_FEW_KEYS', message, { minKeys: 1, keys });
+}
+
+/** What the owner of a data set should know who has not said how much it may shrink. */
+export function shrinkNotices(
+  { maxShrinkPercent }: Guards,
+  { keys, bytes }: DataSetInfo,
+  serving: DataSetInfo | undefined,
+): readonly string[] {
+  if (maxShrinkPercent !== undefined || serving === undefined) return [];
+  const [what, found, before] =
+    dropPercent(serving.keys, keys) > SHRINK_TOLD_PERCENT
+      ? ['keys', keys, serving.keys]
+      : ['bytes of a table', bytes, serving.bytes];
+  const percent = dropPercent(before, found);
+  if (percent <= SHRINK_TOLD_PERCENT) return [];
+  return [
+    `${found} ${what} are ${percent.toFixed(1)}% fewer than the ${before} of generation ` +
+      `${serving.generation}; -max-shrink refuses such a file`,
+  ];
+}
 
 /**
  * Refuses a generation that is sound but not what its owner wants.

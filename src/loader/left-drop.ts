@@ -1,4 +1,4 @@
-import { type FileIdentity, keyOf } from '../watcher/identity.ts';
+import { type FileIdentity, keyOfIdentity } from '../watcher/identity.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { readSlots, type SlotName, type SlotRecord, writeRecord } from './slots.ts';
 
@@ -12,7 +12,7 @@ export async function noteLeft(
   record: SlotRecord,
   identity: FileIdentity,
 ): Promise<void> {
-  await writeRecord(baseDir, slot, { ...record, left: keyOf({ kind: 'file', identity }) });
+  await writeRecord(baseDir, slot, { ...record, left: keyOfIdentity(identity) });
 }
 
 /** The generation that a drop was taken as, if it could not be removed then, and is untouched since. */
@@ -20,7 +20,7 @@ export async function generationLeft(
   baseDir: string,
   { md5, identity }: Drop,
 ): Promise<number | undefined> {
-  const key = keyOf({ kind: 'file', identity });
+  const key = keyOfIdentity(identity);
   const slots = await readSlots(baseDir, () => {});
   return slots.find((slot) => slot.md5 === md5 && slot.record?.left === key)?.record?.generation;
 }

@@ -1,16 +1,18 @@
 import { dirname, join } from 'node:path';
-import { GoromdbError, isRefusal, messageOf, provesFileBad } from '../errors.ts';
+import { GoromdbError, isChange, isRefusal, messageOf, provesFileBad } from '../errors.ts';
 import { explained } from '../system-fault.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { type Admission, admitDrop, admitTable } from './admission.ts';
 import type { FileLoads, MadeTable } from './file-loads.ts';
-import { makeFolder, remove } from './folder.ts';
-import { generationLeft, noteLeft } from './left-drop.ts';
+import { remove } from './folder.ts';
+import { generationLeft } from './left-drop.ts';
 import { infoOf, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
+import type { Subject } from './receipt.ts';
 import { outcomeOf } from './receipt-correction.ts';
 import type { KeepPrevious } from './rollback.ts';
-import { setAsideBad } from './set-aside.ts';
+import { servedAlready, takeSameAgain } from './same-again.ts';
+import { hiddenReason, setAsideBad } from './set-aside.ts';
 import { TABLE_INCOMING_NAME } from './slot-table.ts';
 import {
   clearSlot,
@@ -18,10 +20,10 @@ import {
   install,
   isFilled,
   otherSlot,
-  removeDrop,
   type SlotName,
   slotPath,
 } from './slots.ts';
+import { takeAway } from './take-away.ts';
 
 /** What a drop is to be let in by, and what becomes of the generation before it. */
 export interface DropRules extends Admission {
@@ -49,19 +51,22 @@ export async function loadDrop(
   }
   const slot = generations.nextSlot;
   try {
+    const same = drop.force ? undefined : await servedAlready(parts, drop);
+    if (same !== undefined) return await takeSameAgain(parts, drop, subjectOf(drop), same, signal);
     // The table is written in the slot: no other folder may be in its place.
-    await base.check();
-    await makeFolder(join(base.path, slot));
+    await base.openSlot(slot);
     await admitDrop(drop, slotPath(base.path, slot), generations.standing);
     const result = await makeTable(parts, drop, slot, signal);
     if (result.kind !== 'table') return result;
     try {
       const record = recordOf(generations.nextNumber, drop.file, drop.md5, result);
       const info = infoOf(record, result.map);
-      await admitTable(drop, result.map, info, generations.standing, rules);
+      const { notices } = result;
+      const more = await admitTable(drop, { ...result, info }, generations.standing, rules);
       // What served was damaged meanwhile, and serves again from the slot that was idle.
       if (generations.nextSlot !== slot) return { kind: 'changed' };
-      await serve(parts, rules, drop, result, { slot, signal });
+      const admitted = { ...result, notices: [...notices, ...more] };
+      await serve(parts, rules, drop, admitted, { slot, signal });
       return { kind: 'taken' };
     } finally {
       result.map.release();
@@ -85,11 +90,11 @@ async function makeTable(
   slot: SlotName,
   signal: AbortSignal,
 ): ReturnType<FileLoads['run']> {
-  const { file: path, md5 } = drop;
+  const { file: path, md5, identity: expected, isLinked } = drop;
   const folder = dirname(slotPath(base.path, slot));
   const follow = receipts.follow.bind(receipts, subjectOf(drop));
   const isBeside = generations.serving !== undefined;
-  const load = { path, md5, folder, isBeside, signal, follow };
+  const load = { path, md5, expected, isLinked, folder, isBeside, signal, follow };
   try {
     return await files.run(load);
   } catch (error) {
@@ -114,13 +119,7 @@ async function serve(
   await base.check();
   await install(base.path, slot, { file: drop.file, identity, record, isCopy }, signal);
   generations.use(record.generation);
-  await removeDrop(drop, identity).catch(async (error: unknown) => {
-    logger.warn(
-      `${drop.file} is taken, but cannot be removed (${messageOf(error)}): it stays there, and is ` +
-        'not loaded again; give this user write permission in its folder',
-    );
-    await noteLeft(base.path, slot, record, identity).catch(() => {});
-  });
+  await takeAway({ base, logger }, drop, identity, slot, record);
   const before: Seconds = { ...result.seconds, move: (performance.now() - startMs) / 1000 };
   const loaded = { record, map, notices, seconds: before };
   const seconds = await generations.switch(slot, loaded, before);
@@ -140,7 +139,7 @@ async function reject(
   const rejection = await setAsideBad(drop, error, base.path, generations.serving);
   if (rejection === undefined) return { kind: 'changed' };
   logger.error(rejection.line);
-  events.add('rejected', rejection.line, error.code);
+  events.add('rejected', drop.isLinked ? hiddenReason(drop) : rejection.line, error.code);
   receipts.say(subjectOf(drop), rejection.outcome);
   return { kind: 'rejected' };
 }
@@ -152,7 +151,7 @@ function tellFailure(
   error: unknown,
   signal: AbortSignal,
 ): void {
-  const reason = messageOf(error);
+  const reason = drop.isLinked ? `loading ${drop.file} failed: see the log` : messageOf(error);
   if (!signal.aborted) {
     events.add('failed', reason, error instanceof GoromdbError ? error.code : 'LOADER_FAILED');
     return;
@@ -165,10 +164,6 @@ function tellFailure(
   });
 }
 
-function subjectOf({ file, md5, identity }: Drop): { file: string; md5: string; bytes: number } {
-  return { file, md5, bytes: Number(identity.size) };
-}
-
-function isChange(error: unknown): boolean {
-  return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
+function subjectOf({ file, md5, identity, isLinked }: Drop): Subject {
+  return { file, md5, bytes: Number(identity.size), isLinked };
 }

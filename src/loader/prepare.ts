@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { folderKey, makeFolder, remove, writeAtomically } from './folder.ts';
+import { makeSlot } from './slot-folder.ts';
 import { isTableLeftover } from './slot-table.ts';
 import { INCOMING_NAME, SLOT_NAMES } from './slots.ts';
 
@@ -42,7 +43,7 @@ export async function prepareSlots(baseDir: string): Promise<void> {
   try {
     for (const name of SLOT_NAMES) {
       const folder = join(baseDir, name);
-      await makeFolder(folder);
+      await makeSlot(baseDir, name);
       // A crash may have left a copy half done, and it may be as large as the disk.
       await removeLeftovers(folder);
       const probe = join(folder, '.writable');
@@ -50,6 +51,7 @@ export async function prepareSlots(baseDir: string): Promise<void> {
       await remove(probe);
     }
   } catch (cause) {
+    if (cause instanceof GoromdbError) throw cause;
     throw cannotWrite(baseDir, cause);
   }
 }

@@ -51,10 +51,12 @@ export interface Subject {
   /** The sum that its sum file promises, where that is known. */
   readonly md5?: string;
   readonly bytes?: number;
+  /** Whether sum and size must not be told before the file serves: see `Drop.isLinked`. */
+  readonly isLinked?: boolean;
 }
 
 /** What a receipt says. */
-export type Receipt = Subject & Outcome & { readonly at: string };
+export type Receipt = Omit<Subject, 'isLinked'> & Outcome & { readonly at: string };
 
 /**
  * Writes beside a dropped file what becomes of it. Only the newest word counts: what could not be
@@ -74,11 +76,12 @@ export class Receipts {
   }
 
   say(subject: Subject, outcome: Outcome): void {
-    const { file, md5, bytes } = subject;
+    const { file, md5, bytes, isLinked = false } = subject;
+    const isSecret = isLinked && outcome.state !== 'serving';
     const said = {
       file,
-      ...(md5 === undefined ? {} : { md5 }),
-      ...(bytes === undefined ? {} : { bytes }),
+      ...(md5 === undefined || isSecret ? {} : { md5 }),
+      ...(bytes === undefined || isSecret ? {} : { bytes }),
       ...outcome,
     };
     const last = JSON.stringify(said);

@@ -1,5 +1,6 @@
 import { GoromdbError, messageOf } from '../errors.ts';
 import { explained } from '../system-fault.ts';
+import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import type { Outcome } from './receipt.ts';
 import { rejectedPath, type SlotName, setAside, slotPath } from './slots.ts';
@@ -29,8 +30,14 @@ export async function setAsideBad(
   // Scanners name the file in front, others do not.
   const reason = message.startsWith(drop.file) ? message : `${drop.file}: ${message}`;
   const why = `rejected ${reason} (${code})`;
-  const about = { state: 'rejected', code, reason, numbers } as const;
+  const about = drop.isLinked
+    ? ({ state: 'rejected', code, reason: hiddenReason(drop) } as const)
+    : ({ state: 'rejected', code, reason, numbers } as const);
   const path = rejectedPath(drop.file);
+  if (await isVolumeLink(drop.file)) {
+    const line = `${why}; it stays, since its link leads to a volume's next version, too; ${now}`;
+    return { line, outcome: { ...about, setAside: undefined } };
+  }
   try {
     await setAside(drop, drop.identity);
     const line = `${why}; set aside as ${path}; ${now}`;
@@ -40,4 +47,12 @@ export async function setAsideBad(
     const line = `${why}; it could not be set aside (${messageOf(explained(cause, path))}); ${now}`;
     return { line, outcome: { ...about, setAside: undefined } };
   }
+}
+
+/** What is told of a linked file to those who may not be allowed to read it. */
+export function hiddenReason({ file }: Pick<Drop, 'file'>): string {
+  return (
+    `${file} is refused. Why is in the log of the server and not told here, since the file is reached ` +
+    'by a link, or has a second name'
+  );
 }

@@ -203,7 +203,8 @@ export async function install(
   const copy = async (): Promise<void> => {
     const table = join(folder, TABLE_INCOMING_NAME);
     const isLinked = isCopy && (await tryLink(table, incoming));
-    if (!isLinked) await copyMakingRoom(isCopy ? table : file, incoming, folder, signal);
+    const source = isCopy ? { path: table } : { path: file, identity };
+    if (!isLinked) await copyMakingRoom(source, incoming, folder, signal);
     await checkUnchanged(file, file, identity);
   };
   try {
@@ -240,18 +241,18 @@ export async function shareTable(folder: string): Promise<void> {
 
 /** Copies; on a full disk, the slot's old generation gives way. */
 async function copyMakingRoom(
-  file: string,
+  { path, identity }: { readonly path: string; readonly identity?: FileIdentity },
   incoming: string,
   folder: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    await copyDurably(file, incoming, signal);
+    await copyDurably(path, incoming, identity, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     await remove(incoming);
     await clearSlot(folder);
-    await copyDurably(file, incoming, signal);
+    await copyDurably(path, incoming, identity, signal);
   }
 }
 
@@ -355,7 +356,9 @@ function hasChanged(file: string): GoromdbError {
  */
 async function checkMoved(data: string, file: string, identity: FileIdentity): Promise<void> {
   try {
-    await checkUnchanged(data, file, identity);
+    // A link may lead to the file that was verified, which could change later.
+    const isMovedFile = (await lstat(data)).isFile() && (await isSame(data, identity));
+    if (!isMovedFile) throw hasChanged(file);
     await syncFile(data);
     await syncFolder(dirname(data));
   } catch (error) {

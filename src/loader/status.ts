@@ -17,7 +17,12 @@ export interface Serving {
 export interface LoaderStatus {
   readonly serving: Serving | undefined;
   readonly loading:
-    | { readonly path: string; readonly stage: Stage; readonly bytes: number }
+    | {
+        readonly path: string;
+        readonly stage: Stage;
+        /** Undefined: it would tell how large a linked file is. */
+        readonly bytes?: number;
+      }
     | undefined;
   /** Why nothing serves although the slots have held a generation. */
   readonly fault?: string | undefined;

@@ -1,10 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
   createReadStream,
   fstatSync,
   openSync,
-  rmSync,
   statfsSync,
   unlinkSync,
   writeSync,
@@ -43,7 +43,7 @@ export async function unpack(
   folder: string,
   onProgress: (bytes: number) => void,
 ): Promise<ScanInput> {
-  const fd = openNameless(join(folder, 'unpacked.tmp'));
+  const fd = openNameless(folder);
   try {
     const { bavail, bsize } = statfsSync(folder);
     const bytesMax = Math.min(UNPACKED_BYTES_MAX, Math.floor(bavail * bsize * FREE_SPACE_SHARE));
@@ -110,16 +110,15 @@ async function unpackZstd(
 }
 
 /**
- * Opens a file that has no name, so that it goes when it is closed, or with the process.
+ * Opens a file that has no name, so that it goes when it is closed, or with the process. Others may write
+ * to the folder: the name that it has for a moment is one that nobody can have put anything at.
  *
- * @param path Name that it has for a moment. What has it already, such as a link that somebody put
- *   there, is removed and not written through.
  * @throws GoromdbError FOLDER_UNUSABLE.
  */
-function openNameless(path: string): number {
+function openNameless(folder: string): number {
+  const path = join(folder, `.unpacked-${randomUUID()}`);
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
-    rmSync(path, { force: true });
     const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     unlinkSync(path);
     return fd;

@@ -32,6 +32,10 @@ export interface LoadRequest extends ScanRequest {
   /** Stands before all keys; undefined: nothing does. */
   readonly prefix: KeyPrefix | undefined;
   readonly progress: SharedArrayBuffer;
+  /** The file as it was seen: another one is not read. */
+  readonly expected?: FileIdentity | undefined;
+  /** Nothing but the sum is asked for; no table is written. */
+  readonly isSumEnough?: boolean;
 }
 
 /** Seconds that each stage in the worker took. */
@@ -40,6 +44,7 @@ export type WorkerSeconds = Partial<Record<Stage, number>>;
 export type LoadResult =
   | { readonly kind: 'mismatch'; readonly found: string }
   | { readonly kind: 'changed' }
+  | { readonly kind: 'verified'; readonly seconds: WorkerSeconds }
   | ({ readonly kind: 'table' } & WrittenTable);
 
 /** A table that was written. */
@@ -103,6 +108,8 @@ interface Loading {
 async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const stats = fstatSync(fd, { bigint: true });
   const identity = identityOf(stats);
+  const { expected, isSumEnough = false } = request;
+  if (expected !== undefined && !sameIdentity(identity, expected)) return { kind: 'changed' };
   checkSize(request, identity);
   const loading: Loading = {
     ...{ request, identity, mode: Number(stats.mode & 0o666n) | 0o600 },
@@ -111,6 +118,7 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
     clock: new StageClock(),
     rest: request.rests ? createRest() : undefined,
   };
+  if (isSumEnough) return verifyOnly(loading);
   const isTable = isServedWhole(request, recognise(loading.input).format);
   return isTable && !request.gzipped ? loadTable(loading) : loadRecords(loading);
 }
@@ -146,14 +154,27 @@ async function loadTable(loading: Loading): Promise<LoadResult> {
   };
 }
 
+function verifyOnly(loading: Loading): LoadResult {
+  const { request, input, identity, clock } = loading;
+  const found = sumOf(loading);
+  if (!isUnchanged(input.fd, identity)) return { kind: 'changed' };
+  clock.end('verify');
+  return found === request.md5
+    ? { kind: 'verified', seconds: clock.seconds }
+    : { kind: 'mismatch', found };
+}
+
+function sumOf({ input, progress, rest }: Loading): string {
+  return md5Of(input.fd, (bytes) => {
+    progress.write('verify', bytes);
+    rest?.();
+  });
+}
+
 async function loadRecords(loading: Loading): Promise<LoadResult> {
-  const { request, input, identity, progress, clock, rest } = loading;
+  const { request, input, identity, progress, clock } = loading;
   const { md5 } = request;
-  const verify = (): string =>
-    md5Of(input.fd, (bytes) => {
-      progress.write('verify', bytes);
-      rest?.();
-    });
+  const verify = (): string => sumOf(loading);
   const found = verify();
   if (found !== md5) return { kind: 'mismatch', found };
   clock.end('verify');

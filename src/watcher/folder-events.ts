@@ -1,28 +1,33 @@
+import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
+import { basename } from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
 export interface FolderEventsOptions {
   /** Absolute path of the folder. */
   readonly folder: string;
-  /** The names in the folder that matter; no other name is watched or told of. */
+  /** The names in the folder that matter; no other one is told of. */
   readonly names: ReadonlySet<string>;
-  /** Poll every so many milliseconds; `undefined` to wait for events of the file system. */
-  readonly pollMs: number | undefined;
+  /** Whether events are asked for at all; if not, only the folder is looked after. */
+  readonly isWatched: boolean;
   /** Something may have happened to a name: only a hint, since events get lost and merged. */
   readonly onEvent: () => void;
   readonly logger: Logger;
 }
 
-/** Tells when something happens to some names in a folder, which may go away and come back. */
+/**
+ * Tells when something happens to some names in a folder, which may go away and come back. The folder is
+ * never listed, and no file in it is watched by itself: others may put any number of them there.
+ */
 export class FolderEvents {
   readonly #options: FolderEventsOptions;
   #watcher: FSWatcher | undefined;
   /** Which folder `#watcher` watches: another one at the same path needs another watcher. */
   #key: string | undefined;
   #isMissing = false;
+  /** The folder whose events are known not to come. */
+  #warnedKey: string | undefined;
   #isClosed = false;
 
   constructor(options: FolderEventsOptions) {
@@ -44,71 +49,60 @@ export class FolderEvents {
         logger.warn(`FOLDER_UNUSABLE: ${folder} is not there (${found.why}). It is waited for.`);
       }
       this.#isMissing = true;
-      await this.#stop();
+      this.#stop();
       return false;
     }
     if (this.#isMissing) logger.info(`${folder} is there and is watched.`);
     this.#isMissing = false;
     if (found.key !== this.#key) {
-      await this.#stop();
-      if (!this.#isClosed) this.#start(found.key);
+      this.#stop();
+      this.#start(found.key);
     }
     return true;
   }
 
   /** Stops the events and frees the descriptors. */
-  async close(): Promise<void> {
+  close(): void {
     this.#isClosed = true;
-    await this.#stop();
+    this.#stop();
   }
 
-  async #stop(): Promise<void> {
-    const watcher = this.#watcher;
+  #stop(): void {
+    this.#watcher?.close();
     this.#watcher = undefined;
     this.#key = undefined;
-    const closed = watcher?.close();
-    // Closing removes the listeners, and an error event without one would end the process.
-    watcher?.on('error', () => {});
-    await closed;
   }
 
   #start(key: string): void {
-    const { folder, names, pollMs, onEvent, logger } = this.#options;
-    const watcher = watch(folder, {
-      depth: 0,
-      // A folder may hold a million other files, and each one watched costs a descriptor.
-      ignored: (path) => dirname(path) === folder && !names.has(basename(path)),
-      // Joining an editor's "unlink, add" costs 100 ms and hides names that look like backups.
-      atomic: false,
-      ignorePermissionErrors: true,
-      ...(pollMs === undefined
-        ? { usePolling: false }
-        : { usePolling: true, interval: pollMs, binaryInterval: pollMs }),
-    });
-    watcher.on('all', (event, path) => {
-      // A new folder may get the number of the old one: the key alone would not tell.
-      if (event === 'unlinkDir' && resolve(path) === folder) this.#key = undefined;
-      onEvent();
-    });
-    // The other events are throttled by dropping: of two changes within 50 ms one is never told.
-    watcher.on('raw', (_event, path, details) => {
-      const { watchedPath } = (details ?? {}) as { readonly watchedPath?: string };
-      const isForeign = watchedPath === folder && path && !names.has(basename(path));
-      if (!isForeign) onEvent();
-    });
-    // What happened before the first listing was complete may have raised no event.
-    watcher.on('ready', onEvent);
-    let isWarned = false;
-    watcher.on('error', (error) => {
-      if (isWarned) return;
-      isWarned = true;
-      logger.warn(
-        `Watching ${folder} failed: ${messageOf(error)}. It is looked at from time to time, ` +
-          'so that a drop may be found late.',
-      );
-    });
-    this.#watcher = watcher;
+    const { folder, names, isWatched, onEvent } = this.#options;
     this.#key = key;
+    if (!isWatched) return;
+    try {
+      this.#watcher = watch(folder, (event, name) => {
+        if (name === null || names.has(name)) onEvent();
+        if (name !== basename(folder)) return;
+        // A new folder may get the number of the old one: the key alone would not tell.
+        if (event === 'rename') this.#stop();
+        onEvent();
+      });
+      this.#watcher.on('error', (error) => this.#fail(key, error));
+      // What happened before the watch began has raised no event.
+      onEvent();
+    } catch (error) {
+      this.#fail(key, error);
+    }
+  }
+
+  /** Another watch is tried at the next look. */
+  #fail(key: string, error: unknown): void {
+    const { folder, logger } = this.#options;
+    this.#stop();
+    if (this.#warnedKey === key) return;
+    this.#warnedKey = key;
+    logger.warn(
+      `Watching ${folder} failed: ${messageOf(error)}. It is looked at from time to time, ` +
+        'so that a drop may be found late.',
+    );
   }
 }
 

@@ -1,4 +1,6 @@
-import { readSumFile } from './sum-file.ts';
+import { basename } from 'node:path';
+import { readAtMost } from './read-at-most.ts';
+import { isBlank, parseSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
 
 /** The mark beside a file that says: take it although a guard would refuse it. */
 export function forceMarkOf(file: string): string {
@@ -7,11 +9,11 @@ export function forceMarkOf(file: string): string {
 
 /**
  * Whether a drop is marked. An empty mark, as `touch` makes it, holds for whatever is dropped next; one
- * that begins with an MD5 holds for the file of that sum only, so that it cannot outlive it.
+ * that names an MD5, as a sum file does, holds for the file of that sum only, so that it cannot outlive
+ * it. A mark that is a symbolic link is none.
  */
 export async function isForced(file: string, md5: string): Promise<boolean> {
-  const bytes = await readSumFile(forceMarkOf(file)).catch(() => undefined);
-  if (bytes === undefined) return false;
-  const text = bytes.toString('latin1').trim().toLowerCase();
-  return text === '' || text.startsWith(md5);
+  const bytes = await readAtMost(forceMarkOf(file), SUM_FILE_BYTES_MAX + 1).catch(() => undefined);
+  if (bytes === undefined || bytes.length > SUM_FILE_BYTES_MAX) return false;
+  return isBlank(bytes) || parseSumFile(bytes, basename(file)) === md5;
 }

@@ -42,31 +42,37 @@ export function sameContent(one: FileIdentity, other: FileIdentity): boolean {
 /** What stands at a path; `unusable` is anything that is there and can never be read as a file. */
 export type Sight =
   | { readonly kind: 'absent' }
-  | { readonly kind: 'file'; readonly identity: FileIdentity }
+  | {
+      readonly kind: 'file';
+      readonly identity: FileIdentity;
+      /** Reached by a symbolic link, or by one of several names: whoever put it there may not read it. */
+      readonly isLinked: boolean;
+    }
   | { readonly kind: 'unusable'; readonly what: string };
 
 /** Looks at a path without opening it, so that a FIFO cannot block; follows symbolic links. */
 export async function see(path: string): Promise<Sight> {
+  let isLink = false;
   try {
-    const stats = await stat(path, { bigint: true });
-    return stats.isFile()
-      ? { kind: 'file', identity: identityOf(stats) }
-      : { kind: 'unusable', what: kindOf(stats) };
+    const found = await lstat(path, { bigint: true });
+    isLink = found.isSymbolicLink();
+    const stats = isLink ? await stat(path, { bigint: true }) : found;
+    if (!stats.isFile()) return { kind: 'unusable', what: kindOf(stats) };
+    return { kind: 'file', identity: identityOf(stats), isLinked: isLink || stats.nlink > 1n };
   } catch (error) {
     if (!isAbsence(error)) return { kind: 'unusable', what: `unreadable (${messageOf(error)})` };
+    return isLink ? { kind: 'unusable', what: 'a symbolic link to nothing' } : { kind: 'absent' };
   }
-  // `stat` says the same of nothing at all and of a link to nothing.
-  const link = await lstat(path).catch(() => undefined);
-  return link?.isSymbolicLink()
-    ? { kind: 'unusable', what: 'a symbolic link to nothing' }
-    : { kind: 'absent' };
 }
 
 /** A string that is equal for two sights exactly when they are the same. */
 export function keyOf(sight: Sight): string {
   if (sight.kind === 'absent') return 'absent';
-  if (sight.kind === 'unusable') return sight.what;
-  const { dev, ino, size, mtimeNs, ctimeNs } = sight.identity;
+  return sight.kind === 'unusable' ? sight.what : keyOfIdentity(sight.identity);
+}
+
+/** A string that is equal for two identities exactly when `sameIdentity` holds. */
+export function keyOfIdentity({ dev, ino, size, mtimeNs, ctimeNs }: FileIdentity): string {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 

@@ -1,14 +1,29 @@
-import { constants, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
+
+/** How {@link readAtMost} opens a file. */
+export interface ReadOptions {
+  /** Whether a symbolic link is followed. Default: no. */
+  readonly followsLinks?: boolean;
+  /** Called with the open file before anything is read of it; what it throws is thrown. */
+  readonly check?: (handle: FileHandle) => Promise<void>;
+}
 
 /**
  * The first bytes of a file that others may have put anything in the place of: a FIFO there must not
- * block, and a device must not fill the memory.
+ * block, a device must not fill the memory, and a link must not lead to what they may not read.
  *
- * @throws what the file system throws.
+ * @throws what the file system throws, and what `check` throws.
  */
-export async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
-  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+export async function readAtMost(
+  path: string,
+  bytesMax: number,
+  { followsLinks = false, check }: ReadOptions = {},
+): Promise<Buffer> {
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
+  const flags = O_RDONLY | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW);
+  const handle = await open(path, flags);
   try {
+    await check?.(handle);
     const buffer = Buffer.alloc(bytesMax);
     let length = 0;
     while (length < bytesMax) {

@@ -1,16 +1,18 @@
 import { basename, dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, isChange, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import {
   type Complaint,
   changed,
+  failed,
   lineOf,
   mismatch,
   sumInvalid,
   sumMissing,
   unusable,
 } from './complaints.ts';
+import { duration } from './duration.ts';
 import { FolderEvents } from './folder-events.ts';
 import { isForced } from './force-mark.ts';
 import { type FileIdentity, keyOf, type Sight, see } from './identity.ts';
@@ -18,6 +20,7 @@ import { type Judgement, nextTryMs } from './judgement.ts';
 import { OfferWatch } from './offer-watch.ts';
 import { Retries } from './retries.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
+import { VOLUME_LINK } from './volume-link.ts';
 
 /** The files are looked at this often even when no event says so: events get lost. */
 const RESCAN_INTERVAL_MS = 5000;
@@ -36,8 +39,6 @@ const POLL_INTERVAL_MS = 1000;
 const LOOK_GAP_MS = 10;
 /** A write this soon after another may leave the same mtime: kernels keep it in ticks to 10 ms. */
 const TIMESTAMP_TICK_MS = 20;
-/** The longest time that a timer of Node can wait; a longer one would fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** A file and the sum that was dropped with it, not yet verified. */
 export interface Drop {
@@ -51,6 +52,11 @@ export interface Drop {
   readonly identity: FileIdentity;
   /** The file is marked: guards that would refuse it are overridden. */
   readonly force: boolean;
+  /**
+   * The file or its sum file is reached by a symbolic link, or has a second name: whoever put it there
+   * may not be allowed to read it. What it holds is told to nobody before it serves.
+   */
+  readonly isLinked: boolean;
 }
 
 /** What became of an offered drop. */
@@ -164,15 +170,17 @@ class PairWatcher implements Watcher {
     this.#onAbsent = options.onAbsent ?? (() => {});
     this.#logger = options.logger;
     this.#now = options.now ?? (() => performance.now());
+    const { polling = false } = options;
     const pollMs = duration('pollMs', options.pollMs, POLL_INTERVAL_MS);
-    this.#rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
+    const rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
+    this.#rescanMs = polling ? Math.min(pollMs, rescanMs) : rescanMs;
     this.#stableMs = duration('stableMs', options.stableMs, STABLE_MS);
     this.#settledMs = duration('settledMs', options.settledMs, SETTLED_MS);
     this.#retries = new Retries(duration('againMs', options.againMs, AGAIN_MS));
     this.#events = new FolderEvents({
       folder: dirname(this.#file),
-      names: new Set([basename(this.#file), basename(this.#sumFile)]),
-      pollMs: options.polling ? pollMs : undefined,
+      names: new Set([basename(this.#file), basename(this.#sumFile), VOLUME_LINK]),
+      isWatched: !polling,
       onEvent: () => this.#want(),
       logger: options.logger,
     });
@@ -193,7 +201,7 @@ class PairWatcher implements Watcher {
     this.#abort.abort();
     clearTimeout(this.#timer);
     await this.#running;
-    await this.#events.close();
+    this.#events.close();
   }
 
   /** Asks for a look; what is asked for during a look or an offer is one look after it. */
@@ -297,17 +305,19 @@ class PairWatcher implements Watcher {
     }
     let bytes: Buffer;
     try {
-      bytes = await readSumFile(this.#sumFile);
+      bytes = await readSumFile(this.#sumFile, sum.identity);
     } catch (error) {
+      if (isChange(error)) return { key, retryAtMs: performance.now() + this.#stableMs };
       const complaint = unusable(this.#sumFile, `unreadable (${messageOf(error)})`);
       return { key, complaint, ...this.#again(this.#retries.after(key, error).pauseMs) };
     }
+    const isLinked = file.isLinked || sum.isLinked;
+    const paths = { file: this.#file, sumFile: this.#sumFile, isLinked };
     const md5 =
       bytes.length > SUM_FILE_BYTES_MAX ? undefined : parseSumFile(bytes, basename(this.#file));
-    if (md5 === undefined) return { key, complaint: sumInvalid(this.#file, this.#sumFile, bytes) };
+    if (md5 === undefined) return { key, complaint: sumInvalid(paths, bytes) };
     return this.#offer(pair, {
-      file: this.#file,
-      sumFile: this.#sumFile,
+      ...paths,
       md5,
       identity: file.identity,
       force: await isForced(this.#file, md5),
@@ -346,11 +356,11 @@ class PairWatcher implements Watcher {
     this.#offerMs = nowMs - startMs;
     this.#cautious = verdict.kind === 'mismatch' || verdict.kind === 'changed';
     if (verdict.kind === 'changed') {
-      this.#onWait(changed(drop.file, drop.md5));
+      this.#onWait(changed(drop, drop.md5));
       return { key, retryAtMs: nowMs + this.#settledMs };
     }
     if (verdict.kind !== 'mismatch') return { key };
-    const complaint = mismatch(drop.file, drop.sumFile, drop.md5, verdict.found);
+    const complaint = mismatch(drop, drop.md5, verdict.found);
     return pair.fresh ? { key, complaint, retryAtMs: nowMs + this.#pauseMs() } : { key, complaint };
   }
 
@@ -358,8 +368,7 @@ class PairWatcher implements Watcher {
   #postpone(drop: Drop, key: string, error: unknown): Judgement {
     const { pauseMs, news } = this.#retries.after(key, error);
     const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
-    const text = `Loading ${drop.file} failed: ${messageOf(error)}`;
-    this.#onWait({ code, text, md5: drop.md5 });
+    this.#onWait(failed(drop, drop.md5, code, messageOf(error)));
     if (news !== undefined) this.#logger.error(`Loading ${drop.file} failed: ${news}`);
     return { key, ...this.#again(pauseMs) };
   }
@@ -384,10 +393,4 @@ class PairWatcher implements Watcher {
     this.#toldOf = key;
     tell();
   }
-}
-
-function duration(name: string, value: number | undefined, fallback: number): number {
-  const ms = value ?? fallback;
-  if (ms >= 1 && ms <= TIMER_MS_MAX) return ms;
-  throw new RangeError(`${name} must be between 1 and ${TIMER_MS_MAX} milliseconds, not ${ms}`);
 }

@@ -20,7 +20,7 @@ const DEFAULTS: ServeOptions = {
   namespaces: undefined,
   basedir: dirname(FILE),
   guards: {
-    minKeys: 0,
+    minKeys: undefined,
     maxShrinkPercent: undefined,
     canaries: undefined,
     maxHitDropPercent: undefined,

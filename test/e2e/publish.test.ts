@@ -73,9 +73,10 @@ describe('goromdb publish', () => {
 
   test('waits for the receipt of this drop, even of the same content as the last one', async () => {
     await startServer();
-    for (const generation of [1, 2]) {
-      const { stdout } = await publish('{"v":"1"}');
-      expect(stdout).toContain(`generation ${generation},`);
+    // What serves already is not loaded again, unless it is forced.
+    for (const flags of [[], [], ['-force']]) {
+      const { stdout } = await publish('{"v":"1"}', ...flags);
+      expect(stdout).toContain(`generation ${flags.length + 1},`);
     }
   });
 

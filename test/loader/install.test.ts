@@ -167,6 +167,25 @@ describe('installing', () => {
     expect(base.content('data01')).toBe('three');
   });
 
+  test('a link that leads to another file while it is copied, and back after, is not copied', async () => {
+    const { file } = await ready();
+    const [target, secret] = ['target', 'secret'].map((name) => join(dropFolder, name));
+    renameSync(file, target);
+    writeFileSync(secret, 'secret');
+    const lead = (to: string): void => {
+      rmSync(file, { force: true });
+      symlinkSync(to, file);
+    };
+    lead(target);
+    const identity = identify(file);
+    lead(secret);
+    disk.onStep = (what) => {
+      if (what.startsWith('open ')) lead(target);
+    };
+    await expect(installThree(file, identity)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+    expect(await base.slots()).toContain('data00 2');
+  });
+
   test('a file on another file system is copied, or behind a link where there is none', async () => {
     const { file } = await ready();
     const elsewhere = existsSync('/dev/shm') ? mkdtempSync('/dev/shm/goromdb-test-') : base.path;
@@ -180,7 +199,7 @@ describe('installing', () => {
     expect(await base.slots()).toEqual(['data01 3', 'data00 2']);
   });
 
-  test.each(['EXDEV', 'EACCES', 'EROFS'])(
+  test.each(['EXDEV', 'EACCES', 'EROFS', 'EBUSY'])(
     'a move that ends with %s becomes a copy',
     async (code) => {
       const { file } = await ready();
@@ -243,6 +262,19 @@ describe('installing', () => {
     };
     await expect(installThree(file)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
     expect(readFileSync(file, 'utf8')).toBe('other');
+    expect(await base.slots()).toEqual(['data00 2']);
+  });
+
+  test('a link to the file that was verified, moved in its stead, is put back', async () => {
+    const { file } = await ready();
+    const aside = join(dropFolder, 'aside');
+    disk.onStep = (what) => {
+      if (!what.startsWith(`rename ${file} to`)) return;
+      renameSync(file, aside);
+      symlinkSync(aside, file);
+    };
+    await expect(installThree(file)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
     expect(await base.slots()).toEqual(['data00 2']);
   });
 

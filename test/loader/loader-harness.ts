@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSetInfo } from 'goromdb';
 import { onTestFinished } from 'vitest';
@@ -20,7 +20,7 @@ export function version(v: number | string): string {
 /** The file as the watcher offers it. */
 export function offerOf(file: string, sum: string): Drop {
   const identity = identityOf(statSync(file, { bigint: true }));
-  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false };
+  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false, isLinked: false };
 }
 
 /** A base folder and a drop folder, and loaders on them, one after the other. */
@@ -67,6 +67,23 @@ export class LoaderHarness {
   load(content: string | Uint8Array, signal = new AbortController().signal): Promise<Verdict> {
     drop(this.file, content);
     return this.loader.load(offerOf(this.file, md5(content)), signal);
+  }
+
+  /** Has what lies there loaded, as if its sum file had this sum. */
+  offer(sum: string, more: Partial<Drop> = {}): Promise<Verdict> {
+    const { signal } = new AbortController();
+    return this.loader.load({ ...offerOf(this.file, sum), ...more }, signal);
+  }
+
+  /** All files of the slots with what tells one writing of them from another. */
+  slotFiles(): Record<string, bigint> {
+    const files: Record<string, bigint> = {};
+    for (const slot of ['data00', 'data01']) {
+      for (const name of readdirSync(join(this.base, slot))) {
+        files[`${slot}/${name}`] = statSync(join(this.base, slot, name), { bigint: true }).ctimeNs;
+      }
+    }
+    return files;
   }
 
   /** Ends the loader, after which all it had to say is written. */

@@ -79,7 +79,7 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
 /** The file as the watcher offers it. */
 function offer(sum: string): Drop {
   const identity = identityOf(statSync(file, { bigint: true }));
-  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false };
+  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false, isLinked: false };
 }
 
 function version(v: number): string {

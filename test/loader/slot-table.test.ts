@@ -16,10 +16,10 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import type { Storage } from '../../src/storage/storage.ts';
 import { openTableIn } from '../../src/storage/table.ts';
-import { identityOf } from '../../src/watcher/identity.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { offerOf } from './loader-harness.ts';
 
 let base: string;
 let file: string;
@@ -66,8 +66,7 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
     lines: logger.lines,
     load: async (content) => {
       drop(file, content);
-      const identity = identityOf(statSync(file, { bigint: true }));
-      const offered = { file, sumFile: `${file}.md5`, md5: md5(content), identity, force: false };
+      const offered = offerOf(file, md5(content));
       return (await loader.load(offered, NEVER)).kind;
     },
     recover: async () => {

@@ -19,10 +19,26 @@ describe('a sum file', () => {
     ['an upper-case tool', `${SUM.toUpperCase()}  data.db\n`],
     ['an upper-case tool with a tag', `MD5 (data.db) = ${SUM.toUpperCase()}\n`],
     ['a tool that separates with a tab', `${SUM}\tdata.db\n`],
+    ['openssl md5 of standard input', `(stdin)= ${SUM}\n`],
+    ['openssl md5 of standard input, version 3', `MD5(stdin)= ${SUM}\n`],
+    ['digest of Solaris', `(data.db) = ${SUM}\n`],
+    [
+      "PowerShell's Get-FileHash in a table",
+      `Algorithm  Hash  Path\n---------  ----  ----\nMD5        ${SUM.toUpperCase()}  C:\\out\\data.db\n`,
+    ],
+    [
+      "PowerShell's Get-FileHash in a list",
+      `Algorithm : MD5\nHash      : ${SUM.toUpperCase()}\nPath      : C:\\out\\data.db\n`,
+    ],
   ])('is read as %s writes it', (_tool, text) => {
     expect(parse(text)).toBe(SUM);
     expect(parse(text.replaceAll('\n', '\r\n'))).toBe(SUM);
     expect(parse(`\uFEFF\n  ${text}\n\n`)).toBe(SUM);
+    // As `>` of PowerShell 5 writes it, and in the other byte order.
+    const utf16 = Buffer.from(`\uFEFF${text}`, 'utf16le');
+    expect(parseSumFile(utf16, 'data.db')).toBe(SUM);
+    expect(parseSumFile(Buffer.from(utf16).swap16(), 'data.db')).toBe(SUM);
+    expect(parseSumFile(Buffer.concat([utf16, Buffer.from('\n')]), 'data.db')).toBe(SUM);
   });
 
   it('needs no matching name when it holds one sum', () => {
@@ -73,6 +89,8 @@ describe('a sum file', () => {
     ['not hexadecimal', `${SUM.slice(0, 31)}g  data.db\n`],
     ['a page of HTML', `<html><body>404 ${SUM}</body></html>`],
     ['the name before the sum', `data.db  ${SUM}\n`],
+    ['an MD4', `MD4(data.db)= ${SUM}\n`],
+    ['a table of another hash', `SHA256     ${SUM}${SUM}  C:\\out\\data.db\n`],
   ])('is refused when it is %s', (_what, text) => {
     expect(parse(text)).toBeUndefined();
   });

@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { constants, renameSync, writeFileSync } from 'node:fs';
-import { chmod, mkdir, open, symlink, unlink, writeFile } from 'node:fs/promises';
+import { constants, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmod, link, mkdir, open, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, type Mock, vi } from 'vitest';
+import { afterEach, describe, expect, it, type Mock, vi } from 'vitest';
 import { GoromdbError } from '../../src/errors.ts';
-import { Receipts } from '../../src/loader/receipt.ts';
+import { Receipts, receiptPath } from '../../src/loader/receipt.ts';
 import { silentLogger } from '../../src/log.ts';
 import type { Complaint } from '../../src/watcher/complaints.ts';
+import { see } from '../../src/watcher/identity.ts';
+import { readSumFile } from '../../src/watcher/sum-file.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import {
   createGate,
@@ -115,10 +117,108 @@ describe('something that is not a regular file', () => {
   });
 });
 
+describe('a drop that is reached by a link, or has a second name', () => {
+  const SECRET = 'deadbeefdeadbeefdeadbeefdeadbeef';
+  const told: Complaint[] = [];
+  const onWait = (complaint: Complaint): void => void told.push(complaint);
+  afterEach(() => void told.splice(0));
+
+  /** What was said to anybody. */
+  const all = (): string => JSON.stringify([warnings, infos, errors, told]);
+
+  it.each([
+    ['a symbolic link', symlink],
+    ['a second name', link],
+  ])('has the sum of its file told to nobody when it is %s', async (_, make) => {
+    await put(join(folder, 'secret'), 'one');
+    await make(join(folder, 'secret'), file);
+    await putSum('two');
+    start({ onWait });
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toMatch(/^SUM_MISMATCH: .* is not shown/);
+    expect(drops[0].isLinked).toBe(true);
+    expect(all()).not.toContain(md5('one'));
+  });
+
+  it('has the sum that its sum file leads to told to nobody', async () => {
+    await putFile('one');
+    await put(join(folder, 'token'), SECRET);
+    await symlink(join(folder, 'token'), sumFile);
+    start({ onWait });
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(drops[0].isLinked).toBe(true);
+    expect(all()).not.toContain(SECRET);
+  });
+
+  it('has what its sum file leads to shown to nobody', async () => {
+    await putFile('one');
+    await put(join(folder, 'shadow'), 'root:secret:1::::::');
+    await symlink(join(folder, 'shadow'), sumFile);
+    start({ onWait });
+    await until(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toMatch(/^SUM_INVALID: .* is not shown/);
+    expect(all()).not.toContain('secret');
+  });
+
+  it('has the fault of its load told in the log only', async () => {
+    await put(join(folder, 'target'), 'one');
+    await symlink('target', file);
+    await putSum('one');
+    start({
+      onWait,
+      onDrop: async () => {
+        throw new GoromdbError('SCANNER_FAILED', 'what the file holds');
+      },
+    });
+    await until(() => expect(errors).toHaveLength(1));
+    expect(errors[0]).toContain('what the file holds');
+    await until(() => expect(told.at(-1)?.code).toBe('SCANNER_FAILED'));
+    expect(JSON.stringify(told)).not.toMatch(new RegExp(`what the file holds|${md5('one')}`));
+  });
+
+  it('is not read when it has taken the place of the sum file that was seen', async () => {
+    await put(join(folder, 'token'), SECRET);
+    await putFile('one');
+    await putSum('one');
+    const seen = await see(sumFile);
+    if (seen.kind !== 'file') throw new Error('no sum file');
+    await unlink(sumFile);
+    await symlink(join(folder, 'token'), sumFile);
+    const late = readSumFile(sumFile, seen.identity);
+    await expect(late).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+  });
+
+  it('is found at once when a volume of Kubernetes goes over to its next version', async () => {
+    for (const [version, content] of [
+      ['1', 'one'],
+      ['2', 'two'],
+    ]) {
+      await mkdir(join(folder, `..v${version}`));
+      await put(join(folder, `..v${version}`, 'data.db'), content);
+      await put(join(folder, `..v${version}`, 'data.db.md5'), md5(content));
+    }
+    await symlink('..v1', join(folder, '..data'));
+    await symlink('..data/data.db', file);
+    await symlink('..data/data.db.md5', sumFile);
+    const seen: string[] = [];
+    start({
+      onDrop: async (drop) => {
+        seen.push(drop.md5);
+        return { kind: 'taken' };
+      },
+    });
+    await until(() => expect(seen).toEqual([md5('one')]));
+    await symlink('..v2', join(folder, '..data_tmp'));
+    await rename(join(folder, '..data_tmp'), join(folder, '..data'));
+    await until(() => expect(seen).toEqual([md5('one'), md5('two')]));
+  });
+});
+
 describe('a mark beside the file', () => {
   it.each([
     ['is empty', '', true],
     ["has the file's sum", `${md5('one')}\n`, true],
+    ["is a copy of openssl's sum file", `MD5(data.db)= ${md5('one')}\n`, true],
     ['has the sum of another file', `${md5('two')}\n`, false],
   ])('that %s is told with the drop', async (_, mark, force) => {
     await put(`${file}.force`, mark);
@@ -126,6 +226,15 @@ describe('a mark beside the file', () => {
     await putSum('one');
     start();
     await until(() => expect(drops).toMatchObject([{ force }]));
+  });
+
+  it('that is a link does not count, wherever it leads', async () => {
+    await put(join(folder, 'nothing'), '');
+    await symlink('nothing', `${file}.force`);
+    await putFile('one');
+    await putSum('one');
+    start();
+    await until(() => expect(drops).toMatchObject([{ force: false }]));
   });
 
   it('that is a FIFO does not count and does not block', async () => {
@@ -208,15 +317,20 @@ describe('what is waited for', () => {
     await expectRest(onWait);
   });
 
-  it('may be written as a receipt when polling, which sees each change of the folder', async () => {
+  it('is written as a receipt once when polling, however often it is looked at', async () => {
     const receipts = new Receipts(silentLogger);
     const onWait = vi.fn(({ code, text: reason }: Complaint) => {
       receipts.say({ file }, { state: 'waiting', code, reason });
     });
     await putFile('one');
     start({ onWait, polling: true, pollMs: 10 });
-    await expectRest(onWait);
-    await receipts.flush();
+    const looked = async (): Promise<bigint> => {
+      const looks = onWait.mock.calls.length;
+      await until(() => expect(onWait.mock.calls.length).toBeGreaterThan(looks + 3));
+      await receipts.flush();
+      return statSync(receiptPath(file), { bigint: true }).ctimeNs;
+    };
+    expect(await looked()).toBe(await looked());
   });
 
   it('is told with a code: the sum, another sum, a change, what failed', async () => {

@@ -1,12 +1,48 @@
-import { existsSync } from 'node:fs';
-import { open, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import fs, { existsSync, writeFileSync } from 'node:fs';
+import promises, { open, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Verdict } from '../../src/watcher/watcher.ts';
 import { LONG_AGO_S, md5, pass, STABLE_MS, until, useDropFolder } from './drop-folder.ts';
 
 const { folder, file, sumFile, warnings, drops, verify, start, put, putFile, putSum } =
   useDropFolder();
+
+/** A path that the file system is asked for. */
+interface Look {
+  readonly call: string;
+  readonly path: string;
+}
+
+/** Names of functions that look at a path. */
+const LOOKS = /^(l?stat|open|readdir|opendir|watch|access|exists|readlink|realpath)/;
+
+/** Notes all that this process, with its dependencies, looks at from now on. */
+function spyOnLooks(): readonly Look[] {
+  const looks: Look[] = [];
+  const spies = [fs, promises].flatMap((module) => {
+    const calls = module as unknown as Record<string, (...given: unknown[]) => unknown>;
+    const looking = Object.keys(calls).filter((call) => LOOKS.test(call));
+    return looking.map((call) => {
+      const original = calls[call];
+      return vi.spyOn(calls, call).mockImplementation((...given) => {
+        looks.push({ call, path: String(given[0]) });
+        return original(...given);
+      });
+    });
+  });
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    for (const spy of spies) spy.mockRestore();
+    syncBuiltinESMExports();
+  });
+  return looks;
+}
+
+function nameOf({ path }: Look): string {
+  return basename(path);
+}
 
 describe('a watcher', () => {
   it('offers the drop that is there at start', async () => {
@@ -93,6 +129,27 @@ describe('a watcher', () => {
       await until(() => expect(existsSync(sumFile)).toBe(false));
     }
     expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['by events', {}],
+    ['by polling', { polling: true, pollMs: 20 }],
+  ])('looks at no other file of the folder, however many there are: %s', async (_, options) => {
+    for (let i = 0; i < 2_000; i++) writeFileSync(join(folder, `other-${i}`), '');
+    const looks = spyOnLooks();
+    start(options);
+    for (const content of ['one', 'two']) {
+      writeFileSync(join(folder, `other-${content}`), '');
+      await putFile(content);
+      await putSum(content);
+      await until(() => expect(drops.at(-1)?.md5).toBe(md5(content)));
+      await until(() => expect(existsSync(sumFile)).toBe(false));
+    }
+    const names = new Set(looks.filter(({ path }) => dirname(path) === folder).map(nameOf));
+    expect(names).toEqual(new Set(['data.db', 'data.db.md5', 'data.db.force']));
+    expect(looks.filter(({ path, call }) => path === folder && /dir/.test(call))).toEqual([]);
+    const watched = looks.filter(({ call }) => call.startsWith('watch')).map(({ path }) => path);
+    expect(watched).toEqual('polling' in options ? [] : [folder]);
   });
 
   it('is not stirred by other files of the folder', async () => {
