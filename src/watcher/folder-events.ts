@@ -1,6 +1,7 @@
-import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import { FSWatcher } from 'chokidar';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
@@ -14,6 +15,18 @@ export interface FolderEventsOptions {
   /** Something may have happened to a name: only a hint, since events get lost and merged. */
   readonly onEvent: () => void;
   readonly logger: Logger;
+}
+
+/**
+ * A watcher that lists no folder. At each event of a folder chokidar lists it and looks at all that it
+ * finds: with 100,000 files there, that kept a processor busy for seconds. It is told here that there is
+ * nothing, and its raw events, which have names, are enough. A chokidar that lists folders by another
+ * method would be slow again, not wrong.
+ */
+class UnlistedFolderWatcher extends FSWatcher {
+  override _readdirp(): ReturnType<FSWatcher['_readdirp']> {
+    return Readable.from([]) as ReturnType<FSWatcher['_readdirp']>;
+  }
 }
 
 /**
@@ -49,54 +62,57 @@ export class FolderEvents {
         logger.warn(`FOLDER_UNUSABLE: ${folder} is not there (${found.why}). It is waited for.`);
       }
       this.#isMissing = true;
-      this.#stop();
+      await this.#stop();
       return false;
     }
     if (this.#isMissing) logger.info(`${folder} is there and is watched.`);
     this.#isMissing = false;
     if (found.key !== this.#key) {
-      this.#stop();
-      this.#start(found.key);
+      await this.#stop();
+      if (!this.#isClosed) this.#start(found.key);
     }
     return true;
   }
 
   /** Stops the events and frees the descriptors. */
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
-    this.#stop();
+    await this.#stop();
   }
 
-  #stop(): void {
-    this.#watcher?.close();
+  async #stop(): Promise<void> {
+    const watcher = this.#watcher;
     this.#watcher = undefined;
     this.#key = undefined;
+    const closed = watcher?.close();
+    // Closing removes the listeners, and an error event without one would end the process.
+    watcher?.on('error', () => {});
+    await closed;
   }
 
   #start(key: string): void {
     const { folder, names, isWatched, onEvent } = this.#options;
     this.#key = key;
     if (!isWatched) return;
-    try {
-      this.#watcher = watch(folder, (event, name) => {
-        if (name === null || names.has(name)) onEvent();
-        if (name !== basename(folder)) return;
-        // A new folder may get the number of the old one: the key alone would not tell.
-        if (event === 'rename') this.#stop();
-        onEvent();
-      });
-      this.#watcher.on('error', (error) => this.#fail(key, error));
-      // What happened before the watch began has raised no event.
-      onEvent();
-    } catch (error) {
-      this.#fail(key, error);
-    }
+    const watcher = new UnlistedFolderWatcher({ depth: 0 });
+    // The other events come of listings, and are throttled by dropping.
+    watcher.on('raw', (event, name) => {
+      const isFolder = name === basename(folder);
+      // A new folder may get the number of the old one: the key alone would not tell.
+      if (isFolder && event === 'rename' && this.#watcher === watcher) this.#key = undefined;
+      if (!name || isFolder || names.has(name)) onEvent();
+    });
+    // What happened before the watch began has raised no event.
+    watcher.on('ready', onEvent);
+    watcher.on('error', (error) => this.#fail(key, error));
+    watcher.add(folder);
+    this.#watcher = watcher;
   }
 
   /** Another watch is tried at the next look. */
   #fail(key: string, error: unknown): void {
     const { folder, logger } = this.#options;
-    this.#stop();
+    void this.#stop();
     if (this.#warnedKey === key) return;
     this.#warnedKey = key;
     logger.warn(

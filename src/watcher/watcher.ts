@@ -201,7 +201,7 @@ class PairWatcher implements Watcher {
     this.#abort.abort();
     clearTimeout(this.#timer);
     await this.#running;
-    this.#events.close();
+    await this.#events.close();
   }
 
   /** Asks for a look; what is asked for during a look or an offer is one look after it. */
