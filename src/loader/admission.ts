@@ -1,7 +1,6 @@
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageWithCode } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import type { SampledLookup } from '../storage/lookup-sample.ts';
 import { replay } from '../storage/replay.ts';
 import type { DataSetInfo, Storage } from '../storage/storage.ts';
@@ -23,7 +22,6 @@ export interface Admission {
   readonly guards?: Guards | undefined;
   /** Lookups that clients made of late. */
   readonly sample?: (() => readonly SampledLookup[]) | undefined;
-  readonly logger: Logger;
 }
 
 /**
@@ -54,24 +52,24 @@ const WARM_SLICE = 64;
  * Before anything is moved or switched: whether the guards let it pass. For a forced drop it is
  * only told that they would not. What clients asked for of late is in memory afterwards.
  *
+ * @returns What else its owner should know.
  * @throws GoromdbError See `checkGuards`.
  */
 export async function admitTable(
-  { file, force }: Drop,
+  { force }: Drop,
   map: TableMap,
   info: DataSetInfo,
   serving: Standing | undefined,
-  { guards, sample = () => [], logger }: Admission,
-): Promise<void> {
+  { guards, sample = () => [] }: Admission,
+): Promise<readonly string[]> {
   const candidate = await openTableIn(map.parts, info, () => {});
   try {
     await warm(candidate, sample());
-    if (guards === undefined) return;
-    checkGuards(guards, candidate, serving?.info, sample);
+    if (guards !== undefined) checkGuards(guards, candidate, serving?.info, sample);
+    return [];
   } catch (error) {
     if (!force) throw error;
-    const why = messageWithCode(error);
-    logger.warn(`${file} is served in spite of this, by its .force mark: ${why}`);
+    return [`served in spite of this, by its .force mark: ${messageWithCode(error)}`];
   } finally {
     candidate.close();
   }

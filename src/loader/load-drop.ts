@@ -56,10 +56,11 @@ export async function loadDrop(
     if (result.kind !== 'table') return result;
     try {
       const info = infoOf({ ...drop, ...result, generation: generations.nextNumber }, result.map);
-      await admitTable(drop, result.map, info, generations.standing, rules);
+      const more = await admitTable(drop, result.map, info, generations.standing, rules);
       // What served was damaged meanwhile, and serves again from the slot that was idle.
       if (generations.nextSlot !== slot) return { kind: 'changed' };
-      await serve(parts, rules, drop, result, { slot, signal });
+      const admitted = { ...result, notices: [...result.notices, ...more] };
+      await serve(parts, rules, drop, admitted, { slot, signal });
       return { kind: 'taken' };
     } finally {
       result.map.release();
@@ -105,7 +106,7 @@ async function serve(
   result: MadeTable,
   { slot, signal }: { readonly slot: SlotName; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { identity, map, notices } = result;
+  const { identity, map } = result;
   const record = recordOf(generations.nextNumber, drop.file, drop.md5, result);
   const startMs = performance.now();
   await base.check();
@@ -119,7 +120,7 @@ async function serve(
     await noteLeft(base.path, slot, record, identity).catch(() => {});
   });
   const before: Seconds = { ...result.seconds, move: (performance.now() - startMs) / 1000 };
-  const loaded = { record, map, notices, seconds: before };
+  const loaded = { record, map, seconds: before };
   const seconds = await generations.switch(slot, loaded, before);
   receipts.say(subjectOf(drop), outcomeOf(slot, record, seconds));
   if (keepPrevious !== 'no') return;

@@ -2,7 +2,12 @@ import { closeSync } from 'node:fs';
 import { GoromdbError } from '../errors.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
-import type { NamespaceOptions, RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
+import type {
+  NamespaceOptions,
+  RecordSink,
+  ScanInput,
+  ScanOptions,
+} from '../storage/scanners/scanner.ts';
 import type { Repeats } from '../storage/table-index.ts';
 import type { RecordPlaces } from './record-places.ts';
 import { scan, scannerFor } from './scanners.ts';
@@ -25,6 +30,7 @@ interface ScanHooks {
   readonly onProgress: (bytes: number) => void;
   readonly onNotice: (text: string) => void;
   readonly onRecord: (offset: number) => void;
+  readonly onLocator: NonNullable<ScanOptions['onLocator']>;
 }
 
 /** A file whose records can be read, more than once. */

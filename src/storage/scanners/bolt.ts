@@ -32,6 +32,7 @@ export const boltScanner: Scanner = {
     const top = { page: header.metaPage, at: header.rootAt };
     const walkTop = (visitor: ElementVisitor): void =>
       tree.walk({ root: header.root, inline: undefined, from: top }, visitor);
+    options.onLocator?.(() => file.place);
     if (options.namespaces === undefined) {
       const buckets = new BucketFinder(pages, options.bucket);
       walkTop(buckets);
@@ -39,13 +40,11 @@ export const boltScanner: Scanner = {
       tree.walk(choose(input, buckets, options.bucket), records);
       tellNested(records.nested, options);
     } else {
-      const { namespaces, onNotice } = options;
-      const composing = new NamespaceSink(input, 'bucket', sink, namespaces, onNotice);
+      const composing = new NamespaceSink(input, 'bucket', sink, options.namespaces);
       const records = new RecordVisitor(pages, composing);
       const buckets = new BucketReader(pages, composing, records);
       walkTop(buckets);
       if (buckets.count === 0) throw unsupported(input, 'expected a bucket; found no bucket');
-      composing.end();
       tellNested(records.nested, options);
     }
     options.onProgress?.(input.size);
@@ -93,6 +92,9 @@ class RecordVisitor implements ElementVisitor {
     shift: number,
   ): void {
     if (flags === 0) {
+      const { file } = this.#pages;
+      file.recordPage = page;
+      file.recordAt = keyStart + shift;
       this.#sink.add(bytes, keyStart, keyEnd, bytes, keyEnd, valueEnd, 0);
       return;
     }
