@@ -100,7 +100,8 @@ function conclude(receipt: Receipt, bar: Bar): number | undefined {
   switch (receipt.state) {
     case 'serving': {
       bar.clear();
-      const { generation, keys, seconds } = receipt;
+      const { generation, keys, seconds, warnings = [] } = receipt;
+      for (const warning of warnings) process.stderr.write(`warning: ${oneLine(warning)}\n`);
       const total = Object.values(seconds).reduce((sum, stage) => sum + stage, 0);
       const line = `serving: generation ${generation}, ${keysOf(keys)}, after ${total.toFixed(3)} s`;
       process.stdout.write(`${line}\n`);

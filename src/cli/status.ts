@@ -107,22 +107,25 @@ function describe({ server, fault, slots, events }: Status): string[] {
       );
     }
   }
-  lines.push('', ...slots.map(describeSlot), '', 'last events:');
+  lines.push('', ...slots.flatMap(describeSlot), '', 'last events:');
   for (const { at, kind, text } of events) lines.push(`  ${at} ${kind}: ${text}`);
   if (events.length === 0) lines.push('  none');
   // File names, and what was found in files, must not move the cursor of a terminal.
   return lines.map(oneLine);
 }
 
-function describeSlot({ slot, state, path, md5, record, fault }: SlotStatus): string {
+function describeSlot({ slot, state, path, md5, record, fault }: SlotStatus): readonly string[] {
   const head = `${slot}   ${state}`;
-  if (state === 'empty') return head;
-  if (state === 'unreadable') return `${head}: ${fault}`;
-  if (record === undefined) return `${head}: ${path}, md5 ${md5}, filled by another program`;
-  const { generation, restores, keys, bytes, format, source, installedAt } = record;
+  if (state === 'empty') return [head];
+  if (state === 'unreadable') return [`${head}: ${fault}`];
+  if (record === undefined) {
+    return [`${head}: ${path}, md5 ${md5}, filled by another program`];
+  }
+  const { generation, restores, keys, bytes, format, source, installedAt, warnings = [] } = record;
   const was = restores === undefined ? '' : ` (the data of ${restores})`;
-  return (
+  return [
     `${head}: generation ${generation}${was}, ${keysOf(keys)}, ${formatBytes(bytes)} of ${format}, ` +
-    `md5 ${md5}, from ${source}, ${installedAt}`
-  );
+      `md5 ${md5}, from ${source}, ${installedAt}`,
+    ...warnings.map((warning) => `         warning: ${warning}`),
+  ];
 }

@@ -1,7 +1,6 @@
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageWithCode } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import type { SampledLookup } from '../storage/lookup-sample.ts';
 import { replay } from '../storage/replay.ts';
 import type { DataSetInfo, Storage } from '../storage/storage.ts';
@@ -23,7 +22,6 @@ export interface Admission {
   readonly guards?: Guards | undefined;
   /** Lookups that clients made of late. */
   readonly sample?: (() => readonly SampledLookup[]) | undefined;
-  readonly logger: Logger;
 }
 
 /**
@@ -68,10 +66,10 @@ interface Candidate {
  * @throws GoromdbError See `checkNotEmpty` and `checkGuards`.
  */
 export async function admitTable(
-  { file, force }: Drop,
+  { force }: Drop,
   { map, info, notices }: Candidate,
   serving: Standing | undefined,
-  { guards = {}, sample = () => [], logger }: Admission,
+  { guards = {}, sample = () => [] }: Admission,
 ): Promise<readonly string[]> {
   const candidate = await openTableIn(map.parts, info, () => {});
   try {
@@ -81,9 +79,7 @@ export async function admitTable(
     return shrinkNotices(guards, info, serving?.info);
   } catch (error) {
     if (!force) throw error;
-    const why = messageWithCode(error);
-    logger.warn(`${file} is served in spite of this, by its .force mark: ${why}`);
-    return [];
+    return [`served in spite of this, by its .force mark: ${messageWithCode(error)}`];
   } finally {
     candidate.close();
   }

@@ -143,7 +143,7 @@ export class Generations {
    */
   async switch(slot: SlotName, loaded: LoadedSlot, seconds: Seconds): Promise<Seconds> {
     const { logger } = this.#options;
-    const { record, notices } = loaded;
+    const { record } = loaded;
     const startMs = performance.now();
     await this.#swap(slot, loaded);
     this.use(record.generation);
@@ -151,8 +151,8 @@ export class Generations {
     const line = servingLine(slot, record, all);
     logger.info(line);
     this.#events.add('serving', line);
-    for (const notice of notices) {
-      logger.warn(`in generation ${record.generation} from ${record.source}: ${notice}`);
+    for (const warning of record.warnings ?? []) {
+      logger.warn(`in generation ${record.generation} from ${record.source}: ${warning}`);
     }
     return all;
   }

@@ -113,7 +113,7 @@ async function serve(
   result: MadeTable,
   { slot, signal }: { readonly slot: SlotName; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { identity, isCopy, map, notices } = result;
+  const { identity, isCopy, map } = result;
   const record = recordOf(generations.nextNumber, drop.file, drop.md5, result);
   const startMs = performance.now();
   await base.check();
@@ -121,7 +121,7 @@ async function serve(
   generations.use(record.generation);
   await takeAway({ base, logger }, drop, identity, slot, record);
   const before: Seconds = { ...result.seconds, move: (performance.now() - startMs) / 1000 };
-  const loaded = { record, map, notices, seconds: before };
+  const loaded = { record, map, seconds: before };
   const seconds = await generations.switch(slot, loaded, before);
   receipts.say(subjectOf(drop), outcomeOf(slot, record, seconds));
   if (keepPrevious !== 'no') return;

@@ -8,8 +8,6 @@ import type { SlotRecord } from './slots.ts';
 export interface LoadedSlot {
   readonly record: SlotRecord;
   readonly map: TableMap;
-  /** What its owner should know. */
-  readonly notices: readonly string[];
   readonly seconds: Seconds;
 }
 
@@ -39,12 +37,13 @@ export function recordOf(
   generation: number,
   source: string,
   md5: string,
-  { map, format, identity, recipe, headCrc32 }: MadeTable,
+  { map, format, identity, recipe, headCrc32, notices }: MadeTable,
 ): SlotRecord {
   const { keys } = map.parts.layout;
   return {
     ...{ generation, md5, bytes: Number(identity.size), keys, format, source },
     installedAt: new Date().toISOString(),
+    ...(notices.length > 0 && { warnings: notices }),
     table: { recipe, headCrc32 },
   };
 }

@@ -50,7 +50,7 @@ async function loadPrevious(
 ): Promise<LoadedSlot> {
   const { record } = slot;
   const map = await generations.heldMap(slot);
-  if (map !== undefined && record !== undefined) return { record, map, notices: [], seconds: {} };
+  if (map !== undefined && record !== undefined) return { record, map, seconds: {} };
   map?.release();
   try {
     return await slots.load(slot);

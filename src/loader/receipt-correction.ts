@@ -11,8 +11,9 @@ export function outcomeOf(
   record: SlotRecord,
   seconds: Partial<Record<Stage, number>>,
 ): Outcome {
-  const { generation, keys, format } = record;
-  return { state: 'serving', generation, keys, format, slot, seconds };
+  const { generation, keys, format, warnings } = record;
+  const told = warnings && { warnings };
+  return { state: 'serving', generation, keys, format, slot, seconds, ...told };
 }
 
 /**

@@ -2,6 +2,7 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { readAtMost } from '../watcher/read-at-most.ts';
 import { replaceFile } from './folder.ts';
+import { areWarnings } from './notices.ts';
 import type { ProgressMemory, Stage } from './progress.ts';
 
 /** How often the progress of a load is written. */
@@ -31,6 +32,8 @@ export type Outcome =
       readonly slot: string;
       /** Seconds of each stage. */
       readonly seconds: Partial<Record<Stage, number>>;
+      /** What the owner of the data should know; undefined: nothing. */
+      readonly warnings?: readonly string[] | undefined;
     }
   | {
       readonly state: 'rejected';
@@ -162,7 +165,11 @@ function isReceipt(value: unknown): value is Receipt {
     case 'loading':
       return isPercent(rest.percent) && areTexts(rest.stage);
     case 'serving':
-      return isCount(rest.generation) && isCount(rest.keys) && areSeconds(rest.seconds);
+      return (
+        [rest.generation, rest.keys].every(isCount) &&
+        areSeconds(rest.seconds) &&
+        areWarnings(rest.warnings)
+      );
     case 'rolled-back':
       return isCount(rest.generation) && areTexts(rest.reason);
     default:

@@ -35,6 +35,7 @@ interface ScanHooks {
   readonly onProgress: (bytes: number) => void;
   readonly onNotice: (text: string) => void;
   readonly onRecord: (offset: number) => void;
+  readonly onLocator: NonNullable<ScanOptions['onLocator']>;
 }
 
 /** A file whose records can be read, more than once. */

@@ -32,7 +32,7 @@ export class SlotLoads {
     try {
       const map = await this.#files.open(dirname(path), record?.table);
       const seconds = { verify: (performance.now() - startMs) / 1000 };
-      if (map !== undefined) return { record: record!, map, notices: [], seconds };
+      if (map !== undefined) return { record: record!, map, seconds };
     } catch (error) {
       this.#logger.error(`${messageWithCode(error)}; it is made anew of ${path}`);
     }
@@ -50,8 +50,8 @@ export class SlotLoads {
     if (result.kind === 'changed') {
       throw new GoromdbError('FILE_CHANGED', `${path} is being written by another program`);
     }
-    const { map, notices, seconds } = result;
-    return { record: await this.#recordAgain(slot, result), map, notices, seconds };
+    const { map, seconds } = result;
+    return { record: await this.#recordAgain(slot, result), map, seconds };
   }
 
   /** Has a slot's record name its new table. */
@@ -60,7 +60,8 @@ export class SlotLoads {
     table: MadeTable,
   ): Promise<SlotRecord> {
     const made = recordOf(this.#generations.nextNumber, path, md5, table);
-    const next = record === undefined ? made : { ...record, keys: made.keys, table: made.table };
+    const { keys, warnings, table: tableRecord } = made;
+    const next = record === undefined ? made : { ...record, keys, warnings, table: tableRecord };
     try {
       await installTable(dirname(path));
       await writeRecord(this.#baseDir, name, next);

@@ -16,6 +16,7 @@ import {
   tryRename,
   writeAtomically,
 } from './folder.ts';
+import { areWarnings } from './notices.ts';
 import {
   DATA_NAME,
   installTable,
@@ -53,6 +54,8 @@ export interface SlotRecord {
   readonly restores?: number;
   /** Tells the dropped file, which could not be removed, from the next one: see `noteLeft`. */
   readonly left?: string | undefined;
+  /** What the owner of the data should know; undefined: nothing. */
+  readonly warnings?: readonly string[] | undefined;
   /** What is served of the file; undefined: an older version filled the slot. */
   readonly table?: TableRecord | undefined;
 }
@@ -152,11 +155,13 @@ async function readRecord(baseDir: string, name: SlotName): Promise<SlotRecord |
 
 function isRecord(value: unknown): value is SlotRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { generation, md5, bytes, keys, format, source, installedAt, table } = value as SlotRecord;
+  const { generation, md5, bytes, keys, format, source, installedAt, warnings, table } =
+    value as SlotRecord;
   return (
     [generation, bytes, keys].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     [md5, format, source, installedAt].every((text) => typeof text === 'string') &&
     !Number.isNaN(Date.parse(installedAt)) &&
+    areWarnings(warnings) &&
     (table === undefined || isTableRecord(table))
   );
 }

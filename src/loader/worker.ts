@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
+import { KeyCheck } from '../storage/scanners/key-check.ts';
 import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
@@ -13,6 +14,7 @@ import { explained } from '../system-fault.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { copyTable } from './copy-table.ts';
 import { isAbsence } from './folder.ts';
+import { Notices } from './notices.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { RecordPlaces } from './record-places.ts';
@@ -245,25 +247,28 @@ async function writeTable(
   rmSync(tablePath, { force: true });
   const writer = new TableWriter({ path: tablePath, mode, rest });
   const places = new RecordPlaces();
-  const notices: string[] = [];
-  const onNotice = (text: string): void => void notices.push(text);
-  const prefixed = prefix && new NamespaceSink(source.input, 'data set', writer, prefix, onNotice);
+  const notices = new Notices();
+  const check = new KeyCheck(writer);
+  const prefixed = prefix && new NamespaceSink(source.input, 'data set', check, prefix);
   try {
     prefixed?.begin(Buffer.from(prefix!.name));
-    await source.scan(prefixed ?? writer, {
+    await source.scan(prefixed ?? check, {
       valueBytesMax: longestValue(),
       onProgress: (bytes) => progress.write('scan', bytes),
-      onNotice,
+      onNotice: (text) => notices.add(text),
+      onLocator: (locate) => {
+        check.locate = locate;
+      },
       onRecord: (offset) => places.add(offset),
     });
-    prefixed?.end();
     clock.end('scan');
     progress.write('index', source.input.size);
     const layout = await writer.finish(verifyAgain);
     clock.end('index');
     const { repeats } = writer;
-    if (repeats !== undefined) notices.push(repeatsNotice(source.input, repeats, places));
-    return { headCrc32: crc32(headOf(layout)), notices };
+    if (repeats !== undefined) notices.add(repeatsNotice(source.input, repeats, places));
+    for (const notice of check.notices()) notices.add(notice);
+    return { headCrc32: crc32(headOf(layout)), notices: notices.texts };
   } catch (error) {
     rmSync(tablePath, { force: true });
     throw error;

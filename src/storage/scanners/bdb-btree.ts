@@ -12,22 +12,23 @@ import {
   RECORD_TREE,
   type TreeVisitor,
 } from './bdb-tree.ts';
-import { compareBytes } from './bytes.ts';
+import { equalBytes } from './bytes.ts';
 import type { RecordSink } from './scanner.ts';
 
 /** dbinc/db_page.h: BTMETA.root. */
 const META_ROOT_AT = 88;
 
 /**
- * Passes the records of a btree on, of several with one key the first that is not deleted. Keys
- * must ascend as bytes do: a file with an order of its own (DB->set_bt_compare) is refused, as
- * nothing in it tells that from damage.
+ * Passes the records of a btree on, of several with one key the first that is not deleted. The order of
+ * keys is not checked: a program may have a comparison function of its own (DB->set_bt_compare), of
+ * which the file says nothing. Each key is found by its bytes here, in any order.
  */
 export function readBtree(pages: BdbPages, meta: BdbMeta, sink: RecordSink): void {
   const root = pages.u32(meta.bytes, META_ROOT_AT);
   const from = { page: meta.page, at: META_ROOT_AT };
   const records = new BtreeRecords(pages, meta.duplicates, sink);
   new BdbTree(pages).walk(root, from, [RECORD_TREE], records);
+  records.end();
 }
 
 class BtreeRecords implements TreeVisitor {
@@ -36,19 +37,16 @@ class BtreeRecords implements TreeVisitor {
   readonly #sink: RecordSink;
   readonly #room: ItemRoom;
   readonly #duplicates: BdbDuplicates;
-  /** What the next key must not be below: the key before it, or a separator. */
-  #floor: Buffer = Buffer.alloc(0);
-  #floorStart = 0;
-  #floorEnd = -1;
-  /** Whether the floor is a key, not a separator: an equal key is the same record again. */
-  #floorIsKey = false;
-  /** Whether the key before had a value that is not deleted. */
+  /** Whether the key at hand has a value that is not deleted. */
   #isServed = false;
-  /** Keeps the floor when its page goes. */
-  readonly #kept: Buffer;
+  /** Values of the key at hand beside the one that is served. */
+  #lost = 0;
+  /** The key at hand, or the last one of the leaf before. */
   #key: Buffer = Buffer.alloc(0);
   #keyStart = 0;
-  #keyEnd = 0;
+  #keyEnd = -1;
+  /** Keeps the key when its page goes. */
+  readonly #kept: Buffer;
 
   constructor(pages: BdbPages, allowDuplicates: boolean, sink: RecordSink) {
     this.#pages = pages;
@@ -75,21 +73,15 @@ class BtreeRecords implements TreeVisitor {
       if ((bytes[at + 2] & ITEM_DELETED) === 0) this.#take(bytes, at, type, page);
     }
     room.finish();
-    this.#keepFloor(bytes);
+    this.#keepKey(bytes);
   }
 
-  separator(bytes: Buffer, start: number, end: number, page: number): void {
-    if (this.#floorEnd >= 0) {
-      const order = this.#compareFloor(bytes, start, end);
-      const isRepeated = order === 0 && this.#floorIsKey;
-      if (order > 0 || (isRepeated && !this.#allowDuplicates)) throw this.#disorder(page, start);
-      if (isRepeated) return;
+  /** No leaf follows. */
+  end(): void {
+    if (this.#lost > 0) {
+      this.#pages.lost.note(this.#lost, this.#key, this.#keyStart, this.#keyEnd);
     }
-    this.#floor = this.#kept;
-    bytes.copy(this.#kept, 0, start, end);
-    this.#floorStart = 0;
-    this.#floorEnd = end - start;
-    this.#floorIsKey = false;
+    this.#lost = 0;
   }
 
   #takeKey(bytes: Buffer, room: ItemRoom, i: number, at: number, page: number): void {
@@ -97,26 +89,25 @@ class BtreeRecords implements TreeVisitor {
     if (bytes[at + 2] !== type || (type !== ITEM_DATA && type !== ITEM_OVERFLOW)) {
       throw this.#pages.corrupt(page, at + 2, 'a key of type 1 or 3', [bytes[at + 2]]);
     }
-    if (type === ITEM_DATA) {
-      this.#key = bytes;
-      this.#keyStart = at + ITEM_DATA_AT;
-      this.#keyEnd = this.#keyStart + this.#pages.u16(bytes, at);
-    } else {
+    let key = bytes;
+    let start = at + ITEM_DATA_AT;
+    let end = start + this.#pages.u16(bytes, at);
+    if (type === ITEM_OVERFLOW) {
       const length = this.#pages.u32(bytes, at + 8);
       const first = this.#pages.u32(bytes, at + 4);
-      this.#key = this.#pages.readKey(first, length, { page, at: at + 4 });
-      this.#keyStart = 0;
-      this.#keyEnd = length;
+      key = this.#pages.readKey(first, length, { page, at: at + 4 });
+      start = 0;
+      end = length;
     }
-    const order =
-      this.#floorEnd < 0 ? -1 : this.#compareFloor(this.#key, this.#keyStart, this.#keyEnd);
-    if (order > 0) throw this.#disorder(page, at);
-    if (order === 0 && this.#floorIsKey) this.#checkAgain(page, at);
-    else this.#isServed = false;
-    this.#floor = this.#key;
-    this.#floorStart = this.#keyStart;
-    this.#floorEnd = this.#keyEnd;
-    this.#floorIsKey = true;
+    if (equalBytes(this.#key, this.#keyStart, this.#keyEnd, key, start, end)) {
+      this.#checkAgain(page, at);
+    } else {
+      this.end();
+      this.#isServed = false;
+    }
+    this.#key = key;
+    this.#keyStart = start;
+    this.#keyEnd = end;
   }
 
   /** A key may come again when duplicates are allowed, or when what came before is deleted. */
@@ -133,7 +124,13 @@ class BtreeRecords implements TreeVisitor {
     if (type === ITEM_DUPLICATES && !this.#allowDuplicates) {
       throw pages.corrupt(page, at + 2, 'no duplicates, by the flags', ['type 2']);
     }
-    if (this.#isServed) return;
+    if (this.#isServed) {
+      this.#lost++;
+      return;
+    }
+    const { file } = pages;
+    file.recordPage = page;
+    file.recordAt = at;
     if (type === ITEM_DATA) {
       const start = at + ITEM_DATA_AT;
       this.#add(bytes, start, start + pages.u16(bytes, at));
@@ -146,13 +143,9 @@ class BtreeRecords implements TreeVisitor {
       this.#add(pages.readValue(first, length, link), 0, length);
       return;
     }
-    this.#isServed = this.#duplicates.addFirst(
-      this.#key,
-      this.#keyStart,
-      this.#keyEnd,
-      first,
-      link,
-    );
+    const count = this.#duplicates.addFirst(this.#key, this.#keyStart, this.#keyEnd, first, link);
+    this.#isServed = count > 0;
+    this.#lost += Math.max(0, count - 1);
   }
 
   #add(value: Buffer, start: number, end: number): void {
@@ -161,21 +154,11 @@ class BtreeRecords implements TreeVisitor {
   }
 
   /** A key on overflow pages stays where it is until after the next such key. */
-  #keepFloor(page: Buffer): void {
-    if (this.#floor !== page) return;
-    page.copy(this.#kept, 0, this.#floorStart, this.#floorEnd);
-    this.#floor = this.#kept;
-    this.#floorEnd -= this.#floorStart;
-    this.#floorStart = 0;
-  }
-
-  #compareFloor(key: Buffer, start: number, end: number): number {
-    return compareBytes(this.#floor, this.#floorStart, this.#floorEnd, key, start, end);
-  }
-
-  #disorder(page: number, at: number): Error {
-    return this.#pages.corrupt(page, at, 'keys in ascending order of their bytes', [
-      'one out of order',
-    ]);
+  #keepKey(page: Buffer): void {
+    if (this.#key !== page) return;
+    page.copy(this.#kept, 0, this.#keyStart, this.#keyEnd);
+    this.#key = this.#kept;
+    this.#keyEnd -= this.#keyStart;
+    this.#keyStart = 0;
   }
 }

@@ -21,9 +21,10 @@ export class BdbDuplicates implements TreeVisitor {
   readonly #tree: BdbTree;
   readonly #sink: RecordSink;
   readonly #room: ItemRoom;
-  #key: Buffer | undefined;
+  #key: Buffer = Buffer.alloc(0);
   #keyStart = 0;
   #keyEnd = 0;
+  #count = 0;
 
   constructor(pages: BdbPages, sink: RecordSink) {
     this.#pages = pages;
@@ -34,14 +35,15 @@ export class BdbDuplicates implements TreeVisitor {
 
   /**
    * @param root First page of the duplicates.
-   * @returns whether the key has any: all may be deleted.
+   * @returns how many the key has: all may be deleted.
    */
-  addFirst(key: Buffer, keyStart: number, keyEnd: number, root: number, from: PageLink): boolean {
+  addFirst(key: Buffer, keyStart: number, keyEnd: number, root: number, from: PageLink): number {
     this.#key = key;
     this.#keyStart = keyStart;
     this.#keyEnd = keyEnd;
+    this.#count = 0;
     this.#tree.walk(root, from, DUPLICATE_TREES, this);
-    return this.#key === undefined;
+    return this.#count;
   }
 
   leaf(bytes: Buffer, page: number): void {
@@ -54,18 +56,15 @@ export class BdbDuplicates implements TreeVisitor {
       if (type !== ITEM_DATA && type !== ITEM_OVERFLOW) {
         throw this.#pages.corrupt(page, at + 2, 'a duplicate of type 1 or 3', [type]);
       }
-      if (this.#key !== undefined && (bytes[at + 2] & ITEM_DELETED) === 0) {
-        this.#add(bytes, at, type, page);
-      }
+      if ((bytes[at + 2] & ITEM_DELETED) !== 0) continue;
+      if (this.#count === 0) this.#add(bytes, at, type, page);
+      this.#count++;
     }
     room.finish();
   }
 
-  separator(): void {}
-
   #add(bytes: Buffer, at: number, type: number, page: number): void {
-    const key = this.#key!;
-    this.#key = undefined;
+    const key = this.#key;
     if (type === ITEM_DATA) {
       const start = at + ITEM_DATA_AT;
       const end = start + this.#pages.u16(bytes, at);

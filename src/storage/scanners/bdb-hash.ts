@@ -116,8 +116,10 @@ class HashRecords {
     const count = pages.countPairs(bytes, page);
     // db_page.h, LEN_HITEM: an item reaches to where the one before it begins.
     let end = bytes.length;
+    pages.file.recordPage = page;
     for (let i = 0; i < count; i += 2) {
       const keyAt = this.#itemAt(i, end, page);
+      pages.file.recordAt = keyAt;
       this.#takeKey(keyAt, end, page);
       const at = this.#itemAt(i + 1, keyAt, page);
       this.#take(at, keyAt, page);
@@ -184,7 +186,8 @@ class HashRecords {
     }
     this.#checkSize(at, end, DUPLICATE_TREE_BYTES, page);
     const root = pages.u32(bytes, at + 4);
-    this.#duplicates.addFirst(this.#key, this.#keyStart, this.#keyEnd, root, link);
+    const values = this.#duplicates.addFirst(this.#key, this.#keyStart, this.#keyEnd, root, link);
+    this.#tellLost(values - 1);
   }
 
   /** db_page.h: each duplicate stands between two copies of its length. */
@@ -193,6 +196,7 @@ class HashRecords {
     const bytes = this.#bytes;
     const first = at + 1;
     let next = first;
+    let values = 0;
     while (next < end || next === first) {
       const length = next + 4 <= end ? pages.u16(bytes, next) : end;
       const tail = next + 2 + length;
@@ -203,7 +207,13 @@ class HashRecords {
       }
       if (next === first) this.#add(bytes, next + 2, tail);
       next = tail + 2;
+      values++;
     }
+    this.#tellLost(values - 1);
+  }
+
+  #tellLost(values: number): void {
+    if (values > 0) this.#pages.lost.note(values, this.#key, this.#keyStart, this.#keyEnd);
   }
 
   #checkSize(at: number, end: number, size: number, page: number): void {

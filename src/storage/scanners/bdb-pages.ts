@@ -1,5 +1,6 @@
 import { GoromdbError } from '../../errors.ts';
 import { type BdbMeta, META_BYTES, pageChecksum } from './bdb-header.ts';
+import { LostValues } from './lost-values.ts';
 import { PageClaims, type PageLink } from './page-claims.ts';
 import type { PageFile } from './page-file.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './scanner.ts';
@@ -39,6 +40,8 @@ export class BdbPages {
   readonly pageBytes: number;
   /** P_OVERHEAD: where the item index of a page begins, and the data of an overflow page. */
   readonly headerBytes: number;
+  /** The duplicates that are not served. */
+  readonly lost: LostValues;
   readonly #bigEndian: boolean;
   readonly #checksums: boolean;
   /** Pages that a link may name: in the file, and known to its meta page. */
@@ -52,6 +55,7 @@ export class BdbPages {
 
   constructor(file: PageFile, meta: BdbMeta) {
     this.file = file;
+    this.lost = new LostValues(file);
     this.pageBytes = meta.pageBytes;
     this.headerBytes = meta.checksums ? HEADER_SUM_BYTES : HEADER_BYTES;
     this.#bigEndian = meta.bigEndian;

@@ -41,12 +41,10 @@ export const DUPLICATE_TREES: readonly TreeKind[] = [
   { internal: PAGE_RECNO_INTERNAL, leaf: PAGE_RECNO_LEAF },
 ];
 
-/** Takes what the pages of a tree hold, in order. */
+/** Takes the leaves of a tree, in order. */
 export interface TreeVisitor {
   /** @param bytes The leaf page. Lent for the call only. */
   leaf(bytes: Buffer, page: number): void;
-  /** Takes a key of an internal page that parts the leaves before it from those behind it. */
-  separator(bytes: Buffer, start: number, end: number, page: number): void;
 }
 
 /**
@@ -130,12 +128,6 @@ export class BdbTree {
     for (let i = 0; i < count; i++) {
       const at = pages.u16(bytes, pages.headerBytes + 2 * i);
       const linkAt = isRecno ? at : at + 4;
-      // The first key of a page is not used. Keys on overflow pages only speed up Berkeley DB's
-      // search; before 4.3 they shared the pages of a record.
-      if (i > 0 && !isRecno && bytes[at + 2] === ITEM_DATA) {
-        const start = at + SEPARATOR_AT;
-        this.#visitor!.separator(bytes, start, start + pages.u16(bytes, at), number);
-      }
       this.#child(pages.u32(bytes, linkAt), { page: number, at: linkAt }, level - 1, depth + 1);
     }
   }

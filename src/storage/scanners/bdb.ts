@@ -12,8 +12,8 @@ import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 /**
  * Reads btree and hash files of Berkeley DB 4 and 5 in either byte order, with checksums or
  * without. Serves the only database of a file, the named one of `options.bucket`, or all named ones
- * as namespaces; of duplicates the first, as DB->get does. Refuses what is encrypted, compressed, partitioned, or of another
- * access method.
+ * as namespaces; of duplicates the first, as DB->get does. Refuses what is encrypted, compressed,
+ * partitioned, or of another access method.
  */
 export const bdbScanner: Scanner = {
   format: 'bdb',
@@ -24,9 +24,10 @@ export const bdbScanner: Scanner = {
     const meta = readBdbHeader(input);
     const file = new PageFile(input, meta.pageBytes, options.onProgress);
     const pages = new BdbPages(file, meta);
-    if (options.namespaces !== undefined) {
-      const { namespaces, onNotice } = options;
-      const composing = new NamespaceSink(input, 'database', sink, namespaces, onNotice);
+    const { namespaces, onNotice, onLocator } = options;
+    onLocator?.(() => file.place);
+    if (namespaces !== undefined) {
+      const composing = new NamespaceSink(input, 'database', sink, namespaces);
       readNamespaces(input, pages, meta, composing);
     } else if (meta.databases) {
       readNamed(input, pages, meta, options.bucket, sink);
@@ -38,6 +39,7 @@ export const bdbScanner: Scanner = {
         `expected a database named ${printable(options.bucket)}; found a file of one without name`,
       );
     }
+    if (pages.lost.notice !== undefined) onNotice?.(pages.lost.notice);
     options.onProgress?.(input.size);
   },
 };
@@ -63,7 +65,6 @@ function readNamespaces(
     sink.begin(name);
     readAt(input, pages, main, page, sink);
   }
-  sink.end();
 }
 
 /** Reads the database whose meta page is `page`. */

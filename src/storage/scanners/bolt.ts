@@ -33,6 +33,7 @@ export const boltScanner: Scanner = {
     const from = { page: header.metaPage, at: header.rootAt };
     const walkTop = (visitor: ElementVisitor): void =>
       tree.walk({ root: header.root, inline: undefined, from }, visitor);
+    options.onLocator?.(() => file.place);
     if (options.namespaces === undefined) {
       const top = new BucketFinder(pages, options.bucket, 'top');
       walkTop(top);
@@ -41,13 +42,11 @@ export const boltScanner: Scanner = {
       tree.walk(bucket, records);
       tellNested(records.nested, options, path);
     } else {
-      const { namespaces, onNotice } = options;
-      const composing = new NamespaceSink(input, 'bucket', sink, namespaces, onNotice);
+      const composing = new NamespaceSink(input, 'bucket', sink, options.namespaces);
       const records = new RecordVisitor(pages, composing);
       const buckets = new BucketReader(pages, composing, records);
       walkTop(buckets);
       if (buckets.count === 0) throw unsupported(input, 'expected a bucket; found no bucket');
-      composing.end();
       tellNested(records.nested, options);
     }
     options.onProgress?.(input.size);
@@ -89,6 +88,9 @@ class RecordVisitor implements ElementVisitor {
     shift: number,
   ): void {
     if (flags === 0) {
+      const { file } = this.#pages;
+      file.recordPage = page;
+      file.recordAt = keyStart + shift;
       this.#sink.add(bytes, keyStart, keyEnd, bytes, keyEnd, valueEnd, 0);
       return;
     }

@@ -1,6 +1,5 @@
 /**
- * Orders keys as memcmp does, then by length: so do LMDB (mdb_cmp_memn), Go (bytes.Compare) and
- * Berkeley DB (__bam_defcmp). A loop, as keys differ after a few bytes and a call of Buffer.compare
+ * Orders keys as memcmp does, then by length: so does Go (bytes.Compare). A loop, as keys differ after a few bytes and a call of Buffer.compare
  * costs more than that.
  */
 export function compareBytes(
@@ -19,6 +18,20 @@ export function compareBytes(
     if (difference !== 0) return difference;
   }
   return aBytes - bBytes;
+}
+
+/** Whether two keys are the same. From the end, as neighbours in a tree begin alike. */
+export function equalBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  if (aEnd - aStart !== bEnd - bStart) return false;
+  for (let i = aEnd - aStart - 1; i >= 0; i--) if (a[aStart + i] !== b[bStart + i]) return false;
+  return true;
 }
 
 /**

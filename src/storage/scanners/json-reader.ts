@@ -41,6 +41,8 @@ export abstract class JsonReader {
   #string: JsonString | undefined;
   /** Offset in the text of its opening quote. */
   #quoteOffset = 0;
+  /** Where in the text the record begins that is being given to the sink. */
+  #recordOffset = 0;
   /** Bytes of a byte order mark that were read. */
   #markBytes = 0;
 
@@ -78,6 +80,11 @@ export abstract class JsonReader {
     }
     this.keep();
     this.offset += length;
+  }
+
+  /** The place of the record that is being given to the sink, for messages. */
+  get recordPlace(): string {
+    return `byte ${this.#recordOffset}${this.#text}`;
   }
 
   /** Tells that the text is over. @throws {GoromdbError} DATA_CORRUPT when it is not complete. */
@@ -127,6 +134,7 @@ export abstract class JsonReader {
   /** @param offset Where in the text the record begins. */
   protected emit(offset: number): void {
     const { key, value } = this;
+    this.#recordOffset = offset;
     this.#options.onRecord?.(offset);
     this.#sink.add(key.bytes, key.start, key.end, value.bytes, value.start, value.end, 0);
   }

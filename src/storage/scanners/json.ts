@@ -22,12 +22,9 @@ export const jsonScanner: Scanner = {
       await readAll(input, options, new JsonRecords(sink, readerOptions(input, options)));
       return;
     }
-    const namespaces = new NamespaceSink(
-      ...([input, 'object', sink, options.namespaces, options.onNotice] as const),
-    );
+    const namespaces = new NamespaceSink(input, 'object', sink, options.namespaces);
     const shape = { ...readerOptions(input, options), namespaces };
     await readAll(input, options, new JsonRecords(namespaces, shape));
-    namespaces.end();
   },
 };
 
@@ -63,6 +60,7 @@ function readerOptions({ path }: ScanInput, options: ScanOptions): JsonReaderOpt
 }
 
 async function readAll(input: ScanInput, options: ScanOptions, reader: JsonReader): Promise<void> {
+  options.onLocator?.(() => reader.recordPlace);
   for await (const chunk of readBytes(input, options)) reader.write(chunk);
   reader.end();
 }

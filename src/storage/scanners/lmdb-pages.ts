@@ -1,6 +1,7 @@
 import { GoromdbError } from '../../errors.ts';
 import { readU64 } from './bytes.ts';
 import type { LmdbHeader, LmdbLayout } from './lmdb-header.ts';
+import { LostValues } from './lost-values.ts';
 import { PageClaims, type PageLink } from './page-claims.ts';
 import type { PageFile } from './page-file.ts';
 import { VALUE_BYTES_MAX } from './scanner.ts';
@@ -33,11 +34,14 @@ export class LmdbPages {
   readonly file: PageFile;
   readonly layout: LmdbLayout;
   readonly pageBytes: number;
+  /** The duplicates that are not served. */
+  readonly lost: LostValues;
   readonly #claims: PageClaims;
   #value: Buffer = Buffer.alloc(0);
 
   constructor(file: PageFile, header: LmdbHeader) {
     this.file = file;
+    this.lost = new LostValues(file);
     this.layout = header.layout;
     this.pageBytes = header.pageBytes;
     // In the file, and known to the newest transaction.

@@ -1,4 +1,4 @@
-import { compareBytes, readU16 } from './bytes.ts';
+import { equalBytes, readU16 } from './bytes.ts';
 import type { LmdbDatabase } from './lmdb-header.ts';
 import { type LmdbPages, PAGE_BRANCH, PAGE_LEAF, PAGE_LEAF2, PAGE_SUB } from './lmdb-pages.ts';
 import type { PageLink } from './page-claims.ts';
@@ -37,35 +37,32 @@ export interface NodeVisitor {
   ): number;
 }
 
-/** What a walk has to know about a tree besides its record. */
-export interface TreeRules {
-  /** Keys ascend as bytes do; false for databases with an order of their own. */
-  readonly ordered: boolean;
-  /** The tree holds the duplicates of a key: values as keys, which may be empty. */
-  readonly duplicates: boolean;
-}
+/** What a tree holds: records, or the duplicates of a key, which are values as keys and may be empty. */
+export type Holding = 'records' | 'duplicates';
 
 /**
  * Walks one tree after the other, page by page from the root, and proves each page and node before
- * it hands it out: depth, bounds, alignment, sizes, order of keys, number of entries. Pages are
- * copied out of the file one per level, so a visitor may read other pages meanwhile.
+ * it hands it out: depth, bounds, alignment, sizes, number of entries, and that a key does not come
+ * twice in a row. Pages are copied out of the file one per level, so a visitor may read other pages
+ * meanwhile.
+ *
+ * The order of keys is not checked: a program may have a comparison function of its own
+ * (mdb_set_compare), of which the file says nothing. Each key is found by its bytes here, in any order.
  */
 export class LmdbTree {
   readonly #pages: LmdbPages;
   /** One page per level. */
   readonly #buffers: Buffer[] = [];
-  /** The key that the next one must not be below: the last one, or a separator of a branch. */
-  readonly #floor: Buffer;
-  #floorBytes = -1;
-  /** Whether the next key may equal #floor. */
-  #floorAllowed = false;
+  /** The last key of the leaf before. */
+  readonly #last: Buffer;
+  #lastBytes = -1;
   #db: LmdbDatabase | undefined;
   #visitor: NodeVisitor | undefined;
-  #rules: TreeRules = { ordered: false, duplicates: false };
+  #holds: Holding = 'records';
 
   constructor(pages: LmdbPages) {
     this.#pages = pages;
-    this.#floor = Buffer.alloc(pages.pageBytes);
+    this.#last = Buffer.alloc(pages.pageBytes);
   }
 
   /**
@@ -74,13 +71,13 @@ export class LmdbTree {
    * @param from Where its record stands, for messages.
    * @returns the number of entries, proven by the record.
    */
-  walk(db: LmdbDatabase, from: PageLink, rules: TreeRules, visitor: NodeVisitor): number {
+  walk(db: LmdbDatabase, from: PageLink, holds: Holding, visitor: NodeVisitor): number {
     const isSound = db.root === undefined ? db.depth === 0 : db.depth >= 1 && db.depth <= DEPTH_MAX;
     if (!isSound) {
       const range = db.root === undefined ? 'depth 0' : `a depth from 1 to ${DEPTH_MAX}`;
       throw this.#pages.corrupt(from.page, from.at, range, [db.depth]);
     }
-    this.#begin(db, rules, visitor);
+    this.#begin(db, holds, visitor);
     const entries = db.root === undefined ? 0 : this.#page(db.root, from, 1);
     // LMDB loses an empty duplicate when a second one comes (mdb_cursor_put, put_sub), but has
     // counted it: with duplicates the record may say more than there is.
@@ -91,13 +88,12 @@ export class LmdbTree {
     return entries;
   }
 
-  /** Visits the nodes of a page inside a node, at bytes[start, start + size). Returns as `walk`. */
+  /** Visits the duplicates on a page inside a node, at bytes[start, start + size). Returns as `walk`. */
   walkSubPage(
     bytes: Buffer,
     start: number,
     size: number,
     page: number,
-    rules: TreeRules,
     visitor: NodeVisitor,
   ): number {
     const { headerBytes, padAt } = this.#pages.layout;
@@ -109,17 +105,17 @@ export class LmdbTree {
     }
     const isLeaf2 = (kind & PAGE_LEAF2) !== 0;
     const pad = isLeaf2 ? bytes.readUInt16LE(start + padAt) : 0;
-    this.#begin({ pad, flags: 0, depth: 1, entries: 0, root: page }, rules, visitor);
+    this.#begin({ pad, flags: 0, depth: 1, entries: 0, root: page }, 'duplicates', visitor);
     return isLeaf2
       ? this.#fixedLeaf(bytes, start, size, page)
       : this.#leaf(bytes, start, size, page);
   }
 
-  #begin(db: LmdbDatabase, rules: TreeRules, visitor: NodeVisitor): void {
+  #begin(db: LmdbDatabase, holds: Holding, visitor: NodeVisitor): void {
     this.#db = db;
-    this.#rules = rules;
+    this.#holds = holds;
     this.#visitor = visitor;
-    this.#floorBytes = -1;
+    this.#lastBytes = -1;
   }
 
   #page(number: number, from: PageLink, level: number): number {
@@ -129,7 +125,7 @@ export class LmdbTree {
     const isBottom = level === this.#db!.depth;
     if (!isBottom && kind === PAGE_BRANCH) return this.#branch(bytes, number, level);
     if (isBottom && kind === PAGE_LEAF) return this.#leaf(bytes, 0, bytes.length, number);
-    if (isBottom && kind === (PAGE_LEAF | PAGE_LEAF2) && this.#rules.duplicates) {
+    if (isBottom && kind === (PAGE_LEAF | PAGE_LEAF2) && this.#holds === 'duplicates') {
       return this.#fixedLeaf(bytes, 0, bytes.length, number);
     }
     const expected = isBottom ? 'leaf' : 'branch';
@@ -153,13 +149,10 @@ export class LmdbTree {
     for (let i = 0; i < count; i++) {
       const slot = headerBytes + 2 * i;
       const node = this.#nodeAt(bytes, 0, slot, upper, bytes.length, number);
-      const keyStart = node + NODE_BYTES;
-      const keyEnd = keyStart + readU16(bytes, node + 6);
+      const keyEnd = node + NODE_BYTES + readU16(bytes, node + 6);
       if (keyEnd > bytes.length) throw this.#overrun(number, node, keyEnd, bytes.length);
       room -= (keyEnd - node + 1) & ~1;
       if (room < 0) throw this.#overlap(number, slot, room);
-      // The key of the first entry is not used, it may be left from before.
-      if (i > 0) this.#separator(bytes, keyStart, keyEnd, number);
       const child =
         readU16(bytes, node) +
         readU16(bytes, node + 2) * 0x1_0000 +
@@ -171,9 +164,8 @@ export class LmdbTree {
 
   #leaf(bytes: Buffer, start: number, size: number, number: number): number {
     const { headerBytes, base, upperAt, bigValueBytes } = this.#pages.layout;
-    const { ordered, duplicates } = this.#rules;
     const visitor = this.#visitor!;
-    const keyBytesMin = duplicates ? 0 : 1;
+    const keyBytesMin = this.#holds === 'duplicates' ? 0 : 1;
     const count = this.#pages.countEntries(bytes, start, size, number);
     const end = start + size;
     const upper = start + readU16(bytes, start + upperAt) + base;
@@ -197,17 +189,15 @@ export class LmdbTree {
       // multiply the bytes of a page.
       room -= (nodeEnd - node + 1) & ~1;
       if (room < 0) throw this.#overlap(number, slot, room);
-      if (ordered) {
-        if (i === 0) this.#checkFloor(bytes, keyStart, keyEnd, number);
-        else if (compareBytes(bytes, lastStart, lastEnd, bytes, keyStart, keyEnd) >= 0) {
-          throw this.#disorder(number, keyStart);
-        }
+      if (i === 0) this.#checkFirst(bytes, keyStart, keyEnd, number);
+      else if (equalBytes(bytes, lastStart, lastEnd, bytes, keyStart, keyEnd)) {
+        throw this.#repeated(number, keyStart);
       }
       entries += visitor.visit(bytes, keyStart, keyEnd, valueBytes, flags, number);
       lastStart = keyStart;
       lastEnd = keyEnd;
     }
-    if (this.#db!.depth > 1) this.#setFloor(bytes, lastStart, lastEnd, false);
+    if (this.#db!.depth > 1) this.#keepLast(bytes, lastStart, lastEnd);
     return entries;
   }
 
@@ -225,16 +215,14 @@ export class LmdbTree {
     for (let i = 0; i < count; i++) {
       const keyStart = start + headerBytes + i * keyBytes;
       const keyEnd = keyStart + keyBytes;
-      if (this.#rules.ordered) {
-        if (i === 0) this.#checkFloor(bytes, keyStart, keyEnd, number);
-        else if (compareBytes(bytes, keyStart - keyBytes, keyStart, bytes, keyStart, keyEnd) >= 0) {
-          throw this.#disorder(number, keyStart);
-        }
+      if (i === 0) this.#checkFirst(bytes, keyStart, keyEnd, number);
+      else if (equalBytes(bytes, keyStart - keyBytes, keyStart, bytes, keyStart, keyEnd)) {
+        throw this.#repeated(number, keyStart);
       }
       this.#visitor!.visit(bytes, keyStart, keyEnd, 0, 0, number);
     }
     const lastEnd = start + headerBytes + count * keyBytes;
-    if (this.#db!.depth > 1) this.#setFloor(bytes, lastEnd - keyBytes, lastEnd, false);
+    if (this.#db!.depth > 1) this.#keepLast(bytes, lastEnd - keyBytes, lastEnd);
     return count;
   }
 
@@ -257,23 +245,16 @@ export class LmdbTree {
     );
   }
 
-  /** A key of a branch: above all keys on its left, not above any on its right. */
-  #separator(bytes: Buffer, start: number, end: number, number: number): void {
-    if (!this.#rules.ordered) return;
-    this.#checkFloor(bytes, start, end, number);
-    this.#setFloor(bytes, start, end, true);
+  /** The first key of a leaf. */
+  #checkFirst(bytes: Buffer, start: number, end: number, number: number): void {
+    if (this.#lastBytes < 0) return;
+    if (!equalBytes(this.#last, 0, this.#lastBytes, bytes, start, end)) return;
+    throw this.#repeated(number, start);
   }
 
-  #checkFloor(bytes: Buffer, start: number, end: number, number: number): void {
-    if (this.#floorBytes < 0) return;
-    const order = compareBytes(this.#floor, 0, this.#floorBytes, bytes, start, end);
-    if (order > 0 || (order === 0 && !this.#floorAllowed)) throw this.#disorder(number, start);
-  }
-
-  #setFloor(bytes: Buffer, start: number, end: number, allowed: boolean): void {
-    bytes.copy(this.#floor, 0, start, end);
-    this.#floorBytes = end - start;
-    this.#floorAllowed = allowed;
+  #keepLast(bytes: Buffer, start: number, end: number): void {
+    bytes.copy(this.#last, 0, start, end);
+    this.#lastBytes = end - start;
   }
 
   #overrun(number: number, node: number, nodeEnd: number, end: number): Error {
@@ -286,7 +267,7 @@ export class LmdbTree {
     ]);
   }
 
-  #disorder(number: number, at: number): Error {
-    return this.#pages.corrupt(number, at, 'keys in ascending order', ['one out of order']);
+  #repeated(number: number, at: number): Error {
+    return this.#pages.corrupt(number, at, 'each key once', ['one a second time']);
   }
 }

@@ -13,19 +13,12 @@ import {
   NODE_DATABASE,
   NODE_DUPLICATES,
   type NodeVisitor,
-  type TreeRules,
 } from './lmdb-tree.ts';
 import { NameList, printable } from './name-list.ts';
 import { NamespaceSink } from './namespaces.ts';
 import type { PageLink } from './page-claims.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
-
-/** lmdb.h: database flags. */
-const REVERSEKEY = 0x02;
-const INTEGERKEY = 0x08;
-const INTEGERDUP = 0x20;
-const REVERSEDUP = 0x40;
 
 /** Where the record of the main database stands: the meta page. */
 const META_LINK: PageLink = { page: 0, at: 0 };
@@ -36,7 +29,8 @@ const META_LINK: PageLink = { page: 0, at: 0 };
  * or all named ones as namespaces; of duplicates (MDB_DUPSORT) the first, as mdb_get does.
  *
  * The main tree is proven whole in any case, the named one when it is read. A file with a bad meta
- * page is refused, also where the other one leads to an older state that is sound.
+ * page is refused, also where the other one leads to an older state that is sound. Keys may be in any
+ * order, as a program's own comparison function makes it.
  */
 export const lmdbScanner: Scanner = {
   format: 'lmdb',
@@ -46,13 +40,19 @@ export const lmdbScanner: Scanner = {
     }
     const header = readLmdbHeader(input);
     const file = new PageFile(input, header.pageBytes, options.onProgress);
-    const scan = new LmdbScan(new LmdbPages(file, header));
-    if (options.namespaces !== undefined) {
-      const { namespaces, onNotice } = options;
-      const composing = new NamespaceSink(input, 'database', sink, namespaces, onNotice);
-      scan.readNamespaces(input, header.main, composing);
-    } else if (options.bucket === undefined) scan.readMain(input, header.main, sink);
-    else scan.readNamed(input, header.main, options.bucket, sink);
+    const pages = new LmdbPages(file, header);
+    const scan = new LmdbScan(pages);
+    const { bucket, namespaces, onNotice, onLocator } = options;
+    onLocator?.(() => file.place);
+    if (namespaces !== undefined) {
+      scan.readNamespaces(
+        input,
+        header.main,
+        new NamespaceSink(input, 'database', sink, namespaces),
+      );
+    } else if (bucket === undefined) scan.readMain(input, header.main, sink);
+    else scan.readNamed(input, header.main, bucket, sink);
+    if (pages.lost.notice !== undefined) onNotice?.(pages.lost.notice);
     options.onProgress?.(input.size);
   },
 };
@@ -104,7 +104,6 @@ class LmdbScan {
       sink.begin(name);
       this.#read(db, from, sink, undefined);
     }
-    sink.end();
   }
 
   readNamed(input: ScanInput, main: LmdbDatabase, bucket: string, sink: RecordSink): void {
@@ -127,8 +126,7 @@ class LmdbScan {
     names: NameCollector | undefined,
   ): number {
     const visitor = new RecordVisitor(this.#pages, this.#duplicates, db, sink, names);
-    const ordered = (db.flags & (REVERSEKEY | INTEGERKEY)) === 0;
-    this.#tree.walk(db, from, { ordered, duplicates: false }, visitor);
+    this.#tree.walk(db, from, 'records', visitor);
     return visitor.records;
   }
 }
@@ -139,7 +137,6 @@ class RecordVisitor implements NodeVisitor {
   readonly #pages: LmdbPages;
   readonly #tree: LmdbTree;
   readonly #hasDuplicates: boolean;
-  readonly #rules: TreeRules;
   readonly #sink: RecordSink;
   readonly #names: NameCollector | undefined;
   readonly #first: FirstDuplicate;
@@ -158,8 +155,6 @@ class RecordVisitor implements NodeVisitor {
     this.#pages = pages;
     this.#tree = tree;
     this.#hasDuplicates = (db.flags & DUPSORT) !== 0;
-    const ordered = (db.flags & (INTEGERDUP | REVERSEDUP)) === 0;
-    this.#rules = { ordered, duplicates: true };
     this.#sink = sink;
     this.#names = names;
     this.#first = new FirstDuplicate(pages, sink);
@@ -173,6 +168,9 @@ class RecordVisitor implements NodeVisitor {
     flags: number,
     page: number,
   ): number {
+    const { file } = this.#pages;
+    file.recordPage = page;
+    file.recordAt = keyStart;
     if (flags === 0) {
       this.records++;
       const valueEnd = valueStart + valueBytes;
@@ -193,7 +191,9 @@ class RecordVisitor implements NodeVisitor {
     }
     if ((flags & ~NODE_DATABASE) === NODE_DUPLICATES && this.#hasDuplicates) {
       this.records++;
-      return this.#duplicates(leaf, keyStart, valueStart, valueBytes, flags, page);
+      const count = this.#duplicates(leaf, keyStart, valueStart, valueBytes, flags, page);
+      if (count > 1) this.#pages.lost.note(count - 1, leaf, keyStart, valueStart);
+      return count;
     }
     throw this.#pages.corrupt(page, keyStart, 'a record of this kind of database', [
       `a node with flags ${flags}, ${valueBytes} bytes`,
@@ -212,7 +212,7 @@ class RecordVisitor implements NodeVisitor {
     const first = this.#first;
     first.begin(leaf, keyStart, valueStart);
     if (flags === NODE_DUPLICATES) {
-      return this.#tree.walkSubPage(leaf, valueStart, valueBytes, page, this.#rules, first);
+      return this.#tree.walkSubPage(leaf, valueStart, valueBytes, page, first);
     }
     if (valueBytes !== LMDB_DATABASE_BYTES) {
       throw this.#pages.corrupt(page, valueStart, 'a database record', [`${valueBytes} bytes`]);
@@ -221,7 +221,7 @@ class RecordVisitor implements NodeVisitor {
     if (db.root === undefined) {
       throw this.#pages.corrupt(page, valueStart, 'one duplicate or more', ['none']);
     }
-    return this.#tree.walk(db, { page, at: valueStart }, this.#rules, first);
+    return this.#tree.walk(db, { page, at: valueStart }, 'duplicates', first);
   }
 }
 

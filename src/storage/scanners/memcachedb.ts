@@ -1,5 +1,6 @@
 import { GoromdbError } from '../../errors.ts';
 import { bdbScanner } from './bdb.ts';
+import { equalBytes } from './bytes.ts';
 import { printable } from './name-list.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
@@ -147,19 +148,6 @@ function parseDigits(bytes: Uint8Array, start: number, end: number): number {
   let number = 0;
   for (let at = start; at < end; at++) number = number * 10 + bytes[at] - ZERO;
   return number;
-}
-
-function equalBytes(
-  a: Uint8Array,
-  aStart: number,
-  aEnd: number,
-  b: Uint8Array,
-  bStart: number,
-  bEnd: number,
-): boolean {
-  if (aEnd - aStart !== bEnd - bStart) return false;
-  for (let i = aEnd - aStart - 1; i >= 0; i--) if (a[aStart + i] !== b[bStart + i]) return false;
-  return true;
 }
 
 function quote(bytes: Uint8Array, start: number, end: number): string {

@@ -5,7 +5,6 @@ import {
   type NamespaceOptions,
   type RecordSink,
   type ScanInput,
-  type ScanOptions,
 } from './scanner.ts';
 
 /** Longest name of a namespace in bytes. */
@@ -16,9 +15,6 @@ const NAMESPACES_MAX = 100_000;
 
 /** Longest delimiter in bytes. */
 const DELIMITER_BYTES_MAX = 16;
-
-/** Longest key that memcached's clients can ask for. */
-const MEMCACHED_KEY_BYTES_MAX = 250;
 
 /** The delimiter when none is given, as with memcached's -D. */
 export const DEFAULT_DELIMITER = ':';
@@ -46,12 +42,10 @@ export class NamespaceSink implements RecordSink {
   readonly #what: string;
   readonly #sink: RecordSink;
   readonly #delimiter: Buffer;
-  readonly #onNotice: ((text: string) => void) | undefined;
   readonly #names = new Set<string>();
   /** A composed key; the name and the delimiter stand in it already. */
   readonly #key = Buffer.alloc(KEY_BYTES_MAX);
   #prefixBytes = 0;
-  #longKeys = 0;
 
   /**
    * @param what What the format calls a namespace, for messages.
@@ -62,13 +56,11 @@ export class NamespaceSink implements RecordSink {
     what: string,
     sink: RecordSink,
     { delimiter }: NamespaceOptions,
-    onNotice: ScanOptions['onNotice'],
   ) {
     this.#path = path;
     this.#what = what;
     this.#sink = sink;
     this.#delimiter = Buffer.from(delimiter);
-    this.#onNotice = onNotice;
   }
 
   /**
@@ -120,17 +112,7 @@ export class NamespaceSink implements RecordSink {
       const message = `${this.#path}: a key with its namespace is ${end} bytes long: expected at most ${KEY_BYTES_MAX}`;
       throw new GoromdbError('LIMIT_EXCEEDED', message);
     }
-    if (end > MEMCACHED_KEY_BYTES_MAX && keyBytes <= MEMCACHED_KEY_BYTES_MAX) this.#longKeys++;
     for (let at = 0; at < keyBytes; at++) composed[this.#prefixBytes + at] = key[keyStart + at];
     this.#sink.add(composed, 0, end, value, valueStart, valueEnd, flags);
-  }
-
-  /** Tells of keys that their namespace has made too long for memcached's clients. */
-  end(): void {
-    if (this.#longKeys === 0) return;
-    const keys = this.#longKeys === 1 ? '1 key is' : `${this.#longKeys} keys are`;
-    this.#onNotice?.(
-      `${keys} longer than ${MEMCACHED_KEY_BYTES_MAX} bytes with the namespace in front, which memcached's clients cannot ask for`,
-    );
   }
 }

@@ -68,6 +68,9 @@ export class PageFile {
   readonly pageBytes: number;
   /** Whole pages in the file. What follows the last whole page is not reachable. */
   readonly pageCount: number;
+  /** Where the record stands that is being added: its page, and the byte in that page. */
+  recordPage = 0;
+  recordAt = 0;
   readonly #input: ScanInput;
   readonly #onProgress: ((bytes: number) => void) | undefined;
   #readBytes = 0;
@@ -116,6 +119,11 @@ export class PageFile {
       this.#reportAt = this.#readBytes + PROGRESS_BYTES;
       this.#onProgress?.(Math.min(this.#readBytes, this.#input.size));
     }
+  }
+
+  /** The place of the record that is being added, for messages. */
+  get place(): string {
+    return `page ${this.recordPage}, byte ${this.recordPage * this.pageBytes + this.recordAt}`;
   }
 
   /** Makes a DATA_CORRUPT error that names the file, the page and the byte in the file. */

@@ -54,6 +54,11 @@ export interface ScanOptions {
    * come twice, so that a message can name the place.
    */
   readonly onRecord?: ((offset: number) => void) | undefined;
+  /**
+   * Told before the first record how to find out where in the file the record stands that is being
+   * added, as in `page 7, byte 28712`. For messages about single records.
+   */
+  readonly onLocator?: ((locate: () => string) => void) | undefined;
 }
 
 /**

@@ -1,0 +1,30 @@
+import { oneLine } from '../log.ts';
+
+/** Warnings about one file that are kept: a scanner of a user's own may have many. */
+const NOTICES_MAX = 16;
+
+/** Longest one that is kept, in characters. */
+const NOTICE_CHARS_MAX = 1_000;
+
+/** Collects what the owner of a sound file should know. */
+export class Notices {
+  readonly #texts: string[] = [];
+  #count = 0;
+
+  add(text: string): void {
+    this.#count++;
+    if (this.#texts.length < NOTICES_MAX)
+      this.#texts.push(oneLine(text).slice(0, NOTICE_CHARS_MAX));
+  }
+
+  get texts(): readonly string[] {
+    const more = this.#count - this.#texts.length;
+    return more === 0 ? this.#texts : [...this.#texts, `there are ${more} more warnings`];
+  }
+}
+
+/** Whether these are warnings as a record or a receipt has them; undefined: there are none. */
+export function areWarnings(value: unknown): value is readonly string[] | undefined {
+  if (value === undefined) return true;
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
+}

@@ -1,0 +1,87 @@
+import { counted, Finding, type Locate } from './finding.ts';
+import type { RecordSink } from './scanner.ts';
+
+/** memcached's KEY_MAX_LENGTH: clients refuse longer keys before they ask. */
+const MEMCACHED_KEY_BYTES_MAX = 250;
+
+const SPACE = 0x20;
+const DELETE = 0x7f;
+
+/**
+ * Passes records on, and counts the keys that memcached's clients cannot ask for: by its protocol a
+ * key has 1 to 250 bytes, without spaces and control characters. It looks at each byte of a key once.
+ */
+export class KeyCheck implements RecordSink {
+  /** Where the record at hand stands, for messages. */
+  locate: Locate = () => undefined;
+  readonly #sink: RecordSink;
+  #records = 0;
+  readonly #empty = new Finding();
+  readonly #long = new Finding();
+  readonly #unprintable = new Finding();
+  /** Keys with a NUL at the end and nothing else against them. */
+  readonly #terminated = new Finding();
+  #nulEnds = 0;
+
+  constructor(sink: RecordSink) {
+    this.#sink = sink;
+  }
+
+  add(
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    flags: number,
+  ): void {
+    const bytes = keyEnd - keyStart;
+    const end = bytes > 0 && key[keyEnd - 1] === 0 ? keyEnd - 1 : keyEnd;
+    let at = keyStart;
+    while (at < end && key[at] > SPACE && key[at] !== DELETE) at++;
+    if (at < end) this.#note(this.#unprintable, key, keyStart, keyEnd);
+    else if (end < keyEnd) this.#note(this.#terminated, key, keyStart, keyEnd);
+    if (end < keyEnd) this.#nulEnds++;
+    if (bytes > MEMCACHED_KEY_BYTES_MAX) this.#note(this.#long, key, keyStart, keyEnd);
+    if (bytes === 0) this.#note(this.#empty, key, keyStart, keyEnd);
+    this.#records++;
+    this.#sink.add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags);
+  }
+
+  /** What was found, a sentence for each kind. */
+  notices(): readonly string[] {
+    const notices: string[] = [];
+    const areTerminated = this.#nulEnds === this.#records && this.#terminated.count > 0;
+    if (areTerminated) {
+      const all = this.#records === 1 ? 'the only key ends' : `all ${this.#records} keys end`;
+      notices.push(
+        `${all} in a NUL, as C programs write them: a client finds a key only with its NUL, which ` +
+          `memcached's text clients cannot send; the first is ${this.#terminated.first}`,
+      );
+    }
+    const found = areTerminated ? [this.#unprintable] : [this.#unprintable, this.#terminated];
+    const [first] = found.filter(({ count }) => count > 0).sort((a, b) => a.number - b.number);
+    if (first !== undefined) {
+      const count = found.reduce((sum, finding) => sum + finding.count, 0);
+      notices.push(
+        `${counted(count, 'key has', 'keys have')} a space or a control character, which memcached's ` +
+          `text clients cannot ask for; the first is ${first.first}`,
+      );
+    }
+    if (this.#long.count > 0) {
+      notices.push(
+        `${counted(this.#long.count, 'key is', 'keys are')} longer than ${MEMCACHED_KEY_BYTES_MAX} ` +
+          `bytes, which memcached's clients cannot ask for; the first is ${this.#long.first}`,
+      );
+    }
+    if (this.#empty.count > 0) {
+      notices.push(`the empty key, which memcached's clients cannot ask for${this.#empty.place}`);
+    }
+    return notices;
+  }
+
+  #note(finding: Finding, key: Uint8Array, start: number, end: number): void {
+    finding.note(this.#records, key, start, end, this.locate);
+  }
+}
