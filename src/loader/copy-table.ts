@@ -2,6 +2,7 @@ import { closeSync, fsync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
+import { KeyCheck } from '../storage/scanners/key-check.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { checkTable } from '../storage/table-check.ts';
 import { readAt, readTableHead } from '../storage/table-file.ts';
@@ -32,6 +33,8 @@ export interface CopiedTable {
   readonly md5: string | undefined;
   /** The CRC-32 of the table's head; or why it is no sound table. The copy is gone then. */
   readonly headCrc32: number | GoromdbError;
+  /** What its owner should know. */
+  readonly notices: readonly string[];
 }
 
 /**
@@ -49,7 +52,8 @@ export async function copyTable(
   // A sparse file of any size can have a table's first page: it is not copied, but its sum comes first.
   const head = unlessBad(() => readTableHead(input.path, input.fd));
   if (head instanceof GoromdbError) {
-    return { md5: isSummed ? sumOf(input.fd, progress, rest) : undefined, headCrc32: head };
+    const md5 = isSummed ? sumOf(input.fd, progress, rest) : undefined;
+    return { md5, headCrc32: head, notices: [] };
   }
   rmSync(path, { force: true });
   const fd = createTable(path, mode);
@@ -64,13 +68,14 @@ export async function copyTable(
     // Awaited below: what the check throws comes first.
     synced.catch(() => {});
     const options = { valueBytesMax: longestValue(), rest };
-    const headCrc32 = unlessBad(() => crc32(headOf(checkTable({ ...input, fd }, options))));
+    const keys = new KeyCheck();
+    const headCrc32 = unlessBad(() => crc32(headOf(checkTable({ ...input, fd }, options, keys))));
     const md5 = isSummed ? await (beside?.sum ?? sumOf(fd, progress, rest)) : undefined;
     await synced.catch((cause: unknown) => {
       throw cannotWrite(path, cause);
     });
     isSound = typeof headCrc32 === 'number';
-    return { md5, headCrc32 };
+    return { md5, headCrc32, notices: keys.notices() };
   } finally {
     await beside?.close();
     closeSync(fd);

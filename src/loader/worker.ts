@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { collectGarbage } from '../collect-garbage.ts';
 import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
 import { answerRequests } from '../rpc.ts';
-import { KeyCheck } from '../storage/scanners/key-check.ts';
+import { checkedSink, KeyCheck } from '../storage/scanners/key-check.ts';
 import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
@@ -139,7 +139,7 @@ async function loadTable(loading: Loading): Promise<LoadResult> {
   const { request, input, identity, clock } = loading;
   const copied = await copyTable(input, { ...loading, path: request.tablePath, isSummed: true });
   if (copied === undefined) return { kind: 'changed' };
-  const { md5, headCrc32 } = copied;
+  const { md5, headCrc32, notices } = copied;
   if (md5 !== request.md5) return { kind: 'mismatch', found: md5! };
   if (!isUnchanged(input.fd, identity)) return { kind: 'changed' };
   if (typeof headCrc32 !== 'number') throw headCrc32;
@@ -152,7 +152,7 @@ async function loadTable(loading: Loading): Promise<LoadResult> {
     identity,
     headCrc32,
     seconds,
-    notices: [],
+    notices,
   };
 }
 
@@ -231,11 +231,11 @@ async function copyUnpacked(
   const { request, progress, clock } = loading;
   progress.write('scan', input.size);
   const copied = await copyTable(input, { ...loading, path: request.tablePath, isSummed: false });
-  const headCrc32 = copied!.headCrc32;
+  const { headCrc32, notices } = copied!;
   if (typeof headCrc32 !== 'number') throw headCrc32;
   clock.end('scan');
   verifyAgain();
-  return { headCrc32, notices: [] };
+  return { headCrc32, notices };
 }
 
 /** @param verifyAgain To be done while the disk is busy. */
@@ -248,11 +248,12 @@ async function writeTable(
   const writer = new TableWriter({ path: tablePath, mode, rest });
   const places = new RecordPlaces();
   const notices = new Notices();
-  const check = new KeyCheck(writer);
-  const prefixed = prefix && new NamespaceSink(source.input, 'data set', check, prefix);
+  const check = new KeyCheck();
+  const sink = checkedSink(writer, check);
+  const prefixed = prefix && new NamespaceSink(source.input, 'data set', sink, prefix);
   try {
     prefixed?.begin(Buffer.from(prefix!.name));
-    await source.scan(prefixed ?? check, {
+    await source.scan(prefixed ?? sink, {
       valueBytesMax: longestValue(),
       onProgress: (bytes) => progress.write('scan', bytes),
       onNotice: (text) => notices.add(text),

@@ -1,6 +1,7 @@
 /** Checks a table's file that others wrote, so that it can be mapped and read without a look back. */
 import { GoromdbError } from '../errors.ts';
 import { firstSlot, type HashFunction, hashFunctionOf } from './hash.ts';
+import type { KeyCheck } from './scanners/key-check.ts';
 import { readAt } from './scanners/page-file.ts';
 import type { ScanInput } from './scanners/scanner.ts';
 import { readTableHead, sumOf } from './table-file.ts';
@@ -23,14 +24,31 @@ const SLOTS_PER_RECORD_MAX = 4;
  * at its slot, or, where the key came again later, at that of a later one. Nobody may write to the
  * file meanwhile or later. Memory holds the index.
  *
+ * @param keyCheck Is shown each key.
+ *
  * @throws GoromdbError DATA_CORRUPT, LIMIT_EXCEEDED, OUT_OF_MEMORY, FILE_UNREADABLE.
  */
-export function checkTable(input: ScanInput, options: WalkOptions): TableLayout {
+export function checkTable(
+  input: ScanInput,
+  options: WalkOptions,
+  keyCheck?: KeyCheck,
+): TableLayout {
   const { layout } = readTableHead(input.path, input.fd);
   const check = new IndexCheck(input, layout, readIndex(input, layout, options));
-  walkTable(input, layout, options, (batch) => check.visit(batch));
+  walkTable(input, layout, options, (batch) => {
+    check.visit(batch);
+    if (keyCheck !== undefined) lookAtKeys(batch, layout, keyCheck);
+  });
   check.end();
   return layout;
+}
+
+function lookAtKeys(batch: RecordBatch, layout: TableLayout, check: KeyCheck): void {
+  const { bytes, base, count, starts, keys, segment } = batch;
+  const at = layout.segments[segment].at + base;
+  let i = 0;
+  check.locate = () => `byte ${at + starts[i]}`;
+  for (; i < count; i++) check.look(bytes, keys[2 * i], keys[2 * i + 1]);
 }
 
 function readIndex(input: ScanInput, layout: TableLayout, { rest }: WalkOptions): Uint32Array {

@@ -229,3 +229,27 @@ describe('goromdb publish', () => {
     if (existsSync(drops)) expect(leftovers().filter((name) => name !== 'data.json')).toEqual([]);
   });
 });
+
+test('a warning of what clients will miss is in the log, the receipt, publish and status, also after a restart', async () => {
+  const warning =
+    "2 keys have a space or a control character, which memcached's text clients cannot ask for; " +
+    'the first is "New York", at byte 9';
+  const server = await startServer();
+  const { code, stderr } = await publish('{"a":"", "New York":"1", "Los Angeles":"2"}');
+  expect(code).toBe(0);
+  expect(stderr).toContain(`warning: ${warning}\n`);
+  await server.says(/warn .*in generation 1 from/);
+  expect(server.stderr).toContain(`in generation 1 from ${file}: ${warning}\n`);
+  expect(JSON.parse(readFileSync(`${file}.status.json`, 'utf8')).warnings).toEqual([warning]);
+  const status = async (): Promise<string> => {
+    const run = new GoromdbProcess(['status', '-basedir', base]);
+    await run.exit();
+    return run.stdout;
+  };
+  expect(await status()).toContain(`warning: ${warning}\n`);
+  await server.kill('SIGKILL');
+  const again = await startServer();
+  await again.says(/generation 1 serves/);
+  expect(again.stderr).toContain(`in generation 1 from ${file}: ${warning}\n`);
+  expect(await status()).toContain(`warning: ${warning}\n`);
+});

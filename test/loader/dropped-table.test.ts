@@ -65,6 +65,29 @@ test.each(['auto', 'table'])(
   },
 );
 
+test.each([
+  ['a table', (bytes: Buffer) => bytes],
+  ['a compressed table', gzipSync],
+])('%s with keys that memcached’s clients cannot ask for is told of', async (_, pack) => {
+  const harness = new LoaderHarness(AUTO);
+  await harness.start();
+  const bytes = await tableBytes([
+    ['v', '1'],
+    ['New York', '2'],
+    ['k'.repeat(251), '3'],
+  ]);
+  expect(await load(harness, pack(bytes))).toBe('taken');
+  const { warnings } = JSON.parse(
+    readFileSync(join(harness.base, 'data00', 'generation.json'), 'utf8'),
+  );
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      `^1 key has a space .*"New York", at byte ${bytes.indexOf('New York') - 2}$`,
+    ),
+    expect.stringMatching(/^1 key is longer than 250 bytes/),
+  ]);
+});
+
 test('whoever still has the dropped file open changes nothing of what serves', async () => {
   const harness = new LoaderHarness(AUTO);
   await harness.start();

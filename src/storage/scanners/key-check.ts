@@ -8,13 +8,12 @@ const SPACE = 0x20;
 const DELETE = 0x7f;
 
 /**
- * Passes records on, and counts the keys that memcached's clients cannot ask for: by its protocol a
- * key has 1 to 250 bytes, without spaces and control characters. It looks at each byte of a key once.
+ * Counts the keys that memcached's clients cannot ask for: by its protocol a key has 1 to 250 bytes,
+ * without spaces and control characters. It looks at each byte of a key once.
  */
-export class KeyCheck implements RecordSink {
+export class KeyCheck {
   /** Where the record at hand stands, for messages. */
   locate: Locate = () => undefined;
-  readonly #sink: RecordSink;
   #records = 0;
   readonly #empty = new Finding();
   readonly #long = new Finding();
@@ -23,30 +22,18 @@ export class KeyCheck implements RecordSink {
   readonly #terminated = new Finding();
   #nulEnds = 0;
 
-  constructor(sink: RecordSink) {
-    this.#sink = sink;
-  }
-
-  add(
-    key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    value: Uint8Array,
-    valueStart: number,
-    valueEnd: number,
-    flags: number,
-  ): void {
-    const bytes = keyEnd - keyStart;
+  /** @param key Memory that holds the key in [start, end). Lent for the call only. */
+  look(key: Uint8Array, start: number, keyEnd: number): void {
+    const bytes = keyEnd - start;
     const end = bytes > 0 && key[keyEnd - 1] === 0 ? keyEnd - 1 : keyEnd;
-    let at = keyStart;
+    let at = start;
     while (at < end && key[at] > SPACE && key[at] !== DELETE) at++;
-    if (at < end) this.#note(this.#unprintable, key, keyStart, keyEnd);
-    else if (end < keyEnd) this.#note(this.#terminated, key, keyStart, keyEnd);
+    if (at < end) this.#note(this.#unprintable, key, start, keyEnd);
+    else if (end < keyEnd) this.#note(this.#terminated, key, start, keyEnd);
     if (end < keyEnd) this.#nulEnds++;
-    if (bytes > MEMCACHED_KEY_BYTES_MAX) this.#note(this.#long, key, keyStart, keyEnd);
-    if (bytes === 0) this.#note(this.#empty, key, keyStart, keyEnd);
+    if (bytes > MEMCACHED_KEY_BYTES_MAX) this.#note(this.#long, key, start, keyEnd);
+    if (bytes === 0) this.#note(this.#empty, key, start, keyEnd);
     this.#records++;
-    this.#sink.add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags);
   }
 
   /** What was found, a sentence for each kind. */
@@ -84,4 +71,14 @@ export class KeyCheck implements RecordSink {
   #note(finding: Finding, key: Uint8Array, start: number, end: number): void {
     finding.note(this.#records, key, start, end, this.locate);
   }
+}
+
+/** Passes records on, and has their keys looked at. */
+export function checkedSink(sink: RecordSink, check: KeyCheck): RecordSink {
+  return {
+    add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags) {
+      check.look(key, keyStart, keyEnd);
+      sink.add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags);
+    },
+  };
 }

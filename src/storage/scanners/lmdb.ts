@@ -16,6 +16,7 @@ import {
 } from './lmdb-tree.ts';
 import { NameList, printable } from './name-list.ts';
 import { NamespaceSink } from './namespaces.ts';
+import { WrappedValues } from './npm-lmdb.ts';
 import type { PageLink } from './page-claims.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
@@ -44,15 +45,16 @@ export const lmdbScanner: Scanner = {
     const scan = new LmdbScan(pages);
     const { bucket, namespaces, onNotice, onLocator } = options;
     onLocator?.(() => file.place);
+    const wrapped = new WrappedValues(() => file.place);
+    // Only the npm package lmdb writes data format 2.
+    const to = header.layout.version === 2 ? wrapped.watch(sink) : sink;
     if (namespaces !== undefined) {
-      scan.readNamespaces(
-        input,
-        header.main,
-        new NamespaceSink(input, 'database', sink, namespaces),
-      );
-    } else if (bucket === undefined) scan.readMain(input, header.main, sink);
-    else scan.readNamed(input, header.main, bucket, sink);
+      const composing = new NamespaceSink(input, 'database', to, namespaces);
+      scan.readNamespaces(input, header.main, composing);
+    } else if (bucket === undefined) scan.readMain(input, header.main, to);
+    else scan.readNamed(input, header.main, bucket, to);
     if (pages.lost.notice !== undefined) onNotice?.(pages.lost.notice);
+    for (const notice of wrapped.notices()) onNotice?.(notice);
     options.onProgress?.(input.size);
   },
 };

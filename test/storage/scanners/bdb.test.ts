@@ -14,6 +14,17 @@ function sorted(records: Records): Records {
   return records.toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
+it('a Berkeley DB btree may have an order of its own, and several values of a key', async () => {
+  const notices: string[] = [];
+  const onNotice = (text: string): number => notices.push(text);
+  const records = await file.scan(fixture('bdb/btree-compare'), { onNotice });
+  const numbers = Array.from({ length: 1200 }, (_, i) => i + 1);
+  expect(records).toEqual(numbers.map((i) => [`k${i}`, `value-${i}`]));
+  expect(notices).toEqual([
+    '120 values are not served: 120 keys have several, and the first of each is served; the first such key is "k10", at page 2, byte 1336',
+  ]);
+});
+
 describe.each(['btree', 'hash'])('a Berkeley DB %s', (method) => {
   /** A btree gives its records in order, a hash does not. */
   const scan = async (name: string): Promise<Records> => {

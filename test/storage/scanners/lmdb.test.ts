@@ -18,7 +18,25 @@ function u32(number: number): string {
   return String.fromCharCode(number & 255, number >> 8, 0, 0);
 }
 
+it('an LMDB file may have an order of its own', async () => {
+  const records = await file.scan(fixture('v1-compare'));
+  const numbers = Array.from({ length: 1200 }, (_, i) => i + 1);
+  expect(records).toEqual(numbers.map((i) => [`k${i}`, `value-${i}`]));
+});
+
 describe.each(['v1', 'v2'])('an LMDB file of data format %s', (version) => {
+  it.each([
+    [
+      'dupsort',
+      /^\d+ values are not served: \d+ keys have several.*first such key is "key-00002", at page/,
+    ],
+    ['dupfixed', /^\d+ values are not served/],
+  ])('tells how many values of keys with several are not served (%s)', async (name, notice) => {
+    const notices: string[] = [];
+    await file.scan(fixture(`${version}-${name}`), { onNotice: (text) => notices.push(text) });
+    expect(notices).toEqual([expect.stringMatching(notice)]);
+  });
+
   it('gives its records in order', async () => {
     const records = await file.scan(fixture(`${version}-plain`));
     expect(records).toEqual(numbered(500, 'key-', 'value-'));
