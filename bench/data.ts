@@ -56,8 +56,12 @@ export async function md5Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Drops `made` under the name `file`: the file first, its sum last. `made` is used up. */
+/**
+ * Drops `made` under the name `file`: the file first, its sum last. `made` is used up. It is loaded also
+ * when the same bytes serve already.
+ */
 export function drop(made: string, file: string, md5: string): void {
+  writeFileSync(`${file}.force`, '');
   renameSync(made, file);
   writeFileSync(`${file}.md5.tmp`, `${md5}\n`);
   renameSync(`${file}.md5.tmp`, `${file}.md5`);

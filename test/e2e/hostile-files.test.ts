@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createGzip, gzipSync } from 'node:zlib';
@@ -66,6 +66,8 @@ async function dropAll(
   expect(refusals()).toHaveLength(files.length);
   expect(residentBytesMax(goromdb.child.pid!)).toBeLessThan(RESIDENT_BYTES_MAX);
 
+  // Without the mark, the file that serves already would not be loaded again.
+  writeFileSync(`${file}.force`, '');
   drop(file, good);
   await goromdb.says(/generation 2 serves from slot data01/);
   const [after] = await client.get([key], 'gets');
