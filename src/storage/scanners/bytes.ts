@@ -1,6 +1,6 @@
 /**
- * Orders keys as memcmp does, then by length: so does Go (bytes.Compare). A loop, as keys differ after a few bytes and a call of Buffer.compare
- * costs more than that.
+ * Orders keys as memcmp does, then by length: so does Go (bytes.Compare). A loop, as keys differ after
+ * a few bytes and a call of Buffer.compare costs more than that.
  */
 export function compareBytes(
   a: Uint8Array,
