@@ -16,8 +16,10 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Only a test that fails takes so long: see test/support/patience.ts.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 200_000 } },
     // Vitest would leave one core free; on two cores, half of the machine was idle with that.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },

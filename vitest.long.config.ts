@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['test/e2e/*.long.ts', 'test/e2e/{swap,crash,map-lifetime}.test.ts'],
     env: { LONG: '1' },
     testTimeout: 600_000,
-    hookTimeout: 60_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 200_000 } },
   },
 });

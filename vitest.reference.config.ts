@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/reference/differential.ts', 'test/reference/redis.ts'],
     testTimeout: 600_000,
-    hookTimeout: 60_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 200_000 } },
   },
 });

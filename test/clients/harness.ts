@@ -106,7 +106,7 @@ export class Served {
   /** How many connections the clients have made; all of them must be closed by now. */
   async connectionsMade(): Promise<number> {
     const open = async (): Promise<string> => (await this.stats()).curr_connections;
-    await expect.poll(open, { timeout: 5_000 }).toBe('1');
+    await expect.poll(open).toBe('1');
     return Number((await this.stats()).total_connections) - 1;
   }
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../reference/server-process.ts';
+import { waitFor } from '../support/patience.ts';
 import { ITEMS, MANY, MANY_KEYS, RECORDS, requirePackages, run, Served } from './harness.ts';
 
 const REFUSED = "READONLY You can't write against a read only replica.";
@@ -167,7 +168,7 @@ test("prometheus-redis-exporter scrapes the server's numbers without an error", 
   });
   const scrape = (): Promise<string> =>
     fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text());
-  const text = await vi.waitFor(scrape, { timeout: 20_000, interval: 100 });
+  const text = await waitFor(scrape);
   const metric = (name: string): string | undefined =>
     text.split('\n').find((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
   const number = (name: string): number => Number(metric(name)?.split(' ').pop());

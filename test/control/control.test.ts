@@ -9,6 +9,7 @@ import { askServer, findServer } from '../../src/control/control-client.ts';
 import { GoromdbError } from '../../src/errors.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 let base: string;
 const logger = collectingLogger();
@@ -139,7 +140,7 @@ describe('the control socket', () => {
       throw new GoromdbError('FILE_CHANGED', 'not now');
     });
     const ask = (command: string, args = {}): ReturnType<typeof askServer> =>
-      askServer(base, { command, args }, 5_000);
+      askServer(base, { command, args }, PATIENCE_MS);
     expect(await ask('add', { a: 1, b: 2 })).toEqual({ holder: control.holder, result: 3 });
     await expect(ask('fail')).rejects.toMatchObject({ code: 'FILE_CHANGED', message: 'not now' });
     await expect(ask('none')).rejects.toThrow('does not know the command "none"');

@@ -11,6 +11,7 @@ import { VERSION } from '../../src/version.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { waitFor } from '../support/patience.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { TextClient } from '../support/text-client.ts';
 
@@ -177,7 +178,7 @@ describe('a server', () => {
     // Not even a good one: it is not known before it is read.
     drop(file, '{"v":');
     await goromdb.says(/rejected/);
-    await expect.poll(() => statOf(address, 'stale_kicks'), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => statOf(address, 'stale_kicks')).toBe(1);
     expect(await statOf(address, 'stale_connections')).toBe(0);
     client.socket.resume();
     expect((await client.readToEnd()).length).toBeLessThan(30_000_000);
@@ -315,7 +316,7 @@ describe('the end', () => {
     deaf.on('error', () => {});
     deaf.write('get v\r\n'.repeat(GETS));
     const other = await connect(address);
-    await vi.waitFor(async () => expect(Number((await other.stats()).cmd_get)).toBeGreaterThan(1));
+    await waitFor(async () => expect(Number((await other.stats()).cmd_get)).toBeGreaterThan(1));
     const startMs = performance.now();
     expect(await goromdb.kill('SIGTERM')).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(4_000);

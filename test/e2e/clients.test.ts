@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const RECORDS = {
   plain: 'value',
@@ -24,7 +25,7 @@ async function serve(
   const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
   const goromdb = await startGoromdb({ address, storage: 'json', file, logger });
   onTestFinished(() => goromdb.close());
-  await expect.poll(() => logger.lines.join('\n'), { timeout: 10_000 }).toContain(' serves from ');
+  await expect.poll(() => logger.lines.join('\n')).toContain(' serves from ');
   const bound = goromdb.address;
   if (bound.kind !== 'tcp') throw new Error('expected a TCP address');
   return { goromdb, server: `127.0.0.1:${bound.port}` };
@@ -57,7 +58,7 @@ test('the client memcache-client reads every kind of value and survives refused 
 test('the client memcached reads every kind of value and survives refused writes', async () => {
   const { server } = await serve(RECORDS);
   // With no retries and no reconnects, an answer that the client takes badly ends the test.
-  const client = new Memcached(server, { retries: 0, failures: 0, timeout: 5_000 });
+  const client = new Memcached(server, { retries: 0, failures: 0, timeout: PATIENCE_MS });
   onTestFinished(() => client.end());
   const call = <T>(
     run: (done: (error: Error | undefined, result: T) => void) => void,

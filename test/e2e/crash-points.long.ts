@@ -66,7 +66,7 @@ test.each(FORMATS)(
       const seen = await watch(goromdb);
       // The last steps of a swap come after the switch, and there are some at the end, too.
       const isOver = (): boolean => goromdb.hasEnded || isServing(harness);
-      if (seen === '3') await expect.poll(isOver, { interval: 5, timeout: 10_000 }).toBe(true);
+      if (seen === '3') await expect.poll(isOver, { interval: 5 }).toBe(true);
       if (seen === '3') await goromdb.kill('SIGTERM');
       else await goromdb.exit();
       if (goromdb.child.signalCode !== 'SIGKILL') break;

@@ -46,7 +46,7 @@ test(`serves the newest complete generation after each of ${KILLS} kills during 
     const atStart = await servedVersion(address);
     expect(atStart, context).toBeGreaterThanOrEqual(served);
     await expect
-      .poll(() => servedVersion(address), { interval: 5, timeout: 10_000, message: context })
+      .poll(() => servedVersion(address), { interval: 5, message: context })
       .toBe(dropped);
     served = dropped;
 

@@ -36,7 +36,7 @@ async function start(prefixes: readonly string[], threads: number): Promise<Star
 }
 
 function logged(logger: CollectingLogger, text: string): Promise<void> {
-  return expect.poll(() => logger.lines.join('\n'), { timeout: 15_000 }).toContain(text);
+  return expect.poll(() => logger.lines.join('\n')).toContain(text);
 }
 
 const GET = 'get one:a two:a\r\n';

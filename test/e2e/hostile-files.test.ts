@@ -51,7 +51,7 @@ async function dropAll(
   const refusals = (): string[] => goromdb.stderr.match(/^\S+ (?:warn|error) .*$/gm) ?? [];
   for (const [at, [name, content, reason]] of files.entries()) {
     drop(file, content);
-    await expect.poll(() => refusals().length, { message: name, timeout: 25_000 }).toBe(at + 1);
+    await expect.poll(() => refusals().length, { message: name }).toBe(at + 1);
     const line = refusals()[at];
     expect(line, name).toContain(` error rejected ${file}: `);
     expect(line, name).toMatch(reason);
@@ -101,7 +101,7 @@ test('the server outlives hostile JSON files and takes the next good one', async
     ['a string without end', `{"a":"${'x'.repeat(30 * MIB)}`, /\(DATA_CORRUPT\)/],
     ['a long one', `{"a":"${'x'.repeat(100 * MIB)}`, /\(DATA_CORRUPT\)/],
   ]);
-}, 120_000);
+});
 
 test('the server outlives hostile gzip files and takes the next good one', async () => {
   const plain = fixture('sample/cities-v1.json');
@@ -124,7 +124,7 @@ test('the server outlives hostile gzip files and takes the next good one', async
     ['a string of 200 MiB', await bomb('{"a":"', 'x', ''), /\(DATA_CORRUPT\)/],
     ['200 MiB of nesting', await bomb('', '[', ''), /\(FORMAT_UNSUPPORTED\)/],
   ]);
-}, 120_000);
+});
 
 /** A small gzip file that becomes 200 MiB. */
 async function bomb(head: string, filling: string, tail: string): Promise<Buffer> {
@@ -174,7 +174,6 @@ test.each(['v1', 'v2'])(
       ['encryption', fixture('lmdb/v2-encrypted.mdb'), /\((?:FORMAT_UNSUPPORTED|DATA_CORRUPT)\)/],
     ]);
   },
-  120_000,
 );
 
 function damaged(name: string, damage: (image: Image) => void): Buffer {

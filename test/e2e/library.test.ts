@@ -173,7 +173,7 @@ test('startGoromdb runs a scanner, a handler and a protocol from modules of your
     logger: { info: log, warn: log, error: log },
   });
   onTestFinished(() => goromdb.close());
-  await expect.poll(() => lines.join('\n'), { timeout: 10_000 }).toContain('2 keys, 24 B of csv');
+  await expect.poll(() => lines.join('\n')).toContain('2 keys, 24 B of csv');
   expect(await ask(goromdb.address, 'get city:paris\r\n')).toBe(
     'VALUE city:paris 0 6\r\nFrance\r\nEND\r\n',
   );

@@ -1,4 +1,5 @@
 /** Swaps of tables under clients that stall in the middle of large values, in a real process. */
+
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { isLong } from '../support/long.ts';
 import { moduleUrl } from '../support/mortal.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { tableBytes } from '../support/table-bytes.ts';
 
@@ -24,7 +26,6 @@ const SWAPS_A_DROP = 3;
 const SWAPS_A_DEATH = 100;
 /** Different tables, made once and dropped in turn: what serves already is not loaded again. */
 const VERSIONS = 4;
-const TIMEOUT_MS = 600_000;
 /** More than the system keeps of a connection: the rest of a reply waits in the table itself. */
 const VALUE_BYTES = 6_000_000;
 const KEYS = ['a', 'b'];
@@ -163,11 +164,11 @@ function stall(address: Address, number: number): () => void {
 /** Goes back, as soon as the last load is wound up. */
 async function rollBack(folder: string): Promise<void> {
   const ask = (): Promise<boolean> =>
-    askServer(folder, { command: 'rollback' }, TIMEOUT_MS).then(
+    askServer(folder, { command: 'rollback' }, PATIENCE_MS).then(
       () => true,
       () => false,
     );
-  await expect.poll(ask, { timeout: TIMEOUT_MS, interval: 10 }).toBe(true);
+  await expect.poll(ask, { interval: 10 }).toBe(true);
 }
 
 function mapsOf(pid: number, folder: string): number {
@@ -256,8 +257,8 @@ test.each([1, 3])(
     const whole = await Promise.all(readers);
     expect(whole.reduce((sum, count) => sum + count)).toBeGreaterThan(0);
     for (const end of stalled) end();
-    await expect.poll(() => mapsOf(goromdb.child.pid!, folder), { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => mapsOf(goromdb.child.pid!, folder)).toBe(2);
     expect(await goromdb.kill('SIGTERM')).toBe(0);
   },
-  TIMEOUT_MS + SWAPS * 5_000,
+  600_000 + SWAPS * 5_000,
 );

@@ -96,7 +96,7 @@ describe('goromdb status', () => {
     expect(await status()).toMatchObject({ code: 4, said: expect.stringContaining('nothing yet') });
     writeFileSync(file, '{"v":"1"}');
     await expect
-      .poll(async () => (await status()).said, { timeout: 20_000 })
+      .poll(async () => (await status()).said)
       .toMatch(/^drop {5}SUM_MISSING, since \S+Z: .*data\.json waits for its sum file/m);
     drop(file, '{"v":"1"}');
     await goromdb.says(/generation 1 serves/);
@@ -116,9 +116,9 @@ describe('goromdb status', () => {
     });
     onTestFinished(() => goromdb.close());
     drop(file, '{"v":"1"}');
-    await expect.poll(async () => (await status()).code, { timeout: 20_000 }).toBe(0);
+    await expect.poll(async () => (await status()).code).toBe(0);
     writeFileSync(join(folder, 'data00', 'data.db'), '{"v":"2"}');
-    await expect.poll(async () => (await status()).code, { timeout: 20_000 }).toBe(5);
+    await expect.poll(async () => (await status()).code).toBe(5);
     expect((await status()).said).toMatch(/^damage {3}.*data\.db is damaged/m);
   });
 });

@@ -121,7 +121,7 @@ describe('goromdb publish', () => {
   test('ends with 5 when another file takes its place', async () => {
     writeFileSync(source, '{"v":"1"}');
     const { exit, said } = begin();
-    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5, timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5 }).toBe(true);
     drop(file, '{"v":"2"}');
     expect(await exit()).toBe(5);
     expect(said().stderr).toContain(`another file took the place of ${file}`);
@@ -130,7 +130,7 @@ describe('goromdb publish', () => {
   test('ends with 5 also when another file has got the inode of its own', async () => {
     writeFileSync(source, '{"v":"1"}');
     const { exit, said } = begin();
-    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5, timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5 }).toBe(true);
     writeFileSync(file, '{"v":"other"}');
     expect(await exit()).toBe(5);
     expect(said().stderr).toContain(`another file took the place of ${file}`);
@@ -139,7 +139,7 @@ describe('goromdb publish', () => {
   test('puts its sum in place again when another one was written over it', async () => {
     writeFileSync(source, '{"v":"1"}');
     const { exit, said } = begin();
-    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5, timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(`${file}.md5`), { interval: 5 }).toBe(true);
     writeFileSync(`${file}.md5`, `${md5('of another publisher')}  data.json\n`);
     const right = `${md5('{"v":"1"}')}  data.json\n`;
     await expect.poll(() => readFileSync(`${file}.md5`, 'utf8')).toBe(right);

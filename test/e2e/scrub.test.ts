@@ -59,7 +59,7 @@ async function publish({ logger, file }: Subject, generation: number): Promise<v
 }
 
 function logged(logger: CollectingLogger, text: string): Promise<void> {
-  return expect.poll(() => logger.lines.join('\n'), { timeout: 15_000 }).toContain(text);
+  return expect.poll(() => logger.lines.join('\n')).toContain(text);
 }
 
 function flipByte(path: string): void {
@@ -77,12 +77,10 @@ describe.each([1, 2])('a scrub, with %i serving threads', (threads) => {
   test('finds nothing in what is sound, over and over', async () => {
     const subject = await start({ threads });
     await publish(subject, 1);
-    await expect.poll(() => passes(subject.client), { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(() => passes(subject.client)).toBeGreaterThan(1);
     await publish(subject, 2);
     const before = await passes(subject.client);
-    await expect
-      .poll(() => passes(subject.client), { timeout: 10_000 })
-      .toBeGreaterThan(before + 1);
+    await expect.poll(() => passes(subject.client)).toBeGreaterThan(before + 1);
     expect(subject.logger.lines.filter((line) => !line.startsWith('info'))).toEqual([]);
   });
 
@@ -95,9 +93,7 @@ describe.each([1, 2])('a scrub, with %i serving threads', (threads) => {
     const right = await subject.client.ask('gets key:7\r\n', 'END\r\n');
     expect(right).toBe(`VALUE key:7 0 300 1\r\n${'1'.repeat(300)}\r\nEND\r\n`);
     const before = await passes(subject.client);
-    await expect
-      .poll(() => passes(subject.client), { timeout: 10_000 })
-      .toBeGreaterThan(before + 1);
+    await expect.poll(() => passes(subject.client)).toBeGreaterThan(before + 1);
     const stats = await subject.client.ask('stats\r\n', 'END\r\n');
     expect(stats).toContain('STAT scrub_table_faults 1\r\n');
     expect(stats).toContain('STAT scrub_file_faults 0\r\n');
@@ -110,7 +106,7 @@ describe.each([1, 2])('a scrub, with %i serving threads', (threads) => {
     flipByte(join(subject.base, 'data01', 'data.db'));
     spoilValue(join(subject.base, 'data01', 'table.mdb'));
     const asked = (): Promise<string> => subject.client.ask('gets key\r\n', 'END\r\n');
-    await expect.poll(asked, { timeout: 15_000 }).toBe('VALUE key 0 2 1\r\na1\r\nEND\r\n');
+    await expect.poll(asked).toBe('VALUE key 0 2 1\r\na1\r\nEND\r\n');
     await logged(subject.logger, 'slot data01 cannot be loaded again: ');
     await publish(subject, 3);
     expect(await asked()).toBe('VALUE key 0 2 3\r\na3\r\nEND\r\n');
@@ -141,7 +137,7 @@ describe('a start', () => {
     flipByte(join(basedir, 'data01', 'data.db'));
     const again = await start({ file, basedir, scrub: { bytesPerSecond: 0 } });
     const asked = (): Promise<string> => again.client.ask('gets key\r\n', 'END\r\n');
-    await expect.poll(asked, { timeout: 15_000 }).toBe('VALUE key 0 2 1\r\na1\r\nEND\r\n');
+    await expect.poll(asked).toBe('VALUE key 0 2 1\r\na1\r\nEND\r\n');
   });
 });
 
@@ -151,7 +147,7 @@ test('a scrub tells once of a damaged file, and its table keeps serving, after a
   flipByte(join(subject.base, 'data00', 'data.db'));
   await logged(subject.logger, 'data.db is damaged: its MD5 is not ');
   const before = await passes(subject.client);
-  await expect.poll(() => passes(subject.client), { timeout: 10_000 }).toBeGreaterThan(before + 1);
+  await expect.poll(() => passes(subject.client)).toBeGreaterThan(before + 1);
   expect(await subject.client.ask('get key\r\n', 'END\r\n')).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
   expect(subject.logger.lines.filter((line) => line.startsWith('error'))).toHaveLength(1);
   const damaged = await statusOf(subject);

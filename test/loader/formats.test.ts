@@ -2,13 +2,14 @@ import { linkSync, readdirSync, readFileSync, symlinkSync, watch, writeFileSync 
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import zlib from 'node:zlib';
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { openTableIn } from '../../src/storage/table.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { waitFor } from '../support/patience.ts';
 import { offerOf } from './loader-harness.ts';
 
 const fixture = (name: string): Buffer =>
@@ -159,7 +160,7 @@ test('text in gzip is read as it is unpacked: the base folder need not have room
   // What is read by page takes a file, for a moment and under a name of its own.
   for (const count of [1, 2]) {
     await load('auto', zlib.gzipSync(fixture('lmdb/v1-plain.mdb')));
-    await vi.waitFor(() => expect(unpacked.size).toBe(count), { timeout: 30_000 });
+    await waitFor(() => expect(unpacked.size).toBe(count));
   }
   expect(readdirSync(base).filter((name) => unpacked.has(name))).toEqual([]);
 });

@@ -1,9 +1,10 @@
 import net from 'node:net';
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { Server } from '../../src/server/server.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { PATIENCE_MS, waitFor } from '../support/patience.ts';
 import { MapStorage, tableOf } from '../support/storages.ts';
 import { TextClient } from '../support/text-client.ts';
 
@@ -119,7 +120,7 @@ test('a client that ends its side is answered, then the connection is closed', a
   const socket = await connect();
   socket.end('get a\r\nget middle\r\nget a\r\n');
   expect(await readToEnd(socket)).toBe(`${A}VALUE middle 0 30000\r\n${MIDDLE}\r\nEND\r\n${A}`);
-  await vi.waitFor(async () => expect((await stats()).curr_connections).toBe('1'));
+  await waitFor(async () => expect((await stats()).curr_connections).toBe('1'));
 });
 
 test('a client that ends its side with large replies to come gets them all', async () => {
@@ -160,7 +161,7 @@ test('a client that resets the connection in the middle of a reply harms no othe
     socket.resetAndDestroy();
   }
   expect((await other.get(['a']))[0].value.toString()).toBe(SMALL);
-  await vi.waitFor(async () => expect((await stats()).curr_connections).toBe('2'));
+  await waitFor(async () => expect((await stats()).curr_connections).toBe('2'));
 });
 
 describe('a client that does not read', () => {
@@ -182,7 +183,7 @@ describe('a client that does not read', () => {
   test('gets the rest when it reads again', async () => {
     const socket = await connect();
     socket.write(`${'get middle\r\n'.repeat(2000)}quit\r\n`);
-    await vi.waitFor(async () => expect(Number((await stats()).cmd_get)).toBeGreaterThan(10));
+    await waitFor(async () => expect(Number((await stats()).cmd_get)).toBeGreaterThan(10));
     expect(Number((await stats()).cmd_get)).toBeLessThan(2000);
     const received = await readToEnd(socket);
     expect(received.length).toBe(
@@ -193,20 +194,19 @@ describe('a client that does not read', () => {
   test('and resets costs nothing more', async () => {
     const socket = await connect();
     socket.write('get middle\r\n'.repeat(2000));
-    await vi.waitFor(async () => expect(Number((await stats()).cmd_get)).toBeGreaterThan(10));
+    await waitFor(async () => expect(Number((await stats()).cmd_get)).toBeGreaterThan(10));
     socket.resetAndDestroy();
-    await vi.waitFor(async () => expect((await stats()).curr_connections).toBe('1'));
+    await waitFor(async () => expect((await stats()).curr_connections).toBe('1'));
   });
 });
 
 describe('closing', () => {
   test('ends idle connections at once and answers nobody any more', async () => {
     const idle = await Promise.all([connect(), connect(), connect()]);
-    await vi.waitFor(async () => expect((await stats()).curr_connections).toBe('4'));
-    const startMs = performance.now();
+    await waitFor(async () => expect((await stats()).curr_connections).toBe('4'));
     const ends = idle.map(readToEnd);
-    await server.close();
-    expect(performance.now() - startMs).toBeLessThan(500);
+    // For them it would wait longer than this test may take.
+    await server.close(10 * PATIENCE_MS);
     expect(await Promise.all(ends)).toEqual(['', '', '']);
     await expect(TextClient.connect(address)).rejects.toThrow('ECONNREFUSED');
   });
@@ -227,10 +227,8 @@ describe('closing', () => {
     const socket = await connect();
     socket.on('error', () => {});
     socket.write(MANY_LARGE);
-    await vi.waitFor(async () => expect(Number((await stats()).cmd_get)).toBeGreaterThan(0));
-    const startMs = performance.now();
+    await waitFor(async () => expect(Number((await stats()).cmd_get)).toBeGreaterThan(0));
     await server.close(100);
-    expect(performance.now() - startMs).toBeLessThan(1_000);
   });
 
   test('is safe twice, and before it listens', async () => {

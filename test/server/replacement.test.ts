@@ -1,4 +1,5 @@
 /** Serving threads that die: everything comes from the package, the threads are real. */
+
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, type Goromdb, parseAddress, startGoromdb } from 'goromdb';
@@ -8,6 +9,7 @@ import { type CollectingLogger, collectingLogger } from '../support/collecting-l
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { moduleUrl, mortalProtocol } from '../support/mortal.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 interface Started {
@@ -43,7 +45,7 @@ async function publish({ logger, folder }: Started, generation: number): Promise
 }
 
 function logged(logger: CollectingLogger, text: string): Promise<void> {
-  return expect.poll(() => logger.lines.join('\n'), { timeout: 15_000 }).toContain(text);
+  return expect.poll(() => logger.lines.join('\n')).toContain(text);
 }
 
 function lastServing({ lines }: CollectingLogger): string | undefined {
@@ -152,7 +154,7 @@ describe('a serving thread that dies', () => {
     killer.socket.write('get die:lost\r\n');
     await killer.readToEnd();
     await askAnew(address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
-    await askServer(folder, { command: 'rollback' }, 30_000);
+    await askServer(folder, { command: 'rollback' }, PATIENCE_MS);
     await askAnew(address);
     expect(lastServing(logger)).toMatch(/generation 3 serves .*; switch \S+ s$/);
     await publish(started, 4);

@@ -83,7 +83,7 @@ test('the program can be ended while its threads load native code', () => {
     expect(stderr).not.toContain('FATAL');
     expect(status).toBe(0);
   }
-}, 120_000);
+});
 
 test('a serving thread can be ended while it loads native code', () => {
   const folder = temporaryFolder();
@@ -97,4 +97,4 @@ test('a serving thread can be ended while it loads native code', () => {
   });
   expect(stderr).toBe('');
   expect([status, stdout]).toEqual([0, `ended ${ROUNDS}\n`]);
-}, 120_000);
+});

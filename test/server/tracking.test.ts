@@ -66,9 +66,7 @@ test('a swap in the middle of a reply is told behind it', async () => {
   const track = command('HELLO 3') + command('CLIENT TRACKING ON');
   socket.write(`${track}${command('MGET a a a')}`);
   const watcher = await RawClient.connect(address);
-  await expect
-    .poll(() => watcher.ask('stats conns\r\n', 'END\r\n'), { timeout: 10_000 })
-    .toContain('conn_write');
+  await expect.poll(() => watcher.ask('stats conns\r\n', 'END\r\n')).toContain('conn_write');
   watcher.socket.destroy();
   swap('2');
   socket.end(command('PING'));
@@ -158,5 +156,5 @@ test('node-redis keeps values in its cache, and reads anew after a swap', async 
   const after = Number((await client.info('stats')).match(/keyspace_hits:(\d+)/)![1]);
   expect(after).toBe(before);
   swap('2');
-  await expect.poll(() => client.get('a'), { timeout: 10_000 }).toBe('2');
+  await expect.poll(() => client.get('a')).toBe('2');
 });

@@ -13,6 +13,7 @@ import {
   type Watcher,
   type WatcherOptions,
 } from '../../src/watcher/watcher.ts';
+import { waitFor } from '../support/patience.ts';
 
 export const STABLE_MS = 40;
 export const SETTLED_MS = 120;
@@ -114,7 +115,7 @@ export function md5(content: string): string {
 
 /** Resolves once the assertion holds. */
 export function until(assertion: () => void): Promise<void> {
-  return vi.waitFor(assertion, { timeout: 10_000, interval: 5 });
+  return waitFor(assertion);
 }
 
 /** Resolves when the watcher has had every occasion to do what it must not do. */

@@ -1,0 +1,12 @@
+import { vi } from 'vitest';
+
+/**
+ * How long a test waits for what must happen: long enough for a machine that is far too busy, as only a
+ * test that fails takes so long.
+ */
+export const PATIENCE_MS = 200_000;
+
+/** Waits until a check passes. @returns What it returns. */
+export function waitFor<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: PATIENCE_MS, interval: 5 });
+}
