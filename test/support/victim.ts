@@ -10,6 +10,7 @@ import { drop } from './drop.ts';
 import { temporaryFolder } from './folder.ts';
 import { type Exchange, GoodClient } from './good-client.ts';
 import { GoromdbProcess } from './goromdb-process.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { RawClient } from './raw-client.ts';
 import { forgetPeak, type Vitals, vitalsOf } from './vitals.ts';
 
@@ -20,9 +21,6 @@ const OWN_CONNECTIONS = 2;
 
 /** No answer may take longer: a sign of life, not a measure of speed. */
 const ANSWER_MS_MAX = 5_000;
-
-/** How long what an attack took may take to come back. */
-const RECOVERY_MS = 10_000;
 
 /**
  * A heap of JavaScript is never quite back where it was, and V8 lets tens of MiB of buffers that
@@ -173,7 +171,7 @@ export class Victim {
   }
 
   /** Waits until so many connections of attackers are open, as far as the server knows. */
-  async hasAttackers(count: number, timeout = RECOVERY_MS): Promise<void> {
+  async hasAttackers(count: number, timeout = PATIENCE_MS): Promise<void> {
     const open = async (): Promise<number> => Number((await this.stats()).curr_connections);
     await expect.poll(open, { timeout, interval: 20 }).toBe(OWN_CONNECTIONS + count);
   }
@@ -217,7 +215,7 @@ export class Victim {
   async #expectRecovery(before: Vitals | undefined): Promise<void> {
     if (before === undefined) return;
     const now = (): Vitals => this.#vitals()!;
-    const patience = { timeout: RECOVERY_MS, interval: 50 };
+    const patience = { timeout: PATIENCE_MS, interval: 50 };
     // Fewer when the loader's worker has ended meanwhile.
     await expect.poll(() => now().descriptors, patience).toBeLessThanOrEqual(before.descriptors);
     const most = before.residentBytes + LASTING_BYTES_MAX;
