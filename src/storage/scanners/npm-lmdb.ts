@@ -1,7 +1,10 @@
 import { counted, Finding, type Locate } from './finding.ts';
 import type { RecordSink } from './scanner.ts';
 
-/** lmdb-js, compression.cpp: a compressed value begins with its length in 3 bytes, or in 7. */
+/**
+ * lmdb-js, compression.cpp: a compressed value begins with one of these and its length, in 3 bytes; or
+ * in 6 after one that is not initialised.
+ */
 const SHORT_LENGTH = 0xfe;
 const LONG_LENGTH = 0xff;
 
@@ -76,9 +79,10 @@ export class WrappedValues {
 function isCompressed(bytes: Uint8Array, start: number, end: number): boolean {
   const head = bytes[start];
   if (end - start < 8 || (head !== SHORT_LENGTH && head !== LONG_LENGTH)) return false;
-  const lengthEnd = start + (head === SHORT_LENGTH ? 4 : 8);
+  const [lengthStart, lengthEnd] =
+    head === SHORT_LENGTH ? [start + 1, start + 4] : [start + 2, start + 8];
   let length = 0;
-  for (let at = start + 1; at < lengthEnd; at++) length = length * 256 + bytes[at];
+  for (let at = lengthStart; at < lengthEnd; at++) length = length * 256 + bytes[at];
   return length > end - start && unpackedBytes(bytes, lengthEnd, end) === length;
 }
 

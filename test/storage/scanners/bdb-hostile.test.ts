@@ -83,6 +83,7 @@ const TREE_CASES: Case[] = [
   ['duplicates that its flags deny', /no dupli/, (i) => i.set8(firstKey(i, 1) + 2, 2)],
   ['a key twice', /each key once/, (i) => copyKey(i, 2, 0)],
   ['a key item twice', /each key once/, (i) => i.set16(...slotOf(i, 2, 0))],
+  ['a key twice, on two leaves', /each key once/, repeatLast],
   ['flags that no btree has', /flags of a btree/, (i) => i.set32(48, 0x100)],
   ['a page type of a hash', /byte 25: expected page type 9/, (i) => i.set8(25, 8)],
   ['another number on the meta page', /byte 8: expected its own number 0/, (i) => i.set32(8, 1)],
@@ -196,6 +197,12 @@ function copyKey(i: Image, to: number, from: number): void {
   const leaf = i.firstLeaf();
   i.bytes.copy(i.bytes, i.item(leaf, to), i.item(leaf, from), i.item(leaf, from) + 12);
 }
+/** Lets the second leaf begin with the key that the first one ends with. */
+function repeatLast(i: Image): void {
+  const first = i.firstLeaf();
+  const from = i.item(first, i.count(first) - 2);
+  i.bytes.copy(i.bytes, i.item(i.page(i.u32(first + 16)), 0), from, from + 12);
+}
 function swapLinks(i: Image, page: number): void {
   const first = i.child(page, 0);
   linkTo(i, page, 0, i.child(page, 1));
@@ -280,6 +287,15 @@ describe.each(['btree-be', 'btree-sums'])('a Berkeley DB file is served (%s)', (
     expect(image.bytes.equals(before), 'nothing was changed').toBe(false);
     const values = (await file.scan(image.bytes)).map(([, value]) => value);
     expect(values).toEqual(records.map(([, value]) => value));
+  });
+
+  it('with a key again, not in a row: the later record comes later, and wins', async () => {
+    const image = new Image(`bdb/${name}`);
+    const records = await file.scan(image.bytes);
+    copyKey(image, 4, 0);
+    image.seal();
+    records[2][0] = records[0][0];
+    expect(await file.scan(image.bytes)).toEqual(records);
   });
 });
 

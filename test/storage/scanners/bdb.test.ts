@@ -25,6 +25,25 @@ it('a Berkeley DB btree may have an order of its own, and several values of a ke
   ]);
 });
 
+it.each([
+  ['btree-duplicates', 303, 4, 'key-00002'],
+  ['btree-be-dupsort', 303, 4, 'key-00002'],
+  ['hash-duplicates', 303, 4, 'key-00002'],
+  ['hash-be-dupsort', 303, 4, 'key-00002'],
+  ['duplicates-deleted', 1 + 197, 2, 'key-00001'],
+])(
+  'tells how many values of keys with several are not served (%s)',
+  async (name, values, keys, first) => {
+    const notices: string[] = [];
+    await file.scan(fixture(`bdb/${name}`), { onNotice: (text) => notices.push(text) });
+    expect(notices).toEqual([
+      expect.stringMatching(
+        `^${values} values are not served: ${keys} keys have several, .*; the first such key is "${first}", at page 1, byte \\d+$`,
+      ),
+    ]);
+  },
+);
+
 describe.each(['btree', 'hash'])('a Berkeley DB %s', (method) => {
   /** A btree gives its records in order, a hash does not. */
   const scan = async (name: string): Promise<Records> => {

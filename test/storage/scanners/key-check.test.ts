@@ -56,6 +56,16 @@ describe('keys that memcached’s text clients cannot ask for', () => {
     ]);
   });
 
+  it.each([
+    [['a', 'b\0', 'c d'], '"b\\u0000"'],
+    [['a', 'b c', 'd\0'], '"b c"'],
+  ])('some end in NUL, others have a space: the first of all is told (%j)', (keys, first) => {
+    expect(noticesOf(...keys)).toEqual([
+      expect.stringMatching(/^2 keys have a space or a control character, /),
+    ]);
+    expect(noticesOf(...keys)[0]).toContain(`; the first is ${first}, at byte 1`);
+  });
+
   it('are of several kinds: each is told', () => {
     expect(noticesOf('a b', '', 'k'.repeat(300))).toHaveLength(3);
   });

@@ -65,6 +65,7 @@ const TREE_CASES: Case[] = [
   ['one node many times', /fit beside each other/, repeatNode],
   ['a branch key beyond its page', /ends by/, (i) => i.set16(i.node(i.root, 1) + 6, 0xffff)],
   ['a key twice', /each key once/, (i) => repeatSlot(i, i.firstLeaf())],
+  ['a key twice, on two leaves', /each key once/, (i) => repeatLast(i, i.child(i.root, 0))],
   [
     'a kind of node that LMDB has not',
     /a record of this kind/,
@@ -119,6 +120,8 @@ const FIXED_CASES: Case[] = [
   ['fixed keys of no bytes', /keys in \d+ bytes/, (i) => i.set16(subPage(i) + i.header - 8, 0)],
   ['fixed keys beyond the node', /keys in/, (i) => i.set16(subPage(i) + i.header - 8, 5000)],
   ['fixed keys of another size', /by the record/, (i) => i.set32(subTree(i), 4)],
+  ['a fixed key twice', /each key once/, (i) => repeatFixed(i, subPage(i), 0, subPage(i), 1)],
+  ['a fixed key twice, on two leaves', /each key once/, repeatLastFixed],
 ];
 
 /** What a comparison function of the program's own may have led to. */
@@ -179,6 +182,24 @@ function swapSlots(i: Image, page: number): void {
 function repeatSlot(i: Image, page: number): void {
   i.set16(i.slot(page, 1), i.u16(i.slot(page, 0)));
 }
+/** Lets the second leaf of a branch begin with the key that the first one ends with. */
+function repeatLast(i: Image, branch: number): void {
+  const [first, second] = [i.child(branch, 0), i.child(branch, 1)];
+  const [from, to] = [i.node(first, i.count(first) - 1), i.node(second, 0)];
+  expect(i.u16(from + 6)).toBe(i.u16(to + 6));
+  i.bytes.copy(i.bytes, to + 8, from + 8, from + 8 + i.u16(from + 6));
+}
+/** Copies a key of a leaf of fixed keys. */
+function repeatFixed(i: Image, from: number, last: number, to: number, next: number): void {
+  const size = i.u16(from + i.header - 8);
+  const at = from + i.header + last * size;
+  i.bytes.copy(i.bytes, to + i.header + next * size, at, at + size);
+}
+function repeatLastFixed(i: Image): void {
+  const branch = i.page(Number(i.bytes.readBigUInt64LE(subTree(i) + 40)));
+  const first = i.child(branch, 0);
+  repeatFixed(i, first, i.count(first) - 1, i.child(branch, 1), 0);
+}
 function swapLinks(i: Image, page: number): void {
   const first = i.child(page, 0);
   linkTo(i, page, 0, i.child(page, 1));
@@ -227,6 +248,17 @@ describe.each(['v1', 'v2'])('an LMDB file of data format %s is served', (version
     image.copyMeta();
     expect(image.bytes.equals(before), 'nothing was changed').toBe(false);
     expect((await file.scan(image.bytes)).map(([key]) => key).sort()).toEqual(keys.sort());
+  });
+
+  it('with a key again, not in a row: the later record comes later, and wins', async () => {
+    const image = new Image(`${version}-deep`);
+    const records = await file.scan(image.bytes);
+    const leaf = image.firstLeaf();
+    const [from, to] = [image.node(leaf, 0), image.node(leaf, 2)];
+    image.bytes.copy(image.bytes, to + 8, from + 8, from + 8 + image.u16(from + 6));
+    image.copyMeta();
+    records[2][0] = records[0][0];
+    expect(await file.scan(image.bytes)).toEqual(records);
   });
 });
 

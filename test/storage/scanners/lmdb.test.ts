@@ -26,15 +26,17 @@ it('an LMDB file may have an order of its own', async () => {
 
 describe.each(['v1', 'v2'])('an LMDB file of data format %s', (version) => {
   it.each([
-    [
-      'dupsort',
-      /^\d+ values are not served: \d+ keys have several.*first such key is "key-00002", at page/,
-    ],
-    ['dupfixed', /^\d+ values are not served/],
-  ])('tells how many values of keys with several are not served (%s)', async (name, notice) => {
+    ['dupsort', 2 + 599],
+    ['dupfixed', 4 + 1499],
+  ])('tells how many values of keys with several are not served (%s)', async (name, count) => {
     const notices: string[] = [];
-    await file.scan(fixture(`${version}-${name}`), { onNotice: (text) => notices.push(text) });
-    expect(notices).toEqual([expect.stringMatching(notice)]);
+    const image = new Image(`${version}-${name}`);
+    await file.scan(image.bytes, { onNotice: (text) => notices.push(text) });
+    const key = image.bytes.indexOf('key-00002', image.firstLeaf());
+    expect(notices).toEqual([
+      `${count} values are not served: 2 keys have several, and the first of each is served; the ` +
+        `first such key is "key-00002", at page ${Math.floor(key / image.pageBytes)}, byte ${key}`,
+    ]);
   });
 
   it('gives its records in order', async () => {

@@ -1,16 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { open } from 'lmdb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
 import { WrappedValues } from '../../../src/storage/scanners/npm-lmdb.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { fixture } from './lmdb-fixture.ts';
 
 /** What is told of the values of a fixture. */
-async function noticesOf(name: string): Promise<readonly string[]> {
+function noticesOf(name: string): Promise<readonly string[]> {
+  return noticesIn(fixture(name));
+}
+
+async function noticesIn(bytes: Buffer): Promise<readonly string[]> {
   const file = new ScratchFile(lmdbScanner);
   onTestFinished(() => file.close());
   const notices: string[] = [];
-  await file.scan(fixture(name), { onNotice: (text) => notices.push(text) });
+  await file.scan(bytes, { onNotice: (text) => notices.push(text) });
   return notices;
 }
 
@@ -49,7 +57,34 @@ describe('values that the npm package lmdb has wrapped', () => {
     },
   );
 
-  it('are not seen in text, nor in bytes of any kind', () => {
+  it('are told of when they are long, and when they have versions as well', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'data.mdb');
+    const options = { encoding: 'binary', compression: true, useVersions: true } as const;
+    const db = open({ path, noSubdir: true, ...options });
+    // From 16 MiB on, the package writes a length of another form.
+    await db.put('a', Buffer.alloc(2 ** 24, 'v'), 1);
+    await db.put('b', Buffer.alloc(2 ** 24 - 1, 'v'), 2);
+    await db.close();
+    expect(await noticesIn(readFileSync(path))).toEqual([
+      expect.stringMatching(/^2 values look compressed .*; the first is that of "a/),
+      expect.stringMatching(/^all 2 values look as if .* a version of 8 bytes in front/),
+    ]);
+  });
+
+  it('are not seen in text', () => {
+    const text = fc
+      .string({ unit: 'binary', maxLength: 40 })
+      .filter((value) => !value.includes('\0'))
+      .map((value) => Buffer.from(value));
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 5 }), (values) => {
+        expect(noticesFor(values)).toEqual([]);
+      }),
+    );
+  });
+
+  it('are not seen in text among bytes of any kind', () => {
     const text = fc.string({ maxLength: 40 }).map((value) => Buffer.from(value));
     const bytes = fc.uint8Array({ maxLength: 40 });
     fc.assert(
@@ -70,6 +105,9 @@ describe('values that the npm package lmdb has wrapped', () => {
     expect(noticesFor([versioned(1), versioned(2), Buffer.alloc(3)])).toEqual([]);
     expect(noticesFor([versioned(0), versioned(0)])).toEqual([]);
     expect(noticesFor([versioned(1.5), versioned(2)])).toEqual([]);
+    expect(noticesFor([versioned(-1), versioned(2)])).toEqual([]);
+    expect(noticesFor([versioned(2 ** 48), versioned(2)])).toHaveLength(1);
+    expect(noticesFor([versioned(2 ** 48 + 1), versioned(2)])).toEqual([]);
     expect(noticesFor([versioned(1)])).toEqual([]);
   });
 
@@ -78,6 +116,11 @@ describe('values that the npm package lmdb has wrapped', () => {
     const block = [0x1f, 0x61, 1, 0, 0];
     const value = (length: number): Buffer => Buffer.from([0xfe, 0, 0, length, ...block, 0]);
     expect(noticesFor([value(20)])).toHaveLength(1);
+    // The package leaves the second byte of a long length as it is.
+    const long = (length: number): Buffer =>
+      Buffer.from([0xff, 0x7b, 0, 0, 0, 0, 0, length, ...block, 0]);
+    expect(noticesFor([long(20)])).toHaveLength(1);
+    expect(noticesFor([long(21)])).toEqual([]);
     expect(noticesFor([value(21)])).toEqual([]);
     expect(noticesFor([Buffer.from([0xfe, 0, 0, 20, ...block])])).toEqual([]);
   });
