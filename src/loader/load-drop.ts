@@ -8,6 +8,7 @@ import { remove } from './folder.ts';
 import { generationLeft } from './left-drop.ts';
 import { infoOf, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
+import { bounded } from './notices.ts';
 import type { Subject } from './receipt.ts';
 import { outcomeOf } from './receipt-correction.ts';
 import type { KeepPrevious } from './rollback.ts';
@@ -65,7 +66,7 @@ export async function loadDrop(
       const more = await admitTable(drop, { ...result, info }, generations.standing, rules);
       // What served was damaged meanwhile, and serves again from the slot that was idle.
       if (generations.nextSlot !== slot) return { kind: 'changed' };
-      const admitted = { ...result, notices: [...notices, ...more] };
+      const admitted = { ...result, notices: [...notices, ...more.map(bounded)] };
       await serve(parts, rules, drop, admitted, { slot, signal });
       return { kind: 'taken' };
     } finally {

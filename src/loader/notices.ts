@@ -13,14 +13,21 @@ export class Notices {
 
   add(text: string): void {
     this.#count++;
-    if (this.#texts.length < NOTICES_MAX)
-      this.#texts.push(oneLine(text).slice(0, NOTICE_CHARS_MAX));
+    if (this.#texts.length < NOTICES_MAX) this.#texts.push(bounded(text));
   }
 
   get texts(): readonly string[] {
     const more = this.#count - this.#texts.length;
     return more === 0 ? this.#texts : [...this.#texts, `there are ${more} more warnings`];
   }
+}
+
+/** A warning as it is kept: a slot's record and a receipt with all of them can be read again. */
+export function bounded(text: string): string {
+  // JSON takes six bytes for half a character.
+  return oneLine(text)
+    .slice(0, NOTICE_CHARS_MAX)
+    .replace(/\p{Cs}/gu, '\ufffd');
 }
 
 /** Whether these are warnings as a record or a receipt has them; undefined: there are none. */

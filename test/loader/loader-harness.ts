@@ -101,7 +101,12 @@ export class LoaderHarness {
   }
 
   /** The record of a slot. */
-  record(slot: string): { generation: number; restores?: number; md5: string } {
+  record(slot: string): {
+    generation: number;
+    restores?: number;
+    md5: string;
+    warnings?: readonly string[];
+  } {
     return JSON.parse(readFileSync(join(this.base, slot, 'generation.json'), 'utf8'));
   }
 }
