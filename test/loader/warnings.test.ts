@@ -54,6 +54,9 @@ describe('a warning', () => {
     const warnings = warningsOf(harness, 'data00');
     expect(warnings).toHaveLength(1);
     rmSync(join(harness.base, 'data00', 'table.mdb'));
+    // As an older version wrote it.
+    const { warnings: _, ...record } = harness.record('data00');
+    writeFileSync(join(harness.base, 'data00', 'generation.json'), JSON.stringify(record));
     harness.logger.lines.length = 0;
     await harness.start();
     await harness.end();
@@ -62,7 +65,6 @@ describe('a warning', () => {
     await harness.load('{"v":"1","w":"2"}');
     await harness.loader.rollback();
     await harness.end();
-    drop(harness.file, SPACES);
     expect(harness.record('data00')).toMatchObject({ generation: 3, restores: 1, warnings });
   });
 
