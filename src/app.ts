@@ -86,10 +86,10 @@ function placed(options: DataSetOptions, prefix: KeyPrefix | undefined): PlacedD
 
 /** What of the options is about the data set. */
 function dataSetOf(options: GoromdbOptions): DataSetOptions {
-  const { file, storage, gzipped, bucket, namespaces, basedir, keepPrevious, guards } = options;
-  const { scrub, pollIntervalMs, rescanMs } = options;
+  const { file, storage, gzipped, bucket, fields, namespaces, basedir } = options;
+  const { keepPrevious, guards, scrub, pollIntervalMs, rescanMs } = options;
   return {
-    ...{ file, storage, bucket, namespaces },
+    ...{ file, storage, bucket, fields, namespaces },
     ...(gzipped === undefined ? {} : { gzipped }),
     ...(basedir === undefined ? {} : { basedir }),
     ...(keepPrevious === undefined ? {} : { keepPrevious }),

@@ -8,11 +8,12 @@ import { needsRests } from './loader/rest.ts';
 import { type KeepPrevious, refused } from './loader/rollback.ts';
 import { isBuiltIn } from './loader/scanners.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
+import type { BucketPath } from './loader/selection.ts';
 import type { ServerStatus } from './loader/status.ts';
 import type { Logger } from './log.ts';
 import type { Threads } from './server/threads.ts';
 import type { KeyPrefix } from './storage/scanners/namespaces.ts';
-import type { NamespaceOptions } from './storage/scanners/scanner.ts';
+import type { FieldOptions, NamespaceOptions } from './storage/scanners/scanner.ts';
 import { VERSION } from './version.ts';
 import { see } from './watcher/identity.ts';
 import { startWatcher, type Watcher } from './watcher/watcher.ts';
@@ -27,7 +28,10 @@ export interface DataSetOptions {
    */
   readonly storage: string;
   readonly gzipped?: boolean;
-  readonly bucket?: string | undefined;
+  /** Of nested buckets in a BoltDB file: their names, from the outside in. */
+  readonly bucket?: BucketPath | undefined;
+  /** What the fields of JSON Lines are called. Default: `key` and `value`, and no others. */
+  readonly fields?: FieldOptions | undefined;
   /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
   readonly namespaces?: NamespaceOptions | undefined;
   /**
@@ -198,11 +202,13 @@ export function nameOf(options: PlacedDataSet): string {
 }
 
 function createLoader(options: PlacedDataSet, { threads, logger, onLoad }: DataSetShare): Loader {
-  const { basedir, storage, gzipped = false, bucket, namespaces, prefix, keepPrevious } = options;
+  const { basedir, storage, gzipped = false, bucket, fields, namespaces, prefix } = options;
+  const { keepPrevious } = options;
   const set = setOf(options);
   const restsBeside = needsRests(threads.size);
   return new Loader({
-    ...{ baseDir: basedir, scanner: storage, gzipped, bucket, namespaces, prefix, keepPrevious },
+    ...{ baseDir: basedir, scanner: storage, gzipped, bucket, fields, namespaces, prefix },
+    keepPrevious,
     restsBeside,
     // At most one data set has no prefix: of many, each would keep a worker. What a scanner of a user's
     // own leaves behind goes with the worker.

@@ -7,7 +7,8 @@ import { checkConflicts, identitiesOf } from './data-set-conflicts.ts';
 import { GoromdbError, messageOf } from './errors.ts';
 import { DATA_SETS_MAX } from './handler/data-sets.ts';
 import { inParallel } from './in-parallel.ts';
-import { checkScanner, checkSelection } from './loader/scanners.ts';
+import { checkScanner } from './loader/scanners.ts';
+import { checkSelection } from './loader/selection.ts';
 import type { Logger } from './log.ts';
 
 /**
@@ -33,10 +34,10 @@ interface Incoming {
 export async function checkPlan({ sets }: Plan): Promise<void> {
   if (sets.length === 0)
     throw new GoromdbError('OPTION_INVALID', 'expected a data set, found none');
-  for (const { storage, bucket, namespaces } of sets) {
+  for (const { storage, bucket, fields, namespaces } of sets) {
     // Threads find their parts themselves; a scanner would be missed at the first drop only.
     await checkScanner(storage);
-    checkSelection({ storage, bucket, namespaces });
+    checkSelection({ storage, bucket, fields, namespaces });
   }
   checkConflicts(sets);
 }

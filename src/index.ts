@@ -42,6 +42,7 @@ export { jsonLinesScanner, jsonScanner } from './storage/scanners/json.ts';
 export { lmdbScanner } from './storage/scanners/lmdb.ts';
 export { memcachedbScanner } from './storage/scanners/memcachedb.ts';
 export {
+  type FieldOptions,
   KEY_BYTES_MAX,
   type NamespaceOptions,
   type RecordSink,

@@ -17,6 +17,7 @@ type FlagName = keyof typeof SERVE_FLAGS;
 /** The flags that are about one data set. */
 const DATA_SET_KEYS: ReadonlySet<string> = new Set<FlagName>([
   ...(['file', 'storage', 'gzipped', 'bucket', 'namespaces', 'D', 'basedir'] as const),
+  ...(['jsonl-key', 'jsonl-value', 'jsonl-ignore'] as const),
   ...(['min-keys', 'max-shrink', 'canary', 'max-hit-drop', 'keep-previous'] as const),
   ...(['scrub-rate', 'poll-interval', 'rescan'] as const),
 ]);
@@ -118,10 +119,10 @@ function readDataSet(
   const values = { ...DEFAULTS, ...Object.fromEntries([...server, ...own]) } as ServeValues;
   const given = new Set([...server.keys(), ...own.keys()]);
   const options = inSection(section, undefined, () => serveOptionsOf(values, given));
-  const { file, storage, gzipped, bucket, namespaces, basedir, guards, scrub } = options;
+  const { file, storage, gzipped, bucket, fields, namespaces, basedir, guards, scrub } = options;
   const { keepPrevious, pollIntervalMs, rescanMs } = options;
   return {
-    ...{ file, storage, gzipped, bucket, namespaces, basedir, guards, scrub },
+    ...{ file, storage, gzipped, bucket, fields, namespaces, basedir, guards, scrub },
     ...{ keepPrevious, pollIntervalMs, rescanMs },
     prefix: prefix === undefined ? undefined : textOf(section, PREFIX, prefix),
   };

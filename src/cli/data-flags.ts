@@ -1,9 +1,11 @@
 import { STORAGE_NAMES } from '../loader/scanners.ts';
+import { DEFAULT_FIELDS } from '../storage/scanners/json-lines.ts';
 import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
 import {
   type FlagTable,
   oneOf,
   parseBoolean,
+  parseBucket,
   parseCanary,
   parseDuration,
   parseDurationOrZero,
@@ -48,8 +50,9 @@ export const DATA_FLAGS = {
   bucket: {
     placeholder: 'NAME',
     group: DATA,
-    help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve',
-    parse: parseName,
+    help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve; given again, a bucket inside of the one before',
+    parse: parseBucket,
+    repeats: true,
     fallbackNote: 'the unnamed one, or the only bucket',
   },
   namespaces: {
@@ -64,6 +67,26 @@ export const DATA_FLAGS = {
     help: 'what stands between name and key with -namespaces',
     parse: parseName,
     fallbackNote: DEFAULT_DELIMITER,
+  },
+  'jsonl-key': {
+    placeholder: 'FIELD',
+    group: DATA,
+    help: 'the field of a record of JSON Lines that is its key',
+    parse: parseName,
+    fallbackNote: DEFAULT_FIELDS.key,
+  },
+  'jsonl-value': {
+    placeholder: 'FIELD',
+    group: DATA,
+    help: 'the field of a record of JSON Lines that is its value',
+    parse: parseName,
+    fallbackNote: DEFAULT_FIELDS.value,
+  },
+  'jsonl-ignore': {
+    group: DATA,
+    help: 'leave out other fields of JSON Lines; without it they are refused',
+    parse: parseBoolean,
+    fallback: 'false',
   },
   basedir: {
     placeholder: 'DIR',

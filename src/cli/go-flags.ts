@@ -312,6 +312,11 @@ export function parseName(text: string): string {
   return text;
 }
 
+/** One name of a path of buckets, as a list. */
+export function parseBucket(text: string): readonly string[] {
+  return [parseName(text)];
+}
+
 function parseValue(name: string, flag: Flag<unknown>, text: string): unknown {
   try {
     return flag.parse(text);

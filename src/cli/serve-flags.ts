@@ -2,12 +2,13 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { Guards } from '../loader/guards.ts';
 import type { KeepPrevious } from '../loader/rollback.ts';
-import { checkSelection } from '../loader/scanners.ts';
+import { type BucketPath, checkSelection } from '../loader/selection.ts';
 import { type AccessOptions, checkAccessFits } from '../server/access.ts';
 import type { Address } from '../server/address.ts';
 import type { Limits } from '../server/limits.ts';
+import { DEFAULT_FIELDS } from '../storage/scanners/json-lines.ts';
 import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
-import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
+import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { ACCESS_FLAGS, LISTEN_FLAGS, type PROTOCOL_NAMES } from './client-flags.ts';
 import { DATA_FLAGS, GUARD_FLAGS, WATCH_FLAGS } from './data-flags.ts';
 import { type FlagTable, givenFlags, misuse, valuesOf } from './go-flags.ts';
@@ -24,7 +25,9 @@ export interface ServeOptions {
   readonly file: string;
   readonly gzipped: boolean;
   /** The named database inside the file; `undefined`: the unnamed one. */
-  readonly bucket: string | undefined;
+  readonly bucket: BucketPath | undefined;
+  /** What the fields of JSON Lines are called; `undefined`: `key` and `value`. */
+  readonly fields: FieldOptions | undefined;
   /** Serve all named databases inside the file, with their names in the keys. */
   readonly namespaces: NamespaceOptions | undefined;
   /** The folder that keeps what is served. */
@@ -90,14 +93,16 @@ export function configPath(command: Command): string | undefined {
  * @throws GoromdbError when they do not go together.
  */
 export function serveOptionsOf(values: ServeValues, given: ReadonlySet<string>): ServeOptions {
-  const { file, storage, gzipped, bucket } = values;
+  const { file, storage, gzipped } = values;
   const address = values.s ?? values.addr;
   const access = accessOptions(values);
   if (file === undefined) {
     throw misuse('-file is required: the path of the file to wait for, such as -file data.json');
   }
   const namespaces = namespaceOptions(values);
-  checkSelection({ storage, bucket, namespaces });
+  const bucket = values.bucket?.length === 1 ? values.bucket[0] : values.bucket;
+  const fields = fieldOptions(values);
+  checkSelection({ storage, bucket, fields, namespaces });
   checkTogether(values, given);
   checkAccessFits(access, address);
   return {
@@ -108,6 +113,7 @@ export function serveOptionsOf(values: ServeValues, given: ReadonlySet<string>):
     file,
     gzipped,
     bucket,
+    fields,
     namespaces,
     basedir: values.basedir ?? dirname(file),
     guards: {
@@ -135,6 +141,12 @@ export function serveOptionsOf(values: ServeValues, given: ReadonlySet<string>):
     loudRefusals: values['loud-refusals'],
     allowShutdown: values['enable-shutdown'],
   };
+}
+
+function fieldOptions(values: ServeValues): FieldOptions | undefined {
+  const { 'jsonl-key': key, 'jsonl-value': value, 'jsonl-ignore': ignoreOthers } = values;
+  if (key === undefined && value === undefined && !ignoreOthers) return undefined;
+  return { ...DEFAULT_FIELDS, ...(key && { key }), ...(value && { value }), ignoreOthers };
 }
 
 function namespaceOptions(values: ServeValues): NamespaceOptions | undefined {

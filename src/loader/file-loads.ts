@@ -3,12 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
-import type { NamespaceOptions } from '../storage/scanners/scanner.ts';
+import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { openTableMap, type TableMap } from '../storage/table-map.ts';
 import type { FileIdentity } from '../watcher/identity.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker, type Patience } from './loader-worker.ts';
 import { ProgressMemory } from './progress.ts';
+import type { BucketPath } from './selection.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from './slot-table.ts';
 import type { LoaderStatus } from './status.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
@@ -18,7 +19,8 @@ export interface FileLoadsOptions {
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
-  readonly bucket: string | undefined;
+  readonly bucket: BucketPath | undefined;
+  readonly fields?: FieldOptions | undefined;
   readonly namespaces?: NamespaceOptions | undefined;
   /** Stands before all keys that are served. */
   readonly prefix?: KeyPrefix | undefined;
@@ -87,8 +89,8 @@ export class FileLoads {
 
   /** Names all options that a table's records depend on. */
   get recipe(): string {
-    const { scanner, gzipped, bucket, namespaces, prefix } = this.#options;
-    return JSON.stringify({ scanner, gzipped, bucket, namespaces, prefix });
+    const { scanner, gzipped, bucket, namespaces, prefix, fields } = this.#options;
+    return JSON.stringify({ scanner, gzipped, bucket, namespaces, prefix, fields });
   }
 
   /**
@@ -132,14 +134,14 @@ export class FileLoads {
     task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
   ): Promise<LoadResult> {
     const { onLoad, loadMsMin, restsBeside = false, baseDir, ...options } = this.#options;
-    const { scanner, gzipped, bucket, namespaces, prefix } = options;
+    const { scanner, gzipped, bucket, fields, namespaces, prefix } = options;
     const progress = new ProgressMemory();
     this.#running = { path, progress, isLinked };
     onLoad?.(this.#running);
     const stop = load.follow?.(progress);
     try {
       const request = {
-        ...{ path, md5, expected, ...task, scanner, gzipped, bucket, namespaces, prefix },
+        ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
         ...{ scratchDir: baseDir, rests: isBeside && restsBeside, progress: progress.memory },
       };
       return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);

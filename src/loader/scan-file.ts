@@ -2,10 +2,19 @@ import { closeSync } from 'node:fs';
 import { GoromdbError } from '../errors.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
-import type { NamespaceOptions, RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
+import type {
+  FieldOptions,
+  NamespaceOptions,
+  RecordSink,
+  ScanInput,
+  Scanner,
+  ScanOptions,
+} from '../storage/scanners/scanner.ts';
 import type { Repeats } from '../storage/table-index.ts';
+import { likeness } from './glimpse.ts';
 import type { RecordPlaces } from './record-places.ts';
-import { scan, scannerFor } from './scanners.ts';
+import { isBuiltIn, scan, scannerFor } from './scanners.ts';
+import { type BucketPath, FIELD_FLAGS } from './selection.ts';
 import { recognisePacked, unpack } from './unpack.ts';
 
 /** How a file is to be read: a part of what the loader is asked for. */
@@ -13,7 +22,8 @@ export interface ScanRequest {
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
-  readonly bucket: string | undefined;
+  readonly bucket: BucketPath | undefined;
+  readonly fields: FieldOptions | undefined;
   readonly namespaces: NamespaceOptions | undefined;
   /** Where a packed file is unpacked to. */
   readonly scratchDir: string;
@@ -61,13 +71,13 @@ export async function withSource<T>(
   }
   if (gzipped && packing !== 'gzip') {
     const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
-    throw new GoromdbError('FORMAT_UNKNOWN', message);
+    throw new GoromdbError('FORMAT_UNKNOWN', message + (await likeness(input, false)));
   }
   if (packing === undefined) return use(await sourceOf(spec, format, request, input, gzipped));
   if (packing === 'gzip' && spec === 'auto') {
     const packed = await recognisePacked(input);
     if (packed !== undefined && isText(packed)) {
-      return use(await sourceOf(packed, packed, request, input, true));
+      return use(await sourceOf('auto', packed, request, input, true));
     }
   }
   const unpacked = await unpack(input, packing, scratchDir, onProgress);
@@ -86,19 +96,41 @@ function isText(format: string): boolean {
 
 async function sourceOf(
   spec: string,
-  format: ReturnType<typeof recognise>['format'],
-  { bucket, namespaces }: ScanRequest,
+  look: ReturnType<typeof recognise>['format'],
+  request: ScanRequest,
   input: ScanInput,
   gzipped: boolean,
 ): Promise<Source> {
+  // Whoever names fields says that it is JSON Lines, if it is a text.
+  const format = request.fields !== undefined && look === 'json' ? 'jsonl' : look;
   const scanner = await scannerFor(spec, input, format);
+  const selection = selectionFor(scanner, request, input);
   return {
     format: scanner.format,
     input,
     isPacked: gzipped,
-    scan: (sink, hooks) =>
-      scan(scanner, input, { ...hooks, gzipped, bucket, namespaces }, sink, format),
+    scan: (sink, hooks) => scan(scanner, input, { ...hooks, gzipped, ...selection }, sink, format),
   };
+}
+
+/** @throws GoromdbError FORMAT_UNSUPPORTED when a file of this format has no such things. */
+function selectionFor(
+  { format }: Scanner,
+  { scanner: spec, bucket = [], fields, namespaces }: ScanRequest,
+  { path }: ScanInput,
+): Pick<ScanOptions, 'bucket' | 'inner' | 'fields' | 'namespaces'> {
+  const fault = (text: string): GoromdbError =>
+    new GoromdbError('FORMAT_UNSUPPORTED', `${path}: ${text}`);
+  if (fields !== undefined && format !== 'jsonl') {
+    throw fault(`${FIELD_FLAGS} are for JSON Lines, and this is ${format}: leave them out`);
+  }
+  const [name, ...inner] = typeof bucket === 'string' ? [bucket] : bucket;
+  if (inner.length > 0 && isBuiltIn(spec) && format !== 'boltdb') {
+    throw fault(
+      `only BoltDB has buckets inside of buckets, and this is ${format}: give -bucket once`,
+    );
+  }
+  return { bucket: name, ...(inner.length > 0 && { inner }), fields, namespaces };
 }
 
 /** Says that keys came more than once, and where the first of them is. */

@@ -2,19 +2,14 @@ import { GoromdbError, messageOf } from '../errors.ts';
 import { loadPlugin } from '../plugin.ts';
 import { bdbScanner } from '../storage/scanners/bdb.ts';
 import { boltScanner } from '../storage/scanners/bolt.ts';
+import { showStart } from '../storage/scanners/foreign.ts';
 import { jsonLinesScanner, jsonScanner } from '../storage/scanners/json.ts';
 import { lmdbScanner } from '../storage/scanners/lmdb.ts';
 import { memcachedbScanner } from '../storage/scanners/memcachedb.ts';
-import { delimiterFault } from '../storage/scanners/namespaces.ts';
 import type { Recognised } from '../storage/scanners/recognise.ts';
-import type {
-  NamespaceOptions,
-  RecordSink,
-  ScanInput,
-  Scanner,
-  ScanOptions,
-} from '../storage/scanners/scanner.ts';
+import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../storage/scanners/scanner.ts';
 import { tableScanner } from '../storage/scanners/table.ts';
+import { headOf, likeness } from './glimpse.ts';
 
 /** The built-in scanners, by their name on the command line. */
 const SCANNERS: Readonly<Record<string, Scanner>> = {
@@ -43,38 +38,6 @@ export async function checkScanner(spec: string): Promise<void> {
   if (spec !== AUTO) await loadPlugin('storage', spec, SCANNERS);
 }
 
-/** What of a file is to be served. */
-export interface Selection {
-  /** As given to `-storage`. */
-  readonly storage: string;
-  readonly bucket?: string | undefined;
-  readonly namespaces?: NamespaceOptions | undefined;
-}
-
-/** The formats that have neither buckets nor namespaces, and why. */
-const SINGLE: Readonly<Record<string, string>> = {
-  jsonl: 'JSON Lines have none',
-  table: 'a table has none',
-  'memcachedb-bdb': 'MemcacheDB keeps one database without name',
-};
-
-/** @throws GoromdbError OPTION_INVALID when options contradict each other. */
-export function checkSelection({ storage, bucket, namespaces }: Selection): void {
-  const fault = (message: string): GoromdbError => new GoromdbError('OPTION_INVALID', message);
-  if (bucket !== undefined && ['json', 'jsonl', 'table'].includes(storage)) {
-    throw fault(`-bucket: ${storage} has no buckets`);
-  }
-  if (namespaces === undefined) return;
-  if (bucket !== undefined) {
-    throw fault('-bucket serves one and -namespaces serves all: give one of them');
-  }
-  if (Object.hasOwn(SINGLE, storage)) {
-    throw fault(`-namespaces: ${SINGLE[storage]}; -storage is ${storage}`);
-  }
-  const wrong = delimiterFault(namespaces.delimiter);
-  if (wrong !== undefined) throw fault(`-D: ${wrong}`);
-}
-
 /**
  * Finds the scanner for a file: the one asked for, or for `auto` what the file looks like.
  *
@@ -92,9 +55,11 @@ export async function scannerFor(
   }
   if (spec !== AUTO) return loadPlugin('storage', spec, SCANNERS);
   if (format !== undefined) return SCANNERS[format];
-  const head = 'a JSON object, JSON Lines, LMDB, BoltDB or Berkeley DB, or a table of goromdb';
-  const found = input.size === 0 ? 'the file is empty' : 'its first bytes are of none of these';
-  throw new GoromdbError('FORMAT_UNKNOWN', `${input.path}: expected ${head}; ${found}`);
+  const formats = 'a JSON object, JSON Lines, LMDB, BoltDB or Berkeley DB, or a table of goromdb';
+  const head = headOf(input);
+  const start = `its first bytes, ${showStart(head)}, are of none of these`;
+  const found = input.size === 0 ? 'the file is empty' : start + (await likeness(input, false));
+  throw new GoromdbError('FORMAT_UNKNOWN', `${input.path}: expected ${formats}; ${found}`);
 }
 
 /**
@@ -118,9 +83,12 @@ export async function scan(
       const message = `the scanner for ${scanner.format} failed on ${input.path}: ${messageOf(error)}`;
       throw new GoromdbError('SCANNER_FAILED', message, { cause: error });
     }
-    if (!(error instanceof GoromdbError) || !isMistaken(error, scanner.format, format)) throw error;
-    const message = `${error.message}; it looks like ${format}: use -storage ${format}`;
-    throw new GoromdbError(error.code, message, { cause: error });
+    if (!(error instanceof GoromdbError)) throw error;
+    const hint = isMistaken(error, scanner.format, format)
+      ? `; it looks like ${format}: use -storage ${format}`
+      : mayBeForeign(error, scanner, format) && (await likeness(input, options.gzipped));
+    if (!hint) throw error;
+    throw new GoromdbError(error.code, error.message + hint, { cause: error });
   }
 }
 
@@ -136,4 +104,15 @@ function isMistaken({ code }: GoromdbError, given: string, format: Recognised['f
   // What is wrong with one as the other shows only behind the first brace.
   const isText = given.startsWith('json') && format.startsWith('json');
   return code === 'FORMAT_UNKNOWN' || isText;
+}
+
+/** Whether a file was refused that is of none of the formats here, or of a kind that is not read. */
+function mayBeForeign(
+  { code }: GoromdbError,
+  scanner: Scanner,
+  format: Recognised['format'],
+): boolean {
+  if (!Object.values(SCANNERS).includes(scanner)) return false;
+  if (format !== undefined) return code === 'FORMAT_UNKNOWN';
+  return ['FORMAT_UNKNOWN', 'FORMAT_UNSUPPORTED', 'DATA_CORRUPT'].includes(code);
 }

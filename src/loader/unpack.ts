@@ -15,9 +15,10 @@ import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { GoromdbError, messageOf } from '../errors.ts';
 import { readBytes } from '../storage/scanners/byte-source.ts';
-import { HEAD_BYTES, type Recognised, recogniseHead } from '../storage/scanners/recognise.ts';
+import { type Recognised, recogniseNamed } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { explained } from '../system-fault.ts';
+import { packedHeadOf } from './glimpse.ts';
 
 /** Most bytes a packed file may unpack to (64 GiB). */
 const UNPACKED_BYTES_MAX = 64 * 1024 * 1024 * 1024;
@@ -70,14 +71,7 @@ export async function unpack(
  * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
  */
 export async function recognisePacked(input: ScanInput): Promise<Recognised['format']> {
-  const head = Buffer.alloc(HEAD_BYTES);
-  let bytes = 0;
-  for await (const chunk of readBytes(input, { gzipped: true, chunkBytes: HEAD_BYTES })) {
-    head.set(chunk.subarray(0, HEAD_BYTES - bytes), bytes);
-    bytes += Math.min(chunk.length, HEAD_BYTES - bytes);
-    if (bytes === HEAD_BYTES) break;
-  }
-  return recogniseHead(head.subarray(0, bytes)).format;
+  return recogniseNamed(await packedHeadOf(input), input.path).format;
 }
 
 async function unpackGzip(

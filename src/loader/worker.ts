@@ -125,11 +125,11 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
 
 /** Whether a file of this format can be served as it is. */
 function isServedWhole(
-  { scanner, bucket, namespaces, prefix }: LoadRequest,
+  { scanner, bucket, fields, namespaces, prefix }: LoadRequest,
   format: string | undefined,
 ): boolean {
   const isAsked = scanner === 'auto' || scanner === 'table';
-  const isAll = [bucket, namespaces, prefix].every((option) => option === undefined);
+  const isAll = [bucket, fields, namespaces, prefix].every((option) => option === undefined);
   return format === 'table' && isAsked && isAll;
 }
 

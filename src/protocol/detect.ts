@@ -8,17 +8,20 @@ import { isRespStart, respProtocol } from './resp/resp.ts';
 /** A protocol, and how to tell that a client speaks it. */
 export interface ProtocolChoice {
   readonly protocol: Protocol;
-  /** Whether the first byte that a client sends begins a request of this protocol. */
-  matches(firstByte: number): boolean;
+  /**
+   * Whether what a client sends first, input[start, end) of a byte or more, begins a request of this
+   * protocol; undefined: more of it tells.
+   */
+  matches(input: Buffer, start: number, end: number): boolean | undefined;
 }
 
-/** Waits for the first byte, and leaves everything to the session that it calls for. */
+/** Waits for the first bytes, and leaves everything to the session that they call for. */
 class DetectingSession implements Session {
-  readonly #choose: (firstByte: number) => Session;
+  readonly #choose: Choose;
   #session: Session | undefined;
   #isClosed = false;
 
-  constructor(choose: (firstByte: number) => Session) {
+  constructor(choose: Choose) {
     this.#choose = choose;
   }
 
@@ -43,10 +46,14 @@ class DetectingSession implements Session {
     this.#session?.noteSwap?.();
   }
 
+  noteSwapEverywhere(): void {
+    this.#session?.noteSwapEverywhere?.();
+  }
+
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#session === undefined) {
-      if (start === end) return 0;
-      this.#session = this.#choose(input[start]);
+      this.#session = start === end ? undefined : this.#choose(input, start, end);
+      if (this.#session === undefined) return 0;
     }
     return this.#session.receive(input, start, end, reply);
   }
@@ -57,8 +64,11 @@ class DetectingSession implements Session {
   }
 }
 
+/** @returns undefined when more input tells which it is. */
+type Choose = (input: Buffer, start: number, end: number) => Session | undefined;
+
 /**
- * Several protocols on one port: the first byte of a connection decides which one it speaks, for
+ * Several protocols on one port: the first bytes of a connection decide which one it speaks, for
  * good.
  *
  * @param choices Are asked in this order.
@@ -69,27 +79,33 @@ export function autoProtocol(
   choices: readonly ProtocolChoice[],
   otherwise: Protocol,
 ): Protocol {
-  const choose = (firstByte: number, context: SessionContext): Session => {
-    const choice = choices.find(({ matches }) => matches(firstByte));
-    return (choice?.protocol ?? otherwise).createSession(context);
+  const chooseWith = (context: SessionContext): Choose => {
+    return (input, start, end) => {
+      for (const { matches, protocol } of choices) {
+        const isIt = matches(input, start, end);
+        if (isIt === undefined) return undefined;
+        if (isIt) return protocol.createSession(context);
+      }
+      return otherwise.createSession(context);
+    };
   };
   return {
     name,
     hasLogin: [...choices.map(({ protocol }) => protocol), otherwise].every(
       (protocol) => protocol.hasLogin === true,
     ),
-    createSession: (context) => new DetectingSession((firstByte) => choose(firstByte, context)),
+    createSession: (context) => new DetectingSession(chooseWith(context)),
   };
 }
 
 /**
  * Both of memcached's protocols, told apart as memcached does it, and Redis' for clients that send
- * arrays: no command of memcached begins with `*`.
+ * arrays, or a line PING: no command of memcached begins with `*`, and none is called that.
  */
 export const detectingProtocol: Protocol = autoProtocol(
   'memcached',
   [
-    { protocol: binaryProtocol, matches: (firstByte) => firstByte === REQUEST_MAGIC },
+    { protocol: binaryProtocol, matches: (input, start) => input[start] === REQUEST_MAGIC },
     { protocol: respProtocol, matches: isRespStart },
   ],
   memcachedProtocol,

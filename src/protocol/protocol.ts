@@ -49,6 +49,9 @@ export interface ConnectionFacts {
   readonly idleSeconds: number;
 }
 
+/** A connection without the number that it has in the list of all. */
+export type ConnectionPlace = Omit<ConnectionFacts, 'id'>;
+
 /** What a session may use. But for what is told of clients, sessions of a thread have the same. */
 export interface SessionContext {
   readonly handler: Handler;
@@ -67,6 +70,8 @@ export interface SessionContext {
   readonly resetCounters?: () => void;
   /** The connections of this server. Without it, `stats conns` says that they are not tracked. */
   readonly connections?: () => Iterable<ConnectionFacts>;
+  /** The connection of this session. Without it, nobody is told its addresses. */
+  readonly connection?: () => ConnectionPlace;
   /** What is told of loads, by the prefix of the data set's keys; empty: without. */
   readonly loadNews?: ReadonlyMap<string, LoadNews>;
   /** Ends the server. Without it, `shutdown` is not enabled. */
@@ -101,6 +106,8 @@ export interface Session {
    * say to the client, also without input.
    */
   noteSwap?(): void;
+  /** The same, when no thread of the server has the data before that any more. */
+  noteSwapEverywhere?(): void;
   readonly hasNews?: boolean;
   /** Bytes of input that the session keeps; the server's limits on buffered bytes count them. */
   readonly heldBytes?: number;

@@ -130,6 +130,12 @@ export class Connection {
     this.#tellNews();
   }
 
+  /** To be told that no thread has the data any more that was replaced. */
+  noteSwapEverywhere(): void {
+    this.#session.noteSwapEverywhere?.();
+    this.#tellNews();
+  }
+
   /** Has the session say what nobody asked for; while a reply is under way, it waits for that. */
   #tellNews(): void {
     if (this.#session.hasNews !== true || this.#isWaiting || this.#isFinished) return;

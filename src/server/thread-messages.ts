@@ -63,6 +63,8 @@ export type ThreadNews =
 export type ThreadRequest =
   | { readonly kind: 'listen'; readonly target: ListenTarget }
   | ({ readonly kind: 'swap' } & PlacedTable)
+  /** No thread serves any more what was swapped, added or removed last. */
+  | { readonly kind: 'swapped-everywhere' }
   /** A data set that has nothing to serve yet. */
   | ({ readonly kind: 'add' } & PlacedSet)
   | ({ readonly kind: 'remove' } & Omit<PlacedSet, 'sampleMemory'>)

@@ -8,6 +8,7 @@ import { createLoginSession } from '../protocol/login.ts';
 import type {
   Authenticate,
   ConnectionFacts,
+  ConnectionPlace,
   Protocol,
   ServerFacts,
   Session,
@@ -177,6 +178,11 @@ export class ThreadServer implements Server {
     this.#endStale(performance.now());
   }
 
+  /** To be told when the handlers of all threads were given other data. */
+  noteSwapEverywhere(): void {
+    for (const connection of this.#connections) connection.noteSwapEverywhere();
+  }
+
   /** Other data is about to be loaded: what keeps replaced data in memory ends in a moment. */
   hurryStale(): void {
     const untilMs = performance.now() + STALE_GRACE_MS;
@@ -281,6 +287,7 @@ export class ThreadServer implements Server {
       ...(this.#authenticate && { authenticate: this.#authenticate }),
       onRefusedWrite: (command) => report('refused write', command),
       onFailedLogin: () => report('failed login'),
+      connection: () => this.#placeOf(connection),
     };
     const connection = new Connection(socket, this.#createSession(context), this.#share);
     this.#connections.add(connection);
@@ -299,8 +306,12 @@ export class ThreadServer implements Server {
     let id = 0;
     for (const connection of this.#connections) {
       id++;
-      yield { id, listenAddress: this.#listenAddress, ...connection.describe() };
+      yield { id, ...this.#placeOf(connection) };
     }
+  }
+
+  #placeOf(connection: Connection): ConnectionPlace {
+    return { listenAddress: this.#listenAddress, ...connection.describe() };
   }
 
   #sweepOnce(): void {

@@ -55,8 +55,13 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       await sets.swap(request);
       server.noteSwap();
       return {};
+    case 'swapped-everywhere':
+      server.noteSwapEverywhere();
+      return {};
     case 'add':
       sets.add(request);
+      // Its keys may have been found in the data set without a prefix.
+      server.noteSwap();
       return {};
     case 'remove':
       sets.remove(request.set, request.generation);

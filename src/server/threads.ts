@@ -182,6 +182,7 @@ export class Threads implements Server {
     return this.#inTurn(async () => {
       const placed = this.#place(set, 0);
       await Promise.all(this.#threads.map((thread) => thread.request({ kind: 'add', ...placed })));
+      this.#tellSwapped();
     });
   }
 
@@ -195,6 +196,7 @@ export class Threads implements Server {
       const request = { kind: 'remove', set, generation: this.#generation } as const;
       // A thread that dies now is replaced by one without it.
       await Promise.allSettled(this.#threads.map((thread) => thread.request(request)));
+      this.#tellSwapped();
     });
   }
 
@@ -230,6 +232,17 @@ export class Threads implements Server {
       const cause = faults[threads.indexOf(thread)];
       const why = `it cannot switch to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
+    }
+    this.#tellSwapped();
+  }
+
+  /**
+   * Tells clients that keep values for others, whose connections may be in any thread: before this
+   * they could be given an old value once more. A thread that has ended has no clients.
+   */
+  #tellSwapped(): void {
+    for (const thread of this.#threads) {
+      thread.request({ kind: 'swapped-everywhere' }).catch(() => {});
     }
   }
 

@@ -39,6 +39,12 @@ canary = ["x", "y=1"]
 poll-interval = "2s"
 scrub-rate = 0
 keep-previous = "no"
+jsonl-key = "id"
+jsonl-ignore = true
+[[data-set]]
+prefix = "c"
+file = "c/data.bolt"
+bucket = ["users", "by-id"]
 [[data-set]]
 file = "/b/data.bolt"
 basedir = "base"
@@ -67,7 +73,9 @@ D = "/"
           pollIntervalMs: 2000,
           scrub: { bytesPerSecond: 0 },
           keepPrevious: 'no',
+          fields: { key: 'id', value: 'value', ignoreOthers: true },
         },
+        { prefix: 'c', bucket: ['users', 'by-id'], fields: undefined },
         {
           prefix: undefined,
           file: '/b/data.bolt',
@@ -117,6 +125,12 @@ D = "/"
     [`delimiter = " "\n${SET}prefix = "a"`, 'delimiter: expected 1 to 16 bytes'],
     [`${SET}D = "/"`, ':3: data-set 1: D: it is the delimiter of namespaces; give both'],
     [`${SET}namespaces = true\nbucket = "b"`, ':4: data-set 1: bucket serves one and namespaces'],
+    [`${SET}bucket = 1`, ':3: bucket: 1 is not allowed; expected texts in quotes'],
+    [`${SET}jsonl-key = "value"`, ':3: data-set 1: jsonl-key, jsonl-value: expected two fields'],
+    [
+      `${SET}jsonl-ignore = true\nstorage = "lmdb"`,
+      'jsonl-key, jsonl-value and jsonl-ignore are for JSON Lines; storage is lmdb',
+    ],
     [`s = "x"\naddr = ":1"\n${SET}`, ':1: s and addr both say where to listen'],
     [`tls-cert = "c"\n${SET}`, ':1: tls-cert and tls-key belong together'],
     [`${SET}[[data-set]]\nfile = "b/x"`, 'prefix: the data set without a prefix comes twice'],

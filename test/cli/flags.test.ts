@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Invocation, parseCommandLine } from '../../src/cli/flags.ts';
 import type { ServeOptions } from '../../src/cli/serve-flags.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import type { FieldOptions } from '../../src/storage/scanners/scanner.ts';
 
 const parse = (...argv: string[]): Invocation => parseCommandLine(argv, '1.2.3');
 
@@ -15,6 +16,7 @@ const DEFAULTS: ServeOptions = {
   file: FILE,
   gzipped: false,
   bucket: undefined,
+  fields: undefined,
   namespaces: undefined,
   basedir: dirname(FILE),
   guards: {
@@ -125,6 +127,26 @@ describe('the server command', () => {
     });
   });
 
+  it('takes a path of buckets, a name at a time', () => {
+    const argv = ['-bucket', 'a/b', '-bucket=c', '-file', 'data.json'];
+    expect(parse(...argv)).toEqual(serve({ bucket: ['a/b', 'c'] }));
+    const bolt = parse(...argv, '-storage', 'boltdb');
+    expect(bolt).toEqual(serve({ bucket: ['a/b', 'c'], storage: 'boltdb' }));
+  });
+
+  it('takes the names of the fields of JSON Lines', () => {
+    const fields = (given: Partial<FieldOptions>): Invocation =>
+      serve({ fields: { key: 'key', value: 'value', ignoreOthers: false, ...given } });
+    const file = ['-file', 'data.json'];
+    expect(parse('-jsonl-key', 'id', ...file)).toEqual(fields({ key: 'id' }));
+    expect(parse('-jsonl-value=x', ...file)).toEqual(fields({ value: 'x' }));
+    expect(parse('-jsonl-ignore', ...file)).toEqual(fields({ ignoreOthers: true }));
+    expect(parse('-jsonl-ignore=false', ...file)).toEqual(serve());
+    expect(parse('-jsonl-key', 'value', '-jsonl-value', 'key', ...file)).toEqual(
+      fields({ key: 'value', value: 'key' }),
+    );
+  });
+
   it('takes -namespaces, with a delimiter or that of memcached', () => {
     const namespaced = (delimiter: string): Invocation => serve({ namespaces: { delimiter } });
     expect(parse('-namespaces', '-file', 'data.json')).toEqual(namespaced(':'));
@@ -150,6 +172,30 @@ describe('the server command', () => {
     ],
     [['-namespaces', '-storage', 'jsonl'], '-namespaces: JSON Lines have none; -storage is jsonl'],
     [['-bucket', 'users', '-storage', 'jsonl'], '-bucket: jsonl has no buckets'],
+    [
+      ['-bucket', 'a', '-bucket', 'b', '-storage', 'lmdb'],
+      '-bucket: only BoltDB has buckets inside of buckets, and -storage is lmdb: give it once',
+    ],
+    [
+      ['-jsonl-key', 'id', '-storage', 'json'],
+      '-jsonl-key, -jsonl-value and -jsonl-ignore are for JSON Lines; -storage is json',
+    ],
+    [
+      ['-jsonl-ignore', '-bucket', 'a'],
+      '-bucket: JSON Lines have none, which -jsonl-key, -jsonl-value and -jsonl-ignore are for',
+    ],
+    [
+      ['-jsonl-ignore', '-namespaces'],
+      '-namespaces: JSON Lines have none, which -jsonl-key, -jsonl-value and -jsonl-ignore are for',
+    ],
+    [
+      ['-jsonl-key', 'value'],
+      '-jsonl-key, -jsonl-value: expected two fields, found "value" for both',
+    ],
+    [
+      ['-jsonl-value', 'x'.repeat(257)],
+      '-jsonl-key, -jsonl-value: expected names of 1 to 256 bytes',
+    ],
   ])('refuses %j', (flags, message) => {
     expect(parse(...flags, '-file', 'data.json')).toEqual(wrong(message));
   });
@@ -388,6 +434,7 @@ describe('a wrong command line', () => {
     ['storage', 'FORMAT'],
     ['file', 'PATH'],
     ['bucket', 'NAME'],
+    ['jsonl-key', 'FIELD'],
     ['basedir', 'DIR'],
     ['threads', 'N'],
     ['buffer-limit', 'SIZE'],

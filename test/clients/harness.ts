@@ -1,14 +1,21 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
+import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { type CreateServerOptions, createServer } from '../../src/server/create-server.ts';
+import type { ThreadServer } from '../../src/server/thread-server.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { md5 } from '../support/drop.ts';
 import { tableOf } from '../support/storages.ts';
 import { TextClient } from '../support/text-client.ts';
 
 const PROGRAMS = fileURLToPath(new URL('programs/', import.meta.url));
+const UNPACKED = '/opt/goromdb-test-clients/usr';
 const INSTALL = fileURLToPath(new URL('install.sh', import.meta.url));
 
 /** How long a client may take for everything; a hung one fails its test and not the run. */
@@ -37,6 +44,13 @@ export const MANY: Readonly<Record<string, string>> = Object.fromEntries(
   MANY_KEYS.filter((_, at) => at % 10 !== 0).map((key) => [key, `value of ${key}`]),
 );
 
+/** What "plain" is after a swap. */
+export const SWAPPED = 'another value';
+
+function storageWith(plain: Buffer): Storage {
+  return tableOf([...Object.entries({ ...RECORDS, plain }), ...Object.entries(MANY)]);
+}
+
 /** A refused write: what the client made of it, and what a `get` of "plain" then gave. */
 interface Write {
   readonly name: string;
@@ -57,21 +71,32 @@ export interface Results {
 export class Served {
   readonly port: number;
   readonly #watcher: TextClient;
+  readonly #swap: (storage: Storage) => void;
 
-  private constructor(port: number, watcher: TextClient) {
+  private constructor(port: number, watcher: TextClient, swap: (storage: Storage) => void) {
     this.port = port;
     this.#watcher = watcher;
+    this.#swap = swap;
   }
 
   static async start(options: CreateServerOptions = {}): Promise<Served> {
-    const storage = tableOf([...Object.entries(RECORDS), ...Object.entries(MANY)]);
-    const server = createServer({ storage, ...options });
+    const handler = createSimpleHandler(storageWith(RECORDS.plain));
+    const server = createServer({ handler, ...options }) as ThreadServer;
     onTestFinished(() => server.close(0));
     const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
     if (address.kind !== 'tcp') throw new Error('expected a TCP address');
     const watcher = await TextClient.connect(address);
     onTestFinished(() => watcher.close());
-    return new Served(address.port, watcher);
+    return new Served(address.port, watcher, (storage) => {
+      handler.swap(storage);
+      server.noteSwap();
+      server.noteSwapEverywhere();
+    });
+  }
+
+  /** Puts other data into service, as a drop does: see `SWAPPED`. */
+  swap(): void {
+    this.#swap(storageWith(Buffer.from(SWAPPED)));
   }
 
   stats(): Promise<Record<string, string>> {
@@ -143,6 +168,46 @@ export async function runProgram(command: string, args: readonly string[]): Prom
   const { stdout, stderr, code } = await run(command, args);
   if (code !== 0) throw new Error(`${command} ended with ${code}: ${stderr}${stdout}`);
   return JSON.parse(stdout) as Results;
+}
+
+/**
+ * Runs a client program that says `swap` on a line of its own when the data is to be replaced under it,
+ * and goes on when it reads a line.
+ */
+export async function runThroughSwap(
+  served: Served,
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Results> {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: CLIENT_TIMEOUT_MS,
+  });
+  let stderr = '';
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  const ended = once(child, 'close');
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (line !== 'swap') continue;
+    served.swap();
+    child.stdin.write('swapped\n');
+  }
+  const [code] = await ended;
+  if (code !== 0) throw new Error(`${command} ended with ${code}: ${stderr}${lines.join('\n')}`);
+  expect(lines.slice(0, -1)).toEqual(['swap']);
+  return JSON.parse(lines[lines.length - 1]) as Results;
+}
+
+/** A folder of what install.sh has unpacked of Debian 13. @throws Error when it is not there. */
+export function unpacked(name: string): string {
+  const folder = join(UNPACKED, name);
+  if (!existsSync(folder)) throw new Error(`not installed: ${folder}. Run:\nsh ${INSTALL}`);
+  return folder;
 }
 
 /** Expects every value, the miss, the multi-get, and a right value after each refused write. */

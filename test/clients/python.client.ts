@@ -1,14 +1,19 @@
 import { expect, test } from 'vitest';
+import { md5 } from '../support/drop.ts';
 import {
   answersOf,
   each,
   expectRightValues,
   ITEMS,
+  MANY,
   PROTOCOL_VERSION,
   program,
   requirePackages,
   runProgram,
+  runThroughSwap,
   Served,
+  SWAPPED,
+  unpacked,
 } from './harness.ts';
 
 const STORES = ['set', 'add', 'replace', 'append', 'prepend', 'long set'];
@@ -122,4 +127,32 @@ test('python-memcache reads every kind of value and survives refused writes', as
     flush_all: null,
   });
   expect(await served.connectionsMade()).toBe(1);
+});
+
+test.each([
+  ['redis-py', 'plain'],
+  ['redis-py with a cache of its own', 'cache'],
+])('%s reads every kind of value, before and after a swap', async (_, mode) => {
+  requirePackages('python3', 'python3-async-timeout');
+  const served = await Served.start();
+  const env = { PYTHONPATH: unpacked('lib/python3/dist-packages') };
+  const args = ['-B', program('use-redis.py'), `${served.port}`, mode];
+  const results = await runThroughSwap(served, PYTHON, args, env);
+  expectRightValues(results);
+  const isCached = mode === 'cache';
+  expect(results).toMatchObject({
+    // The cache has the value already, and the server is not asked again.
+    asked: isCached ? 0 : 10,
+    again: ['value'],
+    swapped: SWAPPED,
+    items: ITEMS,
+    pipeline: [md5(MANY.k1), null],
+    info: isCached ? '3' : '2',
+  });
+  expect(answersOf(results)).toEqual(
+    each(
+      ['set', 'long set', 'delete', 'incr', 'flushall'],
+      "ReadOnlyError: You can't write against a read only replica.",
+    ),
+  );
 });

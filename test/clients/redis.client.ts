@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { freePort } from '../reference/server-process.ts';
 import { ITEMS, MANY, MANY_KEYS, RECORDS, requirePackages, run, Served } from './harness.ts';
 
 const REFUSED = "READONLY You can't write against a read only replica.";
@@ -116,6 +119,86 @@ test('redis-cli lists the keys and finds its way in the statistics', async () =>
   expect(info).toMatch(/^redis_version:\d+\.\d+\.\d+\r$/m);
   expect(info).toContain(`keys=${ITEMS},`);
   expect(await cli(served, '--bigkeys')).toContain(`Sampled ${ITEMS} keys in the keyspace!`);
+});
+
+test('redis-cli --stat shows keys, memory, clients and requests', async () => {
+  const served = await serve();
+  for (let i = 0; i < 3; i++) await cli(served, 'GET', 'plain');
+  // It goes on until it is ended, and prints a line a second.
+  const child = spawn('stdbuf', [
+    '-oL',
+    'redis-cli',
+    '-p',
+    `${served.port}`,
+    '--stat',
+    '-i',
+    '0.1',
+  ]);
+  onTestFinished(() => void child.kill());
+  const lines: (readonly string[])[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (/^\d/.test(line)) lines.push(line.split(/\s+/));
+    if (lines.length === 3) break;
+  }
+  // keys, mem, clients, blocked, requests and how many more than in the line before, connections.
+  const [keys, memory, clients, blocked, requests, more] = lines[2];
+  expect([keys, blocked]).toEqual([`${ITEMS}`, '0']);
+  expect(memory).toMatch(/^\d+(\.\d+)?[MG]$/);
+  // Itself, and the watcher of the test.
+  expect(Number(clients)).toBe(2);
+  expect(Number(requests)).toBeGreaterThanOrEqual(6);
+  expect(more).toBe('(+1)');
+});
+
+test("prometheus-redis-exporter scrapes the server's numbers without an error", async () => {
+  requirePackages('prometheus-redis-exporter');
+  const served = await serve();
+  for (const key of ['plain', 'empty', 'none']) await cli(served, 'GET', key);
+  const port = await freePort();
+  const exporter = spawn('prometheus-redis-exporter', [
+    ...['-redis.addr', `redis://127.0.0.1:${served.port}`],
+    ...['-web.listen-address', `127.0.0.1:${port}`],
+    ...['-export-client-list', '-check-single-keys', 'plain', '-count-keys', 'db0=k*'],
+  ]);
+  onTestFinished(() => void exporter.kill());
+  let log = '';
+  exporter.stderr.on('data', (text) => {
+    log += text;
+  });
+  const scrape = (): Promise<string> =>
+    fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text());
+  const text = await vi.waitFor(scrape, { timeout: 20_000, interval: 100 });
+  const metric = (name: string): string | undefined =>
+    text.split('\n').find((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  const number = (name: string): number => Number(metric(name)?.split(' ').pop());
+  expect({
+    up: number('redis_up'),
+    error: metric('redis_exporter_last_scrape_error'),
+    keys: number('redis_db_keys'),
+    counted: number('redis_keys_count'),
+    value: number('redis_key_size{db="db0",key="plain"}'),
+    clients: number('redis_connected_clients'),
+    limit: number('redis_config_maxclients'),
+    hits: number('redis_keyspace_hits_total'),
+    misses: number('redis_keyspace_misses_total'),
+  }).toEqual({
+    up: 1,
+    error: 'redis_exporter_last_scrape_error{err=""} 0',
+    keys: ITEMS,
+    counted: Object.keys(MANY).length,
+    value: RECORDS.plain.length,
+    clients: 2,
+    limit: 10_000,
+    hits: expect.any(Number),
+    misses: expect.any(Number),
+  });
+  expect(number('redis_keyspace_hits_total')).toBeGreaterThanOrEqual(2);
+  expect(number('redis_keyspace_misses_total')).toBeGreaterThanOrEqual(1);
+  expect(number('redis_commands_processed_total')).toBeGreaterThan(3);
+  expect(number('redis_connections_received_total')).toBeGreaterThanOrEqual(4);
+  expect(number('redis_memory_used_bytes')).toBeGreaterThan(1_000_000);
+  expect(metric('redis_connected_clients_details')).toContain('name="redis_exporter"');
+  expect(log).not.toMatch(/level=(error|warn)/i);
 });
 
 test('redis-cli --pipe sees that each of its writes was refused', async () => {

@@ -69,7 +69,7 @@ test.each([
     // What is told of loads, too: any of the threads may answer.
     for (let i = 0; i < 2 * threads; i++) {
       const client = await RawClient.connect(started.goromdb.address);
-      const stats = await client.ask('stats\r\n', 'END\r\n');
+      const stats = await client.ask('stats dataset\r\n', 'END\r\n');
       expect(stats).toContain('STAT dataset:one:last_load_error none\r\n');
       expect(stats).toContain('STAT dataset:two:drop_waiting none\r\n');
     }

@@ -2,19 +2,29 @@
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { askServer } from '../../src/control/control-client.ts';
 import type { Address } from '../../src/server/address.ts';
-import { drop } from '../support/drop.ts';
+import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { isLong } from '../support/long.ts';
 import { moduleUrl } from '../support/mortal.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { tableBytes } from '../support/table-bytes.ts';
 
-const SWAPS = Number(process.env.SWAPS ?? (isLong ? 40 : 6));
+const SWAPS = Number(process.env.SWAPS ?? (isLong ? 200 : 10));
+/** Between two swaps, unless the machine is slower. */
+const SWAP_EACH_MS = 100;
+/** New files are loaded in this part of the swaps; the others go back and forth, which takes less. */
+const SWAPS_A_DROP = 4;
+/** Different tables, made once and dropped in turn. */
+const VERSIONS = 3;
+const TIMEOUT_MS = 600_000;
 /** More than the system keeps of a connection: the rest of a reply waits in the table itself. */
-const VALUE_BYTES = 16_000_000;
+const VALUE_BYTES = 6_000_000;
 const KEYS = ['a', 'b'];
 /**
  * Between two pieces that a client reads. The slow ones are not done after two swaps, when nothing but
@@ -51,7 +61,7 @@ function program(): string {
     const [file, threads, protocol] = process.argv.slice(2);
     const goromdb = await startGoromdb({
       address: parseAddress('127.0.0.1:0'),
-      ...{ file, storage: 'json', threads: Number(threads), protocol },
+      ...{ file, storage: 'table', threads: Number(threads), protocol },
       limits: { staleTimeoutMs: 1000 },
       logger: createLineLogger((line) => process.stderr.write(line)),
     });
@@ -61,11 +71,9 @@ function program(): string {
   return fileURLToPath(moduleUrl(text));
 }
 
-function version(number: number): string {
-  const fill = String.fromCharCode(97 + (number % 26));
-  return JSON.stringify(
-    Object.fromEntries(KEYS.map((key) => [key, key + fill.repeat(VALUE_BYTES)])),
-  );
+function version(number: number): Promise<Buffer> {
+  const fill = String.fromCharCode(97 + number);
+  return tableBytes(KEYS.map((key) => [key, key + fill.repeat(VALUE_BYTES)]));
 }
 
 /** Whether a value, or the first part of one, is the key and then one letter, the same throughout. */
@@ -130,7 +138,7 @@ function readOne(
       chunks.push(chunk);
       bytes += chunk.length;
       socket.pause();
-      setTimeout(() => socket.resume(), pauseMs);
+      void setTimeout(pauseMs).then(() => socket.resume());
       if (bytes >= VALUE_BYTES + 1 + valueStart(chunks[0])) socket.destroy();
     });
     socket.on('error', () => {});
@@ -150,6 +158,16 @@ function stall(address: Address, number: number): () => void {
   return () => (number % 2 === 0 ? socket.destroy() : socket.resetAndDestroy());
 }
 
+/** Goes back, as soon as the last load is wound up. */
+async function rollBack(folder: string): Promise<void> {
+  const ask = (): Promise<boolean> =>
+    askServer(folder, { command: 'rollback' }, TIMEOUT_MS).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(ask, { timeout: TIMEOUT_MS, interval: 10 }).toBe(true);
+}
+
 function mapsOf(pid: number, folder: string): number {
   const lines = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
   return lines.filter((line) => line.includes(folder) && !line.includes('-lock')).length;
@@ -158,7 +176,7 @@ function mapsOf(pid: number, folder: string): number {
 test('a client that stalled while two new tables came gets all of its value, or is cut off as stale', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'data.json');
-  drop(file, version(1));
+  drop(file, await version(1));
   const goromdb = new GoromdbProcess(['-addr', '127.0.0.1:0', '-file', file]);
   const address = await goromdb.address();
   await goromdb.says(/generation 1 serves/);
@@ -200,7 +218,11 @@ test.each([1, 3])(
   async (threads) => {
     const folder = temporaryFolder();
     const file = join(folder, 'data.json');
-    drop(file, version(1));
+    const versions = await Promise.all(Array.from({ length: VERSIONS }, (_, i) => version(i)));
+    const sums = versions.map(md5);
+    const dropVersion = (number: number): void =>
+      drop(file, versions[number % VERSIONS], sums[number % VERSIONS]);
+    dropVersion(1);
     const goromdb = new GoromdbProcess([file, String(threads), mortal()], program());
     const address = await goromdb.address();
     await goromdb.says(/generation 1 serves/);
@@ -218,11 +240,15 @@ test.each([1, 3])(
         killer.on('error', () => {});
         killer.write('get die:now\r\n');
       }
-      drop(file, version(generation));
+      const pause = setTimeout(SWAP_EACH_MS);
+      if (generation % SWAPS_A_DROP === 2) dropVersion(generation);
+      else await rollBack(folder);
       await Promise.race([
         goromdb.says(new RegExp(`generation ${generation} serves`)),
         ...readers.map((reader) => reader.then(() => new Promise(() => {}))),
       ]);
+      goromdb.stderr = '';
+      await pause;
     }
     isOver = true;
     const whole = await Promise.all(readers);
@@ -231,5 +257,5 @@ test.each([1, 3])(
     await expect.poll(() => mapsOf(goromdb.child.pid!, folder), { timeout: 20_000 }).toBe(2);
     expect(await goromdb.kill('SIGTERM')).toBe(0);
   },
-  600_000,
+  TIMEOUT_MS + SWAPS * 5_000,
 );

@@ -190,6 +190,10 @@ describe('what is wrong', () => {
   });
 
   test.each([
+    [
+      { fields: { key: 'id', value: 'value' } },
+      /-jsonl-ignore are for JSON Lines, and this is table: leave them out/,
+    ],
     [{ bucket: 'users' }, /-bucket "users" was given but a table has neither/],
     [{ namespaces: { delimiter: ':' } }, /-namespaces was given but a table has neither/],
   ])('%j is refused', async (options, message) => {

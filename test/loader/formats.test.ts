@@ -1,9 +1,10 @@
 import { linkSync, readdirSync, readFileSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import zlib from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 // The loader's worker is a file of the build.
-import { Loader } from '../../dist/loader/loader.js';
+import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { openTableIn } from '../../src/storage/table.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
@@ -33,19 +34,26 @@ beforeEach(() => {
   keys = new Set();
 });
 
+interface LoadOptions extends Pick<Partial<LoaderOptions>, 'gzipped' | 'bucket' | 'fields'> {
+  readonly delimiter?: string;
+  /** Of the dropped file. */
+  readonly name?: string;
+}
+
 /** Loads one file; afterwards `keys` has what it held and `logger` what was said. */
 async function load(
   scanner: string,
   content: Uint8Array,
-  { gzipped = false, delimiter }: { gzipped?: boolean; delimiter?: string } = {},
+  { gzipped = false, delimiter, name = 'data.db', ...selection }: LoadOptions = {},
 ): Promise<string> {
-  const file = join(temporaryFolder(), 'data.db');
+  const file = join(temporaryFolder(), name);
   drop(file, content);
   const loader = new Loader({
     baseDir: base,
     scanner,
     gzipped,
     bucket: undefined,
+    ...selection,
     namespaces: delimiter === undefined ? undefined : { delimiter },
     logger,
     swap: async ({ parts }, info) => {
@@ -216,4 +224,164 @@ test.each([
   expect(await load('auto', zlib.gzipSync(content), { delimiter: ':' })).toBe('taken');
   expect(keys).toContain(key);
   expect(await load(format, content, { delimiter: ':' })).toBe('taken');
+});
+
+describe('JSON Lines whose fields have other names', () => {
+  const fields = { key: 'user_id', value: 'segment' };
+  const one = '{"user_id":"7","segment":"gold"}\n';
+  const two = `${one}{"user_id":"8","segment":"none"}\n`;
+  const more = '{"user_id":"7","at":1.5,"segment":"gold"}\n';
+
+  test.each([
+    ['one line', one, fields],
+    ['lines', two, fields],
+    ['lines with more fields', more + more, { ...fields, ignoreOthers: true }],
+    ['one line with more fields', more, { ...fields, ignoreOthers: true }],
+  ])('are served by auto and jsonl, packed or not: %s', async (_, text, fields) => {
+    for (const scanner of ['auto', 'jsonl']) {
+      for (const content of [Buffer.from(text), zlib.gzipSync(text)]) {
+        keys.clear();
+        expect(await load(scanner, content, { fields })).toBe('taken');
+        expect(keys).toContain('7');
+        expect(keys).not.toContain('user_id');
+      }
+    }
+  });
+
+  test.each([
+    ['auto', two, 'data.json'],
+    ['auto', two, 'data.db'],
+    ['jsonl', one, 'data.db'],
+    // One line may be an object as well, and its name tells.
+    ['auto', one, 'data.jsonl'],
+    ['auto', zlib.gzipSync(one), 'data.jsonl.gz'],
+  ])('are refused by %s with the names that there are: %#', async (scanner, text, name) => {
+    expect(await load(scanner, Buffer.from(text), { name })).toBe('rejected');
+    expect(logger.lines[0]).toContain(
+      'it looks like JSON Lines with "user_id", "segment": name the key and the value with -jsonl-key and -jsonl-value',
+    );
+  });
+
+  test('and others are refused with the advice to leave those out', async () => {
+    const text = '{"key":"7","value":"gold","ttl":60}';
+    expect(await load('auto', Buffer.from(text))).toBe('rejected');
+    expect(logger.lines[0]).toContain('leave the others out with -jsonl-ignore');
+    expect(await load('json', Buffer.from('{"key":"7","value":"8","ttl":"9"}'))).toBe('taken');
+    expect([...keys].sort()).toEqual(['key', 'ttl', 'value']);
+  });
+
+  test.each([
+    ['lmdb', fixture('lmdb/v1-plain.mdb')],
+    ['boltdb', fixture('bolt/plain.db')],
+    ['lmdb', zlib.gzipSync(fixture('lmdb/v1-plain.mdb'))],
+  ])('are what these options are for, and no file of %s', async (format, content) => {
+    expect(await load('auto', content, { fields })).toBe('rejected');
+    expect(logger.lines[0]).toContain(
+      `-jsonl-key, -jsonl-value and -jsonl-ignore are for JSON Lines, and this is ${format}`,
+    );
+  });
+});
+
+test('a bucket inside of others is served by its path, packed or not', async () => {
+  const content = fixture('bolt/nested.db');
+  for (const file of [content, zlib.gzipSync(content)]) {
+    keys.clear();
+    expect(await load('auto', file, { bucket: ['data', 'key-00060-pages'] })).toBe('taken');
+    expect(keys.size).toBe(100);
+    expect(keys).toContain('inner-00001');
+  }
+});
+
+test('a path of buckets is refused for other formats', async () => {
+  const bucket = ['users', 'x'];
+  expect(await load('auto', fixture('lmdb/v1-named.mdb'), { bucket })).toBe('rejected');
+  expect(logger.lines[0]).toContain(
+    'only BoltDB has buckets inside of buckets, and this is lmdb: give -bucket once',
+  );
+});
+
+describe('a file of another kind is called by its name', () => {
+  const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
+  const xz = Buffer.from('fd377a585a000004e6d6b4460200210116000000742fe5a3', 'hex');
+  const zip = Buffer.from('504b03040a00000000007d5a7c5da02f05cb0a000000', 'hex');
+  const bdb185 = Buffer.concat([Buffer.from('0006156100000002', 'hex'), Buffer.alloc(1000)]);
+  const lmdb32 = Buffer.from(fixture('lmdb/v1-plain.mdb'));
+  // The header of a page has 16 bytes in data format 2 of 32 bits, and in format 1 of 64.
+  lmdb32.writeUInt32LE(2, 20);
+  const UNPACK = 'xz: unpack it first';
+
+  test.each([
+    ['auto', xz, UNPACK],
+    ['auto', zlib.gzipSync(xz), UNPACK],
+    ['auto', zlib.gzipSync(zlib.gzipSync('{}')), 'gzip inside of another packing: pack it once'],
+    ['json', zlib.gzipSync(zlib.gzipSync('{}')), 'gzip inside of another packing: pack it once'],
+    ['json', xz, UNPACK],
+    ['jsonl', xz, UNPACK],
+    ['lmdb', zip, 'a zip archive: drop the file in it'],
+    ['boltdb', zip, 'a zip archive: drop the file in it'],
+    ['bdb', zip, 'a zip archive: drop the file in it'],
+    ['bdb', bdb185, 'a Berkeley DB 1.85 hash: dump it'],
+    ['bdb', fixture('bdb/queue.db'), 'a Berkeley DB queue: dump it'],
+    ['auto', lmdb32, 'LMDB of a 32-bit machine: dump it there'],
+    ['lmdb', lmdb32, 'LMDB of a 32-bit machine: dump it there'],
+    ['table', zip, 'a zip archive: drop the file in it'],
+    ['memcachedb-bdb', zip, 'a zip archive: drop the file in it'],
+    ['json', Buffer.from('[{"a":"b"}]'), 'a JSON array: make a JSON object of it'],
+    ['jsonl', Buffer.from('[{"a":"b"}]'), 'a JSON array: make a JSON object of it'],
+    ['json', Buffer.from('"id","name"\n1,2\n'), 'CSV: make JSON Lines of it'],
+    ['auto', utf16('\ufeff{"a":"1"}'), 'a text in UTF-16: convert it: iconv -f UTF-16 -t UTF-8'],
+    ['auto', utf16('{"a":"1"}'), 'a text in UTF-16: convert it: iconv -f UTF-16LE -t UTF-8'],
+    [
+      'json',
+      utf16('\ufeff{"a":"1"}').swap16(),
+      'a text in UTF-16: convert it: iconv -f UTF-16 -t UTF-8',
+    ],
+    ['json', utf16('{"a":"1"}'), 'a text in UTF-16: convert it: iconv -f UTF-16LE -t UTF-8'],
+    [
+      'json',
+      zlib.gzipSync(utf16('{"a":"1"}')),
+      'a text in UTF-16: convert it: iconv -f UTF-16LE -t UTF-8',
+    ],
+    [
+      'jsonl',
+      utf16('{"key":"1"}').swap16(),
+      'a text in UTF-16: convert it: iconv -f UTF-16BE -t UTF-8',
+    ],
+  ])('%s: %#', async (scanner, content, kind) => {
+    expect(await load(scanner, content)).toBe('rejected');
+    expect(logger.lines[0]).toContain(`; it looks like ${kind}`);
+    expect(logger.lines[0].split('it looks like')).toHaveLength(2);
+  });
+
+  test('when it is said to be gzip', async () => {
+    for (const scanner of ['lmdb', 'json', 'auto']) {
+      expect(await load(scanner, xz, { gzipped: true })).toBe('rejected');
+      expect(logger.lines.at(-1)).toContain(`not a gzip file`);
+      expect(logger.lines.at(-1)).toContain(`; it looks like ${UNPACK}`);
+    }
+  });
+
+  test('and its first bytes are shown, none of which a terminal obeys', async () => {
+    expect(await load('auto', Buffer.from('\x1b]0;owned\x07\r\nand more'))).toBe('rejected');
+    expect(logger.lines[0]).toContain(
+      'its first bytes, 1b 5d 30 3b 6f 77 6e 65 64 07 0d 0a 61 6e 64 20 |.]0;owned...and |, are of none',
+    );
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+    expect(logger.lines[0]).not.toMatch(/[\0-\x1f\x7f-\x9f]/);
+    expect(logger.lines[0]).not.toContain('looks like');
+  });
+
+  test('but not by a scanner of a user, which may know better', async () => {
+    const path = join(temporaryFolder(), 'scanner.mjs');
+    const fault = pathToFileURL(join(process.cwd(), 'dist/errors.js')).href;
+    writeFileSync(
+      path,
+      `import { GoromdbError } from '${fault}';
+      const scan = async () => { throw new GoromdbError('FORMAT_UNKNOWN', 'not mine'); };
+      export default { format: 'own', scan };`,
+    );
+    expect(await load(pathToFileURL(path).href, zip)).toBe('rejected');
+    expect(logger.lines[0]).toContain('not mine');
+    expect(logger.lines[0]).not.toContain('looks like');
+  });
 });

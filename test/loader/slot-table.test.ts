@@ -259,6 +259,21 @@ describe('a restart', () => {
     expect(subject.get('key-00067')).toMatch(/key-00067/);
   });
 
+  test('reads the file again when other fields or another bucket is asked for', async () => {
+    const fields = { key: 'id', value: 'name', ignoreOthers: true };
+    await loadOnce({ fields }, '{"id":"7","name":"Ann","town":"Ulm"}\n');
+    const towns = startLoader({ fields: { ...fields, value: 'town' } });
+    expect(await towns.recover()).toBe(true);
+    expect(towns.get('7')).toBe('Ulm');
+    towns.storage().close();
+
+    await loadOnce({ bucket: 'data' }, fixture('bolt/nested.db'));
+    const inner = startLoader({ bucket: ['data', 'key-00050-inline'] });
+    expect(await inner.recover()).toBe(true);
+    expect(inner.get('inner-00001')).toBe('value-00001');
+    expect(inner.get('key-00001')).toBeUndefined();
+  });
+
   test('removes what a kill left of a table', async () => {
     await startLoader().recover();
     for (const name of ['table.mdb.incoming', 'mapping-1.mdb', 'mapping-1.mdb-lock']) {

@@ -13,6 +13,11 @@ const READ_BYTES = 64 * 1024;
 const DATA: Readonly<Record<string, Storage>> = {
   short: tableOf(Array.from({ length: 1_000 }, (_, i) => [i === 0 ? 'k' : `key ${i}`, 'value'])),
   long: tableOf(Array.from({ length: 100 }, (_, i) => [`${'a'.repeat(65_530)}${10_000 + i}`, 'v'])),
+  // As many pairs of bytes as LCS compares, with nothing in common.
+  pair: tableOf([
+    ['k', Buffer.alloc(512, 'k')],
+    ['l', Buffer.alloc(512, 'l')],
+  ]),
   again: tableOf(Array.from({ length: 100_000 }, () => ['k', 'value'])),
 };
 

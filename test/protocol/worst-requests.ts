@@ -7,8 +7,11 @@ export interface WorstRequest {
   readonly name: string;
   readonly protocol: 'text' | 'binary' | 'redis';
   readonly input: Buffer;
-  /** What it is sent to: 1,000 short keys, 100 keys of 65,535 bytes, or one key that came 100,000 times. */
-  readonly data?: 'short' | 'long' | 'again';
+  /**
+   * What it is sent to: 1,000 short keys, 100 keys of 65,535 bytes, one key that came 100,000 times, or
+   * two values of 512 bytes.
+   */
+  readonly data?: 'short' | 'long' | 'again' | 'pair';
   /** The work that it must be charged at least. */
   readonly work: number;
 }
@@ -52,7 +55,7 @@ function redis(
   name: string,
   args: readonly string[],
   work: number,
-  data?: 'long' | 'again',
+  data?: 'long' | 'again' | 'pair',
 ): WorstRequest {
   return { name, protocol: 'redis', input: reqOf(args), work, ...(data && { data }) };
 }
@@ -158,6 +161,30 @@ const REDIS: readonly WorstRequest[] = [
   redis('KEYS of a key that came again', ['KEYS', '*'], 1_000, 'again'),
   redis('an unknown command of 500,000 arguments', ['FOO', ...many(500_000, () => 'k')], 1),
   redis('DEL of 500,000 keys', ['DEL', ...many(500_000, () => 'k')], 1),
+  redis('LCS of 262,144 pairs', ['LCS', 'k', 'l'], 1_024, 'pair'),
+  redis('LCS IDX of 262,144 equal pairs', ['LCS', 'k', 'k', 'IDX'], 1_024, 'pair'),
+  {
+    name: '100 × LCS',
+    protocol: 'redis',
+    input: Buffer.concat(Array<Buffer>(100).fill(req('LCS', 'k', 'l'))),
+    work: 102_400,
+    data: 'pair',
+  },
+  {
+    name: 'CLIENT TRACKING of 60 prefixes that differ in their ends',
+    protocol: 'redis',
+    input: Buffer.concat([
+      req('HELLO', '3'),
+      reqOf([
+        ...['CLIENT', 'TRACKING', 'ON', 'BCAST'],
+        ...many(120, (i) => (i % 2 === 0 ? 'PREFIX' : `${i}`.padStart(1_000))),
+      ]),
+    ]),
+    work: 225,
+  },
+  pipelined('redis', 'CLIENT LIST', req('CLIENT', 'LIST'), 4),
+  pipelined('redis', 'CLIENT HELP', req('CLIENT', 'HELP'), 1),
+  pipelined('redis', 'SUBSCRIBE', req('SUBSCRIBE', '__redis__:invalidate'), 1),
   pipelined('redis', 'PING', req('PING'), 1),
   pipelined('redis', 'INFO', req('INFO'), 100),
   pipelined('redis', 'COMMAND', req('COMMAND'), 200),

@@ -12,8 +12,9 @@ import { split } from '../support/session.ts';
 import { loadCommands, type ReferenceRecord, referenceRecords, storageOf } from './data-set.ts';
 import { type Exchange, Generator } from './generate.ts';
 import { normalize } from './intended-differences.ts';
-import { type Memcached, startMemcached } from './memcached-process.ts';
+
 import { type Answered, play } from './player.ts';
+import { type ServerProcess, startMemcached } from './server-process.ts';
 
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const SESSIONS = 480;
@@ -23,7 +24,7 @@ const PIECE_BYTES = [1_000_000, 20_000, 3_000, 200, 40];
 const LINE_BYTES_SPLIT_MAX = 60_000;
 
 const records: readonly ReferenceRecord[] = referenceRecords();
-let memcached: Memcached;
+let memcached: ServerProcess;
 let server: Server;
 let port = 0;
 

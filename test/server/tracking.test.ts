@@ -20,6 +20,7 @@ async function serve(value: string) {
   const swap = (next: string): void => {
     handler.swap(tableOf([['a', next]]));
     server.noteSwap();
+    server.noteSwapEverywhere();
   };
   return { address, port: address.port, swap };
 }
@@ -81,12 +82,65 @@ test('a swap in the middle of a reply is told behind it', async () => {
   );
 });
 
-test('tracking without RESP3 or with REDIRECT is refused with what to do', async () => {
+test('tracking in RESP2 without REDIRECT is refused with what to do', async () => {
   const { address } = await serve('1');
   const client = await RawClient.connect(address);
   onTestFinished(() => void client.socket.destroy());
-  expect(await client.ask(command('CLIENT TRACKING ON'), '\r\n')).toContain('HELLO 3');
-  expect(await client.ask(command('CLIENT TRACKING ON REDIRECT 7'), '\r\n')).toContain('HELLO 3');
+  const answer = await client.ask(command('CLIENT TRACKING ON'), '\r\n');
+  expect(answer).toMatch(/^-ERR .*REDIRECT.*HELLO 3/);
+});
+
+const MESSAGE = '*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n';
+
+async function idOf(client: RawClient): Promise<number> {
+  return Number((await client.ask(command('CLIENT ID'), '\r\n')).slice(1));
+}
+
+test.each([
+  [2, MESSAGE],
+  [3, NEWS],
+])('REDIRECT has the connection told that has subscribed, in RESP%i', async (resp, news) => {
+  const { address, swap } = await serve('1');
+  const connect = async (): Promise<RawClient> => {
+    const client = await RawClient.connect(address);
+    onTestFinished(() => void client.socket.destroy());
+    return client;
+  };
+  const [data, listener] = [await connect(), await connect()];
+  await listener.ask(command(`HELLO ${resp}`), 'modules\r\n*0\r\n');
+  const id = await idOf(listener);
+  await listener.ask(command('SUBSCRIBE __redis__:invalidate'), ':1\r\n');
+  await data.ask(command(`CLIENT TRACKING ON REDIRECT ${id}`), '+OK\r\n');
+  expect(await data.ask(command('CLIENT GETREDIR'), '\r\n')).toBe(`:${id}\r\n`);
+  expect(await data.ask(command('GET a'), '1\r\n1\r\n')).toBe('$1\r\n1\r\n');
+  let told = '';
+  data.socket.on('data', (text) => {
+    told += text;
+  });
+  swap('2');
+  expect(await listener.ask('', news)).toBe(news);
+  await data.ask(command('GET a'), '1\r\n2\r\n');
+  // Who redirects is told nothing itself.
+  expect(told).toBe('$1\r\n2\r\n');
+  // Who has unsubscribed is told no more.
+  await listener.ask(command('UNSUBSCRIBE'), ':0\r\n');
+  swap('3');
+  expect(await listener.ask(command('PING'), 'PONG\r\n')).toBe('+PONG\r\n');
+});
+
+test('a subscriber is told when the other threads have swapped too, and not before', async () => {
+  const handler = createSimpleHandler(tableOf([['a', '1']]));
+  const server = createServer({ handler }) as ThreadServer;
+  onTestFinished(() => server.close(0));
+  const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  const listener = await RawClient.connect(address);
+  onTestFinished(() => void listener.socket.destroy());
+  await listener.ask(command('SUBSCRIBE __redis__:invalidate'), ':1\r\n');
+  server.noteSwap();
+  const pong = '*2\r\n$4\r\npong\r\n$0\r\n\r\n';
+  expect(await listener.ask(command('PING'), pong)).toBe(pong);
+  server.noteSwapEverywhere();
+  expect(await listener.ask('', MESSAGE)).toBe(MESSAGE);
 });
 
 test('node-redis keeps values in its cache, and reads anew after a swap', async () => {

@@ -8,9 +8,9 @@ export function md5(content: string | Uint8Array): string {
 }
 
 /** Drops a file as a producer should: the file in one step, its sum last and in one step. */
-export function drop(file: string, content: string | Uint8Array): void {
+export function drop(file: string, content: string | Uint8Array, sum = md5(content)): void {
   writeFileSync(`${file}.part`, content);
   renameSync(`${file}.part`, file);
-  writeFileSync(`${file}.md5.part`, `${md5(content)}  ${basename(file)}\n`);
+  writeFileSync(`${file}.md5.part`, `${sum}  ${basename(file)}\n`);
   renameSync(`${file}.md5.part`, `${file}.md5`);
 }

@@ -1,6 +1,6 @@
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { Counters } from '../counters.ts';
-import { ageFields, type loadFields } from '../load-fields.ts';
+import { ageFields, loadDetails, loadFields } from '../load-fields.ts';
 import { type ConnectionFacts, DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
 import { LINE_BYTES_MAX } from './line.ts';
 import type { Stat } from './stat.ts';
@@ -126,7 +126,18 @@ function connectionLines(connection: ConnectionFacts): readonly Stat[] {
  * `dataset:<prefix>:<name>`; that without a prefix as `dataset::<name>`.
  */
 export function dataSetStats(info: DataSetInfo, now: number): readonly Stat[] {
-  const stats: Stat[] = [
+  const stats = [...servedStats(info, now)];
+  for (const [prefix, own] of info.dataSets ?? []) {
+    for (const [name, value] of servedStats(own, now)) {
+      stats.push([`dataset:${prefix}:${name}`, value]);
+    }
+  }
+  return stats;
+}
+
+/** What is being served, all data sets together. */
+export function servedStats(info: DataSetInfo, now: number): readonly Stat[] {
+  return [
     ['generation', info.generation],
     ['keys', info.keys],
     ['bytes', info.bytes],
@@ -135,23 +146,21 @@ export function dataSetStats(info: DataSetInfo, now: number): readonly Stat[] {
     ['loaded_at', Math.floor(info.loadedAt / 1000)],
     ...ageFields(info.installedAt, now),
   ];
-  for (const [prefix, own] of info.dataSets ?? []) {
-    for (const [name, value] of dataSetStats(own, now))
-      stats.push([`dataset:${prefix}:${name}`, value]);
-  }
-  return stats;
 }
 
-/** What `fields` tells of loads; of several data sets as in `dataSetStats`. */
-export function loadStats(
-  { loadNews }: SessionContext,
-  fields: typeof loadFields,
-): readonly Stat[] {
+/** What `stats` tells of the loads of the only data set. */
+export function onlyLoadStats({ loadNews }: SessionContext): readonly Stat[] {
+  const only = loadNews?.size === 1 ? loadNews.get('') : undefined;
+  return only === undefined ? [] : loadFields(only);
+}
+
+/** What `stats dataset` tells of loads; of several data sets as in `dataSetStats`. */
+export function loadStats({ loadNews }: SessionContext): readonly Stat[] {
   if (loadNews === undefined) return [];
   const only = loadNews.size === 1 ? loadNews.get('') : undefined;
-  if (only !== undefined) return fields(only);
+  if (only !== undefined) return loadDetails(only);
   return [...loadNews].flatMap(([prefix, news]) =>
-    fields(news).map(([name, value]): Stat => [`dataset:${prefix}:${name}`, value]),
+    loadDetails(news).map(([name, value]): Stat => [`dataset:${prefix}:${name}`, value]),
   );
 }
 

@@ -16,8 +16,11 @@ import { Glob, PATTERN_BYTES_MAX } from './glob.ts';
 import { appendArray, appendBulkText, appendMap, appendVerbatim } from './output.ts';
 import { Rates } from './rates.ts';
 
-/** The Redis whose reading commands and words these are; clients choose by it what they send. */
-export const REDIS_VERSION = '7.0.15';
+/**
+ * Clients choose by it what they send: redis-py keeps values of its own from this one on. The words
+ * are those of 7.0.15, with which they are compared.
+ */
+export const REDIS_VERSION = '7.4.0';
 
 const MS_PER_DAY = 24 * 60 * 60 * 1000;
 
@@ -208,7 +211,9 @@ function configGet(call: Call, reply: Reply): void {
   }
 }
 
-const CONFIG_SUBCOMMANDS: Subcommands = new Map([['get', { arity: -3, run: configGet }]]);
+const CONFIG_SUBCOMMANDS: Subcommands = new Map([
+  ['get', { arity: -3, help: ['pattern ...', 'The settings whose names match.'], run: configGet }],
+]);
 
 /** TIME: seconds, and the microseconds of the second. */
 function time(_: Call, reply: Reply): void {

@@ -4,7 +4,7 @@ import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import type { Args } from './frame.ts';
 import type { KeyAnswer } from './lookups.ts';
-import { appendError, type RespVersion } from './output.ts';
+import { appendArray, appendError, appendSimple, type RespVersion } from './output.ts';
 import type { ScanPositions } from './positions.ts';
 import type { Tracking } from './tracking.ts';
 import type { Transaction } from './transaction.ts';
@@ -12,8 +12,14 @@ import type { Transaction } from './transaction.ts';
 /** What the server knows of one client. */
 export interface Client {
   readonly id: number;
+  /** When it connected, in milliseconds since 1970. */
+  readonly sinceMs: number;
   /** '' for none. */
   name: string;
+  /** Whom it has logged in as. */
+  user: string;
+  /** The command that it sent last, as `client|list`; '' for none. */
+  lastCommand: string;
   resp: RespVersion;
   /** Whether it has logged in, or need not. */
   isKnown: boolean;
@@ -25,26 +31,41 @@ export interface Client {
   watched: DataSetInfo | undefined;
   /** What it wants to be told of changes. */
   tracking: Tracking | undefined;
+  /** Whether it is told that the data was replaced, for others that track: see `SUBSCRIBE`. */
+  isSubscribed: boolean;
   /** Whether the data was replaced since it was told last. */
   hasNews: boolean;
   /** Whether the connection is to be closed once the reply is out. */
   isEnding: boolean;
 }
 
+/** Whom a client is, or means, that gives no name. */
+export const DEFAULT_USER = 'default';
+
 /** A client that has said nothing yet. */
 export function newClient(id: number, isKnown: boolean): Client {
   return {
     id,
+    sinceMs: Date.now(),
     name: '',
+    user: DEFAULT_USER,
+    lastCommand: '',
     resp: 2,
     isKnown,
     transaction: undefined,
     watched: undefined,
     tracking: undefined,
+    isSubscribed: false,
     hasNews: false,
     isEnding: false,
     loginFailures: 0,
   };
+}
+
+/** A client, and where it is connected. */
+export interface ConnectedClient {
+  readonly client: Client;
+  readonly connection: SessionContext['connection'];
 }
 
 /** A command that a client sent, as the code that answers it sees it. */
@@ -52,6 +73,8 @@ export interface Call {
   readonly context: SessionContext;
   readonly client: Client;
   readonly positions: ScanPositions;
+  /** All clients of this thread that speak this protocol, by their ids. */
+  readonly clients: ReadonlyMap<number, ConnectedClient>;
   /** The arguments behind the name; there are as many as the command's arity allows. */
   readonly args: Args;
 }
@@ -143,8 +166,16 @@ export function withView<T>(call: Call, use: (view: View) => T): T {
   }
 }
 
-/** What a container command such as CLIENT knows; the arity counts the name and the subcommand. */
-export type Subcommands = ReadonlyMap<string, { readonly arity: number; readonly run: Run }>;
+/** One of the things that a container command such as CLIENT knows. */
+interface Subcommand {
+  /** Counts the name of the container and its own. */
+  readonly arity: number;
+  /** Its arguments, and what it answers, for HELP. */
+  readonly help: readonly [args: string, text: string];
+  readonly run: Run;
+}
+
+export type Subcommands = ReadonlyMap<string, Subcommand>;
 
 /** Text in an error is cut here (Redis' limit). */
 const TOLD_CHARS_MAX = 128;
@@ -158,7 +189,8 @@ export function runSubcommand(
 ): void {
   const asked = call.args.nextText();
   const name = asked.toLowerCase();
-  const subcommand = subcommands.get(name);
+  const subcommand = name === 'help' ? helpOf(container, subcommands) : subcommands.get(name);
+  call.client.lastCommand = `${container}|${name.slice(0, TOLD_CHARS_MAX)}`;
   if (subcommand === undefined) {
     const told = asked.slice(0, TOLD_CHARS_MAX);
     fail(call, reply, `ERR unknown subcommand '${told}'. Try ${container.toUpperCase()} HELP.`);
@@ -168,6 +200,21 @@ export function runSubcommand(
     subcommand.run(call, reply);
   }
 }
+
+/** HELP, which every container has: a line with the arguments, and one that says what is answered. */
+function helpOf(container: string, subcommands: Subcommands): Subcommand {
+  const run: Run = (_, reply) => {
+    appendArray(reply, 1 + (subcommands.size + 1) * 2);
+    appendSimple(reply, `${container.toUpperCase()} <subcommand> [<argument> ...], one of:`);
+    for (const [name, { help }] of [...subcommands, ['help', HELP] as const]) {
+      appendSimple(reply, `${name.toUpperCase()} ${help[0]}`.trimEnd());
+      appendSimple(reply, `    ${help[1]}`);
+    }
+  };
+  return { ...HELP, run };
+}
+
+const HELP: Subcommand = { arity: 2, help: ['', 'These lines.'], run: () => {} };
 
 /** Whether text is an integer as Redis takes it: 64 bits, no `+`, no leading zeros. */
 export function isInteger(text: string): boolean {

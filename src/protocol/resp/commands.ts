@@ -12,6 +12,7 @@ import {
 import { HANDSHAKE } from './handshake.ts';
 import { IDLE_FACTS } from './idle-facts.ts';
 import { KEY_FACTS } from './key-facts.ts';
+import { LCS } from './lcs.ts';
 import { LISTINGS } from './listing.ts';
 import { OTHER_TYPES } from './other-types.ts';
 import {
@@ -24,6 +25,7 @@ import {
   appendSimple,
 } from './output.ts';
 import { READS } from './reads.ts';
+import { SUBSCRIPTIONS } from './subscriptions.ts';
 import { TRANSACTIONS } from './transaction-commands.ts';
 import { WRITES, type Write } from './writes.ts';
 
@@ -93,11 +95,28 @@ function commandList(_: Call, reply: Reply): void {
 }
 
 const COMMAND_SUBCOMMANDS: Subcommands = new Map([
-  ['count', { arity: 2, run: (_, reply) => appendInteger(reply, COMMANDS.size) }],
-  ['info', { arity: -2, run: commandInfo }],
-  ['list', { arity: 2, run: commandList }],
+  [
+    'count',
+    {
+      arity: 2,
+      help: ['', 'How many commands are answered.'],
+      run: (_, reply) => appendInteger(reply, COMMANDS.size),
+    },
+  ],
+  [
+    'info',
+    { arity: -2, help: ['[command ...]', 'Arity, flags and keys of commands.'], run: commandInfo },
+  ],
+  ['list', { arity: 2, help: ['', 'The names of the commands.'], run: commandList }],
   // Hints for people who type; redis-cli does without.
-  ['docs', { arity: -2, run: ({ client }, reply) => appendMap(reply, client.resp, 0) }],
+  [
+    'docs',
+    {
+      arity: -2,
+      help: ['[command ...]', 'Of no command.'],
+      run: ({ client }, reply) => appendMap(reply, client.resp, 0),
+    },
+  ],
 ]);
 
 function command(call: Call, reply: Reply): void {
@@ -124,11 +143,13 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     ...TRANSACTIONS,
     ...READS,
     ...BITS,
+    LCS,
     ...KEY_FACTS,
     ...IDLE_FACTS,
     ...OTHER_TYPES,
     ...LISTINGS,
     ...HANDSHAKE,
+    ...SUBSCRIPTIONS,
     ...ABOUT,
     COMMAND,
   ].map((served) => [served.name, served]),

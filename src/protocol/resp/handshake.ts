@@ -1,10 +1,12 @@
 import { LOGIN_FAILURES_MAX, LOGIN_WORK } from '../login.ts';
 import type { Reply } from '../reply.ts';
 import { REDIS_VERSION } from './about.ts';
+import { clientInfo, clientList } from './client-list.ts';
 import {
   type Call,
   type Client,
   type Command,
+  DEFAULT_USER,
   fail,
   failArity,
   NOT_AN_INTEGER,
@@ -23,7 +25,7 @@ import {
   appendSimple,
   type RespVersion,
 } from './output.ts';
-import { caching, getRedirection, tracking, trackingInfo } from './tracking.ts';
+import { caching, getRedirection, hearsOfSwaps, tracking, trackingInfo } from './tracking.ts';
 
 const NO_PASSWORD =
   'ERR AUTH <password> called without any password configured for the default user. ' +
@@ -36,9 +38,6 @@ const HELLO_NEEDS_LOGIN =
 const BAD_NAME = 'ERR Client names cannot contain spaces, newlines or special characters.';
 const NO_CLUSTER = 'ERR This instance has cluster support disabled';
 
-/** Whom a client means that gives a password only. */
-const DEFAULT_USER = 'default';
-
 /** A name that a client gives itself may have so many bytes: it is kept with the connection. */
 const CLIENT_NAME_BYTES_MAX = 256;
 
@@ -50,9 +49,20 @@ function ok(_: Call, reply: Reply): void {
 }
 
 function ping(call: Call, reply: Reply): void {
-  if (call.args.left === 0) appendSimple(reply, 'PONG');
+  const { client, args } = call;
+  const isInMessages = client.isSubscribed && client.resp === 2;
+  if (isInMessages && args.left < 2) pong(call, reply);
+  else if (call.args.left === 0) appendSimple(reply, 'PONG');
   else if (call.args.left === 1) echo(call, reply);
   else failArity(call, reply, 'ping');
+}
+
+/** To who has subscribed all is said in the form of messages. */
+function pong(call: Call, reply: Reply): void {
+  appendArray(reply, 2);
+  appendBulkText(reply, 'pong');
+  if (call.args.left === 0) appendBulkText(reply, '');
+  else echo(call, reply);
 }
 
 function echo({ args }: Call, reply: Reply): void {
@@ -69,6 +79,7 @@ function logsIn(call: Call, reply: Reply, user: string, password: string): boole
   reply.charge(LOGIN_WORK);
   if (authenticate(user, password)) {
     client.isKnown = true;
+    client.user = user;
     return true;
   }
   counters.auth_errors++;
@@ -119,8 +130,8 @@ function takeHelloOptions(call: Call, reply: Reply, wanted: RespVersion): string
   client.name = name;
   client.resp = wanted;
   // There are no pushes in RESP2.
-  if (wanted === 2) client.tracking = undefined;
-  client.hasNews &&= wanted === 3;
+  if (wanted === 2 && hearsOfSwaps(client)) client.tracking = undefined;
+  client.hasNews &&= wanted === 3 || client.isSubscribed;
   return undefined;
 }
 
@@ -189,16 +200,48 @@ function onOrOff(call: Call, reply: Reply): void {
 }
 
 const CLIENT_SUBCOMMANDS: Subcommands = new Map([
-  ['id', { arity: 2, run: ({ client }, reply) => appendInteger(reply, client.id) }],
-  ['getname', { arity: 2, run: getName }],
-  ['setname', { arity: 3, run: setName }],
-  ['setinfo', { arity: 4, run: setInfo }],
-  ['tracking', { arity: -3, run: tracking }],
-  ['trackinginfo', { arity: 2, run: trackingInfo }],
-  ['caching', { arity: 3, run: caching }],
-  ['getredir', { arity: 2, run: getRedirection }],
-  ['no-evict', { arity: 3, run: onOrOff }],
-  ['no-touch', { arity: 3, run: onOrOff }],
+  [
+    'id',
+    {
+      arity: 2,
+      help: ['', 'The number of this connection.'],
+      run: ({ client }, reply) => appendInteger(reply, client.id),
+    },
+  ],
+  ['info', { arity: 2, help: ['', 'This connection, as LIST has it.'], run: clientInfo }],
+  [
+    'list',
+    {
+      arity: -2,
+      help: ['[TYPE type | ID id ...]', "The connections of this one's thread, some 200 at most."],
+      run: clientList,
+    },
+  ],
+  ['getname', { arity: 2, help: ['', 'The name of this connection.'], run: getName }],
+  ['setname', { arity: 3, help: ['name', 'Names this connection.'], run: setName }],
+  [
+    'setinfo',
+    { arity: 4, help: ['(LIB-NAME|LIB-VER) text', 'Takes it; it is not kept.'], run: setInfo },
+  ],
+  [
+    'tracking',
+    {
+      arity: -3,
+      help: [
+        '(ON|OFF) [REDIRECT id] [BCAST] [PREFIX prefix ...] [OPTIN] [OPTOUT] [NOLOOP]',
+        'Tells when the data is replaced: forget what you keep.',
+      ],
+      run: tracking,
+    },
+  ],
+  ['trackinginfo', { arity: 2, help: ['', 'What TRACKING was told.'], run: trackingInfo }],
+  ['caching', { arity: 3, help: ['(YES|NO)', 'After TRACKING with OPTIN, OPTOUT.'], run: caching }],
+  [
+    'getredir',
+    { arity: 2, help: ['', 'Whom TRACKING redirects to; -1: it is off.'], run: getRedirection },
+  ],
+  ['no-evict', { arity: 3, help: ['(ON|OFF)', 'Nobody is evicted.'], run: onOrOff }],
+  ['no-touch', { arity: 3, help: ['(ON|OFF)', 'Reading leaves no trace.'], run: onOrOff }],
 ]);
 
 function select(call: Call, reply: Reply): void {
@@ -218,7 +261,9 @@ function reset({ client, context }: Call, reply: Reply): void {
   client.transaction = undefined;
   client.watched = undefined;
   client.name = '';
+  client.user = DEFAULT_USER;
   client.tracking = undefined;
+  client.isSubscribed = false;
   client.hasNews = false;
   client.resp = 2;
   appendSimple(reply, 'RESET');

@@ -9,7 +9,19 @@ import {
   runSubcommand,
   type Subcommands,
 } from './command.ts';
-import { appendArray, appendBulkText, appendInteger, appendSimple } from './output.ts';
+import {
+  appendArray,
+  appendBulkText,
+  appendInteger,
+  appendMap,
+  appendSimple,
+  appendVerbatim,
+} from './output.ts';
+
+/** What LATENCY DOCTOR says. */
+const NOTHING_RECORDED =
+  'Latencies are not recorded here. `conn_yields` in the statistics counts how often a busy ' +
+  'connection let the others go first; goromdb bench measures latencies from outside.\n';
 
 /** ROLE: clients that send writes to a master and reads to replicas must take it for either. */
 function role(_: Call, reply: Reply): void {
@@ -34,18 +46,34 @@ function zero(_: Call, reply: Reply): void {
   appendInteger(reply, 0);
 }
 
+function graph(call: Call, reply: Reply): void {
+  const event = call.args.nextText().slice(0, 128);
+  fail(call, reply, `ERR No samples available for event '${event}'`);
+}
+
+function histogram({ client }: Call, reply: Reply): void {
+  appendMap(reply, client.resp, 0);
+}
+
+function doctor({ client }: Call, reply: Reply): void {
+  appendVerbatim(reply, client.resp, NOTHING_RECORDED);
+}
+
 /** Nothing is recorded of slow commands, so there is nothing to show. */
 const SLOWLOG_SUBCOMMANDS: Subcommands = new Map([
-  ['get', { arity: -2, run: none }],
-  ['len', { arity: 2, run: zero }],
-  ['reset', { arity: 2, run: (_, reply) => appendSimple(reply, 'OK') }],
+  ['get', { arity: -2, help: ['[count]', 'An empty list.'], run: none }],
+  ['len', { arity: 2, help: ['', '0.'], run: zero }],
+  ['reset', { arity: 2, help: ['', 'Nothing.'], run: (_, reply) => appendSimple(reply, 'OK') }],
 ]);
 
 /** As Redis without `latency-monitor-threshold`. */
 const LATENCY_SUBCOMMANDS: Subcommands = new Map([
-  ['latest', { arity: 2, run: none }],
-  ['history', { arity: 3, run: none }],
-  ['reset', { arity: -2, run: zero }],
+  ['latest', { arity: 2, help: ['', 'An empty list.'], run: none }],
+  ['history', { arity: 3, help: ['event', 'An empty list.'], run: none }],
+  ['graph', { arity: 3, help: ['event', 'That there are no samples.'], run: graph }],
+  ['histogram', { arity: -2, help: ['[command ...]', 'Of no command.'], run: histogram }],
+  ['doctor', { arity: 2, help: ['', 'That nothing is recorded.'], run: doctor }],
+  ['reset', { arity: -2, help: ['[event ...]', '0.'], run: zero }],
 ]);
 
 /** What monitors ask for, and of what there is never anything to tell. */

@@ -50,21 +50,34 @@ const OBJECT_SUBCOMMANDS: Subcommands = new Map([
     'encoding',
     {
       arity: 3,
+      help: ['key', 'How Redis would keep the value: int, embstr or raw.'],
       run: (call, reply) => ofKey(call, reply, (entry) => appendBulkText(reply, encodingOf(entry))),
     },
   ],
   [
     'freq',
-    { arity: 3, run: (call, reply) => ofKey(call, reply, () => fail(call, reply, NO_FREQUENCY)) },
+    {
+      arity: 3,
+      help: ['key', 'An error: it is not tracked.'],
+      run: (call, reply) => ofKey(call, reply, () => fail(call, reply, NO_FREQUENCY)),
+    },
   ],
   // Reading leaves no trace: nothing was ever used longer ago than another.
   [
     'idletime',
-    { arity: 3, run: (call, reply) => ofKey(call, reply, () => appendInteger(reply, 0)) },
+    {
+      arity: 3,
+      help: ['key', '0: reading leaves no trace.'],
+      run: (call, reply) => ofKey(call, reply, () => appendInteger(reply, 0)),
+    },
   ],
   [
     'refcount',
-    { arity: 3, run: (call, reply) => ofKey(call, reply, () => appendInteger(reply, 1)) },
+    {
+      arity: 3,
+      help: ['key', '1.'],
+      run: (call, reply) => ofKey(call, reply, () => appendInteger(reply, 1)),
+    },
   ],
 ]);
 
@@ -79,7 +92,12 @@ function memoryUsage(call: Call, reply: Reply): void {
   );
 }
 
-const MEMORY_SUBCOMMANDS: Subcommands = new Map([['usage', { arity: -3, run: memoryUsage }]]);
+const MEMORY_SUBCOMMANDS: Subcommands = new Map([
+  [
+    'usage',
+    { arity: -3, help: ['key [SAMPLES count]', 'Bytes that the record takes.'], run: memoryUsage },
+  ],
+]);
 
 function randomkey(call: Call, reply: Reply): void {
   withView(call, (view) => {

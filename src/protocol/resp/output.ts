@@ -91,3 +91,8 @@ export function appendVerbatim(reply: Reply, resp: RespVersion, text: string): v
   if (resp === 3) reply.text(`=${text.length + 4}\r\ntxt:${text}\r\n`);
   else appendBulkText(reply, text);
 }
+
+/** Begins what nobody asked for, of so many elements; in RESP2 it is an array. */
+export function appendPush(reply: Reply, resp: RespVersion, elements: number): void {
+  reply.text(resp === 3 ? `>${elements}\r\n` : `*${elements}\r\n`);
+}

@@ -16,6 +16,15 @@ export function refuseStranger(frame: RequestFrame): Discard {
   return refuse(frame, NO_LOGIN);
 }
 
+export function refuseSubscriber(
+  frame: RequestFrame,
+  { counters }: SessionContext,
+  fault: string,
+): Discard {
+  counters.protocol_errors++;
+  return refuse(frame, fault);
+}
+
 /**
  * Refuses a request that has more arguments, or names more keys, than its command takes.
  *

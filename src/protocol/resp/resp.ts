@@ -15,10 +15,17 @@ export const respProtocol: Protocol = {
   },
 };
 
+/** The one inline command that is told from memcached's text: what looks whether Redis is there. */
+const PING = ['PING\r\n', 'PING\n'];
+
 /**
- * Whether a connection that begins with this byte speaks RESP: all clients send arrays. Inline
- * commands cannot be told from memcached's text.
+ * Whether a connection that begins with input[start, end) speaks RESP: all clients send arrays, and
+ * who looks whether a server is there may send a line `PING` alone. Other inline commands cannot be
+ * told from memcached's text. undefined: so far it could be that line.
  */
-export function isRespStart(firstByte: number): boolean {
-  return firstByte === 0x2a;
+export function isRespStart(input: Buffer, start: number, end: number): boolean | undefined {
+  if (input[start] === 0x2a) return true;
+  const text = input.toString('latin1', start, Math.min(end, start + PING[0].length)).toUpperCase();
+  if (PING.some((line) => text.startsWith(line))) return true;
+  return PING.some((line) => line.startsWith(text)) ? undefined : false;
 }

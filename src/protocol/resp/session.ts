@@ -25,10 +25,11 @@ import { isGetHead } from './get-head.ts';
 import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
 import { type KeyAnswer, Lookups } from './lookups.ts';
 import { appendError, appendNull, appendSimple, appendValue } from './output.ts';
-import { refuseCommand, refuseManyArgs, refuseStranger } from './refusals.ts';
+import { refuseCommand, refuseManyArgs, refuseStranger, refuseSubscriber } from './refusals.ts';
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
-import { appendNews } from './tracking.ts';
+import { faultOfSubscriber } from './subscriptions.ts';
+import { appendNews, hearsOfSwaps } from './tracking.ts';
 import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
 import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
 
@@ -50,6 +51,7 @@ interface Inline {
 /** One client's conversation in Redis' protocol. */
 export class RespSession implements Session {
   readonly #context: SessionContext;
+  readonly #share: RespShare;
   readonly #args: Args;
   readonly #client: Client;
   /** How commands see the server; in a transaction it is another one. */
@@ -69,10 +71,13 @@ export class RespSession implements Session {
 
   constructor(context: SessionContext, share: RespShare, id: number) {
     this.#context = context;
+    this.#share = share;
     this.#args = share.args;
     const isKnown = context.authenticate === undefined;
     this.#client = newClient(id, isKnown);
-    this.#call = { context, client: this.#client, positions: share.positions, args: share.args };
+    const { positions, args, clients } = share;
+    this.#call = { context, client: this.#client, positions, clients, args };
+    clients.set(id, { client: this.#client, connection: context.connection });
   }
 
   get state(): SessionState {
@@ -88,7 +93,11 @@ export class RespSession implements Session {
   }
 
   noteSwap(): void {
-    if (this.#client.tracking !== undefined) this.#client.hasNews = true;
+    if (hearsOfSwaps(this.#client)) this.#client.hasNews = true;
+  }
+
+  noteSwapEverywhere(): void {
+    if (this.#client.isSubscribed) this.#client.hasNews = true;
   }
 
   get heldBytes(): number {
@@ -124,6 +133,7 @@ export class RespSession implements Session {
     this.#lookups = undefined;
     this.#endExec();
     this.#client.transaction = undefined;
+    this.#share.clients.delete(this.#client.id);
     this.#state = 'close';
   }
 
@@ -184,7 +194,8 @@ export class RespSession implements Session {
     if (presence === 'partial') return start;
     reply.charge(1);
     if (frame.argc <= 0) return frame.next;
-    const isFree = this.#client.isKnown && this.#client.transaction === undefined;
+    const { isKnown, transaction, isSubscribed } = this.#client;
+    const isFree = isKnown && transaction === undefined && !isSubscribed;
     if (isFree && isGetHead(input, start)) {
       return this.#serve(GET, input, start, end, reply);
     }
@@ -211,6 +222,10 @@ export class RespSession implements Session {
   #refusalOf(command: Command): Discard | undefined {
     const isOpen = this.#client.isKnown || command.flags.includes('no_auth');
     if (!isOpen) return refuseStranger(this.#frame);
+    // What EXEC runs was let through when it was queued.
+    const fault =
+      this.#exec === undefined ? faultOfSubscriber(this.#client, command.name) : undefined;
+    if (fault !== undefined) return refuseSubscriber(this.#frame, this.#context, fault);
     const refusal = refuseManyArgs(command, this.#frame, this.#context);
     if (refusal !== undefined) this.#breakTransaction();
     return refusal;
@@ -246,6 +261,7 @@ export class RespSession implements Session {
       return frame.next;
     }
     const { next } = frame;
+    this.#client.lastCommand = command.name;
     const { transaction } = this.#client;
     if (transaction !== undefined && !NEVER_QUEUED.has(command.name)) {
       this.#queue(transaction, input, start, next, reply);

@@ -1,4 +1,6 @@
 import { isMainThread, threadId } from 'node:worker_threads';
+import type { ServerFacts } from '../protocol.ts';
+import type { ConnectedClient } from './command.ts';
 import { Args } from './frame.ts';
 import { ScanPositions } from './positions.ts';
 
@@ -7,16 +9,22 @@ const THREADS_RANGE = 1000;
 
 const THREAD = isMainThread ? 0 : threadId % THREADS_RANGE;
 
+/** Whether a client with this id may be connected to another thread than this one. */
+export function mayBeElsewhere(id: number, { threads }: ServerFacts): boolean {
+  return threads > 1 && id > THREADS_RANGE && id % THREADS_RANGE !== THREAD;
+}
+
 /** What the sessions of one thread share. */
 export class RespShare {
   readonly positions = new ScanPositions();
   /** For the one command that runs at a time. */
   readonly args = new Args();
-  #clients = 0;
+  readonly clients = new Map<number, ConnectedClient>();
+  #clientsSeen = 0;
 
   /** A number that no other client of this process has. */
   nextClientId(): number {
-    this.#clients++;
-    return this.#clients * THREADS_RANGE + THREAD;
+    this.#clientsSeen++;
+    return this.#clientsSeen * THREADS_RANGE + THREAD;
   }
 }

@@ -1,13 +1,24 @@
 import type { Reply } from '../reply.ts';
-import { type Call, type Client, fail, SYNTAX_ERROR } from './command.ts';
+import {
+  type Call,
+  type Client,
+  fail,
+  isInteger,
+  NOT_AN_INTEGER,
+  SYNTAX_ERROR,
+} from './command.ts';
 import {
   appendArray,
   appendBulkText,
   appendInteger,
   appendMap,
+  appendNull,
+  appendPush,
   appendSet,
   appendSimple,
 } from './output.ts';
+import { mayBeElsewhere } from './share.ts';
+import { appendMessage } from './subscriptions.ts';
 
 /** CLIENT TRACKING takes so many prefixes at most: each is kept with the connection. */
 const PREFIXES_MAX = 64;
@@ -15,74 +26,162 @@ const PREFIXES_MAX = 64;
 /** A prefix may have so many bytes. */
 const PREFIX_BYTES_MAX = 1024;
 
-const NO_REDIRECT =
-  'ERR REDIRECT is not supported: use HELLO 3 and read the invalidations on this connection';
-const NEEDS_RESP3 = 'ERR Client tracking needs RESP3: send HELLO 3 first';
+/** Comparisons of two prefixes that cost a unit of work (see reply.ts). */
+const COMPARISONS_A_UNIT = 16;
+
+const MODES: readonly string[] = ['bcast', 'optin', 'optout', 'noloop'];
+
+const NEEDS_RESP3 =
+  'ERR tracking in RESP2 needs REDIRECT, to a connection that has subscribed to ' +
+  '__redis__:invalidate; or send HELLO 3 first';
+const TOO_MANY_PREFIXES = `ERR at most ${PREFIXES_MAX} prefixes of ${PREFIX_BYTES_MAX} bytes`;
 const NO_BCAST = 'ERR PREFIX option requires BCAST mode to be enabled';
-const OPT_BOTH = "ERR You can't use both OPTIN and OPTOUT options at the same time";
+const BCAST_ALONE = 'ERR OPTIN and OPTOUT are not compatible with BCAST';
+const OPT_BOTH = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+const REDIRECT_TWICE = 'ERR A client can only redirect to a single other client';
+const NO_SUCH_CLIENT = 'ERR The client ID you want redirect to does not exist';
+const NOT_OPT =
+  'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT ' +
+  'mode enabled';
+
+function cannotSwitch(mode: string): string {
+  const first = `ERR You can't switch ${mode} before disabling tracking for this client`;
+  return `${first}, and then re-enabling it with a different mode.`;
+}
 
 /**
  * What a client wants to be told, to keep values of its own. Data changes by a swap and in no other
  * way, so whatever a client tracks, a swap has it forget all.
  */
 export interface Tracking {
-  readonly flags: readonly string[];
+  /** Of MODES. */
+  readonly flags: ReadonlySet<string>;
+  /** The id of the client that is told instead; 0: itself. */
+  readonly redirect: number;
+  /** Of BCAST: they do not overlap. */
   readonly prefixes: readonly string[];
 }
 
 /** CLIENT TRACKING ON|OFF [REDIRECT id] [PREFIX prefix …] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] */
 export function tracking(call: Call, reply: Reply): void {
+  const { client } = call;
   const isOn = call.args.nextWord();
   const asked = optionsOf(call);
-  if (isOn !== 'on' && isOn !== 'off') fail(call, reply, SYNTAX_ERROR);
-  else if (typeof asked === 'string') fail(call, reply, asked);
-  else if (isOn === 'on' && call.client.resp !== 3) fail(call, reply, NEEDS_RESP3);
-  else {
-    call.client.tracking = isOn === 'on' ? asked : undefined;
-    call.client.hasNews = false;
-    appendSimple(reply, 'OK');
+  if (isOn !== 'on' && isOn !== 'off') {
+    fail(call, reply, SYNTAX_ERROR);
+    return;
   }
+  const next = typeof asked === 'string' || isOn === 'off' ? asked : joined(client, asked, reply);
+  if (typeof next === 'string') {
+    fail(call, reply, next);
+    return;
+  }
+  client.tracking = isOn === 'on' ? next : undefined;
+  if (!client.isSubscribed) client.hasNews = false;
+  appendSimple(reply, 'OK');
 }
 
-/** @returns The options, or the error. */
-function optionsOf({ args }: Call): Tracking | string {
+/** @returns The options as they stand, or the error. */
+function optionsOf(call: Call): Tracking | string {
+  const { args } = call;
   const flags = new Set<string>();
   const prefixes: string[] = [];
+  let redirect = 0;
   while (args.left > 0) {
     const option = args.nextWord();
-    if (option === 'redirect') return NO_REDIRECT;
-    if (option === 'prefix' && args.left > 0) {
-      const prefix = args.nextText();
-      if (prefixes.length === PREFIXES_MAX || prefix.length > PREFIX_BYTES_MAX) {
-        return `ERR at most ${PREFIXES_MAX} prefixes of ${PREFIX_BYTES_MAX} bytes`;
-      }
-      prefixes.push(prefix);
-    } else if (['bcast', 'optin', 'optout', 'noloop'].includes(option)) {
+    if (option === 'redirect' && args.left > 0) {
+      if (redirect !== 0) return REDIRECT_TWICE;
+      const text = args.nextText();
+      if (!isInteger(text)) return NOT_AN_INTEGER;
+      redirect = Number(text);
+      // Another thread tells nobody of its clients: an id that looks like one of them is believed.
+      const isThere = call.clients.has(redirect) || mayBeElsewhere(redirect, call.context.facts);
+      if (!isThere) return NO_SUCH_CLIENT;
+    } else if (option === 'prefix' && args.left > 0) {
+      prefixes.push(args.nextText());
+    } else if (MODES.includes(option)) {
       flags.add(option);
     } else {
       return SYNTAX_ERROR;
     }
   }
-  if (prefixes.length > 0 && !flags.has('bcast')) return NO_BCAST;
+  return { flags, redirect, prefixes };
+}
+
+/** Joins the options with what the client tracks already. @returns What it tracks then, or the error. */
+function joined(client: Client, asked: Tracking, reply: Reply): Tracking | string {
+  const { flags, redirect } = asked;
+  const before = client.tracking;
+  const isBcast = flags.has('bcast');
+  if (asked.prefixes.length > 0 && !isBcast) return NO_BCAST;
+  if (before !== undefined && before.flags.has('bcast') !== isBcast) {
+    return cannotSwitch('BCAST mode on/off');
+  }
+  if (isBcast && (flags.has('optin') || flags.has('optout'))) return BCAST_ALONE;
   if (flags.has('optin') && flags.has('optout')) return OPT_BOTH;
-  return { flags: [...flags], prefixes };
+  const switches =
+    (flags.has('optin') && before?.flags.has('optout')) ||
+    (flags.has('optout') && before?.flags.has('optin'));
+  if (switches) return cannotSwitch('OPTIN/OPTOUT mode');
+  if (client.resp !== 3 && redirect === 0) return NEEDS_RESP3;
+  const prefixes = isBcast ? joinedPrefixes(before?.prefixes ?? [], asked.prefixes, reply) : [];
+  return typeof prefixes === 'string' ? prefixes : { flags, redirect, prefixes };
+}
+
+/** @returns All prefixes in order, or the error. */
+function joinedPrefixes(
+  existing: readonly string[],
+  provided: readonly string[],
+  reply: Reply,
+): readonly string[] | string {
+  const count = existing.length + provided.length;
+  if (count > PREFIXES_MAX || provided.some(({ length }) => length > PREFIX_BYTES_MAX)) {
+    return TOO_MANY_PREFIXES;
+  }
+  reply.charge((count * provided.length) / COMPARISONS_A_UNIT);
+  for (const [i, prefix] of provided.entries()) {
+    for (const [others, kind] of [
+      [existing, 'an existing'],
+      [provided.slice(i + 1), 'another provided'],
+    ] as const) {
+      const other = others.find((one) => prefix.startsWith(one) || one.startsWith(prefix));
+      if (other === undefined) continue;
+      const which = `Prefix '${told(prefix)}' overlaps with ${kind} prefix '${told(other)}'`;
+      return `ERR ${which}. Prefixes for a single client must not overlap.`;
+    }
+  }
+  // Without one it is all keys, unless the client has named some before.
+  if (count === 0) return [''];
+  return [...existing, ...provided].sort();
+}
+
+function told(prefix: string): string {
+  return prefix.slice(0, 128);
 }
 
 /** CLIENT CACHING YES|NO: what a client keeps makes no difference, as all is forgotten at once. */
 export function caching(call: Call, reply: Reply): void {
-  if (['yes', 'no'].includes(call.args.nextWord())) appendSimple(reply, 'OK');
-  else fail(call, reply, SYNTAX_ERROR);
+  const { tracking } = call.client;
+  const word = call.args.nextWord();
+  const mode = { yes: 'OPTIN', no: 'OPTOUT' }[word];
+  if (tracking === undefined) fail(call, reply, NOT_OPT);
+  else if (mode === undefined) fail(call, reply, SYNTAX_ERROR);
+  else if (tracking.flags.has(mode.toLowerCase())) appendSimple(reply, 'OK');
+  else {
+    const which = `CLIENT CACHING ${word.toUpperCase()}`;
+    fail(call, reply, `ERR ${which} is only valid when tracking is enabled in ${mode} mode.`);
+  }
 }
 
 /** CLIENT GETREDIR: -1 when nothing is tracked, 0 when it is told here. */
 export function getRedirection({ client }: Call, reply: Reply): void {
-  appendInteger(reply, client.tracking === undefined ? -1 : 0);
+  appendInteger(reply, client.tracking?.redirect ?? -1);
 }
 
 export function trackingInfo(call: Call, reply: Reply): void {
   const { client } = call;
   const { flags, prefixes } = client.tracking ?? { flags: undefined, prefixes: [] };
-  const told = flags === undefined ? ['off'] : ['on', ...flags];
+  const told = flags === undefined ? ['off'] : ['on', ...MODES.filter((mode) => flags.has(mode))];
   appendMap(reply, client.resp, 3);
   appendBulkText(reply, 'flags');
   appendSet(reply, client.resp, told.length);
@@ -94,8 +193,19 @@ export function trackingInfo(call: Call, reply: Reply): void {
   for (const prefix of prefixes) appendBulkText(reply, prefix);
 }
 
-/** The push that has a client forget all that it keeps, as after FLUSHALL in Redis. */
+/** Whether a client is itself told of swaps. */
+export function hearsOfSwaps({ tracking, id }: Client): boolean {
+  return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
+}
+
+/** Has a client forget all that it keeps, or that is kept for it, as after FLUSHALL in Redis. */
 export function appendNews(client: Client, reply: Reply): void {
   client.hasNews = false;
-  reply.text('>2\r\n$10\r\ninvalidate\r\n_\r\n');
+  if (client.resp === 2) {
+    appendMessage(reply);
+  } else {
+    appendPush(reply, 3, 2);
+    appendBulkText(reply, 'invalidate');
+    appendNull(reply, 3);
+  }
 }

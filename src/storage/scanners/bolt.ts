@@ -1,21 +1,22 @@
 import { GoromdbError } from '../../errors.ts';
-import { type BoltBucket, readBoltBucket } from './bolt-bucket.ts';
+import { readBoltBucket } from './bolt-bucket.ts';
+import { BucketFinder, findBucket, listNested, readTopBucket } from './bolt-finder.ts';
 import { readBoltHeader } from './bolt-header.ts';
 import { BoltPages } from './bolt-pages.ts';
 import { BoltTree, DEPTH_MAX, type ElementVisitor } from './bolt-tree.ts';
-import { NameList, printable } from './name-list.ts';
+import { NameList } from './name-list.ts';
 import { NamespaceSink } from './namespaces.ts';
 import { PageFile } from './page-file.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
 /**
- * Reads the files of BoltDB and bbolt, of any page size. Serves one bucket at the top: that of
- * `options.bucket`, or without it the only one that there is; or all of them as namespaces. Buckets
- * inside of these are no records: their names are not found, as with Bucket.Get, and neither is what
- * they hold.
+ * Reads the files of BoltDB and bbolt, of any page size. Serves one bucket: that of
+ * `options.bucket` at the top, or without it the only one that there is, or the one that
+ * `options.inner` leads to from there; or all at the top as namespaces. Buckets inside of these are
+ * no records: their names are not found, as with Bucket.Get, and neither is what they hold.
  *
- * The list of the buckets and the bucket that is served are proven whole, other buckets are not
- * read. The list of free pages is of no use to a reader and not read either. A leaf without elements
+ * The list of the buckets, the bucket that is served and those that it lies in are proven whole,
+ * other buckets are not read. The list of free pages is of no use to a reader and not read either. A leaf without elements
  * is refused unless it is a root: no commit leaves one, but `bbolt surgery clear-page` does, with
  * the records gone; `bbolt compact` makes a sound file of that.
  */
@@ -29,15 +30,16 @@ export const boltScanner: Scanner = {
     const file = new PageFile(input, header.pageBytes, options.onProgress);
     const pages = new BoltPages(file, header);
     const tree = new BoltTree(pages);
-    const top = { page: header.metaPage, at: header.rootAt };
+    const from = { page: header.metaPage, at: header.rootAt };
     const walkTop = (visitor: ElementVisitor): void =>
-      tree.walk({ root: header.root, inline: undefined, from: top }, visitor);
+      tree.walk({ root: header.root, inline: undefined, from }, visitor);
     if (options.namespaces === undefined) {
-      const buckets = new BucketFinder(pages, options.bucket);
-      walkTop(buckets);
+      const top = new BucketFinder(pages, options.bucket, 'top');
+      walkTop(top);
+      const { bucket, path } = findBucket(input, pages, top, options);
       const records = new RecordVisitor(pages, sink);
-      tree.walk(choose(input, buckets, options.bucket), records);
-      tellNested(records.nested, options);
+      tree.walk(bucket, records);
+      tellNested(records.nested, options, path);
     } else {
       const { namespaces, onNotice } = options;
       const composing = new NamespaceSink(input, 'bucket', sink, namespaces, onNotice);
@@ -52,29 +54,23 @@ export const boltScanner: Scanner = {
   },
 };
 
-function choose(input: ScanInput, buckets: BucketFinder, bucket: string | undefined): BoltBucket {
-  const { found, names } = buckets;
-  const others = names.count === 0 ? 'no bucket' : `the buckets ${names}`;
-  if (bucket === undefined && names.count > 1) {
-    const advice = 'choose one with -bucket, or serve all with -namespaces';
-    throw unsupported(input, `expected one bucket; found ${others}; ${advice}`);
-  }
-  if (found !== undefined) return found;
-  const expected = bucket === undefined ? 'a bucket' : `a bucket named ${printable(bucket)}`;
-  throw unsupported(input, `expected ${expected}; found ${others}`);
-}
-
-function tellNested(count: number, { onNotice }: ScanOptions): void {
+/** @param path Where they are; undefined: in several. */
+function tellNested(names: NameList, { onNotice }: ScanOptions, path?: readonly Buffer[]): void {
+  const { count } = names;
   if (count === 0) return;
   const buckets =
     count === 1 ? '1 bucket inside of another one is' : `${count} buckets inside of others are`;
-  onNotice?.(`${buckets} not served, nor what they hold: only buckets at the top are`);
+  const advice =
+    path === undefined
+      ? `${names}; only buckets at the top are namespaces`
+      : listNested(names, path);
+  onNotice?.(`${buckets} not served, nor what they hold: ${advice}`);
 }
 
 /** Passes the records of a bucket on. */
 class RecordVisitor implements ElementVisitor {
   /** Buckets beside the records. */
-  nested = 0;
+  readonly nested = new NameList();
   readonly #pages: BoltPages;
   readonly #sink: RecordSink;
 
@@ -98,7 +94,7 @@ class RecordVisitor implements ElementVisitor {
     }
     // A record with a broken flag must not get lost as a bucket.
     readBoltBucket(this.#pages, bytes, keyEnd, valueEnd, page, shift);
-    this.nested++;
+    this.nested.add(bytes.subarray(keyStart, keyEnd));
   }
 }
 
@@ -133,52 +129,6 @@ class BucketReader implements ElementVisitor {
     this.#namespaces.begin(bytes.subarray(keyStart, keyEnd));
     this.#tree.walk(bucket, this.#records);
   }
-}
-
-/** Remembers the names of the buckets at the top, and the one to serve. */
-class BucketFinder implements ElementVisitor {
-  /** The wanted bucket; any when none is wanted. */
-  found: BoltBucket | undefined;
-  readonly names = new NameList();
-  readonly #wanted: Buffer | undefined;
-  readonly #pages: BoltPages;
-
-  constructor(pages: BoltPages, bucket: string | undefined) {
-    this.#pages = pages;
-    this.#wanted = bucket === undefined ? undefined : Buffer.from(bucket);
-  }
-
-  visit(
-    bytes: Buffer,
-    keyStart: number,
-    keyEnd: number,
-    valueEnd: number,
-    flags: number,
-    page: number,
-    shift: number,
-  ): void {
-    const bucket = readTopBucket(
-      ...([this.#pages, bytes, keyStart, keyEnd, valueEnd, flags, page, shift] as const),
-    );
-    const name = bytes.subarray(keyStart, keyEnd);
-    if (this.#wanted === undefined || name.equals(this.#wanted)) this.found = bucket;
-    this.names.add(name);
-  }
-}
-
-/** Reads an element of the list of buckets. No writer puts records beside the buckets. */
-function readTopBucket(
-  pages: BoltPages,
-  bytes: Buffer,
-  keyStart: number,
-  keyEnd: number,
-  valueEnd: number,
-  flags: number,
-  page: number,
-  shift: number,
-): BoltBucket {
-  if (flags === 0) throw pages.corrupt(page, keyStart + shift, 'a bucket', ['a record']);
-  return readBoltBucket(pages, bytes, keyEnd, valueEnd, page, shift);
 }
 
 function unsupported(input: ScanInput, text: string): GoromdbError {

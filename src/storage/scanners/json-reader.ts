@@ -140,9 +140,23 @@ export abstract class JsonReader {
   }
 
   protected refuse(code: ErrorCode, at: number, expected: string, found: string): never {
-    const place = `byte ${this.offset + at}${this.#text}${this.place()}`;
+    this.refuseAt(code, this.placeAt(this.offset + at), expected, found);
+  }
+
+  /** As `refuse`. @param place What `placeAt` said when that byte was the next one. */
+  protected refuseAt(code: ErrorCode, place: string, expected: string, found: string): never {
     const message = `expected ${expected} at ${place}, found ${found}`;
     throw new GoromdbError(code, `${this.#options.path}: ${message}`);
+  }
+
+  /** A byte of the text, with what is known of it now. */
+  protected placeAt(offset: number): string {
+    return `byte ${offset}${this.#text}${this.place()}`;
+  }
+
+  /** Offset in the text of the string that was begun last. */
+  protected get stringOffset(): number {
+    return this.#quoteOffset;
   }
 
   /** As `refuse`, because of the string that ended. */

@@ -32,8 +32,9 @@ export const jsonScanner: Scanner = {
 };
 
 /**
- * Reads JSON Lines: a record a line, `{"key":"...","value":"..."}`, of any size, plain or in gzip.
- * Refuses what `jsonScanner` refuses, and other members.
+ * Reads JSON Lines: a record a line, `{"key":"...","value":"..."}` or with the names in
+ * `options.fields`, of any size, plain or in gzip. Refuses what `jsonScanner` refuses, and other
+ * members unless they are to be passed over.
  */
 export const jsonLinesScanner: Scanner = {
   format: 'jsonl',
@@ -43,7 +44,8 @@ export const jsonLinesScanner: Scanner = {
       const message = `${input.path}: -namespaces was given but a file of JSON Lines has none: remove -namespaces, or drop a file that has them`;
       throw new GoromdbError('FORMAT_UNSUPPORTED', message);
     }
-    await readAll(input, options, new JsonLines(sink, readerOptions(input, options)));
+    const lines = { ...readerOptions(input, options), fields: options.fields };
+    await readAll(input, options, new JsonLines(sink, lines));
   },
 };
 

@@ -6,6 +6,12 @@ import type { ScanInput } from './scanner.ts';
 /** As many bytes as are looked at: magic numbers lie in the first 64, and a record of JSON Lines. */
 export const HEAD_BYTES = 64 * 1024;
 
+/** How files of JSON Lines are called, packed or not. */
+const LINES_NAME = /\.(?:jsonl|ndjson)(?:\.\w+)?(?: \(unpacked\))?$/i;
+
+/** Fields that a record has at most which is recognised by its names alone. */
+const RECORD_FIELDS_MAX = 8;
+
 /** What a file is, as its first bytes say; undefined: none of these. */
 export interface Recognised {
   /** How it is packed. */
@@ -21,7 +27,13 @@ const MAGIC_BYTES = 64;
 export function recognise(input: ScanInput): Recognised {
   const head = Buffer.alloc(Math.min(HEAD_BYTES, input.size));
   readAt(input, head, 0, head.length, 0);
-  return recogniseHead(head);
+  return recogniseNamed(head, input.path);
+}
+
+/** As `recogniseHead`; one line of JSON by itself may be two things, and what it is called tells. */
+export function recogniseNamed(head: Uint8Array, path: string): Recognised {
+  const found = recogniseHead(head);
+  return found.format === 'json' && LINES_NAME.test(path) ? { format: 'jsonl' } : found;
 }
 
 /**
@@ -51,9 +63,10 @@ export function recogniseHead(head: Uint8Array): Recognised {
     0,
     MAGIC_BYTES,
   );
-  // RFC 8259 section 2: white space may come before the object; some editors put a BOM there.
-  if (!/^(?:\u00ef\u00bb\u00bf)?[ \t\r\n]*\{/.test(start)) return {};
-  return { format: beginsWithRecord(head) ? 'jsonl' : 'json' };
+  // RFC 8259 section 2: white space may come before the object; some editors put a BOM there. A NUL
+  // behind the brace is half of a character of UTF-16.
+  if (!/^(?:\u00ef\u00bb\u00bf)?[ \t\r\n]*\{(?!\0)/.test(start)) return {};
+  return { format: beginsWithRecord(head) || beginsWithLine(head) ? 'jsonl' : 'json' };
 }
 
 /**
@@ -70,4 +83,29 @@ function beginsWithRecord(head: Uint8Array): boolean {
     return lines.records > 0;
   }
   return lines.records > 0 || lines.hasNames;
+}
+
+/**
+ * Whether the first line is an object by itself that no JSON object begins with: another one follows,
+ * or it is all there is and has a key, a value and a few fields more.
+ */
+function beginsWithLine(head: Uint8Array): boolean {
+  const text = Buffer.from(head.buffer, head.byteOffset, head.length).toString('utf8').trimStart();
+  const end = text.indexOf('\n');
+  const record = parseObject(end === -1 ? text : text.slice(0, end));
+  if (record === undefined) return false;
+  const rest = end === -1 ? '' : text.slice(end).trimStart();
+  if (rest !== '') return rest.startsWith('{');
+  const isText = (name: string): boolean => typeof record.get(name) === 'string';
+  return isText('key') && isText('value') && record.size <= RECORD_FIELDS_MAX;
+}
+
+function parseObject(line: string): ReadonlyMap<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? new Map(Object.entries(value)) : undefined;
+  } catch {
+    return undefined;
+  }
 }

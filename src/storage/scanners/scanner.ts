@@ -10,6 +10,15 @@ export interface NamespaceOptions {
   readonly delimiter: string;
 }
 
+/** How a record of JSON Lines is laid out. */
+export interface FieldOptions {
+  /** The names of the fields that hold its key and its value. */
+  readonly key: string;
+  readonly value: string;
+  /** Whether it may have other fields, of any kind, which are passed over. Default: no. */
+  readonly ignoreOthers?: boolean;
+}
+
 /** An open database file. The scanner reads it by position and never closes it. */
 export interface ScanInput {
   /** Name for messages. */
@@ -25,6 +34,10 @@ export interface ScanOptions {
   readonly gzipped: boolean;
   /** The named database to read; undefined: the main one. */
   readonly bucket?: string | undefined;
+  /** Names of buckets inside of `bucket`, each inside of the one before; the last one is read. */
+  readonly inner?: readonly string[] | undefined;
+  /** For JSON Lines; undefined: `key` and `value`, and no others. */
+  readonly fields?: FieldOptions | undefined;
   /**
    * Read all named databases, with their names in the keys; never together with `bucket`. A scanner
    * of a format without them throws FORMAT_UNSUPPORTED.

@@ -60,6 +60,14 @@ describe('a connection of either protocol', () => {
     expect(text.played().output.toString('latin1')).toMatch(/^VALUE a .*MN\r\n$/s);
   });
 
+  it('is served as Redis when its first line is PING, in any pieces', () => {
+    const input = Buffer.from('PING\r\nECHO hello\r\n');
+    const played = playBinaryAllWays([input], RECORDS, detectingProtocol);
+    expect(played.output.toString()).toBe('+PONG\r\n$5\r\nhello\r\n');
+    const other = playBinaryAllWays([Buffer.from('PINE\r\nmn\r\n')], RECORDS, detectingProtocol);
+    expect(other.output.toString()).toBe('ERROR\r\nMN\r\n');
+  });
+
   it('waits when there is no byte yet', () => {
     for (const input of [NOOP, TEXT]) {
       const waiting = conversation();
@@ -101,8 +109,8 @@ describe('autoProtocol', () => {
   const protocol = autoProtocol(
     'three',
     [
-      { protocol: third, matches: (byte) => byte === 0x2a },
-      { protocol: binaryProtocol, matches: (byte) => byte === 0x80 },
+      { protocol: third, matches: (input, start) => input[start] === 0x2a },
+      { protocol: binaryProtocol, matches: (input, start) => input[start] === 0x80 },
     ],
     memcachedProtocol,
   );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DataSetsHandler } from '../../../src/handler/data-sets.ts';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import {
   countersOf,
@@ -48,6 +49,26 @@ it('stats has the names that exporters read, with numbers', () => {
   for (const name of READ_BY_TOOLS.trim().split(/\s+/)) {
     expect([name, all[name]]).toEqual([name, expect.stringMatching(/^\d+$/)]);
   }
+});
+
+it('lines with a colon are of a numbered class, as exporters take them, also of several data sets', () => {
+  const handler = new DataSetsHandler(':');
+  for (const set of ['geo', 'users', '']) handler.put(set, tableOf(RECORDS), 1);
+  const news = { lastError: undefined, waiting: undefined };
+  const loadNews = new Map(['geo', 'users', ''].map((set) => [set, news]));
+  const conversation = new Conversation(handler, { loadNews });
+  for (const group of ['', ' slabs', ' items', ' settings'])
+    conversation.give(Buffer.from(`stats${group}\r\n`));
+  const lines = conversation
+    .played()
+    .output.split('\r\n')
+    .filter((line) => line.startsWith('STAT'));
+  expect(lines).toContain('STAT keys 6');
+  for (const line of lines) {
+    expect(line).toMatch(/^STAT (items:\d+:|\d+:)?[a-z\d_]+ [^ ]+$/);
+  }
+  conversation.give(Buffer.from('stats dataset\r\n'));
+  expect(conversation.played().output).toContain('STAT dataset:users:keys 2\r\n');
 });
 
 it('a refused cas is a miss, and the limit of memory is the one that was set', () => {

@@ -189,7 +189,7 @@ describe('a command that is not served', () => {
     expect(conversation.counters.protocol_errors).toBe(1);
   });
 
-  it.each(['SUBSCRIBE a', 'EVAL x 0', 'EVALSHA x 0', 'MONITOR', 'KEYSX'])(
+  it.each(['PSUBSCRIBE a', 'EVAL x 0', 'EVALSHA x 0', 'MONITOR', 'KEYSX'])(
     'is refused: %s',
     (command) => {
       expect(playAllWays([req(...command.split(' '))]).output).toMatch(/^-ERR unknown command '/);
@@ -199,7 +199,23 @@ describe('a command that is not served', () => {
 
 describe('isRespStart', () => {
   it('knows arrays, and nothing else', () => {
-    const starts = Array.from({ length: 256 }, (_, byte) => byte).filter(isRespStart);
-    expect(starts).toEqual([0x2a]);
+    const starts = Array.from({ length: 256 }, (_, byte) => byte);
+    const isStart = (byte: number) => isRespStart(Buffer.from([byte, 0x20]), 0, 2);
+    expect(starts.filter(isStart)).toEqual([0x2a]);
   });
+
+  it.each(['PING\r\n', 'ping\n', 'Ping\r\nINFO\r\n'])('knows a line PING alone: %j', (text) => {
+    const input = Buffer.from(`x${text}`);
+    expect(isRespStart(input, 1, input.length)).toBe(true);
+    for (let end = 2; end < input.indexOf('\n') + 1; end++) {
+      expect(isRespStart(input, 1, end)).toBeUndefined();
+    }
+  });
+
+  it.each(['PING \r\n', 'PING a\r\n', 'PINGS\r\n', 'p\r\n', 'prepend k 0 0 1\r\n', 'PING\r\r\n'])(
+    'takes any other line for memcached: %j',
+    (text) => {
+      expect(isRespStart(Buffer.from(text), 0, text.length)).toBe(false);
+    },
+  );
 });

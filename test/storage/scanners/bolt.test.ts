@@ -127,6 +127,62 @@ describe('a bolt file', () => {
     );
   });
 
+  it.each([
+    [['key-00050-inline'], numbered(5, 'inner-', 'value-')],
+    [['key-00060-pages'], numbered(100, 'inner-', 'value-')],
+    [['key-00060-pages', 'deeper'], numbered(5, 'deep-', 'value-')],
+  ])('gives the records of a bucket inside of others: %j', async (inner, expected) => {
+    expect(await file.scan(fixture('nested'), { bucket: 'data', inner })).toEqual(expected);
+    // It is the only one at the top.
+    expect(await file.scan(fixture('nested'), { inner })).toEqual(expected);
+  });
+
+  it('takes no name apart: one with a slash is a name', async () => {
+    expect(await file.scan(fixture('buckets'), { bucket: 'data/a' })).toHaveLength(1);
+    const path = { bucket: 'data', inner: ['a'] };
+    await expect(file.scan(fixture('buckets'), path)).rejects.toThrow(
+      'expected a bucket named "data"; found the buckets "data/a", ',
+    );
+  });
+
+  it.each([
+    [
+      { bucket: 'key-00060-pages' },
+      'expected a bucket named "key-00060-pages"; found the buckets "data"; the buckets in "data" are "key-00050-inline", "key-00060-pages"; to serve one, give -bucket for each name, from the outside in',
+    ],
+    [
+      { bucket: 'data', inner: ['x'] },
+      'expected a bucket named "x" in "data"; found others: the buckets in "data" are "key-00050-inline", "key-00060-pages"; to serve one, give -bucket for each name, from the outside in',
+    ],
+    [
+      { bucket: 'data', inner: ['key-00060-pages', 'x'] },
+      'expected a bucket named "x" in "key-00060-pages" in "data"; found others: the buckets in "key-00060-pages" in "data" are "deeper"; to serve one, give -bucket for each name, from the outside in',
+    ],
+    [
+      { bucket: 'data', inner: ['key-00050-inline', 'x'] },
+      'expected a bucket named "x" in "key-00050-inline" in "data"; found no bucket there',
+    ],
+    [
+      { bucket: 'data', inner: ['key-00001'] },
+      'expected a bucket named "key-00001" in "data"; found others: ',
+    ],
+  ])('tells which buckets there are when it has not that one: %j', async (path, message) => {
+    const scan = file.scan(fixture('nested'), path);
+    await expect(scan).rejects.toMatchObject({ code: 'FORMAT_UNSUPPORTED' });
+    await expect(scan).rejects.toThrow(message);
+  });
+
+  it('refuses a damaged bucket on the way to the one that is served', async () => {
+    const image = new Image('nested');
+    image.bytes[image.key(image.firstLeaf(), 1)] ^= 0xff;
+    const path = { bucket: 'data', inner: ['key-00060-pages'] };
+    await expect(file.scan(image.bytes, path)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    // Where it only would be told of, the first error is what counts.
+    await expect(file.scan(image.bytes, { bucket: 'x' })).rejects.toThrow(
+      /found the buckets "data"$/,
+    );
+  });
+
   it('reads a page whose number and offset need more than 32 bits', async () => {
     const image = new Image('deep');
     const leaf = image.firstLeaf();

@@ -2,12 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ErrorCode, GoromdbError } from '../../../src/errors.ts';
 import { JsonLines } from '../../../src/storage/scanners/json-lines.ts';
-import { recogniseHead } from '../../../src/storage/scanners/recognise.ts';
-import { collect, type Pair, readChunks } from './json-texts.ts';
+import { recogniseHead, recogniseNamed } from '../../../src/storage/scanners/recognise.ts';
+import type { FieldOptions } from '../../../src/storage/scanners/scanner.ts';
+import { collect, type Pair, parsed, readChunks } from './json-texts.ts';
 
-function parse(text: string | Uint8Array, chunkSizes: readonly number[] = [1 << 20]): Pair[] {
+function parse(
+  text: string | Uint8Array,
+  chunkSizes: readonly number[] = [1 << 20],
+  fields?: FieldOptions,
+): Pair[] {
   const { sink, pairs } = collect();
-  readChunks(new JsonLines(sink, { path: 'test.jsonl' }), text, chunkSizes);
+  readChunks(new JsonLines(sink, { path: 'test.jsonl', fields }), text, chunkSizes);
   return pairs;
 }
 
@@ -96,7 +101,22 @@ describe('JSON Lines', () => {
     [
       '{"key":"a","value":"b"}\n\n{"key":"a","other":"b"}',
       'FORMAT_UNSUPPORTED',
-      'expected only the names "key" and "value" at byte 36, line 3, key "a", found the name "other"',
+      'expected only the names "key" and "value" at byte 36, line 3, key "a", found the name "other"; it looks like JSON Lines with "key", "other": name the key and the value with -jsonl-key and -jsonl-value',
+    ],
+    [
+      '{"user_id":"7","segment":"gold"}\n',
+      'FORMAT_UNSUPPORTED',
+      'expected only the names "key" and "value" at byte 1, line 1, found the name "user_id"; it looks like JSON Lines with "user_id", "segment": name the key and the value with -jsonl-key and -jsonl-value',
+    ],
+    [
+      '{"id":7,"name":"Ann","tags":["a",{"b":"}"}]}',
+      'FORMAT_UNSUPPORTED',
+      'expected only the names "key" and "value" at byte 1, line 1, found the name "id"; it looks like JSON Lines with "id", "name", "tags": name the key and the value with -jsonl-key and -jsonl-value, and leave the others out with -jsonl-ignore',
+    ],
+    [
+      '{"key":"a","ttl":60,"value":"b"}',
+      'FORMAT_UNSUPPORTED',
+      'expected only the names "key" and "value" at byte 11, line 1, key "a", found the name "ttl"; it looks like JSON Lines with "key", "ttl", "value": leave the others out with -jsonl-ignore',
     ],
     [
       '{"key":"a","key":"b"}',
@@ -153,6 +173,132 @@ describe('JSON Lines', () => {
   });
 });
 
+describe('JSON Lines with fields of other names', () => {
+  const fields = { key: 'user_id', value: 'segment' };
+  const ignoring = { ...fields, ignoreOthers: true };
+
+  test('give the same records whatever else is in them, however they are cut', () => {
+    const name = string.filter((text) => text !== 'user_id' && text !== 'segment');
+    const other = fc.tuple(name, fc.jsonValue({ maxDepth: 4 }));
+    const record = fc.tuple(string, string, fc.array(other, { maxLength: 3 }), fc.nat());
+    fc.assert(
+      fc.property(
+        fc.array(record, { minLength: 1, maxLength: 5 }),
+        chunkSizes,
+        (records, sizes) => {
+          const lines = records.map(([key, value, others, turn]) => {
+            const all: [string, unknown][] = [['user_id', key], ['segment', value], ...others];
+            const turned = [...all.slice(turn % all.length), ...all.slice(0, turn % all.length)];
+            const members = turned.map((member) =>
+              member.map((it) => JSON.stringify(it)).join(':'),
+            );
+            return `{${members.join(' , ')}}`;
+          });
+          const expected = records.map(([key, value]) => [key, value]);
+          expect(parse(lines.join('\n'), sizes, ignoring)).toEqual(expected);
+        },
+      ),
+    );
+  });
+
+  test('are refused exactly where JSON.parse refuses what is left out', () => {
+    const byte = fc.constantFrom(...'{}[]:,"-+.eE019 tfnaulrs\\x');
+    fc.assert(
+      fc.property(
+        fc.json({ maxDepth: 3 }),
+        fc.array(fc.tuple(fc.nat(), byte, fc.boolean()), { minLength: 1, maxLength: 2 }),
+        (json, changes) => {
+          let other = json;
+          for (const [turn, byte, isInsert] of changes) {
+            const at = turn % (other.length + 1);
+            other = other.slice(0, at) + byte + other.slice(isInsert ? at : at + 1);
+          }
+          // Nothing but the one field may change: what closes the record early is another case.
+          const text = `{"user_id":"7","segment":"gold","x":[${other}]}`;
+          fc.pre(!other.includes('\\u') && !/[\r\n]/.test(other));
+          const isGood = parsed(Buffer.from(text)) !== undefined;
+          fc.pre(!isGood || Object.keys(JSON.parse(text)).length === 3);
+          const outcome = (): unknown => parse(text, [3], ignoring);
+          if (isGood) expect(outcome()).toEqual([['7', 'gold']]);
+          else expect(outcome).toThrow(GoromdbError);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test.each([
+    '1 ',
+    '-0.5e+7',
+    ' true',
+    'false',
+    'null\t',
+    '"a\\"}"',
+    '[ ]',
+    '{ }',
+    '[1 , [2,{"a":[]}] ,"]"]',
+    '{"user_id":"x", "a" : {"b":1 }}',
+    '['.repeat(64) + ']'.repeat(64),
+  ])('may have another field with %s', (value) => {
+    const text = `{"user_id":"7","x":${value},"segment":"gold"}\n`;
+    for (const size of [1, 3, 1000]) {
+      expect(parse(text + text, [size], ignoring)).toEqual([
+        ['7', 'gold'],
+        ['7', 'gold'],
+      ]);
+    }
+  });
+
+  test.each([
+    ['01', 'a number, true, false or null'],
+    ['tru', 'a number, true, false or null'],
+    ['1.e5', 'a number, true, false or null'],
+    ['nullnull', 'a number, true, false or null'],
+    ['1 2', 'a comma or "}"'],
+    ['[1,]', 'a JSON value'],
+    ['[,1]', 'a JSON value or "]"'],
+    ['[1 2]', 'a comma, or the end of the object or array'],
+    ['[1}', 'a comma, or the end of the object or array'],
+    ['{"a"}', 'a colon after the name'],
+    ['{"a":}', 'a JSON value'],
+    ['{"a":1,}', 'a name in quotes after the comma'],
+    ['{1:2}', 'a name in quotes or "}"'],
+    ['+1', 'a JSON value'],
+    ['}', 'a JSON value'],
+    ['['.repeat(65), 'a JSON value or "]", and at most 64 objects and arrays in each other'],
+    ['1'.repeat(1025), 'a number, true, false or null'],
+  ])('are refused for another field with %.20s', (value, expected) => {
+    const text = `{"user_id":"7","x":${value},"segment":"gold"}`;
+    for (const size of [1, 2, 1000]) {
+      expect(() => parse(text, [size], ignoring)).toThrow(`expected ${expected} at byte `);
+    }
+  });
+
+  test('are refused for other fields unless they are to be left out', () => {
+    const message =
+      'expected only the names "user_id" and "segment" at byte 1, line 1, found the name "key"; it looks like JSON Lines with "key", "value": name the key and the value with -jsonl-key and -jsonl-value';
+    expect(() => parse('{"key":"a","value":"b"}', [5], fields)).toThrow(message);
+    expect(() => parse('{"uid":"a","segment":"b"}', [5], ignoring)).toThrow(
+      'expected a comma and "user_id" at byte 24, line 1, found the end of the record',
+    );
+    expect(() => parse('[]', [5], fields)).toThrow(
+      'expected a record, {"user_id":"...","segment":"..."} at byte 0',
+    );
+    expect(() => parse('{"user_id":7,"segment":"b"}', [5], fields)).toThrow(
+      'expected a string at byte 11, line 1, found a number',
+    );
+  });
+
+  test('are refused early, and with ten names, when a record has very many', () => {
+    const members = Array.from({ length: 1000 }, (_, i) => `"f${i}":"x"`);
+    const { sink } = collect();
+    const reader = new JsonLines(sink, { path: 'x' });
+    expect(() => reader.write(Buffer.from(`{${members.slice(0, 101).join(',')}`))).toThrow(
+      /with "f0", "f1", .*"f9" and 91 more: name the key/,
+    );
+  });
+});
+
 describe('what begins with a brace is recognised as', () => {
   const long = 'v'.repeat(100_000);
   test.each([
@@ -160,13 +306,35 @@ describe('what begins with a brace is recognised as', () => {
     ['jsonl', ' \n{"value":"a","key":"b"}\r\n{"ke'],
     ['jsonl', `{"key":"a","value":"${long}"}`],
     ['json', `{"key":"${long}","value":"a"}`],
-    ['json', '{"key":"a","value":"b","other":"c"}'],
+    ['jsonl', '{"key":"a","value":"b","other":"c"}'],
+    ['jsonl', '{"id":7,"value":"b","key":"c"}\n\n'],
+    ['jsonl', '{"user_id":"7","segment":"gold"}\n{"user_id":"8","segm'],
+    ['jsonl', '{}\r\n \n{"a":"b"}'],
+    ['json', '{"user_id":"7","segment":"gold"}\n'],
+    ['json', '{"key":{"1":"a"},"value":{"2":"b"},"other":{}}'],
+    ['json', '{"a":"1","b":"2","c":"3","d":"4","e":"5","f":"6","key":"7","value":"8","g":"9"}'],
+    ['json', `{"a":"1","key":"a","value":"${long}"}`],
     ['json', '{"key":"a"}'],
     ['json', '{"key":"a",\n"value":"b"}'],
     ['json', '{"a":"b"}'],
     ['json', '{"key":{"a":"b"}}'],
+    ['json', '{"a":"b"}\n,"c":"d"}'],
     ['json', '{}'],
   ])('%s: %.40s', (format, text) => {
     expect(recogniseHead(Buffer.from(text).subarray(0, 65_536))).toEqual({ format });
   });
+});
+
+test.each([
+  ['jsonl', 'data.jsonl'],
+  ['jsonl', 'DATA.NDJSON'],
+  ['jsonl', 'data.jsonl.gz'],
+  ['jsonl', 'data.ndjson.zst (unpacked)'],
+  ['json', 'data.json'],
+  ['json', 'data.jsonl/data.db'],
+])('one line that may be either is %s in %s', (format, path) => {
+  const line = Buffer.from('{"user_id":"7","segment":"gold"}\n');
+  expect(recogniseNamed(line, path)).toEqual({ format });
+  expect(recogniseNamed(Buffer.from('{"a":"b"'), 'x.jsonl')).toEqual({ format: 'jsonl' });
+  expect(recogniseNamed(Buffer.from('a,b'), 'x.jsonl')).toEqual({});
 });

@@ -4,11 +4,10 @@ import net from 'node:net';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const INSTALL = 'install memcached (Debian: apt-get install memcached)';
 const START_TRIES = 100;
 
-/** A real memcached on a port of its own. */
-export interface Memcached {
+/** A real server on a port of its own. */
+export interface ServerProcess {
   readonly port: number;
   stop(): Promise<void>;
 }
@@ -19,15 +18,32 @@ export interface Memcached {
  *
  * @throws Error that says what to install when there is no memcached: skipping is not allowed.
  */
-export async function startMemcached(): Promise<Memcached> {
-  const port = await freePort();
-  const options = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-m', '512', '-t', '2'];
+export function startMemcached(): Promise<ServerProcess> {
   // memcached refuses to run as root unless it is told for whom.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const child = spawn('memcached', [...options, ...user, '-F', '-W'], { stdio: 'ignore' });
+  return start('memcached', (port) => {
+    const options = ['-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-m', '512', '-t', '2'];
+    return [...options, ...user, '-F', '-W'];
+  });
+}
+
+/** Starts Redis without its files. @throws Error as `startMemcached`. */
+export function startRedis(): Promise<ServerProcess> {
+  return start('redis-server', (port) => {
+    return ['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--appendonly', 'no'];
+  });
+}
+
+async function start(
+  command: string,
+  argsFor: (port: number) => readonly string[],
+): Promise<ServerProcess> {
+  const port = await freePort();
+  const child = spawn(command, argsFor(port), { stdio: 'ignore' });
+  const install = `install ${command} (Debian: apt-get install ${command})`;
   const failure = new Promise<never>((_, reject) => {
-    child.once('error', () => reject(new Error(INSTALL)));
-    child.once('exit', (code) => reject(new Error(`memcached ended with status ${code}`)));
+    child.once('error', () => reject(new Error(install)));
+    child.once('exit', (code) => reject(new Error(`${command} ended with status ${code}`)));
   });
   failure.catch(() => {});
   await Promise.race([failure, isListening(port)]);
@@ -42,7 +58,8 @@ export async function startMemcached(): Promise<Memcached> {
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port that nothing listens on now. */
+export async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
@@ -62,5 +79,5 @@ async function isListening(port: number): Promise<void> {
     if (isOpen) return;
     await sleep(50);
   }
-  throw new Error(`memcached does not listen on port ${port}`);
+  throw new Error(`nothing listens on port ${port}`);
 }
