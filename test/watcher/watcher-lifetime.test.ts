@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { basename } from 'node:path';
 import { describe, expect, it, type Mock, onTestFinished, vi } from 'vitest';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { createGate, NEVER_MS, pass, until, useDropFolder } from './drop-folder.ts';
@@ -76,6 +77,19 @@ describe('lost events', () => {
     await putFile('one');
     await putSum('one');
     await until(() => expect(drops).toHaveLength(1));
+  });
+
+  it('asks for events anew when the folder itself has gone, which another may have taken the number of', async () => {
+    const watch = spyOnWatch();
+    start();
+    await until(() => expect(watch).toHaveBeenCalledTimes(1));
+    const tell = watch.mock.calls[0][1] as unknown as (event: string, name: string) => void;
+    tell('change', basename(folder));
+    tell('rename', 'other');
+    await pass();
+    expect(watch).toHaveBeenCalledTimes(1);
+    tell('rename', basename(folder));
+    await until(() => expect(watch).toHaveBeenCalledTimes(2));
   });
 
   it('warns when events end, and receives them again', async () => {
