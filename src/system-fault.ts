@@ -41,6 +41,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['ENFILE', EXHAUSTED],
   ['ENOENT', ABSENT],
   ['ECONNREFUSED', NOBODY],
+  ['EEXIST', { code: 'FOLDER_UNUSABLE', text: 'something else has its name: remove it' }],
   ['ENOTDIR', { code: 'FOLDER_UNUSABLE', text: 'a file has the name of a folder: remove it' }],
   ['EISDIR', FOLDER_IN_THE_WAY],
   // What Node says for that when it is to remove a file.

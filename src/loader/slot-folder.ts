@@ -72,7 +72,8 @@ export async function makeSlot(baseDir: string, name: SlotName): Promise<void> {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    if (!isThere || !(await stat(folder)).isDirectory()) throw error;
+    const found = isThere ? await stat(folder).catch(() => undefined) : undefined;
+    if (!found?.isDirectory()) throw error;
   }
   await checkSlot(baseDir, name);
 }

@@ -94,6 +94,7 @@ describe('at all names that a server uses', () => {
     for (const name of NAMES) await PLANTS[kind](join(folder, name));
     const server = start();
     await server.address();
+    expect(/there is no control socket/.test(server.stderr)).toBe(kind !== 'socket');
     drop(file, '{"k":"1"}');
     await server.says(/generation 1 serves/);
     drop(file, packed);

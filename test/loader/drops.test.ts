@@ -22,16 +22,7 @@ import type { Drop } from '../../src/watcher/watcher.ts';
 import { buildFile } from '../storage/scanners/bolt-fixture.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { LoaderHarness, offerOf, version } from './loader-harness.ts';
-
-/** A loader that serves version 1 as generation 1 and version 2 as generation 2. */
-async function serving(): Promise<LoaderHarness> {
-  const harness = new LoaderHarness();
-  await harness.start();
-  await harness.load(version(1));
-  await harness.load(version(2));
-  return harness;
-}
+import { LoaderHarness, offerOf, serving, version } from './loader-harness.ts';
 
 describe('the file that serves, dropped again', () => {
   test('is taken away, has the receipt of its generation, and leaves the slots as they are', async () => {
@@ -365,30 +356,5 @@ describe('a file that is much smaller than what serves', () => {
     expect(warnings.some((line) => /1 keys are 99.0% fewer than the 100/.test(line))).toBe(
       isWarned,
     );
-  });
-});
-
-describe('a folder that has the name of a file in the slot to be filled', () => {
-  test.each([
-    ...['data.db', 'data.db.incoming', 'data.db.md5', 'data.db.md5.tmp', 'table.mdb'],
-    ...['generation.json', 'generation.json.tmp', 'table.mdb.incoming', 'map.mdb'],
-  ])('is left as it is, with a message, and nothing is lost: %s', async (name) => {
-    const harness = await serving();
-    const folder = join(harness.base, 'data00', name);
-    rmSync(folder, { force: true });
-    mkdirSync(folder);
-    writeFileSync(join(folder, 'x'), 'precious');
-    const loaded = harness.load(version(3)).catch((error: unknown) => messageOf(error));
-    expect([{ kind: 'taken' }, expect.stringMatching(/folder|EISDIR|directory/)]).toContainEqual(
-      await loaded,
-    );
-    expect(readFileSync(join(folder, 'x'), 'utf8')).toBe('precious');
-    const isTaken = harness.value === '3';
-    expect(existsSync(harness.file)).toBe(!isTaken);
-    if (isTaken) return;
-    expect(harness.value).toBe('2');
-    rmSync(folder, { recursive: true });
-    expect(await harness.load(version(3))).toEqual({ kind: 'taken' });
-    expect(harness.value).toBe('3');
   });
 });

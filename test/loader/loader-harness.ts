@@ -110,3 +110,12 @@ export class LoaderHarness {
     return JSON.parse(readFileSync(join(this.base, slot, 'generation.json'), 'utf8'));
   }
 }
+
+/** A loader that serves version 1 as generation 1 and version 2 as generation 2. */
+export async function serving(): Promise<LoaderHarness> {
+  const harness = new LoaderHarness();
+  await harness.start();
+  await harness.load(version(1));
+  await harness.load(version(2));
+  return harness;
+}

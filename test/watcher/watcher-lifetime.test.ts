@@ -1,4 +1,5 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { FSWatcher } from 'chokidar';
 import { describe, expect, it, vi } from 'vitest';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
@@ -62,6 +63,19 @@ describe('lost events', () => {
     await putFile('one');
     await putSum('one');
     await until(() => expect(drops).toHaveLength(1));
+  });
+
+  it('asks for events anew when the folder itself has gone, which another may have taken the number of', async () => {
+    const add = vi.spyOn(FSWatcher.prototype, 'add');
+    start();
+    await until(() => expect(add).toHaveBeenCalledTimes(1));
+    const watcher = add.mock.contexts[0] as FSWatcher;
+    watcher.emit('raw', 'change', basename(folder), {});
+    watcher.emit('raw', 'rename', 'other', {});
+    await pass();
+    expect(add).toHaveBeenCalledTimes(1);
+    watcher.emit('raw', 'rename', basename(folder), {});
+    await until(() => expect(add).toHaveBeenCalledTimes(2));
   });
 
   it('warns once when watching fails, tries it again, and carries on by re-scan', async () => {
