@@ -1,15 +1,8 @@
 import { readBytes } from '../storage/scanners/byte-source.ts';
 import { type Glimpse, recogniseForeign, TAIL_BYTES } from '../storage/scanners/foreign.ts';
 import { readAt } from '../storage/scanners/page-file.ts';
-import { HEAD_BYTES, recogniseHead } from '../storage/scanners/recognise.ts';
+import { HEAD_BYTES, headOf, recogniseHead } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
-
-/** The first HEAD_BYTES of a file. */
-export function headOf(input: ScanInput): Buffer {
-  const head = Buffer.alloc(Math.min(HEAD_BYTES, input.size));
-  readAt(input, head, 0, head.length, 0);
-  return head;
-}
 
 /**
  * The first HEAD_BYTES of what a gzip file unpacks to.

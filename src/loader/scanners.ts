@@ -6,10 +6,10 @@ import { showStart } from '../storage/scanners/foreign.ts';
 import { jsonLinesScanner, jsonScanner } from '../storage/scanners/json.ts';
 import { lmdbScanner } from '../storage/scanners/lmdb.ts';
 import { memcachedbScanner } from '../storage/scanners/memcachedb.ts';
-import type { Recognised } from '../storage/scanners/recognise.ts';
+import { headOf, type Recognised } from '../storage/scanners/recognise.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../storage/scanners/scanner.ts';
 import { tableScanner } from '../storage/scanners/table.ts';
-import { headOf, likeness } from './glimpse.ts';
+import { likeness } from './glimpse.ts';
 
 /** The built-in scanners, by their name on the command line. */
 const SCANNERS: Readonly<Record<string, Scanner>> = {

@@ -40,10 +40,11 @@ export class BucketFinder implements ElementVisitor {
     page: number,
     shift: number,
   ): void {
-    if (flags === 0 && this.#place === 'inside') return;
-    const bucket = readTopBucket(
-      ...([this.#pages, bytes, keyStart, keyEnd, valueEnd, flags, page, shift] as const),
-    );
+    if (flags === 0) {
+      if (this.#place === 'inside') return;
+      throw noBucket(this.#pages, page, keyStart + shift);
+    }
+    const bucket = readBoltBucket(this.#pages, bytes, keyEnd, valueEnd, page, shift);
     const name = Buffer.from(bytes.subarray(keyStart, keyEnd));
     const named = { name, bucket };
     if (this.#wanted === undefined || name.equals(this.#wanted)) this.found = named;
@@ -132,19 +133,9 @@ function showPath(path: readonly Buffer[]): string {
     .join(' in ');
 }
 
-/** Reads an element of the list of buckets. No writer puts records beside the buckets. */
-export function readTopBucket(
-  pages: BoltPages,
-  bytes: Buffer,
-  keyStart: number,
-  keyEnd: number,
-  valueEnd: number,
-  flags: number,
-  page: number,
-  shift: number,
-): BoltBucket {
-  if (flags === 0) throw pages.corrupt(page, keyStart + shift, 'a bucket', ['a record']);
-  return readBoltBucket(pages, bytes, keyEnd, valueEnd, page, shift);
+/** A record in the list of the buckets at the top, where no writer puts one. */
+export function noBucket(pages: BoltPages, page: number, at: number): GoromdbError {
+  return pages.corrupt(page, at, 'a bucket', ['a record']);
 }
 
 function unsupported({ path }: ScanInput, text: string): GoromdbError {

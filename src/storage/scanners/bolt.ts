@@ -1,6 +1,6 @@
 import { GoromdbError } from '../../errors.ts';
 import { readBoltBucket } from './bolt-bucket.ts';
-import { BucketFinder, findBucket, listNested, readTopBucket } from './bolt-finder.ts';
+import { BucketFinder, findBucket, listNested, noBucket } from './bolt-finder.ts';
 import { readBoltHeader } from './bolt-header.ts';
 import { BoltPages } from './bolt-pages.ts';
 import { BoltTree, DEPTH_MAX, type ElementVisitor } from './bolt-tree.ts';
@@ -124,9 +124,8 @@ class BucketReader implements ElementVisitor {
     page: number,
     shift: number,
   ): void {
-    const bucket = readTopBucket(
-      ...([this.#pages, bytes, keyStart, keyEnd, valueEnd, flags, page, shift] as const),
-    );
+    if (flags === 0) throw noBucket(this.#pages, page, keyStart + shift);
+    const bucket = readBoltBucket(this.#pages, bytes, keyEnd, valueEnd, page, shift);
     this.count++;
     this.#namespaces.begin(bytes.subarray(keyStart, keyEnd));
     this.#tree.walk(bucket, this.#records);

@@ -25,9 +25,14 @@ const MAGIC_BYTES = 64;
 
 /** Looks at a file's first bytes. It proves nothing: that is for the scanner to do. */
 export function recognise(input: ScanInput): Recognised {
+  return recogniseNamed(headOf(input), input.path);
+}
+
+/** The first HEAD_BYTES of a file. */
+export function headOf(input: ScanInput): Buffer {
   const head = Buffer.alloc(Math.min(HEAD_BYTES, input.size));
   readAt(input, head, 0, head.length, 0);
-  return recogniseNamed(head, input.path);
+  return head;
 }
 
 /** As `recogniseHead`; one line of JSON by itself may be two things, and what it is called tells. */
