@@ -50,6 +50,8 @@ const SIGNATURES: readonly Signature[] = [
   [0, '02214c18', 'lz4 (legacy)', `${UNPACK} (lz4 -d)`],
   [0, '4c5a4950', 'lzip', `${UNPACK} (lzip -d)`],
   [0, '1f9d', 'compress (.Z)', `${UNPACK} (uncompress)`],
+  // RFC 1950 section 2.2: a window of 32 KiB, and the level.
+  ...['01', '9c', 'da'].map((level): Signature => [0, `78${level}`, 'zlib', 'pack it with gzip']),
   // Snappy framing_format.txt, section 4.1.
   [0, 'ff060000734e61507059', 'snappy', UNPACK],
   // 7zFormat.txt, SignatureHeader.

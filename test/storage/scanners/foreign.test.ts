@@ -34,6 +34,7 @@ const HEADS: readonly [name: string, bytes: Buffer, advice: string][] = [
   ['lz4', at(0, '04224d186440a70a'), 'lz4 -d'],
   ['lz4 (legacy)', at(0, '02214c18'), 'lz4 -d'],
   ['lzip', at(0, '4c5a49500114'), 'lzip -d'],
+  ['zlib', at(0, '789c4bcc4f'), 'pack it with gzip'],
   ['compress (.Z)', at(0, '1f9d90'), 'uncompress'],
   ['snappy', at(0, 'ff060000734e61507059'), 'unpack it first'],
   ['a 7z archive', at(0, '377abcaf271c0004'), 'drop the file in it'],
