@@ -47,8 +47,14 @@ export function checkConflicts(sets: readonly PlacedDataSet[]): void {
 /** Tells a folder or a file from any other: by its path without links, and by what is there. */
 export function identitiesOf(path: string): readonly string[] {
   const real = realPath(path);
-  const found = statSync(real, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? [real] : [real, `${found.dev}:${found.ino}`];
+  try {
+    const { dev, ino } = statSync(real, { bigint: true });
+    return [real, `${dev}:${ino}`];
+  } catch {
+    // What cannot be looked at, such as a link to itself, is told of by whoever needs it: a producer
+    // may have put it there, and what is in the slots serves nevertheless.
+    return [real];
+  }
 }
 
 /** The path without links, also of what is not there yet. */

@@ -61,13 +61,18 @@ export function shrinkNotices(
   const [what, found, before] =
     dropPercent(serving.keys, keys) > SHRINK_TOLD_PERCENT
       ? ['keys', keys, serving.keys]
-      : ['bytes of a table', bytes, serving.bytes];
+      : ['bytes in the table', bytes, serving.bytes];
   const percent = dropPercent(before, found);
   if (percent <= SHRINK_TOLD_PERCENT) return [];
   return [
-    `${found} ${what} are ${percent.toFixed(1)}% fewer than the ${before} of generation ` +
-      `${serving.generation}; -max-shrink refuses such a file`,
+    `${fewer(what, percent, found, before)} of generation ${serving.generation}; -max-shrink ` +
+      'refuses such a file',
   ];
+}
+
+/** `99.0% fewer keys: 1, in place of the 100`. */
+function fewer(what: string, percent: number, found: number, before: number): string {
+  return `${percent.toFixed(1)}% fewer ${what}: ${found}, in place of the ${before}`;
 }
 
 /**
@@ -111,8 +116,8 @@ function checkShrink(
   const percent = dropPercent(before, found);
   if (percent <= maxShrinkPercent) return;
   const message =
-    `${found} ${what} are ${percent.toFixed(1)}% fewer than the ${before} of generation ` +
-    `${serving.generation}; expected at most ${maxShrinkPercent}% (-max-shrink)`;
+    `${fewer(what, percent, found, before)} of generation ${serving.generation}; expected at most ` +
+    `${maxShrinkPercent}% (-max-shrink)`;
   throw refusal('SHRUNK_TOO_MUCH', message, { [what]: found, before, percent, maxShrinkPercent });
 }
 

@@ -1,4 +1,5 @@
 import { type FileIdentity, keyOfIdentity } from '../watcher/identity.ts';
+import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { readSlots, type SlotName, type SlotRecord, writeRecord } from './slots.ts';
 
@@ -15,12 +16,20 @@ export async function noteLeft(
   await writeRecord(baseDir, slot, { ...record, left: keyOfIdentity(identity) });
 }
 
-/** The generation that a drop was taken as, if it could not be removed then, and is untouched since. */
+/**
+ * The generation that a drop was taken as, if it could not be removed then, and is untouched since. A
+ * volume's files are others each time it is mounted: of them the sum tells.
+ */
 export async function generationLeft(
   baseDir: string,
-  { md5, identity }: Drop,
+  { file, md5, identity }: Drop,
 ): Promise<number | undefined> {
   const key = keyOfIdentity(identity);
+  const isOfVolume = await isVolumeLink(file);
   const slots = await readSlots(baseDir, () => {});
-  return slots.find((slot) => slot.md5 === md5 && slot.record?.left === key)?.record?.generation;
+  const found = slots.find(({ md5: held, record }) => {
+    const left = record?.left;
+    return held === md5 && left !== undefined && (left === key || isOfVolume);
+  });
+  return found?.record?.generation;
 }

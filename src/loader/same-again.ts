@@ -44,9 +44,9 @@ export async function takeSameAgain(
   const load = { path, md5, expected, isLinked, isBeside: true, signal, follow };
   const result = await files.verify(load);
   if (result.kind !== 'verified') return result;
-  const text =
-    `${path} is what generation ${record.generation} serves already (md5 ${md5}): it is taken away, ` +
-    'and nothing else changes';
+  // A scrub may have found damage meanwhile, which this drop can mend.
+  if ((await servedAlready(parts, drop)) === undefined) return { kind: 'changed' };
+  const text = `${path} is what generation ${record.generation} serves already (md5 ${md5}), and is not loaded again`;
   logger.info(text);
   events.add('serving', text);
   await takeAway(parts, drop, expected, slot, record);

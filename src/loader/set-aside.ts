@@ -4,6 +4,7 @@ import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import type { Outcome } from './receipt.ts';
 import { rejectedPath, type SlotName, setAside, slotPath } from './slots.ts';
+import { takeMark } from './take-away.ts';
 
 /** What a rejected file came to. */
 export interface Rejection {
@@ -35,7 +36,9 @@ export async function setAsideBad(
     : ({ state: 'rejected', code, reason, numbers } as const);
   const path = rejectedPath(drop.file);
   if (await isVolumeLink(drop.file)) {
-    const line = `${why}; it stays, since its link leads to a volume's next version, too; ${now}`;
+    const left = await takeMark(drop);
+    const mark = left === undefined ? '' : `; ${left}`;
+    const line = `${why}; it stays, since its link leads to a volume's next version, too${mark}; ${now}`;
     return { line, outcome: { ...about, setAside: undefined } };
   }
   try {

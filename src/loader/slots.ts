@@ -302,7 +302,8 @@ export async function setAside(
   if (hasSum) await rename(sumFile, `${aside}.md5`);
 }
 
-async function removeMark(file: string, md5: string): Promise<void> {
+/** Removes the mark of a drop that was served or rejected: it must not hold for the next one. */
+export async function removeMark(file: string, md5: string): Promise<void> {
   if (await isForced(file, md5)) await remove(forceMarkOf(file));
 }
 

@@ -1,11 +1,24 @@
 import { messageOf } from '../errors.ts';
 import { explained } from '../system-fault.ts';
+import { forceMarkOf } from '../watcher/force-mark.ts';
 import type { FileIdentity } from '../watcher/identity.ts';
 import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { noteLeft } from './left-drop.ts';
 import type { LoaderParts } from './loader-parts.ts';
-import { removeDrop, type SlotName, type SlotRecord } from './slots.ts';
+import { removeDrop, removeMark, type SlotName, type SlotRecord } from './slots.ts';
+
+/** Removes the mark of a drop that stays itself. @returns Why it is still there, or undefined. */
+export async function takeMark({ file, md5 }: Drop): Promise<string | undefined> {
+  try {
+    await removeMark(file, md5);
+    return undefined;
+  } catch (error) {
+    const mark = forceMarkOf(file);
+    const why = messageOf(explained(error, mark));
+    return `${mark} cannot be removed, and holds for the next file as well (${why})`;
+  }
+}
 
 /**
  * Removes a drop that serves. One that stays is noted in its slot's record, so that it is not loaded
@@ -26,6 +39,8 @@ export async function takeAway(
     logger.info(
       `${file} is taken, and stays: it is a link that leads to a volume's next version, too`,
     );
+    const left = await takeMark(drop);
+    if (left !== undefined) logger.warn(left);
     await note();
     return;
   }

@@ -1,4 +1,5 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
+import { GoromdbError } from '../errors.ts';
 
 /** How {@link readAtMost} opens a file. */
 export interface ReadOptions {
@@ -10,9 +11,11 @@ export interface ReadOptions {
 
 /**
  * The first bytes of a file that others may have put anything in the place of: a FIFO there must not
- * block, a device must not fill the memory, and a link must not lead to what they may not read.
+ * block nor count as an empty file, a device must not fill the memory, and a link must not lead to what
+ * they may not read.
  *
- * @throws what the file system throws, and what `check` throws.
+ * @throws GoromdbError FILE_UNREADABLE when it is no regular file; what the file system throws, and what
+ * `check` throws.
  */
 export async function readAtMost(
   path: string,
@@ -23,6 +26,11 @@ export async function readAtMost(
   const flags = O_RDONLY | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW);
   const handle = await open(path, flags);
   try {
+    const stats = await handle.stat();
+    // The system says of a folder what it is when it is read.
+    if (!stats.isFile() && !stats.isDirectory()) {
+      throw new GoromdbError('FILE_UNREADABLE', `${path} is a device or a FIFO, not a file`);
+    }
     await check?.(handle);
     const buffer = Buffer.alloc(bytesMax);
     let length = 0;

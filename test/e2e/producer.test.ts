@@ -128,6 +128,35 @@ describe('at all names that a server uses', () => {
   );
 });
 
+test.each([
+  ['a link to itself', (): void => symlinkSync('data.db', file)],
+  [
+    'a volume that leads to itself',
+    (): void => {
+      symlinkSync('..data', join(folder, '..data'));
+      symlinkSync('..data/data.db', file);
+    },
+  ],
+  ['a link through a file', (): void => symlinkSync('/etc/passwd/x', file)],
+])(
+  '%s in the place of the dropped file does not keep a start from what is in the slots',
+  async (_, plant) => {
+    const server = start();
+    await server.address();
+    drop(file, '{"k":"1"}');
+    await server.says(/generation 1 serves/);
+    await server.kill('SIGKILL');
+    plant();
+    const again = start();
+    await again.address();
+    await again.says(/generation 1 serves/);
+    await again.says(/warn .*data\.db is /);
+    rmSync(file);
+    drop(file, '{"k":"2"}');
+    await again.says(/generation 2 serves/);
+  },
+);
+
 describe('a base folder that others may write to', () => {
   test.each([
     [0o777, 'everybody'],

@@ -209,6 +209,37 @@ describe('a volume of Kubernetes that may be written to', () => {
     expect(harness.logger.lines.join('\n')).not.toMatch(/^warn .*cannot be removed/m);
   });
 
+  test('loses its mark with the version that it was for, which would let in all later ones', async () => {
+    const harness = new LoaderHarness();
+    symlinkSync('..data/data.json', harness.file);
+    await harness.start();
+    for (const [content, kind] of [
+      [version(1), 'taken'],
+      ['[]', 'rejected'],
+    ]) {
+      writeFileSync(`${harness.file}.force`, '');
+      const more = bring(harness, `..${kind}`, content);
+      expect(await harness.offer(md5(content), { ...more, force: true })).toEqual({ kind });
+      expect(existsSync(`${harness.file}.force`)).toBe(false);
+    }
+  });
+
+  test('that is mounted anew undoes no rollback', async () => {
+    const harness = new LoaderHarness();
+    symlinkSync('..data/data.json', harness.file);
+    await harness.start();
+    for (const v of [1, 2]) {
+      await harness.offer(md5(version(v)), bring(harness, `..version-${v}`, version(v)));
+    }
+    await harness.loader.rollback();
+    expect(harness.value).toBe('1');
+    await harness.end();
+    const again = bring(harness, '..version-2-again', version(2));
+    await harness.start();
+    expect(await harness.offer(md5(version(2)), again)).toEqual({ kind: 'taken' });
+    expect(harness.value).toBe('1');
+  });
+
   test('keeps its links also when a version is refused', async () => {
     const harness = new LoaderHarness();
     symlinkSync('..data/data.json', harness.file);
@@ -353,7 +384,7 @@ describe('a file that is much smaller than what serves', () => {
     await harness.load(many);
     expect((await harness.load(version(1))).kind).toBe(verdict);
     const warnings = harness.logger.lines.filter((line) => line.startsWith('warn'));
-    expect(warnings.some((line) => /1 keys are 99.0% fewer than the 100/.test(line))).toBe(
+    expect(warnings.some((line) => /99.0% fewer keys: 1, in place of the 100/.test(line))).toBe(
       isWarned,
     );
   });

@@ -52,7 +52,7 @@ describe('-max-shrink', () => {
     expect(judge(guards, 89, serving)).toMatchObject({
       code: 'SHRUNK_TOO_MUCH',
       message:
-        '89 keys are 11.0% fewer than the 100 of generation 4; expected at most 10% (-max-shrink)',
+        '11.0% fewer keys: 89, in place of the 100 of generation 4; expected at most 10% (-max-shrink)',
       numbers: { keys: 89, before: 100, percent: 11, maxShrinkPercent: 10 },
     });
     expect(judge(guards, 90, serving)).toBeUndefined();
@@ -63,7 +63,7 @@ describe('-max-shrink', () => {
     const error = judge(guards, 100, infoOf(100, 1_000_000, 4));
     expect(error).toMatchObject({ code: 'SHRUNK_TOO_MUCH' });
     expect(error?.message).toMatch(
-      /^\d+ bytes are 9\d\.\d% fewer than the 1000000 of generation 4;/,
+      /^9\d\.\d% fewer bytes: \d+, in place of the 1000000 of generation 4;/,
     );
   });
 

@@ -242,7 +242,7 @@ describe('a mark beside the file', () => {
     await putFile('one');
     await putSum('one');
     start();
-    await until(() => expect(drops).toHaveLength(1));
+    await until(() => expect(drops).toMatchObject([{ force: false }]));
   });
 });
 

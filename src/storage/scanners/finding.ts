@@ -9,16 +9,13 @@ export type Locate = () => string | undefined;
 /** Records of one kind that are to be told of: how many there are, and the first of them. */
 export class Finding {
   count = 0;
-  /** The number of the first one, as it was given. */
-  number = 0;
   #key: Buffer = Buffer.alloc(0);
   #keyBytes = 0;
   #place: string | undefined;
 
   /** @param key Memory that holds the record's key in [start, end). Lent for the call only. */
-  note(number: number, key: Uint8Array, start: number, end: number, locate: Locate): void {
+  note(key: Uint8Array, start: number, end: number, locate: Locate): void {
     if (this.count++ > 0) return;
-    this.number = number;
     this.#key = Buffer.from(key.subarray(start, Math.min(end, start + SHOWN_BYTES_MAX)));
     this.#keyBytes = end - start;
     this.#place = locate();

@@ -4,6 +4,9 @@ const DEPTH_MAX = 64;
 /** Longest number that is passed over, in bytes. */
 const NUMBER_BYTES_MAX = 1024;
 
+const TAB = 0x09;
+const CR = 0x0d;
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const COMMA = 0x2c;
@@ -20,12 +23,22 @@ const EXPECTED = {
   name: 'a name in quotes after the comma',
   colon: 'a colon after the name',
   next: 'a comma, or the end of the object or array',
-  literal: 'a number, true, false or null',
+  literal: `a number of at most ${NUMBER_BYTES_MAX} bytes, true, false or null`,
   done: '',
 } as const;
 
+/** What numbers, true, false and null begin with, and what they are made of: 1 for each such byte. */
+const STARTS = tableOf('-0123456789tfn');
+const LETTERS = tableOf('-+.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
+
 /** RFC 8259 sections 3 and 6. */
 const LITERAL = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+
+function tableOf(letters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const byte of Buffer.from(letters)) table[byte] = 1;
+  return table;
+}
 
 /**
  * Passes over one JSON value of any kind, and checks its form. Strings are read by whoever calls, as
@@ -36,7 +49,8 @@ export class JsonSkip {
   /** The closing byte of each object and array that is open. */
   readonly #open = new Uint8Array(DEPTH_MAX);
   #depth = 0;
-  #literal = '';
+  readonly #literal = Buffer.alloc(NUMBER_BYTES_MAX);
+  #literalBytes = 0;
 
   /** The next byte is the first one of a value. */
   begin(): void {
@@ -92,8 +106,9 @@ export class JsonSkip {
   }
 
   #isClosing(byte: number): boolean {
-    const isPlace = ['next', 'first-name', 'first-value'].includes(this.#state);
-    return isPlace && this.#depth > 0 && byte === this.#open[this.#depth - 1];
+    if (this.#depth === 0 || byte !== this.#open[this.#depth - 1]) return false;
+    const state = this.#state;
+    return state === 'next' || state === 'first-name' || state === 'first-value';
   }
 
   #beginValue(byte: number): 'taken' | 'wrong' {
@@ -103,22 +118,22 @@ export class JsonSkip {
       this.#state = byte === LEFT_BRACE ? 'first-name' : 'first-value';
       return 'taken';
     }
-    if (!/[-0-9tfn]/.test(String.fromCharCode(byte))) return 'wrong';
-    this.#literal = String.fromCharCode(byte);
+    if (STARTS[byte] !== 1) return 'wrong';
+    this.#literal[0] = byte;
+    this.#literalBytes = 1;
     this.#state = 'literal';
     return 'taken';
   }
 
   #stepLiteral(byte: number): 'taken' | 'before' | 'wrong' {
-    const letter = String.fromCharCode(byte);
-    if (/[-+.0-9A-Za-z]/.test(letter)) {
-      if (this.#literal.length === NUMBER_BYTES_MAX) return 'wrong';
-      this.#literal += letter;
+    if (LETTERS[byte] === 1) {
+      if (this.#literalBytes === NUMBER_BYTES_MAX) return 'wrong';
+      this.#literal[this.#literalBytes++] = byte;
       return 'taken';
     }
-    if (!LITERAL.test(this.#literal)) return 'wrong';
+    if (!LITERAL.test(this.#literal.toString('latin1', 0, this.#literalBytes))) return 'wrong';
     this.#endValue();
-    if (' \t\r'.includes(letter)) return 'taken';
+    if (byte === SPACE || byte === TAB || byte === CR) return 'taken';
     return this.isDone ? 'before' : (this.step(byte) as 'taken' | 'wrong');
   }
 

@@ -20,6 +20,8 @@ export class KeyCheck {
   readonly #unprintable = new Finding();
   /** Keys with a NUL at the end and nothing else against them. */
   readonly #terminated = new Finding();
+  /** Whether one of these came before all that are unprintable. */
+  #isNulFirst = false;
   #nulEnds = 0;
 
   /** @param key Memory that holds the key in [start, end). Lent for the call only. */
@@ -29,7 +31,10 @@ export class KeyCheck {
     let at = start;
     while (at < end && key[at] > SPACE && key[at] !== DELETE) at++;
     if (at < end) this.#note(this.#unprintable, key, start, keyEnd);
-    else if (end < keyEnd) this.#note(this.#terminated, key, start, keyEnd);
+    else if (end < keyEnd) {
+      this.#isNulFirst ||= this.#unprintable.count === 0;
+      this.#note(this.#terminated, key, start, keyEnd);
+    }
     if (end < keyEnd) this.#nulEnds++;
     if (bytes > MEMCACHED_KEY_BYTES_MAX) this.#note(this.#long, key, start, keyEnd);
     if (bytes === 0) this.#note(this.#empty, key, start, keyEnd);
@@ -48,9 +53,9 @@ export class KeyCheck {
       );
     }
     const found = areTerminated ? [this.#unprintable] : [this.#unprintable, this.#terminated];
-    const [first] = found.filter(({ count }) => count > 0).sort((a, b) => a.number - b.number);
-    if (first !== undefined) {
-      const count = found.reduce((sum, finding) => sum + finding.count, 0);
+    const count = found.reduce((sum, finding) => sum + finding.count, 0);
+    if (count > 0) {
+      const first = this.#isNulFirst && !areTerminated ? this.#terminated : this.#unprintable;
       notices.push(
         `${counted(count, 'key has', 'keys have')} a space or a control character, which memcached's ` +
           `text clients cannot ask for; the first is ${first.first}`,
@@ -69,7 +74,7 @@ export class KeyCheck {
   }
 
   #note(finding: Finding, key: Uint8Array, start: number, end: number): void {
-    finding.note(this.#records, key, start, end, this.locate);
+    finding.note(key, start, end, this.locate);
   }
 }
 

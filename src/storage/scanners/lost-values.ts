@@ -17,7 +17,7 @@ export class LostValues {
    */
   note(values: number, key: Uint8Array, start: number, end: number): void {
     this.#values += values;
-    this.#keys.note(0, key, start, end, () => this.#file.place);
+    this.#keys.note(key, start, end, () => this.#file.place);
   }
 
   /** undefined: there were none. */

@@ -35,10 +35,10 @@ export class WrappedValues {
       add: (key, keyStart, keyEnd, value, valueStart, valueEnd, flags) => {
         const at = this.#lookForVersion(value, valueStart, valueEnd) ? VERSION_BYTES : 0;
         if (this.#versioned.count === this.#records && at > 0) {
-          this.#versioned.note(0, key, keyStart, keyEnd, this.#locate);
+          this.#versioned.note(key, keyStart, keyEnd, this.#locate);
         }
         if (isCompressed(value, valueStart + at, valueEnd)) {
-          this.#compressed.note(0, key, keyStart, keyEnd, this.#locate);
+          this.#compressed.note(key, keyStart, keyEnd, this.#locate);
         }
         this.#records++;
         sink.add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags);

@@ -250,10 +250,10 @@ describe('JSON Lines with fields of other names', () => {
   });
 
   test.each([
-    ['01', 'a number, true, false or null'],
-    ['tru', 'a number, true, false or null'],
-    ['1.e5', 'a number, true, false or null'],
-    ['nullnull', 'a number, true, false or null'],
+    ['01', 'a number of at most 1024 bytes, true, false or null'],
+    ['tru', 'a number of at most 1024 bytes, true, false or null'],
+    ['1.e5', 'a number of at most 1024 bytes, true, false or null'],
+    ['nullnull', 'a number of at most 1024 bytes, true, false or null'],
     ['1 2', 'a comma or "}"'],
     ['[1,]', 'a JSON value'],
     ['[,1]', 'a JSON value or "]"'],
@@ -266,7 +266,7 @@ describe('JSON Lines with fields of other names', () => {
     ['+1', 'a JSON value'],
     ['}', 'a JSON value'],
     ['['.repeat(65), 'a JSON value or "]", and at most 64 objects and arrays in each other'],
-    ['1'.repeat(1025), 'a number, true, false or null'],
+    ['1'.repeat(1025), 'a number of at most 1024 bytes, true, false or null'],
   ])('are refused for another field with %.20s', (value, expected) => {
     const text = `{"user_id":"7","x":${value},"segment":"gold"}`;
     for (const size of [1, 2, 1000]) {
