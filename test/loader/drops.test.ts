@@ -88,6 +88,22 @@ describe('the file that serves, dropped again', () => {
     expect(harness.generation).toBe(3);
   });
 
+  test('is offered again when damage is found in the slot while its sum is computed', async () => {
+    let isOver = true;
+    const onLoad = (load: object | undefined): void => {
+      if (load !== undefined && !isOver) harness.loader.noteFileFault(1, 'it is damaged');
+    };
+    const harness: LoaderHarness = new LoaderHarness({ onLoad });
+    await harness.start();
+    await harness.load(version(1));
+    isOver = false;
+    drop(harness.file, version(1));
+    expect(await harness.offer(md5(version(1)))).toEqual({ kind: 'changed' });
+    expect(existsSync(harness.file)).toBe(true);
+    expect(await harness.offer(md5(version(1)))).toEqual({ kind: 'taken' });
+    expect(harness.generation).toBe(2);
+  });
+
   test('is loaded when another generation serves', async () => {
     const harness = await serving();
     expect(await harness.load(version(1))).toEqual({ kind: 'taken' });
