@@ -37,7 +37,12 @@ function flagsOf({ client }: ConnectedClient): string {
 /** `tcp:127.0.0.1:40530` as Redis writes it; of a UNIX socket, whose clients have none, its path. */
 function addressOf(address: string): string {
   const isUnix = address.startsWith('unix');
-  return isUnix ? `${address.slice('unix:'.length)}:0` : address.replace(/^tcp6?:/, '');
+  return isUnix ? `${fieldOf(address.slice('unix:'.length))}:0` : address.replace(/^tcp6?:/, '');
+}
+
+/** Spaces or line ends in a path or a user's name would look like other fields, or other clients. */
+function fieldOf(text: string): string {
+  return text.replaceAll(/[^!-~]+/g, encodeURIComponent);
 }
 
 /** One client as a line of CLIENT LIST. */
@@ -57,7 +62,7 @@ function lineOf(connected: ConnectedClient): string {
     `age=${Math.floor((Date.now() - client.sinceMs) / 1000)} idle=${idleSeconds}`,
     `flags=${flagsOf(connected)} db=0 sub=${subscriptions} psub=0 ssub=0`,
     `multi=${transaction?.count ?? -1} ${NO_BUFFERS} events=${state === 'conn_write' ? 'w' : 'r'}`,
-    `cmd=${lastCommand === '' ? 'NULL' : lastCommand} user=${user}`,
+    `cmd=${lastCommand === '' ? 'NULL' : lastCommand} user=${fieldOf(user)}`,
     `redir=${tracking?.redirect ?? -1} resp=${resp}\n`,
   ].join(' ');
 }

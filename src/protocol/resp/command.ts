@@ -18,7 +18,7 @@ export interface Client {
   name: string;
   /** Whom it has logged in as. */
   user: string;
-  /** The command that it sent last, as `client|list`; '' for none. */
+  /** The command that it sent last, as `client|list`: one that is known, no text of its own. '' for none. */
   lastCommand: string;
   resp: RespVersion;
   /** Whether it has logged in, or need not. */
@@ -190,15 +190,14 @@ export function runSubcommand(
   const asked = call.args.nextText();
   const name = asked.toLowerCase();
   const subcommand = name === 'help' ? helpOf(container, subcommands) : subcommands.get(name);
-  call.client.lastCommand = `${container}|${name.slice(0, TOLD_CHARS_MAX)}`;
   if (subcommand === undefined) {
     const told = asked.slice(0, TOLD_CHARS_MAX);
     fail(call, reply, `ERR unknown subcommand '${told}'. Try ${container.toUpperCase()} HELP.`);
-  } else if (!fitsArity(subcommand.arity, call.args.left + 2)) {
-    failArity(call, reply, `${container}|${name}`);
-  } else {
-    subcommand.run(call, reply);
+    return;
   }
+  call.client.lastCommand = `${container}|${name}`;
+  if (fitsArity(subcommand.arity, call.args.left + 2)) subcommand.run(call, reply);
+  else failArity(call, reply, call.client.lastCommand);
 }
 
 /** HELP, which every container has: a line with the arguments, and one that says what is answered. */
