@@ -33,8 +33,10 @@ export interface Client {
   tracking: Tracking | undefined;
   /** Whether it is told that the data was replaced, for others that track: see `SUBSCRIBE`. */
   isSubscribed: boolean;
-  /** Whether the data was replaced since it was told last. */
-  hasNews: boolean;
+  /** Whether its thread has swapped, and it was neither told nor past the replies under way: see `isToBeTold`. */
+  hasSwapped: boolean;
+  /** The same, when all threads have. */
+  hasSwappedEverywhere: boolean;
   /** Whether the connection is to be closed once the reply is out. */
   isEnding: boolean;
 }
@@ -56,7 +58,8 @@ export function newClient(id: number, isKnown: boolean): Client {
     watched: undefined,
     tracking: undefined,
     isSubscribed: false,
-    hasNews: false,
+    hasSwapped: false,
+    hasSwappedEverywhere: false,
     isEnding: false,
     loginFailures: 0,
   };

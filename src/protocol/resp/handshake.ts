@@ -25,7 +25,7 @@ import {
   appendSimple,
   type RespVersion,
 } from './output.ts';
-import { caching, getRedirection, hearsOfSwaps, tracking, trackingInfo } from './tracking.ts';
+import { caching, getRedirection, tracking, trackingInfo } from './tracking.ts';
 
 const NO_PASSWORD =
   'ERR AUTH <password> called without any password configured for the default user. ' +
@@ -129,9 +129,6 @@ function takeHelloOptions(call: Call, reply: Reply, wanted: RespVersion): string
   if (!client.isKnown) return HELLO_NEEDS_LOGIN;
   client.name = name;
   client.resp = wanted;
-  // There are no pushes in RESP2.
-  if (wanted === 2 && hearsOfSwaps(client)) client.tracking = undefined;
-  client.hasNews &&= wanted === 3 || client.isSubscribed;
   return undefined;
 }
 
@@ -264,7 +261,6 @@ function reset({ client, context }: Call, reply: Reply): void {
   client.user = DEFAULT_USER;
   client.tracking = undefined;
   client.isSubscribed = false;
-  client.hasNews = false;
   client.resp = 2;
   appendSimple(reply, 'RESET');
 }

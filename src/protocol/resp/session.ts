@@ -29,7 +29,7 @@ import { refuseCommand, refuseManyArgs, refuseStranger, refuseSubscriber } from 
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
 import { faultOfSubscriber } from './subscriptions.ts';
-import { appendNews, hearsOfSwaps } from './tracking.ts';
+import { appendNews, isToBeTold } from './tracking.ts';
 import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
 import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
 
@@ -89,15 +89,15 @@ export class RespSession implements Session {
   }
 
   get hasNews(): boolean {
-    return this.#client.hasNews;
+    return isToBeTold(this.#client);
   }
 
   noteSwap(): void {
-    if (hearsOfSwaps(this.#client)) this.#client.hasNews = true;
+    this.#client.hasSwapped = true;
   }
 
   noteSwapEverywhere(): void {
-    if (this.#client.isSubscribed) this.#client.hasNews = true;
+    this.#client.hasSwappedEverywhere = true;
   }
 
   get heldBytes(): number {
@@ -122,10 +122,18 @@ export class RespSession implements Session {
     return at - start;
   }
 
-  /** Between two replies, never within one. */
+  /**
+   * Between two replies, never within one. Until then an EXEC goes on with the data that it began with,
+   * and may have the client track or subscribe; behind it nothing old follows, so that who is not to be
+   * told of these swaps never is.
+   */
   #tellNews(reply: Reply): void {
-    const isBetween = !this.isSuspended && this.#exec === undefined && this.#state === 'open';
-    if (this.#client.hasNews && isBetween) appendNews(this.#client, reply);
+    const client = this.#client;
+    if (!client.hasSwapped && !client.hasSwappedEverywhere) return;
+    if (this.isSuspended || this.#state !== 'open') return;
+    if (isToBeTold(client)) appendNews(client, reply);
+    client.hasSwapped = false;
+    client.hasSwappedEverywhere = false;
   }
 
   close(): void {

@@ -77,7 +77,6 @@ export function tracking(call: Call, reply: Reply): void {
     return;
   }
   client.tracking = isOn === 'on' ? next : undefined;
-  if (!client.isSubscribed) client.hasNews = false;
   appendSimple(reply, 'OK');
 }
 
@@ -193,14 +192,20 @@ export function trackingInfo(call: Call, reply: Reply): void {
   for (const prefix of prefixes) appendBulkText(reply, prefix);
 }
 
-/** Whether a client is itself told of swaps. */
-export function hearsOfSwaps({ tracking, id }: Client): boolean {
-  return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
+/**
+ * Whether a client is to be told of a swap now. Who tracks for itself is told when its own thread has
+ * swapped, as it reads on the connection that it is told on: RESP3 only, where a push is no reply. Who
+ * has subscribed hears for others, whose connections may be in any thread, and is told when all have.
+ */
+export function isToBeTold(client: Client): boolean {
+  const { hasSwapped, hasSwappedEverywhere, isSubscribed, resp, tracking, id } = client;
+  if (hasSwappedEverywhere && isSubscribed) return true;
+  if (!hasSwapped || resp !== 3 || tracking === undefined) return false;
+  return tracking.redirect === 0 || tracking.redirect === id;
 }
 
 /** Has a client forget all that it keeps, or that is kept for it, as after FLUSHALL in Redis. */
 export function appendNews(client: Client, reply: Reply): void {
-  client.hasNews = false;
   if (client.resp === 2) {
     appendMessage(reply);
   } else {
