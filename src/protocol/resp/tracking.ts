@@ -17,24 +17,15 @@ import {
   appendSet,
   appendSimple,
 } from './output.ts';
+import { joinedPrefixes } from './prefixes.ts';
 import { mayBeElsewhere } from './share.ts';
 import { appendMessage } from './subscriptions.ts';
-
-/** CLIENT TRACKING takes so many prefixes at most: each is kept with the connection. */
-const PREFIXES_MAX = 64;
-
-/** A prefix may have so many bytes. */
-const PREFIX_BYTES_MAX = 1024;
-
-/** Comparisons of two prefixes that cost a unit of work (see reply.ts). */
-const COMPARISONS_A_UNIT = 16;
 
 const MODES: readonly string[] = ['bcast', 'optin', 'optout', 'noloop'];
 
 const NEEDS_RESP3 =
   'ERR tracking in RESP2 needs REDIRECT, to a connection that has subscribed to ' +
   '__redis__:invalidate; or send HELLO 3 first';
-const TOO_MANY_PREFIXES = `ERR at most ${PREFIXES_MAX} prefixes of ${PREFIX_BYTES_MAX} bytes`;
 const NO_BCAST = 'ERR PREFIX option requires BCAST mode to be enabled';
 const BCAST_ALONE = 'ERR OPTIN and OPTOUT are not compatible with BCAST';
 const OPT_BOTH = "ERR You can't specify both OPTIN mode and OPTOUT mode";
@@ -125,37 +116,6 @@ function joined(client: Client, asked: Tracking, reply: Reply): Tracking | strin
   if (client.resp !== 3 && redirect === 0) return NEEDS_RESP3;
   const prefixes = isBcast ? joinedPrefixes(before?.prefixes ?? [], asked.prefixes, reply) : [];
   return typeof prefixes === 'string' ? prefixes : { flags, redirect, prefixes };
-}
-
-/** @returns All prefixes in order, or the error. */
-function joinedPrefixes(
-  existing: readonly string[],
-  provided: readonly string[],
-  reply: Reply,
-): readonly string[] | string {
-  const count = existing.length + provided.length;
-  if (count > PREFIXES_MAX || provided.some(({ length }) => length > PREFIX_BYTES_MAX)) {
-    return TOO_MANY_PREFIXES;
-  }
-  reply.charge((count * provided.length) / COMPARISONS_A_UNIT);
-  for (const [i, prefix] of provided.entries()) {
-    for (const [others, kind] of [
-      [existing, 'an existing'],
-      [provided.slice(i + 1), 'another provided'],
-    ] as const) {
-      const other = others.find((one) => prefix.startsWith(one) || one.startsWith(prefix));
-      if (other === undefined) continue;
-      const which = `Prefix '${told(prefix)}' overlaps with ${kind} prefix '${told(other)}'`;
-      return `ERR ${which}. Prefixes for a single client must not overlap.`;
-    }
-  }
-  // Without one it is all keys, unless the client has named some before.
-  if (count === 0) return [''];
-  return [...existing, ...provided].sort();
-}
-
-function told(prefix: string): string {
-  return prefix.slice(0, 128);
 }
 
 /** CLIENT CACHING YES|NO: what a client keeps makes no difference, as all is forgotten at once. */
