@@ -101,7 +101,8 @@ export class RespSession implements Session {
   }
 
   get heldBytes(): number {
-    return (this.#client.transaction?.heldBytes ?? 0) + this.#execBytes;
+    const { transaction, tracking } = this.#client;
+    return (transaction?.heldBytes ?? 0) + this.#execBytes + (tracking?.heldBytes ?? 0);
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {

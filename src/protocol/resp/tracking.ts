@@ -23,6 +23,9 @@ import { appendMessage } from './subscriptions.ts';
 
 const MODES: readonly string[] = ['bcast', 'optin', 'optout', 'noloop'];
 
+/** What a string takes beside its characters: its head, its place in a list, and what is rounded up. */
+const STRING_BYTES = 32;
+
 const NEEDS_RESP3 =
   'ERR tracking in RESP2 needs REDIRECT, to a connection that has subscribed to ' +
   '__redis__:invalidate; or send HELLO 3 first';
@@ -40,17 +43,23 @@ function cannotSwitch(mode: string): string {
   return `${first}, and then re-enabling it with a different mode.`;
 }
 
-/**
- * What a client wants to be told, to keep values of its own. Data changes by a swap and in no other
- * way, so whatever a client tracks, a swap has it forget all.
- */
-export interface Tracking {
+/** What CLIENT TRACKING takes. */
+interface TrackingOptions {
   /** Of MODES. */
   readonly flags: ReadonlySet<string>;
   /** The id of the client that is told instead; 0: itself. */
   readonly redirect: number;
-  /** Of BCAST: they do not overlap. */
+  /** Of BCAST. */
   readonly prefixes: readonly string[];
+}
+
+/**
+ * What a client wants to be told, to keep values of its own. Data changes by a swap and in no other
+ * way, so whatever a client tracks, a swap has it forget all. Its prefixes do not overlap.
+ */
+export interface Tracking extends TrackingOptions {
+  /** Memory that the prefixes take. */
+  readonly heldBytes: number;
 }
 
 /** CLIENT TRACKING ON|OFF [REDIRECT id] [PREFIX prefix …] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] */
@@ -62,17 +71,18 @@ export function tracking(call: Call, reply: Reply): void {
     fail(call, reply, SYNTAX_ERROR);
     return;
   }
-  const next = typeof asked === 'string' || isOn === 'off' ? asked : joined(client, asked, reply);
+  const wanted = typeof asked === 'string' || isOn === 'on' ? asked : undefined;
+  const next = typeof wanted === 'object' ? joined(client, wanted, reply) : wanted;
   if (typeof next === 'string') {
     fail(call, reply, next);
     return;
   }
-  client.tracking = isOn === 'on' ? next : undefined;
+  client.tracking = next;
   appendSimple(reply, 'OK');
 }
 
 /** @returns The options as they stand, or the error. */
-function optionsOf(call: Call): Tracking | string {
+function optionsOf(call: Call): TrackingOptions | string {
   const { args } = call;
   const flags = new Set<string>();
   const prefixes: string[] = [];
@@ -99,7 +109,7 @@ function optionsOf(call: Call): Tracking | string {
 }
 
 /** Joins the options with what the client tracks already. @returns What it tracks then, or the error. */
-function joined(client: Client, asked: Tracking, reply: Reply): Tracking | string {
+function joined(client: Client, asked: TrackingOptions, reply: Reply): Tracking | string {
   const { flags, redirect } = asked;
   const before = client.tracking;
   const isBcast = flags.has('bcast');
@@ -115,7 +125,9 @@ function joined(client: Client, asked: Tracking, reply: Reply): Tracking | strin
   if (switches) return cannotSwitch('OPTIN/OPTOUT mode');
   if (client.resp !== 3 && redirect === 0) return NEEDS_RESP3;
   const prefixes = isBcast ? joinedPrefixes(before?.prefixes ?? [], asked.prefixes, reply) : [];
-  return typeof prefixes === 'string' ? prefixes : { flags, redirect, prefixes };
+  if (typeof prefixes === 'string') return prefixes;
+  const heldBytes = prefixes.reduce((sum, { length }) => sum + STRING_BYTES + length, 0);
+  return { flags, redirect, prefixes, heldBytes };
 }
 
 /** CLIENT CACHING YES|NO: what a client keeps makes no difference, as all is forgotten at once. */

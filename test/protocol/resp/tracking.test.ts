@@ -1,4 +1,6 @@
+import process from 'node:process';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../src/collect-garbage.ts';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import { tableOf } from '../../support/storages.ts';
 import { bulk, conversationOn, req } from './harness.ts';
@@ -72,7 +74,7 @@ function connect() {
     swapEverywhere();
     return heard();
   };
-  return { ask, id, swapUnder, swapHere, swapEverywhere, swap, heard };
+  return { session, ask, id, swapUnder, swapHere, swapEverywhere, swap, heard };
 }
 
 describe('a swap under an EXEC', () => {
@@ -172,4 +174,37 @@ it('who redirects to another connection is told nothing, in RESP3 either', () =>
   ask('HELLO 3', 'CLIENT TRACKING ON REDIRECT 5999');
   expect(ask('CLIENT GETREDIR')).toBe(':5999\r\n');
   expect(swap()).toBe('');
+});
+
+it('tells the server of the memory that its prefixes take, until they are gone', () => {
+  const prefixes = (bytes: number): string =>
+    Array.from({ length: 60 }, (_, i) => ` PREFIX ${`${i}`.padStart(bytes, '-')}`).join('');
+  const handler = createSimpleHandler(tableOf([]));
+  // The first time sets up what all share.
+  for (const [count, bytes] of [
+    [10, 20],
+    [500, 20],
+    [100, 1_000],
+  ]) {
+    const track = `CLIENT TRACKING ON BCAST${prefixes(bytes)}`;
+    const input = Buffer.concat([req('HELLO', '3'), req(...track.split(' '))]);
+    const clients = Array.from({ length: count }, () => conversationOn(handler));
+    for (const client of clients) client.give(req('PING'));
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (const client of clients) client.give(input);
+    collectGarbage();
+    const taken = process.memoryUsage().heapUsed - before;
+    const told = clients.reduce((sum, { session }) => sum + (session.heldBytes ?? 0), 0);
+    expect(told).toBeGreaterThanOrEqual(count * 60 * bytes);
+    expect(told).toBeLessThanOrEqual(count * 60 * (bytes + 32));
+    if (count > 10) expect(taken).toBeLessThan(told * 1.3);
+  }
+  const { ask, session } = connect();
+  for (const end of ['RESET', 'CLIENT TRACKING OFF']) {
+    ask('HELLO 3', `CLIENT TRACKING ON BCAST${prefixes(1_000)}`);
+    expect(session.heldBytes).toBeGreaterThan(60_000);
+    ask(end);
+    expect(session.heldBytes).toBe(0);
+  }
 });
