@@ -1,5 +1,5 @@
 import type { Reply } from '../reply.ts';
-import { type Call, type ConnectedClient, fail, isInteger, SYNTAX_ERROR } from './command.ts';
+import { type Call, type ConnectedClient, fail, isInteger, SYNTAX_ERROR, told } from './command.ts';
 import { appendVerbatim } from './output.ts';
 
 /** CLIENT LIST ends behind so many characters: some 200 clients. */
@@ -99,7 +99,7 @@ export function clientList(call: Call, reply: Reply): void {
 function listType(call: Call, reply: Reply, asked: string): void {
   const type = asked.toLowerCase();
   if (!CLIENT_TYPES.includes(type)) {
-    fail(call, reply, `ERR Unknown client type '${asked.slice(0, 128)}'`);
+    fail(call, reply, `ERR Unknown client type '${told(asked)}'`);
     return;
   }
   reply.charge(call.clients.size / CLIENTS_A_UNIT);

@@ -180,8 +180,13 @@ interface Subcommand {
 
 export type Subcommands = ReadonlyMap<string, Subcommand>;
 
-/** Text in an error is cut here (Redis' limit). */
+/** Text of a client's in an error is cut here (Redis' limit). */
 const TOLD_CHARS_MAX = 128;
+
+/** As much of a text as an error tells. It is not to be kept: a part keeps all of its text in memory. */
+export function told(text: string): string {
+  return text.slice(0, TOLD_CHARS_MAX);
+}
 
 /** Runs the subcommand that the next argument names. */
 export function runSubcommand(
@@ -194,8 +199,8 @@ export function runSubcommand(
   const name = asked.toLowerCase();
   const subcommand = name === 'help' ? helpOf(container, subcommands) : subcommands.get(name);
   if (subcommand === undefined) {
-    const told = asked.slice(0, TOLD_CHARS_MAX);
-    fail(call, reply, `ERR unknown subcommand '${told}'. Try ${container.toUpperCase()} HELP.`);
+    const hint = `Try ${container.toUpperCase()} HELP.`;
+    fail(call, reply, `ERR unknown subcommand '${told(asked)}'. ${hint}`);
     return;
   }
   call.client.lastCommand = `${container}|${name}`;

@@ -14,6 +14,7 @@ import {
   runSubcommand,
   type Subcommands,
   SYNTAX_ERROR,
+  told,
 } from './command.ts';
 import {
   appendArray,
@@ -123,7 +124,7 @@ function takeHelloOptions(call: Call, reply: Reply, wanted: RespVersion): string
       name = args.nextText();
       if (!isClientName(name)) return BAD_NAME;
     } else {
-      return `ERR Syntax error in HELLO option '${asked.slice(0, 128)}'`;
+      return `ERR Syntax error in HELLO option '${told(asked)}'`;
     }
   }
   if (!client.isKnown) return HELLO_NEEDS_LOGIN;
@@ -187,7 +188,7 @@ function getName({ client }: Call, reply: Reply): void {
 function setInfo(call: Call, reply: Reply): void {
   const asked = call.args.nextText();
   if (['lib-name', 'lib-ver'].includes(asked.toLowerCase())) appendSimple(reply, 'OK');
-  else fail(call, reply, `ERR Unrecognized option '${asked.slice(0, 128)}'`);
+  else fail(call, reply, `ERR Unrecognized option '${told(asked)}'`);
 }
 
 /** What is asked for is so in any case: no client is preferred to another. */

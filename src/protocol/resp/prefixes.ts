@@ -1,4 +1,5 @@
 import type { Reply } from '../reply.ts';
+import { told } from './command.ts';
 
 /** CLIENT TRACKING takes so many prefixes at most: each is kept with the connection. */
 const PREFIXES_MAX = 64;
@@ -57,8 +58,4 @@ function overlapError(existing: readonly string[], provided: readonly string[]):
   const [prefix, kind, other] = pairs.find(([one, , another]) => overlap(one, another))!;
   const which = `Prefix '${told(prefix)}' overlaps with ${kind} prefix '${told(other)}'`;
   return `ERR ${which}. Prefixes for a single client must not overlap.`;
-}
-
-function told(prefix: string): string {
-  return prefix.slice(0, 128);
 }

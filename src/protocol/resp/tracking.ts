@@ -152,11 +152,11 @@ export function getRedirection({ client }: Call, reply: Reply): void {
 export function trackingInfo(call: Call, reply: Reply): void {
   const { client } = call;
   const { flags, prefixes } = client.tracking ?? { flags: undefined, prefixes: [] };
-  const told = flags === undefined ? ['off'] : ['on', ...MODES.filter((mode) => flags.has(mode))];
+  const words = flags === undefined ? ['off'] : ['on', ...MODES.filter((mode) => flags.has(mode))];
   appendMap(reply, client.resp, 3);
   appendBulkText(reply, 'flags');
-  appendSet(reply, client.resp, told.length);
-  for (const flag of told) appendBulkText(reply, flag);
+  appendSet(reply, client.resp, words.length);
+  for (const flag of words) appendBulkText(reply, flag);
   appendBulkText(reply, 'redirect');
   getRedirection(call, reply);
   appendBulkText(reply, 'prefixes');
