@@ -29,7 +29,7 @@ import { refuseCommand, refuseManyArgs, refuseStranger, refuseSubscriber } from 
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
 import { faultOfSubscriber } from './subscriptions.ts';
-import { appendNews, isToBeTold } from './tracking.ts';
+import { appendNews, isToBeTold, tracksForItself } from './tracking.ts';
 import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
 import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
 
@@ -125,15 +125,16 @@ export class RespSession implements Session {
 
   /**
    * Between two replies, never within one. Until then an EXEC goes on with the data that it began with,
-   * and may have the client track or subscribe; behind it nothing old follows, so that who is not to be
-   * told of these swaps never is.
+   * and may have the client track or subscribe. Behind it nothing old follows: only who tracks for
+   * itself, and went to RESP2, may still have to be told.
    */
   #tellNews(reply: Reply): void {
     const client = this.#client;
     if (!client.hasSwapped && !client.hasSwappedEverywhere) return;
     if (this.isSuspended || this.#state !== 'open') return;
-    if (isToBeTold(client)) appendNews(client, reply);
-    client.hasSwapped = false;
+    const isTold = isToBeTold(client);
+    if (isTold) appendNews(client, reply);
+    client.hasSwapped = !isTold && client.hasSwapped && tracksForItself(client);
     client.hasSwappedEverywhere = false;
   }
 

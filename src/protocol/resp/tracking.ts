@@ -170,10 +170,14 @@ export function trackingInfo(call: Call, reply: Reply): void {
  * has subscribed hears for others, whose connections may be in any thread, and is told when all have.
  */
 export function isToBeTold(client: Client): boolean {
-  const { hasSwapped, hasSwappedEverywhere, isSubscribed, resp, tracking, id } = client;
+  const { hasSwapped, hasSwappedEverywhere, isSubscribed, resp } = client;
   if (hasSwappedEverywhere && isSubscribed) return true;
-  if (!hasSwapped || resp !== 3 || tracking === undefined) return false;
-  return tracking.redirect === 0 || tracking.redirect === id;
+  return hasSwapped && resp === 3 && tracksForItself(client);
+}
+
+/** Whether a client tracks what it reads, and is told of it itself. */
+export function tracksForItself({ tracking, id }: Client): boolean {
+  return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
 }
 
 /** Has a client forget all that it keeps, or that is kept for it, as after FLUSHALL in Redis. */

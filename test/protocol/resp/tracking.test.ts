@@ -146,8 +146,13 @@ describe('a client of RESP2', () => {
     ask('HELLO 3', 'CLIENT TRACKING ON', 'HELLO 2');
     expect(swap()).toBe('');
     expect(ask('CLIENT GETREDIR')).toBe(':0\r\n');
-    ask('HELLO 3');
+    expect(ask('HELLO 3').endsWith(`modules\r\n*0\r\n${NEWS}`)).toBe(true);
+    expect(ask('PING')).toBe('+PONG\r\n');
     expect(swap()).toBe(NEWS);
+    ask('HELLO 2');
+    expect(swap()).toBe('');
+    ask('CLIENT TRACKING OFF');
+    expect(ask('HELLO 3')).not.toContain(NEWS);
   });
 });
 
