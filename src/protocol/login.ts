@@ -52,6 +52,18 @@ class LoginSession implements Session {
     return this.#session?.heldBytes ?? 0;
   }
 
+  get hasNews(): boolean {
+    return this.#session?.hasNews === true;
+  }
+
+  noteSwap(): void {
+    this.#session?.noteSwap?.();
+  }
+
+  noteSwapEverywhere(): void {
+    this.#session?.noteSwapEverywhere?.();
+  }
+
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     let at = start;
     while (this.#session === undefined && this.#state === 'open' && at < end && !reply.isFull) {
@@ -62,7 +74,8 @@ class LoginSession implements Session {
       if (next === at) return at - start;
       at = next;
     }
-    if (this.#session === undefined || at === end || reply.isFull) return at - start;
+    const isIdle = at === end && !this.hasNews;
+    if (this.#session === undefined || isIdle || reply.isFull) return at - start;
     return at - start + this.#session.receive(input, at, end, reply);
   }
 

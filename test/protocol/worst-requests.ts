@@ -60,6 +60,23 @@ function redis(
   return { name, protocol: 'redis', input: reqOf(args), work, ...(data && { data }) };
 }
 
+/** @param prefix The ith of so many. */
+function trackingOf(
+  what: string,
+  count: number,
+  prefix: (i: number) => string,
+  work: number,
+): WorstRequest {
+  const prefixes = many(count, prefix).flatMap((one) => ['PREFIX', one]);
+  const request = reqOf(['CLIENT', 'TRACKING', 'ON', 'BCAST', ...prefixes]);
+  return {
+    name: `CLIENT TRACKING of ${count} prefixes ${what}`,
+    protocol: 'redis',
+    input: Buffer.concat([req('HELLO', '3'), request]),
+    work,
+  };
+}
+
 const many = (count: number, arg: (i: number) => string): readonly string[] =>
   Array.from({ length: count }, (_, i) => arg(i));
 
@@ -170,18 +187,8 @@ const REDIS: readonly WorstRequest[] = [
     work: 102_400,
     data: 'pair',
   },
-  {
-    name: 'CLIENT TRACKING of 60 prefixes that differ in their ends',
-    protocol: 'redis',
-    input: Buffer.concat([
-      req('HELLO', '3'),
-      reqOf([
-        ...['CLIENT', 'TRACKING', 'ON', 'BCAST'],
-        ...many(120, (i) => (i % 2 === 0 ? 'PREFIX' : `${i}`.padStart(1_000))),
-      ]),
-    ]),
-    work: 225,
-  },
+  trackingOf('that differ in their ends', 60, (i) => `${i}`.padStart(1_000), 50),
+  trackingOf('of which the last two overlap', 62, (i) => `${Math.min(i, 60)}`.padStart(1_000), 400),
   pipelined('redis', 'CLIENT LIST', req('CLIENT', 'LIST'), 4),
   pipelined('redis', 'CLIENT HELP', req('CLIENT', 'HELP'), 1),
   pipelined('redis', 'SUBSCRIBE', req('SUBSCRIBE', '__redis__:invalidate'), 1),

@@ -1,5 +1,5 @@
 import type { Reply } from '../reply.ts';
-import { type Call, type ConnectedClient, fail, isInteger, SYNTAX_ERROR } from './command.ts';
+import { type Call, type ConnectedClient, fail, isInteger, SYNTAX_ERROR, told } from './command.ts';
 import { appendVerbatim } from './output.ts';
 
 /** CLIENT LIST ends behind so many characters: some 200 clients. */
@@ -37,7 +37,12 @@ function flagsOf({ client }: ConnectedClient): string {
 /** `tcp:127.0.0.1:40530` as Redis writes it; of a UNIX socket, whose clients have none, its path. */
 function addressOf(address: string): string {
   const isUnix = address.startsWith('unix');
-  return isUnix ? `${address.slice('unix:'.length)}:0` : address.replace(/^tcp6?:/, '');
+  return isUnix ? `${fieldOf(address.slice('unix:'.length))}:0` : address.replace(/^tcp6?:/, '');
+}
+
+/** Spaces or line ends in a path or a user's name would look like other fields, or other clients. */
+function fieldOf(text: string): string {
+  return text.replaceAll(/[^!-~]+/g, encodeURIComponent);
 }
 
 /** One client as a line of CLIENT LIST. */
@@ -57,7 +62,7 @@ function lineOf(connected: ConnectedClient): string {
     `age=${Math.floor((Date.now() - client.sinceMs) / 1000)} idle=${idleSeconds}`,
     `flags=${flagsOf(connected)} db=0 sub=${subscriptions} psub=0 ssub=0`,
     `multi=${transaction?.count ?? -1} ${NO_BUFFERS} events=${state === 'conn_write' ? 'w' : 'r'}`,
-    `cmd=${lastCommand === '' ? 'NULL' : lastCommand} user=${user}`,
+    `cmd=${lastCommand === '' ? 'NULL' : lastCommand} user=${fieldOf(user)}`,
     `redir=${tracking?.redirect ?? -1} resp=${resp}\n`,
   ].join(' ');
 }
@@ -94,7 +99,7 @@ export function clientList(call: Call, reply: Reply): void {
 function listType(call: Call, reply: Reply, asked: string): void {
   const type = asked.toLowerCase();
   if (!CLIENT_TYPES.includes(type)) {
-    fail(call, reply, `ERR Unknown client type '${asked.slice(0, 128)}'`);
+    fail(call, reply, `ERR Unknown client type '${told(asked)}'`);
     return;
   }
   reply.charge(call.clients.size / CLIENTS_A_UNIT);

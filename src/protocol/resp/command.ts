@@ -18,7 +18,7 @@ export interface Client {
   name: string;
   /** Whom it has logged in as. */
   user: string;
-  /** The command that it sent last, as `client|list`; '' for none. */
+  /** The command that it sent last, as `client|list`: one that is known, no text of its own. '' for none. */
   lastCommand: string;
   resp: RespVersion;
   /** Whether it has logged in, or need not. */
@@ -33,8 +33,10 @@ export interface Client {
   tracking: Tracking | undefined;
   /** Whether it is told that the data was replaced, for others that track: see `SUBSCRIBE`. */
   isSubscribed: boolean;
-  /** Whether the data was replaced since it was told last. */
-  hasNews: boolean;
+  /** Whether its thread has swapped, and it was neither told nor past the replies under way: see `isToBeTold`. */
+  hasSwapped: boolean;
+  /** The same, when all threads have. */
+  hasSwappedEverywhere: boolean;
   /** Whether the connection is to be closed once the reply is out. */
   isEnding: boolean;
 }
@@ -56,7 +58,8 @@ export function newClient(id: number, isKnown: boolean): Client {
     watched: undefined,
     tracking: undefined,
     isSubscribed: false,
-    hasNews: false,
+    hasSwapped: false,
+    hasSwappedEverywhere: false,
     isEnding: false,
     loginFailures: 0,
   };
@@ -177,8 +180,13 @@ interface Subcommand {
 
 export type Subcommands = ReadonlyMap<string, Subcommand>;
 
-/** Text in an error is cut here (Redis' limit). */
+/** Text of a client's in an error is cut here (Redis' limit). */
 const TOLD_CHARS_MAX = 128;
+
+/** As much of a text as an error tells. It is not to be kept: a part keeps all of its text in memory. */
+export function told(text: string): string {
+  return text.slice(0, TOLD_CHARS_MAX);
+}
 
 /** Runs the subcommand that the next argument names. */
 export function runSubcommand(
@@ -190,15 +198,14 @@ export function runSubcommand(
   const asked = call.args.nextText();
   const name = asked.toLowerCase();
   const subcommand = name === 'help' ? helpOf(container, subcommands) : subcommands.get(name);
-  call.client.lastCommand = `${container}|${name.slice(0, TOLD_CHARS_MAX)}`;
   if (subcommand === undefined) {
-    const told = asked.slice(0, TOLD_CHARS_MAX);
-    fail(call, reply, `ERR unknown subcommand '${told}'. Try ${container.toUpperCase()} HELP.`);
-  } else if (!fitsArity(subcommand.arity, call.args.left + 2)) {
-    failArity(call, reply, `${container}|${name}`);
-  } else {
-    subcommand.run(call, reply);
+    const hint = `Try ${container.toUpperCase()} HELP.`;
+    fail(call, reply, `ERR unknown subcommand '${told(asked)}'. ${hint}`);
+    return;
   }
+  call.client.lastCommand = `${container}|${name}`;
+  if (fitsArity(subcommand.arity, call.args.left + 2)) subcommand.run(call, reply);
+  else failArity(call, reply, call.client.lastCommand);
 }
 
 /** HELP, which every container has: a line with the arguments, and one that says what is answered. */

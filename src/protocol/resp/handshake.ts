@@ -14,6 +14,7 @@ import {
   runSubcommand,
   type Subcommands,
   SYNTAX_ERROR,
+  told,
 } from './command.ts';
 import {
   appendArray,
@@ -25,7 +26,7 @@ import {
   appendSimple,
   type RespVersion,
 } from './output.ts';
-import { caching, getRedirection, hearsOfSwaps, tracking, trackingInfo } from './tracking.ts';
+import { caching, getRedirection, tracking, trackingInfo } from './tracking.ts';
 
 const NO_PASSWORD =
   'ERR AUTH <password> called without any password configured for the default user. ' +
@@ -123,15 +124,12 @@ function takeHelloOptions(call: Call, reply: Reply, wanted: RespVersion): string
       name = args.nextText();
       if (!isClientName(name)) return BAD_NAME;
     } else {
-      return `ERR Syntax error in HELLO option '${asked.slice(0, 128)}'`;
+      return `ERR Syntax error in HELLO option '${told(asked)}'`;
     }
   }
   if (!client.isKnown) return HELLO_NEEDS_LOGIN;
   client.name = name;
   client.resp = wanted;
-  // There are no pushes in RESP2.
-  if (wanted === 2 && hearsOfSwaps(client)) client.tracking = undefined;
-  client.hasNews &&= wanted === 3 || client.isSubscribed;
   return undefined;
 }
 
@@ -190,7 +188,7 @@ function getName({ client }: Call, reply: Reply): void {
 function setInfo(call: Call, reply: Reply): void {
   const asked = call.args.nextText();
   if (['lib-name', 'lib-ver'].includes(asked.toLowerCase())) appendSimple(reply, 'OK');
-  else fail(call, reply, `ERR Unrecognized option '${asked.slice(0, 128)}'`);
+  else fail(call, reply, `ERR Unrecognized option '${told(asked)}'`);
 }
 
 /** What is asked for is so in any case: no client is preferred to another. */
@@ -264,7 +262,6 @@ function reset({ client, context }: Call, reply: Reply): void {
   client.user = DEFAULT_USER;
   client.tracking = undefined;
   client.isSubscribed = false;
-  client.hasNews = false;
   client.resp = 2;
   appendSimple(reply, 'RESET');
 }

@@ -8,6 +8,7 @@ import {
   plainCommand,
   runSubcommand,
   type Subcommands,
+  told,
 } from './command.ts';
 import {
   appendArray,
@@ -47,7 +48,7 @@ function zero(_: Call, reply: Reply): void {
 }
 
 function graph(call: Call, reply: Reply): void {
-  const event = call.args.nextText().slice(0, 128);
+  const event = told(call.args.nextText());
   fail(call, reply, `ERR No samples available for event '${event}'`);
 }
 

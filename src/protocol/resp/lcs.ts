@@ -14,6 +14,13 @@ import { appendArray, appendBulkCopy, appendBulkText, appendInteger, appendMap }
 /** LCS compares each byte of one value with each of the other, and so many pairs at most. */
 const LCS_PAIRS_MAX = 256 * 1024;
 
+/**
+ * At [i, j]: how long the longest common subsequence of the first i bytes of one value and the first j
+ * of the other is. That is no longer than the shorter of them, the root of LCS_PAIRS_MAX at most; the
+ * table is the largest when one of them has a single byte. Each LCS of this thread uses it anew.
+ */
+const lengths = new Uint16Array(2 * (LCS_PAIRS_MAX + 1));
+
 /** Pairs that cost a unit of work (see reply.ts): one takes up to 5 ns, as no branch is foreseen. */
 const PAIRS_A_UNIT = 256;
 
@@ -68,10 +75,10 @@ function bytesOf(entry: Entry | undefined): Buffer {
  */
 function runsOf(a: Buffer, b: Buffer): readonly Run[] {
   const width = b.length + 1;
-  // At [i, j]: how long that of the first i bytes of a and the first j of b is. It is no longer than
-  // the shorter of them, the root of LCS_PAIRS_MAX at most.
-  const lengths = new Uint16Array((a.length + 1) * width);
+  // Row and column 0 are empty; the rest is written before it is read.
+  lengths.fill(0, 0, width);
   for (let i = 1; i <= a.length; i++) {
+    lengths[i * width] = 0;
     for (let j = 1, at = i * width + 1; j <= b.length; j++, at++) {
       if (a[i - 1] === b[j - 1]) lengths[at] = lengths[at - width - 1] + 1;
       else lengths[at] = Math.max(lengths[at - width], lengths[at - 1]);

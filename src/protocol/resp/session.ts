@@ -29,7 +29,7 @@ import { refuseCommand, refuseManyArgs, refuseStranger, refuseSubscriber } from 
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
 import { faultOfSubscriber } from './subscriptions.ts';
-import { appendNews, hearsOfSwaps } from './tracking.ts';
+import { appendNews, isToBeTold, tracksForItself } from './tracking.ts';
 import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
 import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
 
@@ -89,19 +89,20 @@ export class RespSession implements Session {
   }
 
   get hasNews(): boolean {
-    return this.#client.hasNews;
+    return isToBeTold(this.#client);
   }
 
   noteSwap(): void {
-    if (hearsOfSwaps(this.#client)) this.#client.hasNews = true;
+    this.#client.hasSwapped = true;
   }
 
   noteSwapEverywhere(): void {
-    if (this.#client.isSubscribed) this.#client.hasNews = true;
+    this.#client.hasSwappedEverywhere = true;
   }
 
   get heldBytes(): number {
-    return (this.#client.transaction?.heldBytes ?? 0) + this.#execBytes;
+    const { transaction, tracking } = this.#client;
+    return (transaction?.heldBytes ?? 0) + this.#execBytes + (tracking?.heldBytes ?? 0);
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -122,10 +123,19 @@ export class RespSession implements Session {
     return at - start;
   }
 
-  /** Between two replies, never within one. */
+  /**
+   * Between two replies, never within one. Until then an EXEC goes on with the data that it began with,
+   * and may have the client track or subscribe. Behind it nothing old follows: only who tracks for
+   * itself, and went to RESP2, may still have to be told.
+   */
   #tellNews(reply: Reply): void {
-    const isBetween = !this.isSuspended && this.#exec === undefined && this.#state === 'open';
-    if (this.#client.hasNews && isBetween) appendNews(this.#client, reply);
+    const client = this.#client;
+    if (!client.hasSwapped && !client.hasSwappedEverywhere) return;
+    if (this.isSuspended || this.#state !== 'open') return;
+    const isTold = isToBeTold(client);
+    if (isTold) appendNews(client, reply);
+    client.hasSwapped = !isTold && client.hasSwapped && tracksForItself(client);
+    client.hasSwappedEverywhere = false;
   }
 
   close(): void {

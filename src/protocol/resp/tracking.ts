@@ -17,24 +17,18 @@ import {
   appendSet,
   appendSimple,
 } from './output.ts';
+import { joinedPrefixes } from './prefixes.ts';
 import { mayBeElsewhere } from './share.ts';
 import { appendMessage } from './subscriptions.ts';
 
-/** CLIENT TRACKING takes so many prefixes at most: each is kept with the connection. */
-const PREFIXES_MAX = 64;
-
-/** A prefix may have so many bytes. */
-const PREFIX_BYTES_MAX = 1024;
-
-/** Comparisons of two prefixes that cost a unit of work (see reply.ts). */
-const COMPARISONS_A_UNIT = 16;
-
 const MODES: readonly string[] = ['bcast', 'optin', 'optout', 'noloop'];
+
+/** What a string takes beside its characters: its head, its place in a list, and what is rounded up. */
+const STRING_BYTES = 32;
 
 const NEEDS_RESP3 =
   'ERR tracking in RESP2 needs REDIRECT, to a connection that has subscribed to ' +
   '__redis__:invalidate; or send HELLO 3 first';
-const TOO_MANY_PREFIXES = `ERR at most ${PREFIXES_MAX} prefixes of ${PREFIX_BYTES_MAX} bytes`;
 const NO_BCAST = 'ERR PREFIX option requires BCAST mode to be enabled';
 const BCAST_ALONE = 'ERR OPTIN and OPTOUT are not compatible with BCAST';
 const OPT_BOTH = "ERR You can't specify both OPTIN mode and OPTOUT mode";
@@ -49,17 +43,23 @@ function cannotSwitch(mode: string): string {
   return `${first}, and then re-enabling it with a different mode.`;
 }
 
-/**
- * What a client wants to be told, to keep values of its own. Data changes by a swap and in no other
- * way, so whatever a client tracks, a swap has it forget all.
- */
-export interface Tracking {
+/** What CLIENT TRACKING takes. */
+interface TrackingOptions {
   /** Of MODES. */
   readonly flags: ReadonlySet<string>;
   /** The id of the client that is told instead; 0: itself. */
   readonly redirect: number;
-  /** Of BCAST: they do not overlap. */
+  /** Of BCAST. */
   readonly prefixes: readonly string[];
+}
+
+/**
+ * What a client wants to be told, to keep values of its own. Data changes by a swap and in no other
+ * way, so whatever a client tracks, a swap has it forget all. Its prefixes do not overlap.
+ */
+export interface Tracking extends TrackingOptions {
+  /** Memory that the prefixes take. */
+  readonly heldBytes: number;
 }
 
 /** CLIENT TRACKING ON|OFF [REDIRECT id] [PREFIX prefix …] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] */
@@ -71,18 +71,18 @@ export function tracking(call: Call, reply: Reply): void {
     fail(call, reply, SYNTAX_ERROR);
     return;
   }
-  const next = typeof asked === 'string' || isOn === 'off' ? asked : joined(client, asked, reply);
+  const wanted = typeof asked === 'string' || isOn === 'on' ? asked : undefined;
+  const next = typeof wanted === 'object' ? joined(client, wanted, reply) : wanted;
   if (typeof next === 'string') {
     fail(call, reply, next);
     return;
   }
-  client.tracking = isOn === 'on' ? next : undefined;
-  if (!client.isSubscribed) client.hasNews = false;
+  client.tracking = next;
   appendSimple(reply, 'OK');
 }
 
 /** @returns The options as they stand, or the error. */
-function optionsOf(call: Call): Tracking | string {
+function optionsOf(call: Call): TrackingOptions | string {
   const { args } = call;
   const flags = new Set<string>();
   const prefixes: string[] = [];
@@ -109,7 +109,7 @@ function optionsOf(call: Call): Tracking | string {
 }
 
 /** Joins the options with what the client tracks already. @returns What it tracks then, or the error. */
-function joined(client: Client, asked: Tracking, reply: Reply): Tracking | string {
+function joined(client: Client, asked: TrackingOptions, reply: Reply): Tracking | string {
   const { flags, redirect } = asked;
   const before = client.tracking;
   const isBcast = flags.has('bcast');
@@ -125,38 +125,9 @@ function joined(client: Client, asked: Tracking, reply: Reply): Tracking | strin
   if (switches) return cannotSwitch('OPTIN/OPTOUT mode');
   if (client.resp !== 3 && redirect === 0) return NEEDS_RESP3;
   const prefixes = isBcast ? joinedPrefixes(before?.prefixes ?? [], asked.prefixes, reply) : [];
-  return typeof prefixes === 'string' ? prefixes : { flags, redirect, prefixes };
-}
-
-/** @returns All prefixes in order, or the error. */
-function joinedPrefixes(
-  existing: readonly string[],
-  provided: readonly string[],
-  reply: Reply,
-): readonly string[] | string {
-  const count = existing.length + provided.length;
-  if (count > PREFIXES_MAX || provided.some(({ length }) => length > PREFIX_BYTES_MAX)) {
-    return TOO_MANY_PREFIXES;
-  }
-  reply.charge((count * provided.length) / COMPARISONS_A_UNIT);
-  for (const [i, prefix] of provided.entries()) {
-    for (const [others, kind] of [
-      [existing, 'an existing'],
-      [provided.slice(i + 1), 'another provided'],
-    ] as const) {
-      const other = others.find((one) => prefix.startsWith(one) || one.startsWith(prefix));
-      if (other === undefined) continue;
-      const which = `Prefix '${told(prefix)}' overlaps with ${kind} prefix '${told(other)}'`;
-      return `ERR ${which}. Prefixes for a single client must not overlap.`;
-    }
-  }
-  // Without one it is all keys, unless the client has named some before.
-  if (count === 0) return [''];
-  return [...existing, ...provided].sort();
-}
-
-function told(prefix: string): string {
-  return prefix.slice(0, 128);
+  if (typeof prefixes === 'string') return prefixes;
+  const heldBytes = prefixes.reduce((sum, { length }) => sum + STRING_BYTES + length, 0);
+  return { flags, redirect, prefixes, heldBytes };
 }
 
 /** CLIENT CACHING YES|NO: what a client keeps makes no difference, as all is forgotten at once. */
@@ -181,11 +152,11 @@ export function getRedirection({ client }: Call, reply: Reply): void {
 export function trackingInfo(call: Call, reply: Reply): void {
   const { client } = call;
   const { flags, prefixes } = client.tracking ?? { flags: undefined, prefixes: [] };
-  const told = flags === undefined ? ['off'] : ['on', ...MODES.filter((mode) => flags.has(mode))];
+  const words = flags === undefined ? ['off'] : ['on', ...MODES.filter((mode) => flags.has(mode))];
   appendMap(reply, client.resp, 3);
   appendBulkText(reply, 'flags');
-  appendSet(reply, client.resp, told.length);
-  for (const flag of told) appendBulkText(reply, flag);
+  appendSet(reply, client.resp, words.length);
+  for (const flag of words) appendBulkText(reply, flag);
   appendBulkText(reply, 'redirect');
   getRedirection(call, reply);
   appendBulkText(reply, 'prefixes');
@@ -193,14 +164,24 @@ export function trackingInfo(call: Call, reply: Reply): void {
   for (const prefix of prefixes) appendBulkText(reply, prefix);
 }
 
-/** Whether a client is itself told of swaps. */
-export function hearsOfSwaps({ tracking, id }: Client): boolean {
+/**
+ * Whether a client is to be told of a swap now. Who tracks for itself is told when its own thread has
+ * swapped, as it reads on the connection that it is told on: RESP3 only, where a push is no reply. Who
+ * has subscribed hears for others, whose connections may be in any thread, and is told when all have.
+ */
+export function isToBeTold(client: Client): boolean {
+  const { hasSwapped, hasSwappedEverywhere, isSubscribed, resp } = client;
+  if (hasSwappedEverywhere && isSubscribed) return true;
+  return hasSwapped && resp === 3 && tracksForItself(client);
+}
+
+/** Whether a client tracks what it reads, and is told of it itself. */
+export function tracksForItself({ tracking, id }: Client): boolean {
   return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
 }
 
 /** Has a client forget all that it keeps, or that is kept for it, as after FLUSHALL in Redis. */
 export function appendNews(client: Client, reply: Reply): void {
-  client.hasNews = false;
   if (client.resp === 2) {
     appendMessage(reply);
   } else {

@@ -293,6 +293,21 @@ describe('commands about the server', () => {
   });
 });
 
+it.each([
+  'CLIENT <text>',
+  'CLIENT LIST TYPE <text>',
+  'CLIENT SETINFO <text> x',
+  'CLIENT TRACKING ON REDIRECT 5999 BCAST PREFIX <text> PREFIX <text>',
+  'HELLO 3 <text>',
+  'LATENCY GRAPH <text>',
+])('the error of %s tells 128 characters of it', (line) => {
+  const output = playCommand(line.replaceAll('<text>', 't'.repeat(1_000)));
+  expect(output).toMatch(/^-ERR [^\r\n]*\r\n$/);
+  const texts = output.match(/'t+'/g) ?? [];
+  expect(texts.map((text) => text.length - 2)).toEqual(texts.map(() => 128));
+  expect(texts.length).toBeGreaterThan(0);
+});
+
 describe('commands with a wrong number of arguments', () => {
   const wrong = (name: string): string =>
     `-ERR wrong number of arguments for '${name}' command\r\n`;

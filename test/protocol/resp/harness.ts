@@ -68,7 +68,7 @@ export function conversationOn(
   return new BinaryConversation(handler, respProtocol);
 }
 
-/** A reply that was parsed: maps and sets are arrays, with what they are before the elements. */
+/** A reply that was parsed: maps, sets and pushes are arrays, with what they are before the elements. */
 export type Parsed = string | number | null | readonly Parsed[];
 
 /** Where a reply ends, and what it says. */
@@ -112,7 +112,8 @@ function replyAt(output: string, at: number): Found {
     case '*':
       return elementsAt(output, next, Number(line), []);
     case '~':
-      return elementsAt(output, next, Number(line), ['~']);
+    case '>':
+      return elementsAt(output, next, Number(line), [output[at]]);
     case '%':
       return elementsAt(output, next, Number(line) * 2, ['%']);
     default:
