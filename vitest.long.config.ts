@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config';
 /** Tests that need minutes by their nature; `npm test` runs some of them in a short form. */
 export default defineConfig({
   test: {
-    include: ['test/e2e/*.long.ts', 'test/e2e/{swap,crash,map-lifetime}.test.ts'],
+    include: [
+      'test/e2e/*.long.ts',
+      'test/e2e/{swap,crash,map-lifetime,hostile-clients,hostile-clients-connections}.test.ts',
+    ],
     env: { LONG: '1' },
     testTimeout: 600_000,
     hookTimeout: 300_000,

@@ -10,6 +10,7 @@ import { drop } from './drop.ts';
 import { temporaryFolder } from './folder.ts';
 import { type Exchange, GoodClient } from './good-client.ts';
 import { GoromdbProcess } from './goromdb-process.ts';
+import { isLong } from './long.ts';
 import { PATIENCE_MS } from './patience.ts';
 import { RawClient } from './raw-client.ts';
 import { forgetPeak, type Vitals, vitalsOf } from './vitals.ts';
@@ -64,7 +65,7 @@ const TLS_FLAGS = ['-tls-cert', pem('server.pem'), '-tls-key', pem('server.key')
 /** How clients reach a server. */
 export type Transport = 'TCP' | 'a UNIX socket' | 'TLS';
 
-export const TRANSPORTS: readonly Transport[] = ['TCP', 'a UNIX socket', 'TLS'];
+export const TRANSPORTS: readonly Transport[] = isLong ? ['TCP', 'a UNIX socket', 'TLS'] : ['TCP'];
 
 /** A server in a process of its own, for clients that mean no good. */
 export class Victim {
