@@ -1,19 +1,21 @@
 /** goromdb as a library. The command line is built on the same parts. */
-export { type Goromdb, type GoromdbDataSets, startDataSets, startGoromdb } from './app.ts';
+export { type Goromdb, type GoromdbDataSets, startDataSets, startGoromdb } from './app/app.ts';
 export type {
   DataSetsOptions,
   DataSetsPlan,
   GoromdbOptions,
   PrefixedDataSet,
   ServerOptions,
-} from './app-options.ts';
-export type { DataSetOptions } from './data-set.ts';
-export { type ErrorCode, GoromdbError } from './errors.ts';
+} from './app/options.ts';
+export { type Address, formatAddress, parseAddress } from './common/address.ts';
+export { type ErrorCode, GoromdbError } from './common/errors.ts';
+export { createLineLogger, type Logger, silentLogger } from './common/log.ts';
+export { VERSION } from './common/version.ts';
+export type { DataSetOptions } from './data-sets/data-set.ts';
 export type { Handler, View } from './handler/handler.ts';
 export { createSimpleHandler } from './handler/simple.ts';
 export type { Canary, Guards } from './loader/guards.ts';
 export type { KeepPrevious } from './loader/rollback.ts';
-export { createLineLogger, type Logger, silentLogger } from './log.ts';
 export { binaryProtocol } from './protocol/binary/binary.ts';
 export { COUNTER_NAMES, type CounterName, type Counters } from './protocol/counters.ts';
 export { detectingProtocol } from './protocol/detect.ts';
@@ -32,7 +34,6 @@ export { type Lent, Reply } from './protocol/reply.ts';
 export { respProtocol } from './protocol/resp/resp.ts';
 export { SharedParts } from './protocol/shared-parts.ts';
 export type { AccessOptions, TlsFiles } from './server/access.ts';
-export { type Address, formatAddress, parseAddress } from './server/address.ts';
 export { type CreateServerOptions, createServer } from './server/create-server.ts';
 export { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 export type { Server } from './server/server.ts';
@@ -63,4 +64,3 @@ export {
 export { openTable, type TableParts } from './storage/table.ts';
 export { TableBuilder, type TableInMemory } from './storage/table-builder.ts';
 export type { Region, TableLayout } from './storage/table-layout.ts';
-export { VERSION } from './version.ts';

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
+import { type Address, parseAddress } from '../common/address.ts';
 import {
   GENERATED_KEYS_MAX,
   GENERATED_VALUE_BYTES_MAX,
   type GeneratedData,
 } from '../load/data-set.ts';
 import type { LoadPlan } from '../load/load.ts';
-import { type Address, parseAddress } from '../server/address.ts';
 import {
   type FlagTable,
   misuse,

@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from '../server/address.ts';
+import { type Address, parseAddress } from '../common/address.ts';
 import {
   type FlagTable,
   oneOf,

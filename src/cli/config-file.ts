@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import type { DataSetsOptions, PrefixedDataSet } from '../app-options.ts';
-import { GoromdbError, messageOf } from '../errors.ts';
-import { explained } from '../system-fault.ts';
+import type { DataSetsOptions, PrefixedDataSet } from '../app/options.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import { type ConfigLines, findLines, SECTION } from './config-lines.ts';
 import { valueFromToml } from './config-value.ts';
 import { misuse, parseName } from './go-flags.ts';

@@ -1,11 +1,11 @@
 /** The commands that take a configuration file. */
 import process from 'node:process';
 import { isDeepStrictEqual } from 'node:util';
-import { checkDataSets, type GoromdbDataSets, startDataSets } from '../app.ts';
-import type { PrefixedDataSet } from '../app-options.ts';
-import { GoromdbError, messageOf } from '../errors.ts';
-import { oneLine } from '../log.ts';
-import { formatAddress } from '../server/address.ts';
+import { checkDataSets, type GoromdbDataSets, startDataSets } from '../app/app.ts';
+import type { PrefixedDataSet } from '../app/options.ts';
+import { formatAddress } from '../common/address.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { oneLine } from '../common/log.ts';
 import { type Config, readConfig } from './config-file.ts';
 import { run, type Tellers } from './serve.ts';
 

@@ -2,11 +2,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { GoromdbError, messageOf } from '../errors.ts';
-import { syncFolder } from '../loader/folder.ts';
-import { explained } from '../system-fault.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { type FileIdentity, identityOf, sameContent } from '../common/file-identity.ts';
+import { syncFolder } from '../common/files.ts';
+import { explained } from '../common/system-fault.ts';
 import { forceMarkOf } from '../watcher/force-mark.ts';
-import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 
 /** Bytes that one step of the copy reads. */

@@ -1,6 +1,6 @@
 import { Command, CommanderError, type HelpConfiguration, Option } from 'commander';
-import { messageOf } from '../errors.ts';
-import type { Address } from '../server/address.ts';
+import type { Address } from '../common/address.ts';
+import { messageOf } from '../common/errors.ts';
 import {
   ADMIN_FLAGS,
   PUBLISH_FLAGS,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import type { Canary } from '../loader/guards.ts';
 import { SCRUB_RATE_MAX } from '../loader/scrub.ts';
 import { LEAST_REQUEST_LIMITS } from '../protocol/protocol.ts';

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../common/version.ts';
 import { bench } from './bench.ts';
 import { checkConfig, serveConfig } from './config.ts';
 import { runDemo } from './demo.ts';

@@ -2,11 +2,11 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
+import { identityOf, sameContent } from '../common/file-identity.ts';
+import { oneLine } from '../common/log.ts';
 import { type Receipt, readReceipt, receiptPath } from '../loader/receipt.ts';
 import { keysOf } from '../loader/report.ts';
-import { oneLine } from '../log.ts';
-import { identityOf, sameContent } from '../watcher/identity.ts';
 import type { PublishOptions } from './admin-flags.ts';
 import { type Dropped, dropFile, keepSum } from './drop-file.ts';
 

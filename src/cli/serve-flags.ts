@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import type { Address } from '../common/address.ts';
 import type { Guards } from '../loader/guards.ts';
 import type { KeepPrevious } from '../loader/rollback.ts';
 import { type BucketPath, checkSelection } from '../loader/selection.ts';
 import { type AccessOptions, checkAccessFits } from '../server/access.ts';
-import type { Address } from '../server/address.ts';
 import type { Limits } from '../server/limits.ts';
 import { DEFAULT_FIELDS } from '../storage/scanners/json-lines.ts';
 import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';

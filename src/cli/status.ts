@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { oneLine } from '../common/log.ts';
 import { askServer } from '../control/control-client.ts';
 import { findHolder, type Holder } from '../control/folder-lock.ts';
-import { GoromdbError, messageOf } from '../errors.ts';
 import { type Event, readEvents } from '../loader/events.ts';
 import { formatBytes, keysOf } from '../loader/report.ts';
 import { SLOT_NAMES } from '../loader/slots.ts';
 import { readSlotStatus, type ServerStatus, type SlotStatus } from '../loader/status.ts';
-import { oneLine } from '../log.ts';
 import { requireFolder } from './require-folder.ts';
 
 const TIMEOUT_MS = 5_000;

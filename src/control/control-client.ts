@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { type ErrorCode, GoromdbError, messageOf } from '../errors.ts';
+import { type ErrorCode, GoromdbError, messageOf } from '../common/errors.ts';
 import { controlPath } from './control-path.ts';
 import { type Holder, parseHolder } from './folder-lock.ts';
 

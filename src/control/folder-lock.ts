@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 
 /** How long the holder of a lock may take to say who it is. It may be stopped, or busy. */
 const INTRODUCTION_MS_MAX = 1_000;

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Address } from '../server/address.ts';
+import type { Address } from '../common/address.ts';
 
 /** Begins to connect to a server. */
 export function connectTo(address: Address): net.Socket {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { GoromdbError, messageOf } from '../errors.ts';
-import { type Address, formatAddress } from '../server/address.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 import { connectTo } from './connect.ts';
 import { type GeneratedData, generatedKey, generatedValue } from './data-set.ts';
 

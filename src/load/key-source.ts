@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { GoromdbError, messageOf } from '../errors.ts';
-import { type Address, formatAddress } from '../server/address.ts';
-import { explained } from '../system-fault.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import { connectTo } from './connect.ts';
 import { RedisClient } from './redis-client.ts';
 import type { KeySource } from './requests.ts';

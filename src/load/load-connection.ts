@@ -1,6 +1,6 @@
 import net from 'node:net';
-import { messageOf } from '../errors.ts';
-import type { Address } from '../server/address.ts';
+import type { Address } from '../common/address.ts';
+import { messageOf } from '../common/errors.ts';
 import { DirectWriter } from '../server/direct-write.ts';
 import { bucketOf } from './histogram.ts';
 import type { blockOf } from './load-stats.ts';

@@ -1,7 +1,7 @@
 /** What runs in a thread that loads a server. */
 import { workerData } from 'node:worker_threads';
-import { answerRequests } from '../rpc.ts';
-import type { Address } from '../server/address.ts';
+import type { Address } from '../common/address.ts';
+import { answerRequests } from '../common/rpc.ts';
 import { LoadConnection, type LoadShare } from './load-connection.ts';
 import { blockOf } from './load-stats.ts';
 import type { Expectation } from './reply-check.ts';

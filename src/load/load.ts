@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
-import { GoromdbError, messageOf } from '../errors.ts';
-import { WorkerClient } from '../rpc.ts';
-import { type Address, formatAddress } from '../server/address.ts';
-import { explained } from '../system-fault.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { WorkerClient } from '../common/rpc.ts';
+import { explained } from '../common/system-fault.ts';
 import { percentile } from './histogram.ts';
 import {
   createLoadMemory,

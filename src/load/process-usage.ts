@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 
 /** Clock ticks a second of /proc: `USER_HZ` is 100 on every machine that Linux runs Node on. */
 const TICKS_PER_SECOND = 100;

@@ -1,6 +1,6 @@
 import type net from 'node:net';
-import { GoromdbError } from '../errors.ts';
-import type { Address } from '../server/address.ts';
+import type { Address } from '../common/address.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { connectTo } from './connect.ts';
 import { type RespValue, readResp, respRequest } from './resp.ts';
 

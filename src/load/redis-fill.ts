@@ -1,5 +1,5 @@
-import { GoromdbError, messageOf } from '../errors.ts';
-import { type Address, formatAddress } from '../server/address.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 import { type GeneratedData, generatedKey, generatedValue } from './data-set.ts';
 import { RedisClient } from './redis-client.ts';
 import type { RespValue } from './resp.ts';

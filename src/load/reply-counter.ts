@@ -1,4 +1,4 @@
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 
 /** Longest line that a server may send. */
 const LINE_BYTES_MAX = 2048;

@@ -1,13 +1,13 @@
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { messageWithCode } from '../errors.ts';
+import { messageWithCode } from '../common/errors.ts';
+import { canRename } from '../common/files.ts';
 import type { SampledLookup } from '../storage/lookup-sample.ts';
 import { replay } from '../storage/replay.ts';
 import type { DataSetInfo, Storage } from '../storage/storage.ts';
 import { openTableIn } from '../storage/table.ts';
 import type { TableMap } from '../storage/table-map.ts';
 import type { Drop } from '../watcher/watcher.ts';
-import { canRename } from './folder.ts';
 import { checkGuards, checkNotEmpty, type Guards, shrinkNotices } from './guards.ts';
 import { checkRoom } from './room.ts';
 

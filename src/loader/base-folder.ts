@@ -1,6 +1,6 @@
-import { GoromdbError, messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { folderKey } from './folder.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { folderKey } from '../common/files.ts';
+import type { Logger } from '../common/log.ts';
 import { prepareSlots } from './prepare.ts';
 import { checkSlot, makeSlot, writersWarning } from './slot-folder.ts';
 import { readSlots, SLOT_NAMES, type SlotName } from './slots.ts';

@@ -1,7 +1,8 @@
 import { closeSync, fsync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
+import { GoromdbError, messageOf, provesFileBad } from '../common/errors.ts';
+import { md5Of, READ_BYTES } from '../common/md5.ts';
 import { KeyCheck } from '../storage/scanners/key-check.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { checkTable } from '../storage/table-check.ts';
@@ -11,7 +12,6 @@ import { cannotWrite, createTable } from '../storage/table-writer.ts';
 import { Md5Thread, WrittenBlocks } from './md5-thread.ts';
 import type { ProgressMemory } from './progress.ts';
 import { longestValue } from './value-limit.ts';
-import { md5Of, READ_BYTES } from './verify.ts';
 
 const sync = promisify(fsync);
 

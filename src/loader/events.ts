@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { readAtMost } from '../watcher/read-at-most.ts';
-import { replaceFile } from './folder.ts';
+import { messageOf } from '../common/errors.ts';
+import { replaceFile } from '../common/files.ts';
+import type { Logger } from '../common/log.ts';
+import { readAtMost } from '../common/read-at-most.ts';
 
 export const EVENTS_NAME = 'events.json';
 /** Events that are kept; the oldest goes first. */

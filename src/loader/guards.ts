@@ -1,4 +1,4 @@
-import { type ErrorCode, GoromdbError } from '../errors.ts';
+import { type ErrorCode, GoromdbError } from '../common/errors.ts';
 import type { SampledLookup } from '../storage/lookup-sample.ts';
 import { replay } from '../storage/replay.ts';
 import type { DataSetInfo, Storage } from '../storage/storage.ts';

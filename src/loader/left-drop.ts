@@ -1,4 +1,4 @@
-import { type FileIdentity, keyOfIdentity } from '../watcher/identity.ts';
+import { type FileIdentity, keyOfIdentity } from '../common/file-identity.ts';
 import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { readSlots, type SlotName, type SlotRecord, writeRecord } from './slots.ts';

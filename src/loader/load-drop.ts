@@ -1,14 +1,14 @@
 import { dirname, join } from 'node:path';
-import { GoromdbError, isChange, isRefusal, messageOf, provesFileBad } from '../errors.ts';
-import { explained } from '../system-fault.ts';
+import { GoromdbError, isChange, isRefusal, messageOf, provesFileBad } from '../common/errors.ts';
+import { remove } from '../common/files.ts';
+import { bounded } from '../common/notices.ts';
+import { explained } from '../common/system-fault.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
 import { type Admission, admitDrop, admitTable } from './admission.ts';
 import type { FileLoads, MadeTable } from './file-loads.ts';
-import { remove } from './folder.ts';
 import { generationLeft } from './left-drop.ts';
 import { infoOf, recordOf, type Seconds } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
-import { bounded } from './notices.ts';
 import type { Subject } from './receipt.ts';
 import { outcomeOf } from './receipt-correction.ts';
 import type { KeepPrevious } from './rollback.ts';

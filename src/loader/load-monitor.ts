@@ -1,4 +1,4 @@
-import { oneLine } from '../log.ts';
+import { oneLine } from '../common/log.ts';
 import type { LoadNews } from '../storage/load-news.ts';
 import type { Complaint } from '../watcher/complaints.ts';
 import type { NewEvent } from './events.ts';

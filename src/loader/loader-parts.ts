@@ -1,4 +1,4 @@
-import type { Logger } from '../log.ts';
+import type { Logger } from '../common/log.ts';
 import type { BaseFolder } from './base-folder.ts';
 import type { EventLog } from './events.ts';
 import type { FileLoads } from './file-loads.ts';

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { GoromdbError } from '../errors.ts';
-import { WorkerClient } from '../rpc.ts';
+import { GoromdbError } from '../common/errors.ts';
+import { WorkerClient } from '../common/rpc.ts';
 import type { LoadRequest, LoadResult } from './worker.ts';
 
 /**

@@ -1,4 +1,5 @@
-import type { Logger } from '../log.ts';
+import type { Logger } from '../common/log.ts';
+import { Turns } from '../common/turns.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { Complaint } from '../watcher/complaints.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
@@ -17,7 +18,6 @@ import { type RolledBack, refused } from './rollback.ts';
 import type { SlotFile } from './scrub.ts';
 import { SlotLoads } from './slot-loads.ts';
 import type { LoaderStatus } from './status.ts';
-import { Turns } from './turns.ts';
 
 /** `guards` judge dropped files; the slots are not asked. */
 export interface LoaderOptions

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import { READ_BYTES } from '../common/md5.ts';
 import type { ProgressMemory } from './progress.ts';
-import { READ_BYTES } from './verify.ts';
 
 /** What the thread is told. */
 export interface Md5Request {

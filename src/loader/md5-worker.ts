@@ -1,9 +1,9 @@
 /** What runs in an `Md5Thread`. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { md5Of, READ_BYTES } from '../common/md5.ts';
 import { type Md5Request, WrittenBlocks } from './md5-thread.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory } from './progress.ts';
-import { md5Of, READ_BYTES } from './verify.ts';
 
 giveWay();
 const request = workerData as Md5Request;

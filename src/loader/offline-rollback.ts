@@ -1,10 +1,10 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../common/errors.ts';
+import { md5Of } from '../common/md5.ts';
 import { findPrevious, type RolledBack, refused, writeRestored } from './rollback.ts';
 import { isSoundTable } from './slot-table.ts';
 import { newestGeneration, readSlots } from './slots.ts';
-import { md5Of } from './verify.ts';
 
 /**
  * Rolls back while no server runs: the generation before becomes the newest one, which the next start

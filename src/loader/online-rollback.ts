@@ -1,5 +1,5 @@
-import { messageWithCode } from '../errors.ts';
-import { explained } from '../system-fault.ts';
+import { messageWithCode } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import type { LoadedSlot } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, outcomeOf } from './receipt-correction.ts';

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { GoromdbError, messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { folderKey, makeFolder, remove, writeAtomically } from './folder.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { folderKey, makeFolder, remove, writeAtomically } from '../common/files.ts';
+import type { Logger } from '../common/log.ts';
 import { makeSlot } from './slot-folder.ts';
 import { isTableLeftover } from './slot-table.ts';
 import { INCOMING_NAME, SLOT_NAMES } from './slots.ts';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { see } from '../watcher/identity.ts';
+import { see } from '../common/file-identity.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 import type { Stage } from './progress.ts';
 import { type Outcome, type Receipts, readReceipt } from './receipt.ts';

@@ -1,8 +1,8 @@
-import { messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { readAtMost } from '../watcher/read-at-most.ts';
-import { replaceFile } from './folder.ts';
-import { areWarnings } from './notices.ts';
+import { messageOf } from '../common/errors.ts';
+import { replaceFile } from '../common/files.ts';
+import type { Logger } from '../common/log.ts';
+import { areWarnings } from '../common/notices.ts';
+import { readAtMost } from '../common/read-at-most.ts';
 import type { ProgressMemory, Stage } from './progress.ts';
 
 /** How often the progress of a load is written. */

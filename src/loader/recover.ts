@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { messageWithCode } from '../errors.ts';
-import { explained } from '../system-fault.ts';
-import { see } from '../watcher/identity.ts';
+import { messageWithCode } from '../common/errors.ts';
+import { see } from '../common/file-identity.ts';
+import { explained } from '../common/system-fault.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { correctReceipt, correctRejection, outcomeOf } from './receipt-correction.ts';
 import { readSlots, removeSumOf, SLOT_NAMES, slotPath } from './slots.ts';

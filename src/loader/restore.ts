@@ -1,6 +1,6 @@
-import { GoromdbError, messageWithCode } from '../errors.ts';
+import { GoromdbError, messageWithCode } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { explained } from '../system-fault.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { type FilledSlot, readSlots } from './slots.ts';
 

@@ -1,4 +1,4 @@
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 import {
   type FilledSlot,
   otherSlot,

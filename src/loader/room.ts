@@ -1,6 +1,6 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { lackOf } from './report.ts';
 import { TABLE_NAME } from './slot-table.ts';
 

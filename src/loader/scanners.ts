@@ -1,5 +1,5 @@
-import { GoromdbError, messageOf } from '../errors.ts';
-import { loadPlugin } from '../plugin.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { loadPlugin } from '../common/plugin.ts';
 import { bdbScanner } from '../storage/scanners/bdb.ts';
 import { boltScanner } from '../storage/scanners/bolt.ts';
 import { showStart } from '../storage/scanners/foreign.ts';

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { NAME_BYTES_MAX } from '../storage/scanners/json-lines.ts';
 import { delimiterFault } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';

@@ -1,5 +1,5 @@
-import { GoromdbError, messageOf } from '../errors.ts';
-import { explained } from '../system-fault.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import type { Outcome } from './receipt.ts';

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
-import { GoromdbError, messageOf, messageWithCode } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { GoromdbError, messageOf, messageWithCode } from '../common/errors.ts';
+import type { Logger } from '../common/log.ts';
 import type { FileLoads, MadeTable } from './file-loads.ts';
 import type { Generations } from './generations.ts';
 import { type LoadedSlot, recordOf } from './loaded.ts';

@@ -2,11 +2,11 @@ import { closeSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
+import { isAbsence, remove } from '../common/files.ts';
 import { isSoundRegion, openToRead, readTableHead } from '../storage/table-file.ts';
 import type { TableLayout } from '../storage/table-layout.ts';
 import { openTableMap, type TableMap } from '../storage/table-map.ts';
-import { isAbsence, remove } from './folder.ts';
 
 /** The dropped file, in its slot. */
 export const DATA_NAME = 'data.db';

@@ -1,10 +1,7 @@
 import { lstat, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { GoromdbError } from '../errors.ts';
-import { forceMarkOf, isForced } from '../watcher/force-mark.ts';
-import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
-import { readAtMost } from '../watcher/read-at-most.ts';
-import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
+import { GoromdbError } from '../common/errors.ts';
+import { type FileIdentity, identityOf, sameContent } from '../common/file-identity.ts';
 import {
   canRename,
   copyDurably,
@@ -15,8 +12,11 @@ import {
   tryLink,
   tryRename,
   writeAtomically,
-} from './folder.ts';
-import { areWarnings } from './notices.ts';
+} from '../common/files.ts';
+import { areWarnings } from '../common/notices.ts';
+import { readAtMost } from '../common/read-at-most.ts';
+import { forceMarkOf, isForced } from '../watcher/force-mark.ts';
+import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
 import {
   DATA_NAME,
   installTable,

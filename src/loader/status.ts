@@ -1,6 +1,6 @@
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import type { WaitingDrop } from '../storage/load-news.ts';
-import { explained } from '../system-fault.ts';
 import type { Event } from './events.ts';
 import type { Stage } from './progress.ts';
 import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from './slots.ts';

@@ -1,7 +1,7 @@
-import { messageOf } from '../errors.ts';
-import { explained } from '../system-fault.ts';
+import { messageOf } from '../common/errors.ts';
+import type { FileIdentity } from '../common/file-identity.ts';
+import { explained } from '../common/system-fault.ts';
 import { forceMarkOf } from '../watcher/force-mark.ts';
-import type { FileIdentity } from '../watcher/identity.ts';
 import { isVolumeLink } from '../watcher/volume-link.ts';
 import type { Drop } from '../watcher/watcher.ts';
 import { noteLeft } from './left-drop.ts';

@@ -13,11 +13,11 @@ import { join } from 'node:path';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import { readBytes } from '../storage/scanners/byte-source.ts';
 import { type Recognised, recogniseNamed } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
-import { explained } from '../system-fault.ts';
 import { packedHeadOf } from './glimpse.ts';
 
 /** Most bytes a packed file may unpack to (64 GiB). */

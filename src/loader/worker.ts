@@ -1,27 +1,27 @@
 /** What runs in the loader worker: files are verified, and tables made of them, one at a time. */
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { collectGarbage } from '../collect-garbage.ts';
-import { GoromdbError, messageOf, provesFileBad } from '../errors.ts';
-import { answerRequests } from '../rpc.ts';
+import { collectGarbage } from '../common/collect-garbage.ts';
+import { GoromdbError, messageOf, provesFileBad } from '../common/errors.ts';
+import { type FileIdentity, identityOf, sameIdentity } from '../common/file-identity.ts';
+import { isAbsence } from '../common/files.ts';
+import { md5Of } from '../common/md5.ts';
+import { Notices } from '../common/notices.ts';
+import { answerRequests } from '../common/rpc.ts';
+import { explained } from '../common/system-fault.ts';
 import { checkedSink, KeyCheck } from '../storage/scanners/key-check.ts';
 import { type KeyPrefix, NamespaceSink } from '../storage/scanners/namespaces.ts';
 import { recognise } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { headOf } from '../storage/table-layout.ts';
 import { TableWriter } from '../storage/table-writer.ts';
-import { explained } from '../system-fault.ts';
-import { type FileIdentity, identityOf, sameIdentity } from '../watcher/identity.ts';
 import { copyTable } from './copy-table.ts';
-import { isAbsence } from './folder.ts';
-import { Notices } from './notices.ts';
 import { giveWay } from './priority.ts';
 import { ProgressMemory, type Stage } from './progress.ts';
 import { RecordPlaces } from './record-places.ts';
 import { createRest } from './rest.ts';
 import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
 import { longestValue } from './value-limit.ts';
-import { md5Of } from './verify.ts';
 
 /** What to load, and how. */
 export interface LoadRequest extends ScanRequest {

@@ -2,10 +2,10 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
-import { type ErrorCode, GoromdbError, messageOf } from '../errors.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { type ErrorCode, GoromdbError, messageOf } from '../common/errors.ts';
+import { explained } from '../common/system-fault.ts';
 import type { Authenticate } from '../protocol/protocol.ts';
-import { explained } from '../system-fault.ts';
-import { type Address, formatAddress } from './address.ts';
 
 /** The user file may have this many bytes. */
 const USER_FILE_BYTES_MAX = 64 * 1024;

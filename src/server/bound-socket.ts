@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import type { Address } from './address.ts';
+import type { Address } from '../common/address.ts';
 
 /** Node's handle of a socket, with what is used of it here. */
 export interface BoundSocket {

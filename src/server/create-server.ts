@@ -1,11 +1,11 @@
+import { type Logger, silentLogger } from '../common/log.ts';
+import { PROTOCOL_VERSION } from '../common/version.ts';
 import type { Handler } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
-import { type Logger, silentLogger } from '../log.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
 import { detectingProtocol } from '../protocol/detect.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import type { Storage } from '../storage/storage.ts';
-import { PROTOCOL_VERSION } from '../version.ts';
 import type { AccessOptions } from './access.ts';
 import { describeReport } from './client-log.ts';
 import { checkLimits, DEFAULT_LIMITS, type Limits } from './limits.ts';

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import {
   DEFAULT_REQUEST_LIMITS,
   LEAST_REQUEST_LIMITS,

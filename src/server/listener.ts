@@ -1,9 +1,9 @@
 import { chmodSync, rmSync, type Stats, statSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 import { UNIX_MODE } from './access.ts';
-import { type Address, formatAddress } from './address.ts';
 import { type BoundSocket, bindSocket } from './bound-socket.ts';
 
 /** Connections that the kernel may hold for us to accept (memcached's default). */

@@ -1,4 +1,4 @@
-import type { Address } from './address.ts';
+import type { Address } from '../common/address.ts';
 
 /** A server on a listening socket. */
 export interface Server {

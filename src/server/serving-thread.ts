@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
-import { WorkerClient } from '../rpc.ts';
+import { WorkerClient } from '../common/rpc.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableMap } from '../storage/table-map.ts';
 import type { ClientReport } from './client-log.ts';

@@ -1,8 +1,9 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import { collectGarbage } from '../collect-garbage.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { collectGarbage } from '../common/collect-garbage.ts';
+import type { Logger } from '../common/log.ts';
 import type { Handler } from '../handler/handler.ts';
-import type { Logger } from '../log.ts';
 import { type Counters, countersOf, resetCounters, sumCounters } from '../protocol/counters.ts';
 import { createLoginSession } from '../protocol/login.ts';
 import type {
@@ -24,7 +25,6 @@ import {
   loadTls,
   loadUsers,
 } from './access.ts';
-import { type Address, formatAddress } from './address.ts';
 import { ClientLog, type ClientReport } from './client-log.ts';
 import { Connection, type ConnectionShare } from './connection.ts';
 import { BufferBudget, type Limits } from './limits.ts';

@@ -1,14 +1,14 @@
 /** What runs in a serving thread: one server, which is told to listen, to swap and to close. */
 import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
+import { createLineLogger } from '../common/log.ts';
+import { loadPlugin } from '../common/plugin.ts';
+import { answerRequests } from '../common/rpc.ts';
 import { DataSetsHandler } from '../handler/data-sets.ts';
 import type { Handler } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
-import { createLineLogger } from '../log.ts';
-import { loadPlugin } from '../plugin.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
-import { answerRequests } from '../rpc.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import type { LoadNews } from '../storage/load-news.ts';
 import { loadMapReader } from '../storage/map-window.ts';

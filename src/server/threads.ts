@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { GoromdbError, messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Address } from '../common/address.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import type { Logger } from '../common/log.ts';
+import { threadError } from '../common/rpc.ts';
+import { PROTOCOL_VERSION } from '../common/version.ts';
 import {
   type CounterName,
   type Counters,
@@ -8,14 +11,11 @@ import {
   countersOf,
   createCounterMemory,
 } from '../protocol/counters.ts';
-import { threadError } from '../rpc.ts';
 import type { LoadNews } from '../storage/load-news.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { TableMap } from '../storage/table-map.ts';
-import { PROTOCOL_VERSION } from '../version.ts';
 import { type AccessOptions, checkAccessFiles } from './access.ts';
-import type { Address } from './address.ts';
 import { ClientLog, describeReport } from './client-log.ts';
 import type { Limits } from './limits.ts';
 import type { ListenTarget } from './listener.ts';

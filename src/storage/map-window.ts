@@ -3,7 +3,7 @@
  * map only where it was compiled for just this version of Node (20 and 22; on 24 and 26 it copies, seen
  * on 2026-11-28), but all its builds have the function that makes a buffer of an address.
  */
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 
 /** What is used of the package's native part; it documents none of it. */
 interface NativeAddon {

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { copyWords, viewOf, WORDS_BYTES_MAX, WORDS_SLACK_BYTES } from './copy-words.ts';
 import { copyBytes, recordBytes, writeRecordHead, writeRecordTail } from './record.ts';
 import { KEY_BYTES_MAX, type RecordSink, VALUE_BYTES_MAX } from './scanners/scanner.ts';

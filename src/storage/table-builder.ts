@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { RecordReader } from './record.ts';
 import { type Block, blockOf, RecordPacker, tooLarge } from './record-packer.ts';
 import type { RecordSink } from './scanners/scanner.ts';

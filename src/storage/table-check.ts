@@ -1,5 +1,5 @@
 /** Checks a table's file that others wrote, so that it can be mapped and read without a look back. */
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { firstSlot, type HashFunction, hashFunctionOf } from './hash.ts';
 import type { KeyCheck } from './scanners/key-check.ts';
 import { readAt } from './scanners/page-file.ts';

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { HEAD_BYTES, type Region, readHead, type TableLayout } from './table-layout.ts';
 
 /** Bytes of one read, a third of a millisecond of work. */

@@ -1,6 +1,6 @@
 /** Makes the hash index of records that were packed: see `TableLayout`. */
 import { createHash } from 'node:crypto';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { FAST_HASH, firstSlot, type HashFunction, type HashSpec, hashFunctionOf } from './hash.ts';
 import { RecordReader } from './record.ts';
 import { tooLarge } from './record-packer.ts';

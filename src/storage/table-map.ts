@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 import { loadMapReader, mapBytesFor, mappedBytes } from './map-window.ts';
 import type { TableParts } from './table.ts';
 import { readTableFile, readTableMemory } from './table-file.ts';

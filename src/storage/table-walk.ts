@@ -1,4 +1,4 @@
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { RecordChecker } from './record-check.ts';
 import { readAt } from './scanners/page-file.ts';
 import { type ScanInput, VALUE_BYTES_MAX } from './scanners/scanner.ts';

@@ -1,7 +1,7 @@
 import { closeSync, constants, fsync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 import { type Block, blockOf, RecordPacker, tooLarge } from './record-packer.ts';
 import type { RecordSink } from './scanners/scanner.ts';
 import { sumOf } from './table-file.ts';

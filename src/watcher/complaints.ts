@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../common/errors.ts';
 import { excerptOf, SUM_FILE_BYTES_MAX, SUM_FILE_FORMS } from './sum-file.ts';
 
 /** How much of an unreadable sum file a warning shows. */

@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { FSWatcher } from 'chokidar';
-import { messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { messageOf } from '../common/errors.ts';
+import type { Logger } from '../common/log.ts';
 
 export interface FolderEventsOptions {
   /** Absolute path of the folder. */

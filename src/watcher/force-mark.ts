@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { readAtMost } from './read-at-most.ts';
+import { readAtMost } from '../common/read-at-most.ts';
 import { isBlank, parseSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
 
 /** The mark beside a file that says: take it although a guard would refuse it. */

@@ -1,4 +1,4 @@
-import { type FileIdentity, sameIdentity, see } from './identity.ts';
+import { type FileIdentity, sameIdentity, see } from '../common/file-identity.ts';
 
 /** Least time between two looks: a file that grows raises an event with each write. */
 const LOOK_GAP_MS = 50;

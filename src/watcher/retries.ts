@@ -1,4 +1,4 @@
-import { GoromdbError, messageOf } from '../errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 
 /** The pauses between tries double up to this. */
 const AGAIN_MS_MAX = 600_000;

@@ -1,7 +1,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { GoromdbError, isChange, messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { GoromdbError, isChange, messageOf } from '../common/errors.ts';
+import { type FileIdentity, keyOf, type Sight, see } from '../common/file-identity.ts';
+import type { Logger } from '../common/log.ts';
 import {
   type Complaint,
   changed,
@@ -15,7 +16,6 @@ import {
 import { duration } from './duration.ts';
 import { FolderEvents } from './folder-events.ts';
 import { isForced } from './force-mark.ts';
-import { type FileIdentity, keyOf, type Sight, see } from './identity.ts';
 import { type Judgement, nextTryMs } from './judgement.ts';
 import { OfferWatch } from './offer-watch.ts';
 import { Retries } from './retries.ts';

@@ -22,7 +22,7 @@ const INSTALL = fileURLToPath(new URL('install.sh', import.meta.url));
 const CLIENT_TIMEOUT_MS = 20_000;
 
 /** What `version` is answered. */
-export { PROTOCOL_VERSION } from '../../src/version.ts';
+export { PROTOCOL_VERSION } from '../../src/common/version.ts';
 
 /** What every client reads. The keys of a multi-get of 100 come on top. */
 export const RECORDS: Readonly<Record<string, Buffer>> = {

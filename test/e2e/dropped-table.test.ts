@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { Redis } from 'ioredis';
 import Memcached from 'memcached';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import { chosenKeys } from '../support/chosen-keys.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type FileIdentity, identityOf } from '../../src/common/file-identity.ts';
 import { readSlots, type SlotName, type SlotRecord, writeRecord } from '../../src/loader/slots.ts';
-import { type FileIdentity, identityOf } from '../../src/watcher/identity.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

@@ -17,7 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
-import { messageOf } from '../../src/errors.ts';
+import { messageOf } from '../../src/common/errors.ts';
 import type { Drop } from '../../src/watcher/watcher.ts';
 import { buildFile } from '../storage/scanners/bolt-fixture.ts';
 import { drop, md5 } from '../support/drop.ts';

@@ -374,7 +374,7 @@ describe('a file of another kind is called by its name', () => {
 
   test('but not by a scanner of a user, which may know better', async () => {
     const path = join(temporaryFolder(), 'scanner.mjs');
-    const fault = pathToFileURL(join(process.cwd(), 'dist/errors.js')).href;
+    const fault = pathToFileURL(join(process.cwd(), 'dist/common/errors.js')).href;
     writeFileSync(
       path,
       `import { GoromdbError } from '${fault}';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GoromdbError } from '../../src/errors.ts';
+import { GoromdbError } from '../../src/common/errors.ts';
 import { checkGuards, type Guards, REPLAY_LOOKUPS_MIN } from '../../src/loader/guards.ts';
 import { checkRoom, type Need } from '../../src/loader/room.ts';
 import type { SampledLookup } from '../../src/storage/lookup-sample.ts';

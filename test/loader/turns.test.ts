@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Turns } from '../../src/loader/turns.ts';
+import { Turns } from '../../src/common/turns.ts';
 
 test('works are done one at a time, in the order in which they were asked for', async () => {
   const turns = new Turns<'a' | 'b' | 'c'>();

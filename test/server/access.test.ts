@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Address } from '../../src/common/address.ts';
 import {
   type AccessOptions,
   checkAccess,
   createAllowList,
   isListed,
 } from '../../src/server/access.ts';
-import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { ThreadServer } from '../../src/server/thread-server.ts';
 import { temporaryFolder } from '../support/folder.ts';

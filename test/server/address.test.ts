@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GoromdbError } from '../../src/errors.ts';
-import { type Address, formatAddress, parseAddress } from '../../src/server/address.ts';
+import { type Address, formatAddress, parseAddress } from '../../src/common/address.ts';
+import { GoromdbError } from '../../src/common/errors.ts';
 
 const tcp = (host: string | undefined, port: number): Address => ({ kind: 'tcp', host, port });
 const unix = (path: string): Address => ({ kind: 'unix', path });

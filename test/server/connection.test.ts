@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { Server } from '../../src/server/server.ts';
 import type { Storage } from '../../src/storage/storage.ts';

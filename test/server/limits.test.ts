@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Address } from '../../src/common/address.ts';
 import { TURN_WORK_MAX } from '../../src/protocol/reply.ts';
-import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { Limits } from '../../src/server/limits.ts';
 import type { Server } from '../../src/server/server.ts';

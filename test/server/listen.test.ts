@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 // Its helper is a program, and forked from where it is built.
 import { listenShared } from '../../dist/server/shared-listener.js';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import { bind, checkAddress } from '../../src/server/listener.ts';
 import type { Server } from '../../src/server/server.ts';

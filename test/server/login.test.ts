@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Address } from '../../src/common/address.ts';
 import { LOGIN_FAILURES_MAX } from '../../src/protocol/login.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
 import { checkAccess, loadUsers } from '../../src/server/access.ts';
-import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { ThreadServer } from '../../src/server/thread-server.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import { ClientLog, type ClientReport, describeReport } from '../../src/server/client-log.ts';
 import { type CreateServerOptions, createServer } from '../../src/server/create-server.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';

@@ -1,7 +1,7 @@
 import { expect, type Mock, onTestFinished, test, vi } from 'vitest';
+import type { Address } from '../../src/common/address.ts';
 import type { Handler } from '../../src/handler/handler.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
-import type { Address } from '../../src/server/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { ThreadServer } from '../../src/server/thread-server.ts';
 import type { Storage } from '../../src/storage/storage.ts';

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 // Serving threads are files of the build.
 import { Threads, type ThreadsOptions } from '../../dist/server/threads.js';
 import { openTableMap, type TableMap } from '../../dist/storage/table-map.js';
-import { silentLogger } from '../../src/log.ts';
+import { silentLogger } from '../../src/common/log.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { moduleUrl } from '../support/mortal.ts';

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import type { Random } from '../support/random-bytes.ts';
 import { KEYS, keyOf } from './files.ts';
 import { sleep } from './load.ts';

@@ -1,4 +1,4 @@
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import type { Random } from '../support/random-bytes.ts';
 import { TextClient } from '../support/text-client.ts';
 import { DIALECTS, type Dialect, type Found } from './dialects.ts';

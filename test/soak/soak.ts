@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Address, parseAddress } from '../../src/server/address.ts';
+import { type Address, parseAddress } from '../../src/common/address.ts';
 import { Random } from '../support/random-bytes.ts';
 import { FORMATS } from './files.ts';
 import { misbehave } from './hostile.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GoromdbError } from '../../src/errors.ts';
+import { GoromdbError } from '../../src/common/errors.ts';
 import { FAST_HASH, hashFunctionOf } from '../../src/storage/hash.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../src/storage/scanners/scanner.ts';
 import type { Storage } from '../../src/storage/storage.ts';

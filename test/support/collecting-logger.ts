@@ -1,4 +1,4 @@
-import type { Logger } from '../../src/log.ts';
+import type { Logger } from '../../src/common/log.ts';
 
 /** A logger that keeps its lines, each as `level message`. */
 export interface CollectingLogger extends Logger {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type tls from 'node:tls';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import { RawClient } from './raw-client.ts';
 
 /** Between two requests, so that many tests at once leave the machine some air. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { type Address, parseAddress } from '../../src/server/address.ts';
+import { type Address, parseAddress } from '../../src/common/address.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
 

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { collectGarbage } from '../../src/collect-garbage.ts';
+import { collectGarbage } from '../../src/common/collect-garbage.ts';
 
 /**
  * Bytes of buffers that this thread holds. Where they are more than `limit`, what only waits for a

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import process from 'node:process';
 import { onTestFinished, type TestContext } from 'vitest';
-import { messageOf } from '../../src/errors.ts';
+import { messageOf } from '../../src/common/errors.ts';
 
 const ROOT = '/sys/fs/cgroup';
 

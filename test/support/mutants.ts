@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { expect } from 'vitest';
-import { GoromdbError, provesFileBad } from '../../src/errors.ts';
+import { GoromdbError, provesFileBad } from '../../src/common/errors.ts';
 import type { ScanOptions } from '../../src/storage/scanners/scanner.ts';
 import { Random } from './random-bytes.ts';
 import type { Records, ScratchFile } from './scratch-file.ts';

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 
 /** One hit of a `get` or `gets`. */
 export interface Hit {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import tls, { type ConnectionOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
-import type { Address } from '../../src/server/address.ts';
+import type { Address } from '../../src/common/address.ts';
 import { drop } from './drop.ts';
 import { temporaryFolder } from './folder.ts';
 import { type Exchange, GoodClient } from './good-client.ts';

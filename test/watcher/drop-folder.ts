@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, vi } from 'vitest';
-import type { Logger } from '../../src/log.ts';
+import type { Logger } from '../../src/common/log.ts';
 import {
   type Drop,
   startWatcher,

@@ -3,11 +3,11 @@ import { constants, renameSync, statSync, writeFileSync } from 'node:fs';
 import { chmod, link, mkdir, open, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, type Mock, vi } from 'vitest';
-import { GoromdbError } from '../../src/errors.ts';
+import { GoromdbError } from '../../src/common/errors.ts';
+import { see } from '../../src/common/file-identity.ts';
+import { silentLogger } from '../../src/common/log.ts';
 import { Receipts, receiptPath } from '../../src/loader/receipt.ts';
-import { silentLogger } from '../../src/log.ts';
 import type { Complaint } from '../../src/watcher/complaints.ts';
-import { see } from '../../src/watcher/identity.ts';
 import { readSumFile } from '../../src/watcher/sum-file.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import {

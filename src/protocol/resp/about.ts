@@ -1,7 +1,7 @@
 import os from 'node:os';
 import process from 'node:process';
+import { VERSION } from '../../common/version.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
-import { VERSION } from '../../version.ts';
 import { ageFields, loadDetails } from '../load-fields.ts';
 import type { Reply } from '../reply.ts';
 import {

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { type BdbMeta, META_BYTES, pageChecksum } from './bdb-header.ts';
 import { LostValues } from './lost-values.ts';
 import { PageClaims, type PageLink } from './page-claims.ts';

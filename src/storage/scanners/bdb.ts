@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { readBtree } from './bdb-btree.ts';
 import { readHash } from './bdb-hash.ts';
 import { type BdbMeta, readBdbDatabase, readBdbHeader } from './bdb-header.ts';

@@ -1,5 +1,5 @@
 /** Finds the bucket to serve in a BoltDB file, and says what there is when it is not there. */
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { type BoltBucket, readBoltBucket } from './bolt-bucket.ts';
 import type { BoltPages } from './bolt-pages.ts';
 import { BoltTree, type ElementVisitor } from './bolt-tree.ts';

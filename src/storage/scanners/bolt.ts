@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { readBoltBucket } from './bolt-bucket.ts';
 import { BucketFinder, findBucket, listNested, noBucket } from './bolt-finder.ts';
 import { readBoltHeader } from './bolt-header.ts';

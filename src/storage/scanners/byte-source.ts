@@ -1,7 +1,7 @@
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { createGunzip, type Gunzip } from 'node:zlib';
-import { GoromdbError, messageOf } from '../../errors.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { ScanInput } from './scanner.ts';
 
 /**

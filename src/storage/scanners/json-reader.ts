@@ -1,4 +1,4 @@
-import { type ErrorCode, GoromdbError } from '../../errors.ts';
+import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
 import { describeByte, kindOf, quoteText } from './json-bytes.ts';
 import { JsonString } from './json-string.ts';
 import { KEY_BYTES_MAX, type RecordSink, VALUE_BYTES_MAX } from './scanner.ts';

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { readBytes } from './byte-source.ts';
 import { JsonLines } from './json-lines.ts';
 import type { JsonReader, JsonReaderOptions } from './json-reader.ts';

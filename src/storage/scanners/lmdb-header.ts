@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { readU64 } from './bytes.ts';
 import { readAt } from './page-file.ts';
 import type { ScanInput } from './scanner.ts';

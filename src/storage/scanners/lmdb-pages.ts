@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { readU64 } from './bytes.ts';
 import type { LmdbHeader, LmdbLayout } from './lmdb-header.ts';
 import { LostValues } from './lost-values.ts';

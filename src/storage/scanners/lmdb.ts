@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import {
   LMDB_DATABASE_BYTES,
   type LmdbDatabase,

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { bdbScanner } from './bdb.ts';
 import { equalBytes } from './bytes.ts';
 import { printable } from './name-list.ts';

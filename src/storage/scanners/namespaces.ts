@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { printable } from './name-list.ts';
 import {
   KEY_BYTES_MAX,

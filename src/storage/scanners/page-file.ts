@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { GoromdbError, messageOf } from '../../errors.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { ScanInput } from './scanner.ts';
 
 /** Most bytes that one read-ahead fetches. Larger ones measured no faster. */

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { readTableHead } from '../table-file.ts';
 import { walkTable } from '../table-walk.ts';
 import { recognise } from './recognise.ts';

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
-import { collectGarbage } from '../../../src/collect-garbage.ts';
+import { collectGarbage } from '../../../src/common/collect-garbage.ts';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import { tableOf } from '../../support/storages.ts';
 import { bulk, conversationOn, req } from './harness.ts';

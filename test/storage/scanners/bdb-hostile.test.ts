@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GoromdbError } from '../../../src/errors.ts';
+import { GoromdbError } from '../../../src/common/errors.ts';
 import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
 import { cpuMs } from '../../support/cpu-time.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';

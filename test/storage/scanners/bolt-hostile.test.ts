@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GoromdbError } from '../../../src/errors.ts';
+import { GoromdbError } from '../../../src/common/errors.ts';
 import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
 import { cpuMs } from '../../support/cpu-time.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';

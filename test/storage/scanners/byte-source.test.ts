@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ErrorCode, GoromdbError } from '../../../src/errors.ts';
+import { type ErrorCode, GoromdbError } from '../../../src/common/errors.ts';
 import { type ByteSourceOptions, readBytes } from '../../../src/storage/scanners/byte-source.ts';
 import { heldBuffers } from '../../support/held-buffers.ts';
 

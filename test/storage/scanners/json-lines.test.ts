@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ErrorCode, GoromdbError } from '../../../src/errors.ts';
+import { type ErrorCode, GoromdbError } from '../../../src/common/errors.ts';
 import { JsonLines } from '../../../src/storage/scanners/json-lines.ts';
 import { recogniseHead, recogniseNamed } from '../../../src/storage/scanners/recognise.ts';
 import type { FieldOptions } from '../../../src/storage/scanners/scanner.ts';

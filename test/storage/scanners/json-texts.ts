@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { type ErrorCode, GoromdbError } from '../../../src/errors.ts';
+import { type ErrorCode, GoromdbError } from '../../../src/common/errors.ts';
 import type { JsonReader } from '../../../src/storage/scanners/json-reader.ts';
 import {
   JsonRecords,

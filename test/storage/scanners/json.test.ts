@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { GoromdbError } from '../../../src/errors.ts';
+import { GoromdbError } from '../../../src/common/errors.ts';
 import { jsonScanner } from '../../../src/storage/scanners/json.ts';
 import { JsonRecords } from '../../../src/storage/scanners/json-records.ts';
 import type { RecordSink, ScanOptions } from '../../../src/storage/scanners/scanner.ts';

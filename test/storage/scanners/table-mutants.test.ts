@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GoromdbError, provesFileBad } from '../../../src/errors.ts';
+import { GoromdbError, provesFileBad } from '../../../src/common/errors.ts';
 import { tableScanner } from '../../../src/storage/scanners/table.ts';
 import { openTable } from '../../../src/storage/table.ts';
 import { HEAD_BYTES, type TableLayout } from '../../../src/storage/table-layout.ts';

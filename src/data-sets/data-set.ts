@@ -1,22 +1,23 @@
 /** One data set: its slots, its watcher, its loader and what looks after them. */
-import { Control } from './control/control.ts';
-import { messageOf } from './errors.ts';
-import type { Guards } from './loader/guards.ts';
-import { Loader, type LoaderOptions } from './loader/loader.ts';
-import { prepareBase } from './loader/prepare.ts';
-import { needsRests } from './loader/rest.ts';
-import { type KeepPrevious, refused } from './loader/rollback.ts';
-import { isBuiltIn } from './loader/scanners.ts';
-import { SCRUB_RATE_DEFAULT, Scrub } from './loader/scrub.ts';
-import type { BucketPath } from './loader/selection.ts';
-import type { ServerStatus } from './loader/status.ts';
-import type { Logger } from './log.ts';
-import type { Threads } from './server/threads.ts';
-import type { KeyPrefix } from './storage/scanners/namespaces.ts';
-import type { FieldOptions, NamespaceOptions } from './storage/scanners/scanner.ts';
-import { VERSION } from './version.ts';
-import { see } from './watcher/identity.ts';
-import { startWatcher, type Watcher } from './watcher/watcher.ts';
+
+import { messageOf } from '../common/errors.ts';
+import { see } from '../common/file-identity.ts';
+import type { Logger } from '../common/log.ts';
+import { VERSION } from '../common/version.ts';
+import { Control } from '../control/control.ts';
+import type { Guards } from '../loader/guards.ts';
+import { Loader, type LoaderOptions } from '../loader/loader.ts';
+import { prepareBase } from '../loader/prepare.ts';
+import { needsRests } from '../loader/rest.ts';
+import { type KeepPrevious, refused } from '../loader/rollback.ts';
+import { isBuiltIn } from '../loader/scanners.ts';
+import { SCRUB_RATE_DEFAULT, Scrub } from '../loader/scrub.ts';
+import type { BucketPath } from '../loader/selection.ts';
+import type { ServerStatus } from '../loader/status.ts';
+import type { Threads } from '../server/threads.ts';
+import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
+import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
+import { startWatcher, type Watcher } from '../watcher/watcher.ts';
 
 /** What a data set is made of, and what is asked of it. */
 export interface DataSetOptions {

@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
-import { messageOf } from '../errors.ts';
+import { messageOf } from './errors.ts';
 
 /**
  * What tells one content of a path from another without reading it. `ctimeNs` is part of it because

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from './errors.ts';
 
 /** Where a server listens. */
 export type Address =

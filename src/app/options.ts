@@ -1,10 +1,11 @@
 /** What a server can be asked to be. */
-import type { DataSetOptions } from './data-set.ts';
-import type { LoaderOptions } from './loader/loader.ts';
-import type { Logger } from './log.ts';
-import type { AccessOptions } from './server/access.ts';
-import type { Address } from './server/address.ts';
-import type { Limits } from './server/limits.ts';
+
+import type { Address } from '../common/address.ts';
+import type { Logger } from '../common/log.ts';
+import type { DataSetOptions } from '../data-sets/data-set.ts';
+import type { LoaderOptions } from '../loader/loader.ts';
+import type { AccessOptions } from '../server/access.ts';
+import type { Limits } from '../server/limits.ts';
 
 /** How to serve, whatever it is. */
 export interface ServerOptions {

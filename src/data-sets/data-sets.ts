@@ -1,15 +1,15 @@
 /** The data sets of one process, and how they become others while it serves. */
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import type { Control } from './control/control.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { inParallel } from '../common/in-parallel.ts';
+import type { Logger } from '../common/log.ts';
+import type { Control } from '../control/control.ts';
+import { DATA_SETS_MAX } from '../handler/data-sets.ts';
+import { checkScanner } from '../loader/scanners.ts';
+import { checkSelection } from '../loader/selection.ts';
+import { checkConflicts, identitiesOf } from './conflicts.ts';
 import { DataSet, type DataSetShare, nameOf, type PlacedDataSet, setOf } from './data-set.ts';
-import { checkConflicts, identitiesOf } from './data-set-conflicts.ts';
-import { GoromdbError, messageOf } from './errors.ts';
-import { DATA_SETS_MAX } from './handler/data-sets.ts';
-import { inParallel } from './in-parallel.ts';
-import { checkScanner } from './loader/scanners.ts';
-import { checkSelection } from './loader/selection.ts';
-import type { Logger } from './log.ts';
 
 /**
  * Data sets that are loaded from their slots at one time: as many as there are processors, but no more

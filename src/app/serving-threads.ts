@@ -1,11 +1,12 @@
 /** How the serving threads are made from what the server was asked to be. */
-import type { ServerOptions } from './app-options.ts';
-import { GoromdbError } from './errors.ts';
-import { memoryBytes } from './loader/value-limit.ts';
-import { silentLogger } from './log.ts';
-import { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
-import { THREADS_MAX, Threads, type ThreadsOptions } from './server/threads.ts';
-import { VALUE_BYTES_MAX } from './storage/scanners/scanner.ts';
+
+import { GoromdbError } from '../common/errors.ts';
+import { silentLogger } from '../common/log.ts';
+import { memoryBytes } from '../loader/value-limit.ts';
+import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
+import { THREADS_MAX, Threads, type ThreadsOptions } from '../server/threads.ts';
+import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
+import type { ServerOptions } from './options.ts';
 
 /** The serving threads, and what becomes of them. */
 export interface ServingThreads {

@@ -1,16 +1,16 @@
 /** What data sets of one process must not have in common. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { SOCKET_NAME } from './control/control-path.ts';
+import { GoromdbError } from '../common/errors.ts';
+import { SOCKET_NAME } from '../control/control-path.ts';
+import { DATA_SETS_MAX } from '../handler/data-sets.ts';
+import { PREFIX_BYTES_MAX } from '../handler/routes.ts';
+import { EVENTS_NAME } from '../loader/events.ts';
+import { receiptPath } from '../loader/receipt.ts';
+import { rejectedPath, SLOT_NAMES } from '../loader/slots.ts';
+import { delimiterFault } from '../storage/scanners/namespaces.ts';
+import { forceMarkOf } from '../watcher/force-mark.ts';
 import { nameOf, type PlacedDataSet, setOf } from './data-set.ts';
-import { GoromdbError } from './errors.ts';
-import { DATA_SETS_MAX } from './handler/data-sets.ts';
-import { PREFIX_BYTES_MAX } from './handler/routes.ts';
-import { EVENTS_NAME } from './loader/events.ts';
-import { receiptPath } from './loader/receipt.ts';
-import { rejectedPath, SLOT_NAMES } from './loader/slots.ts';
-import { delimiterFault } from './storage/scanners/namespaces.ts';
-import { forceMarkOf } from './watcher/force-mark.ts';
 
 /**
  * Refuses data sets that would be in each other's way, by what their paths lead to: links and other

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { GoromdbError } from '../errors.ts';
-import { type FileIdentity, identityOf, sameContent } from '../watcher/identity.ts';
+import { GoromdbError } from './errors.ts';
+import { type FileIdentity, identityOf, sameContent } from './file-identity.ts';
 
 /** Bytes that one step of a copy reads. */
 const COPY_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import { GoromdbError } from '../errors.ts';
+import { GoromdbError } from './errors.ts';
 
 /** How {@link readAtMost} opens a file. */
 export interface ReadOptions {

@@ -1,4 +1,4 @@
-import { oneLine } from '../log.ts';
+import { oneLine } from './log.ts';
 
 /** Warnings about one file that are kept: a scanner of a user's own may have many. */
 const NOTICES_MAX = 16;

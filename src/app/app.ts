@@ -1,22 +1,17 @@
 /** The composition root: makes the parts, connects them, starts and closes them in order. */
 import { dirname, resolve } from 'node:path';
-import type {
-  DataSetsOptions,
-  DataSetsPlan,
-  GoromdbOptions,
-  ServerOptions,
-} from './app-options.ts';
-import type { DataSetOptions, PlacedDataSet } from './data-set.ts';
-import { checkPlan, DataSets, type Plan } from './data-sets.ts';
-import { messageOf } from './errors.ts';
-import { silentLogger } from './log.ts';
-import { checkAccess } from './server/access.ts';
-import { type Address, formatAddress } from './server/address.ts';
-import { descriptorWarning } from './server/descriptors.ts';
-import { checkLimits, DEFAULT_LIMITS } from './server/limits.ts';
-import { checkAddress } from './server/listener.ts';
+import { type Address, formatAddress } from '../common/address.ts';
+import { messageOf } from '../common/errors.ts';
+import { silentLogger } from '../common/log.ts';
+import type { DataSetOptions, PlacedDataSet } from '../data-sets/data-set.ts';
+import { checkPlan, DataSets, type Plan } from '../data-sets/data-sets.ts';
+import { checkAccess } from '../server/access.ts';
+import { descriptorWarning } from '../server/descriptors.ts';
+import { checkLimits, DEFAULT_LIMITS } from '../server/limits.ts';
+import { checkAddress } from '../server/listener.ts';
+import { DEFAULT_DELIMITER, type KeyPrefix } from '../storage/scanners/namespaces.ts';
+import type { DataSetsOptions, DataSetsPlan, GoromdbOptions, ServerOptions } from './options.ts';
 import { createThreads, type ServingThreads } from './serving-threads.ts';
-import { DEFAULT_DELIMITER, type KeyPrefix } from './storage/scanners/namespaces.ts';
 
 /** A running server with all around it. */
 export interface Goromdb {
