@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { GeneratedData } from '../src/load/data-set.ts';
+import type { GeneratedData } from '../src/traffic/data-set.ts';
 import { placesFor } from './machine.ts';
 import { type LoadOptions, measure } from './measure.ts';
 import type { Running } from './processes.ts';

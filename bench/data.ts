@@ -8,7 +8,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { type GeneratedData, generatedKey, generatedValue } from '../src/load/data-set.ts';
+import { type GeneratedData, generatedKey, generatedValue } from '../src/traffic/data-set.ts';
 
 /** Bytes that are written at once. */
 const CHUNK_BYTES = 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { GeneratedData } from '../src/load/data-set.ts';
+import type { GeneratedData } from '../src/traffic/data-set.ts';
 import { withFolder } from './contest.ts';
 import { drop, makeJson, makeLmdb, md5Of } from './data.ts';
 import { loadsIn, type StageSeconds, totalOf, untilLoaded } from './generations.ts';

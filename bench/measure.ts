@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { LoadReport } from '../src/load/load.ts';
+import type { LoadReport } from '../src/traffic/traffic.ts';
 import { type Places, pinned } from './machine.ts';
 import type { Running } from './processes.ts';
 

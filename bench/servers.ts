@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseAddress } from '../src/common/address.ts';
-import { type GeneratedData, generatedKey } from '../src/load/data-set.ts';
-import { fillServer } from '../src/load/fill.ts';
-import { fillRedis } from '../src/load/redis-fill.ts';
+import { type GeneratedData, generatedKey } from '../src/traffic/data-set.ts';
+import { fillServer } from '../src/traffic/fill.ts';
+import { fillRedis } from '../src/traffic/redis-fill.ts';
 import { drop, makeJson, md5Of } from './data.ts';
 import { isThere, type Programs } from './machine.ts';
 import { answers, freePort, has, launch, type Running } from './processes.ts';

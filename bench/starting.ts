@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
-import { type GeneratedData, generatedKey } from '../src/load/data-set.ts';
+import { type GeneratedData, generatedKey } from '../src/traffic/data-set.ts';
 import { withFolder } from './contest.ts';
 import { drop, makeJson, md5Of } from './data.ts';
 import { loadsIn, totalOf, untilLoaded } from './generations.ts';

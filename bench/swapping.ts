@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GeneratedData } from '../src/load/data-set.ts';
-import type { LoadReport } from '../src/load/load.ts';
+import type { GeneratedData } from '../src/traffic/data-set.ts';
+import type { LoadReport } from '../src/traffic/traffic.ts';
 import { withFolder } from './contest.ts';
 import { drop, makeJson, makeLmdb, md5Of } from './data.ts';
 import { loadsIn, totalOf, untilLoaded } from './generations.ts';

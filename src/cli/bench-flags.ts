@@ -4,8 +4,8 @@ import {
   GENERATED_KEYS_MAX,
   GENERATED_VALUE_BYTES_MAX,
   type GeneratedData,
-} from '../load/data-set.ts';
-import type { LoadPlan } from '../load/load.ts';
+} from '../traffic/data-set.ts';
+import type { LoadPlan } from '../traffic/traffic.ts';
 import {
   type FlagTable,
   misuse,

@@ -1,11 +1,11 @@
 import process from 'node:process';
 import { formatAddress } from '../common/address.ts';
-import { fillServer } from '../load/fill.ts';
-import { keysOfFile, keysOfRedis, keysOfServer } from '../load/key-source.ts';
-import { type LoadPlan, type LoadProgress, type LoadReport, runLoad } from '../load/load.ts';
-import { fillRedis } from '../load/redis-fill.ts';
-import type { KeySource } from '../load/requests.ts';
 import { formatBytes } from '../loader/report.ts';
+import { fillServer } from '../traffic/fill.ts';
+import { keysOfFile, keysOfRedis, keysOfServer } from '../traffic/key-source.ts';
+import { fillRedis } from '../traffic/redis-fill.ts';
+import type { KeySource } from '../traffic/requests.ts';
+import { type LoadPlan, type LoadProgress, type LoadReport, runLoad } from '../traffic/traffic.ts';
 import type { BenchOptions } from './bench-flags.ts';
 import type { Terminal } from './progress.ts';
 import { fail } from './serve.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { generatedValue } from '../../src/load/data-set.ts';
-import { checkReplies } from '../../src/load/reply-check.ts';
+import { generatedValue } from '../../src/traffic/data-set.ts';
+import { checkReplies } from '../../src/traffic/reply-check.ts';
 
 const [A, B] = ['key:00000001', 'key:00000002'];
 const BYTES = 10;

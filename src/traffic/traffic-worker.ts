@@ -2,10 +2,10 @@
 import { workerData } from 'node:worker_threads';
 import type { Address } from '../common/address.ts';
 import { answerRequests } from '../common/rpc.ts';
-import { LoadConnection, type LoadShare } from './load-connection.ts';
-import { blockOf } from './load-stats.ts';
 import type { Expectation } from './reply-check.ts';
 import { buildRequests, type KeySource, type RequestShape } from './requests.ts';
+import { LoadConnection, type LoadShare } from './traffic-connection.ts';
+import { blockOf } from './traffic-stats.ts';
 
 /** Bytes that one read takes at most. */
 const READ_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { seededRandom, uniformChoice, zipfChoice } from '../../src/load/choose-key.ts';
-import { bucketOf, HISTOGRAM_BUCKETS, percentile } from '../../src/load/histogram.ts';
-import { buildRequests, type RequestShape } from '../../src/load/requests.ts';
+import { seededRandom, uniformChoice, zipfChoice } from '../../src/traffic/choose-key.ts';
+import { bucketOf, HISTOGRAM_BUCKETS, percentile } from '../../src/traffic/histogram.ts';
+import { buildRequests, type RequestShape } from '../../src/traffic/requests.ts';
 
 describe('the histogram', () => {
   it('tells percentiles within 2 %, from microseconds to minutes', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MemcachedLines } from '../../src/load/memcached-lines.ts';
-import { RedisLines } from '../../src/load/redis-lines.ts';
-import { ReplyCounter, type ReplyLines } from '../../src/load/reply-counter.ts';
+import { MemcachedLines } from '../../src/traffic/memcached-lines.ts';
+import { RedisLines } from '../../src/traffic/redis-lines.ts';
+import { ReplyCounter, type ReplyLines } from '../../src/traffic/reply-counter.ts';
 
 /** Feeds a text in pieces of so many bytes. */
 function counted(lines: ReplyLines, text: string, pieceBytes: number): ReplyCounter {

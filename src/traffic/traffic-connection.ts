@@ -3,13 +3,13 @@ import type { Address } from '../common/address.ts';
 import { messageOf } from '../common/errors.ts';
 import { DirectWriter } from '../server/direct-write.ts';
 import { bucketOf } from './histogram.ts';
-import type { blockOf } from './load-stats.ts';
 import { MemcachedLines } from './memcached-lines.ts';
 import { RedisLines } from './redis-lines.ts';
 import { checkRedisReplies } from './redis-reply-check.ts';
 import { checkReplies, type Expectation } from './reply-check.ts';
 import { ReplyCounter } from './reply-counter.ts';
 import type { RequestShape, Requests } from './requests.ts';
+import type { blockOf } from './traffic-stats.ts';
 
 /** Of so many batches one is compared byte by byte, beside the first of each connection. */
 const CHECK_EVERY = 1_000;

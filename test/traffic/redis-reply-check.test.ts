@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { generatedValue } from '../../src/load/data-set.ts';
-import { checkRedisReplies } from '../../src/load/redis-reply-check.ts';
-import { respRequest } from '../../src/load/resp.ts';
+import { generatedValue } from '../../src/traffic/data-set.ts';
+import { checkRedisReplies } from '../../src/traffic/redis-reply-check.ts';
+import { respRequest } from '../../src/traffic/resp.ts';
 
 const [A, B] = ['key:00000001', 'key:00000002'];
 const BYTES = 10;

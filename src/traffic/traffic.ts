@@ -4,17 +4,17 @@ import { GoromdbError, messageOf } from '../common/errors.ts';
 import { WorkerClient } from '../common/rpc.ts';
 import { explained } from '../common/system-fault.ts';
 import { percentile } from './histogram.ts';
+import { type ProcessUsage, readUsage } from './process-usage.ts';
+import type { Expectation } from './reply-check.ts';
+import type { KeySource, RequestShape } from './requests.ts';
 import {
   createLoadMemory,
   difference,
   type LoadSnapshot,
   type LoadStats,
   snapshot,
-} from './load-stats.ts';
-import type { LoadWorkerData, LoadWorkerReply, LoadWorkerRequest } from './load-worker.ts';
-import { type ProcessUsage, readUsage } from './process-usage.ts';
-import type { Expectation } from './reply-check.ts';
-import type { KeySource, RequestShape } from './requests.ts';
+} from './traffic-stats.ts';
+import type { LoadWorkerData, LoadWorkerReply, LoadWorkerRequest } from './traffic-worker.ts';
 
 /** How often the progress is told. */
 const PROGRESS_MS = 200;
@@ -120,7 +120,7 @@ function startWorker(plan: LoadPlan, thread: number, memory: SharedArrayBuffer):
     ratePerSecond: plan.ratePerSecond / threads,
     seed: thread + 1,
   };
-  const worker = new Worker(new URL('./load-worker.js', import.meta.url), {
+  const worker = new Worker(new URL('./traffic-worker.js', import.meta.url), {
     workerData: data,
     name: `load ${thread}`,
   });
