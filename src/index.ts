@@ -18,7 +18,7 @@ export type { Canary, Guards } from './loader/guards.ts';
 export type { KeepPrevious } from './loader/rollback.ts';
 export { binaryProtocol } from './protocol/binary/binary.ts';
 export { COUNTER_NAMES, type CounterName, type Counters } from './protocol/counters.ts';
-export { detectingProtocol } from './protocol/detect.ts';
+export { detectingProtocol } from './protocol/detect/detect.ts';
 export { memcachedProtocol } from './protocol/memcached/memcached.ts';
 export type {
   Authenticate,

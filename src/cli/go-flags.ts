@@ -5,7 +5,7 @@ import type { Canary } from '../loader/guards.ts';
 import { SCRUB_RATE_MAX } from '../loader/scrub.ts';
 import { LEAST_REQUEST_LIMITS } from '../protocol/protocol.ts';
 import { createAllowList } from '../server/access.ts';
-import { THREADS_MAX } from '../server/threads.ts';
+import { THREADS_MAX } from '../server/threads/threads.ts';
 import { KEY_BYTES_MAX } from '../storage/scanners/scanner.ts';
 
 /** Longest duration of a flag, in milliseconds. The timers of Node fire at once after 24.8 days. */

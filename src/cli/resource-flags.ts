@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS } from '../server/limits.ts';
-import { THREADS_MAX } from '../server/threads.ts';
+import { THREADS_MAX } from '../server/threads/threads.ts';
 import {
   type FlagTable,
   parseCount,

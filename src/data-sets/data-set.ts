@@ -14,7 +14,7 @@ import { isBuiltIn } from '../loader/scanners.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from '../loader/scrub.ts';
 import type { BucketPath } from '../loader/selection.ts';
 import type { ServerStatus } from '../loader/status.ts';
-import type { Threads } from '../server/threads.ts';
+import type { Threads } from '../server/threads/threads.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
 import { startWatcher, type Watcher } from '../watcher/watcher.ts';

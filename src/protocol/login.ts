@@ -1,4 +1,4 @@
-import { LineFinder, wordsOf } from './memcached/line.ts';
+import { LineFinder, wordsOf } from './line.ts';
 import type { Authenticate, Session, SessionContext, SessionState } from './protocol.ts';
 import type { Reply } from './reply.ts';
 

@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION } from '../common/version.ts';
 import type { Handler } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
-import { detectingProtocol } from '../protocol/detect.ts';
+import { detectingProtocol } from '../protocol/detect/detect.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { AccessOptions } from './access.ts';

@@ -2,7 +2,7 @@ import { MemcacheClient } from 'memcache-client';
 import { Client } from 'memjs';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../../src/common/address.ts';
-import { detectingProtocol } from '../../src/protocol/detect.ts';
+import { detectingProtocol } from '../../src/protocol/detect/detect.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import { tableOf } from '../support/storages.ts';
 

@@ -3,7 +3,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 // Its helper is a program, and forked from where it is built.
-import { listenShared } from '../../dist/server/shared-listener.js';
+import { listenShared } from '../../dist/server/threads/shared-listener.js';
 import type { Address } from '../../src/common/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import { bind, checkAddress } from '../../src/server/listener.ts';

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync } from '
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 // Serving threads are files of the build.
-import { Threads } from '../../dist/server/threads.js';
+import { Threads } from '../../dist/server/threads/threads.js';
 import { silentLogger } from '../../src/common/log.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { openTableMap } from '../../src/storage/table-map.ts';

@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from '../../src/server/restart-limit.ts';
-import { Watchdog } from '../../src/server/watchdog.ts';
+import {
+  RESTART_WINDOW_MS,
+  RESTARTS_MAX,
+  RestartLimit,
+} from '../../src/server/threads/restart-limit.ts';
+import { Watchdog } from '../../src/server/threads/watchdog.ts';
 
 class Patient {
   pings = 0;

@@ -1,5 +1,5 @@
 import type { CounterName } from '../counters.ts';
-import { ASKED_KEY_BYTES_MAX } from '../memcached/writes.ts';
+import { ASKED_KEY_BYTES_MAX } from '../writes.ts';
 import { BODY_BYTES_MAX, type ErrorStatus, OPCODE, STATUS } from './packet.ts';
 
 /** What a request with some opcode must look like. */

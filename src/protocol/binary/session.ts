@@ -1,7 +1,7 @@
 import { countGets, countTouches } from '../counters.ts';
-import { statsOf } from '../memcached/stats.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
+import { statsOf } from '../stats.ts';
 import { type Command, commandOf, faultOf, type Refused } from './commands.ts';
 import { FIELD, HEADER_BYTES, REQUEST_MAGIC, STATUS } from './packet.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Refusal } from './writes.ts';
+import type { Refusal } from '../writes.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;

@@ -2,9 +2,9 @@ import { BATCH_KEYS_MAX } from '../../storage/storage.ts';
 import { countGets } from '../counters.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
+import { ASKED_KEY_BYTES_MAX } from '../writes.ts';
 import type { MetaReads } from './meta.ts';
 import { appendValue } from './values.ts';
-import { ASKED_KEY_BYTES_MAX } from './writes.ts';
 
 const END = Buffer.from('END\r\n');
 

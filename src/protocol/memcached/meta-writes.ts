@@ -1,6 +1,6 @@
-import { skipSpaces, wordEnd } from './line.ts';
+import { skipSpaces, wordEnd } from '../line.ts';
+import { BAD_CHUNK, BAD_FORMAT, dataBytesOf, NO_COMMAND, type Refusal } from '../writes.ts';
 import { FLAG, type MetaWords, OPAQUE_TOO_LONG } from './meta-flags.ts';
-import { BAD_CHUNK, BAD_FORMAT, dataBytesOf, NO_COMMAND, type Refusal } from './writes.ts';
 
 const INVALID_FLAG = 'CLIENT_ERROR invalid or duplicate flag';
 const TOO_MANY_FLAGS = 'CLIENT_ERROR options flags too long';

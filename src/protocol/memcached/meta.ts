@@ -2,12 +2,12 @@ import type { View } from '../../handler/handler.ts';
 import { recordBytes } from '../../storage/record.ts';
 import type { Batch, DataSetInfo, Entry } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
+import { skipSpaces, wordEnd } from '../line.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
-import { skipSpaces, wordEnd } from './line.ts';
+import { BAD_FORMAT, SPAN_SECONDS_MAX } from '../writes.ts';
 import { FLAG, type MetaWords, OPAQUE_TOO_LONG } from './meta-flags.ts';
 import { protocolError } from './protocol-error.ts';
-import { BAD_FORMAT, SPAN_SECONDS_MAX } from './writes.ts';
 
 const HIT = Buffer.from('HD');
 const VALUE = Buffer.from('VA ');

@@ -1,13 +1,13 @@
 import type { View } from '../../handler/handler.ts';
 import { BATCH_KEYS_MAX } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
+import { skipSpaces, wordEnd } from '../line.ts';
 import { DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
-import { skipSpaces, wordEnd } from './line.ts';
+import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from '../writes.ts';
 import { isSigned } from './numbers.ts';
 import { protocolError } from './protocol-error.ts';
 import { appendValue } from './values.ts';
-import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from './writes.ts';
 
 const END = Buffer.from('END\r\n');
 

@@ -1,15 +1,4 @@
 import {
-  DEFAULT_REQUEST_LIMITS,
-  type Session,
-  type SessionContext,
-  type SessionState,
-} from '../protocol.ts';
-import type { Reply } from '../reply.ts';
-import { isHttp, runCommand } from './commands.ts';
-import { DataBlock } from './data-block.ts';
-import { Dump } from './dump.ts';
-import { answerGets, answerMetaGets } from './get-run.ts';
-import {
   isGet,
   isGetAndTouch,
   LINE_BYTES_MAX,
@@ -18,13 +7,24 @@ import {
   skipSpaces,
   wordEnd,
   wordsOf,
-} from './line.ts';
+} from '../line.ts';
+import {
+  DEFAULT_REQUEST_LIMITS,
+  type Session,
+  type SessionContext,
+  type SessionState,
+} from '../protocol.ts';
+import type { Reply } from '../reply.ts';
+import { loudly, type Refusal, refuseWrite } from '../writes.ts';
+import { isHttp, runCommand } from './commands.ts';
+import { DataBlock } from './data-block.ts';
+import { Dump } from './dump.ts';
+import { answerGets, answerMetaGets } from './get-run.ts';
 import { MetaReads } from './meta.ts';
 import { MetaWords } from './meta-flags.ts';
 import { refuseMetaArithmetic, refuseMetaDelete, refuseMetaSet } from './meta-writes.ts';
 import { protocolError } from './protocol-error.ts';
 import { Retrieval } from './retrieval.ts';
-import { loudly, type Refusal, refuseWrite } from './writes.ts';
 
 /** The first byte of a request in memcached's binary protocol. */
 const BINARY_MAGIC = 0x80;

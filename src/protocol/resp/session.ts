@@ -1,6 +1,6 @@
 import type { View } from '../../handler/handler.ts';
 import { countGets } from '../counters.ts';
-import { LineFinder } from '../memcached/line.ts';
+import { LineFinder } from '../line.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import { type Reply, TURN_WORK_MAX } from '../reply.ts';
 import {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import { binaryProtocol } from '../../../src/protocol/binary/binary.ts';
 import { OPCODE } from '../../../src/protocol/binary/packet.ts';
-import { autoProtocol, detectingProtocol } from '../../../src/protocol/detect.ts';
+import { autoProtocol, detectingProtocol } from '../../../src/protocol/detect/detect.ts';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
 import type { Protocol, Session } from '../../../src/protocol/protocol.ts';
 import { Reply } from '../../../src/protocol/reply.ts';

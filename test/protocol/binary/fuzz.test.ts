@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OPCODE } from '../../../src/protocol/binary/packet.ts';
-import { detectingProtocol } from '../../../src/protocol/detect.ts';
+import { detectingProtocol } from '../../../src/protocol/detect/detect.ts';
 import { REPLY_FULL_BYTES } from '../../../src/protocol/reply.ts';
 import {
   type BinaryPlayed,

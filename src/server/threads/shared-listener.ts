@@ -2,8 +2,8 @@ import { fork, type SendHandle } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import type { Address } from '../common/address.ts';
-import { type ErrorCode, GoromdbError } from '../common/errors.ts';
+import type { Address } from '../../common/address.ts';
+import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
 
 export interface HelperRequest {
   readonly address: Address;

@@ -5,8 +5,8 @@
  */
 import type { SendHandle } from 'node:child_process';
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { bind } from './listener.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { bind } from '../listener.ts';
 import type { HelperAnswer, HelperRequest } from './shared-listener.ts';
 
 function send(answer: HelperAnswer, handle?: unknown): void {

@@ -1,18 +1,19 @@
 /** What runs in a serving thread: one server, which is told to listen, to swap and to close. */
 import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
-import { createLineLogger } from '../common/log.ts';
-import { loadPlugin } from '../common/plugin.ts';
-import { answerRequests } from '../common/rpc.ts';
-import { DataSetsHandler } from '../handler/data-sets.ts';
-import type { Handler } from '../handler/handler.ts';
-import { createSimpleHandler } from '../handler/simple.ts';
-import type { Protocol } from '../protocol/protocol.ts';
-import { PROTOCOLS } from '../protocol/protocols.ts';
-import { emptyStorage } from '../storage/empty.ts';
-import type { LoadNews } from '../storage/load-news.ts';
-import { loadMapReader } from '../storage/map-window.ts';
-import type { Storage } from '../storage/storage.ts';
+import { createLineLogger } from '../../common/log.ts';
+import { loadPlugin } from '../../common/plugin.ts';
+import { answerRequests } from '../../common/rpc.ts';
+import { DataSetsHandler } from '../../handler/data-sets.ts';
+import type { Handler } from '../../handler/handler.ts';
+import { createSimpleHandler } from '../../handler/simple.ts';
+import { PROTOCOLS } from '../../protocol/detect/protocols.ts';
+import type { Protocol } from '../../protocol/protocol.ts';
+import { emptyStorage } from '../../storage/empty.ts';
+import type { LoadNews } from '../../storage/load-news.ts';
+import { loadMapReader } from '../../storage/map-window.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { type ServerParts, ThreadServer } from '../thread-server.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
 import {
   LOADED,
@@ -22,7 +23,6 @@ import {
   type ThreadRequest,
   type ThreadStart,
 } from './thread-messages.ts';
-import { type ServerParts, ThreadServer } from './thread-server.ts';
 
 const SAMPLER_TICK_MS = 1_000;
 

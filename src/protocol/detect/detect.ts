@@ -1,9 +1,9 @@
-import { binaryProtocol } from './binary/binary.ts';
-import { REQUEST_MAGIC } from './binary/packet.ts';
-import { memcachedProtocol } from './memcached/memcached.ts';
-import type { Protocol, Session, SessionContext, SessionState } from './protocol.ts';
-import type { Reply } from './reply.ts';
-import { isRespStart, respProtocol } from './resp/resp.ts';
+import { binaryProtocol } from '../binary/binary.ts';
+import { REQUEST_MAGIC } from '../binary/packet.ts';
+import { memcachedProtocol } from '../memcached/memcached.ts';
+import type { Protocol, Session, SessionContext, SessionState } from '../protocol.ts';
+import type { Reply } from '../reply.ts';
+import { isRespStart, respProtocol } from '../resp/resp.ts';
 
 /** A protocol, and how to tell that a client speaks it. */
 export interface ProtocolChoice {

@@ -1,12 +1,12 @@
-import type { Address } from '../common/address.ts';
-import type { ServerFacts } from '../protocol/protocol.ts';
-import type { LoadNews } from '../storage/load-news.ts';
-import type { DataSetInfo } from '../storage/storage.ts';
-import type { TableParts } from '../storage/table.ts';
-import type { AccessOptions } from './access.ts';
-import type { ClientReport } from './client-log.ts';
-import type { Limits } from './limits.ts';
-import type { ListenTarget } from './listener.ts';
+import type { Address } from '../../common/address.ts';
+import type { ServerFacts } from '../../protocol/protocol.ts';
+import type { LoadNews } from '../../storage/load-news.ts';
+import type { DataSetInfo } from '../../storage/storage.ts';
+import type { TableParts } from '../../storage/table.ts';
+import type { AccessOptions } from '../access.ts';
+import type { ClientReport } from '../client-log.ts';
+import type { Limits } from '../limits.ts';
+import type { ListenTarget } from '../listener.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {

@@ -1,7 +1,5 @@
 import process from 'node:process';
-import type { DataSetInfo } from '../../storage/storage.ts';
-import type { SessionContext } from '../protocol.ts';
-import type { Stat } from './stat.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
 import {
   connectionStats,
   dataSetStats,
@@ -11,7 +9,9 @@ import {
   servedStats,
   settingStats,
   slabStats,
-} from './stats-details.ts';
+} from './memcached/stats-details.ts';
+import type { SessionContext } from './protocol.ts';
+import type { Stat } from './stat.ts';
 
 /** What memcached counts and cannot happen here: nothing is written, expires or is thrown out. */
 const NEVER = [

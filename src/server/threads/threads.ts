@@ -1,26 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Address } from '../common/address.ts';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import type { Logger } from '../common/log.ts';
-import { threadError } from '../common/rpc.ts';
-import { PROTOCOL_VERSION } from '../common/version.ts';
+import type { Address } from '../../common/address.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import type { Logger } from '../../common/log.ts';
+import { threadError } from '../../common/rpc.ts';
+import { PROTOCOL_VERSION } from '../../common/version.ts';
 import {
   type CounterName,
   type Counters,
   clearStanding,
   countersOf,
   createCounterMemory,
-} from '../protocol/counters.ts';
-import type { LoadNews } from '../storage/load-news.ts';
-import { createSampleMemory, readSample, type SampledLookup } from '../storage/lookup-sample.ts';
-import type { DataSetInfo } from '../storage/storage.ts';
-import type { TableMap } from '../storage/table-map.ts';
-import { type AccessOptions, checkAccessFiles } from './access.ts';
-import { ClientLog, describeReport } from './client-log.ts';
-import type { Limits } from './limits.ts';
-import type { ListenTarget } from './listener.ts';
+} from '../../protocol/counters.ts';
+import type { LoadNews } from '../../storage/load-news.ts';
+import { createSampleMemory, readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
+import type { DataSetInfo } from '../../storage/storage.ts';
+import type { TableMap } from '../../storage/table-map.ts';
+import { type AccessOptions, checkAccessFiles } from '../access.ts';
+import { ClientLog, describeReport } from '../client-log.ts';
+import type { Limits } from '../limits.ts';
+import type { ListenTarget } from '../listener.ts';
+import type { Server } from '../server.ts';
 import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
-import type { Server } from './server.ts';
 import { ServingThread } from './serving-thread.ts';
 import { hasReusePort, listenShared, type SharedListener } from './shared-listener.ts';
 import type { PlacedSet, ThreadData } from './thread-messages.ts';
