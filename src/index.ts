@@ -37,11 +37,11 @@ export type { AccessOptions, TlsFiles } from './server/access.ts';
 export { type CreateServerOptions, createServer } from './server/create-server.ts';
 export { DEFAULT_LIMITS, type Limits } from './server/limits.ts';
 export type { Server } from './server/server.ts';
-export { bdbScanner } from './storage/scanners/bdb.ts';
-export { boltScanner } from './storage/scanners/bolt.ts';
-export { jsonLinesScanner, jsonScanner } from './storage/scanners/json.ts';
-export { lmdbScanner } from './storage/scanners/lmdb.ts';
-export { memcachedbScanner } from './storage/scanners/memcachedb.ts';
+export { bdbScanner } from './storage/formats/bdb/bdb.ts';
+export { memcachedbScanner } from './storage/formats/bdb/memcachedb.ts';
+export { boltScanner } from './storage/formats/bolt/bolt.ts';
+export { jsonLinesScanner, jsonScanner } from './storage/formats/json/json.ts';
+export { lmdbScanner } from './storage/formats/lmdb/lmdb.ts';
 export {
   type FieldOptions,
   KEY_BYTES_MAX,
@@ -61,6 +61,6 @@ export {
   type RecordVisitor,
   type Storage,
 } from './storage/storage.ts';
-export { openTable, type TableParts } from './storage/table.ts';
-export { TableBuilder, type TableInMemory } from './storage/table-builder.ts';
-export type { Region, TableLayout } from './storage/table-layout.ts';
+export { openTable, type TableParts } from './storage/table/table.ts';
+export { TableBuilder, type TableInMemory } from './storage/table/table-builder.ts';
+export type { Region, TableLayout } from './storage/table/table-layout.ts';

@@ -1,5 +1,5 @@
-import { STORAGE_NAMES } from '../loader/scanners.ts';
-import { DEFAULT_FIELDS } from '../storage/scanners/json-lines.ts';
+import { STORAGE_NAMES } from '../storage/formats/formats.ts';
+import { DEFAULT_FIELDS } from '../storage/formats/json/json-lines.ts';
 import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
 import {
   type FlagTable,

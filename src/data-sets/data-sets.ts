@@ -6,8 +6,8 @@ import { inParallel } from '../common/in-parallel.ts';
 import type { Logger } from '../common/log.ts';
 import type { Control } from '../control/control.ts';
 import { DATA_SETS_MAX } from '../handler/data-sets.ts';
-import { checkScanner } from '../loader/scanners.ts';
-import { checkSelection } from '../loader/selection.ts';
+import { checkScanner } from '../storage/formats/formats.ts';
+import { checkSelection } from '../storage/formats/selection.ts';
 import { checkConflicts, identitiesOf } from './conflicts.ts';
 import { DataSet, type DataSetShare, nameOf, type PlacedDataSet, setOf } from './data-set.ts';
 

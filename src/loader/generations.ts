@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { type FileIdentity, identityOf, sameContent } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { TableMap } from '../storage/table-map.ts';
+import type { TableMap } from '../storage/table/table-map.ts';
 import type { Standing } from './admission.ts';
 import type { EventLog } from './events.ts';
 import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';

@@ -1,5 +1,5 @@
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { TableMap } from '../storage/table-map.ts';
+import type { TableMap } from '../storage/table/table-map.ts';
 import type { MadeTable } from './file-loads.ts';
 import type { Stage } from './progress.ts';
 import type { SlotRecord } from './slots.ts';

@@ -1,7 +1,10 @@
 import { closeSync } from 'node:fs';
 import { GoromdbError } from '../common/errors.ts';
+import { isBuiltIn, scan, scannerFor } from '../storage/formats/formats.ts';
+import { likeness } from '../storage/formats/glimpse.ts';
+import { recognise } from '../storage/formats/recognise.ts';
+import { type BucketPath, FIELD_FLAGS } from '../storage/formats/selection.ts';
 import { printable } from '../storage/scanners/name-list.ts';
-import { recognise } from '../storage/scanners/recognise.ts';
 import type {
   FieldOptions,
   NamespaceOptions,
@@ -10,11 +13,8 @@ import type {
   Scanner,
   ScanOptions,
 } from '../storage/scanners/scanner.ts';
-import type { Repeats } from '../storage/table-index.ts';
-import { likeness } from './glimpse.ts';
+import type { Repeats } from '../storage/table/table-index.ts';
 import type { RecordPlaces } from './record-places.ts';
-import { isBuiltIn, scan, scannerFor } from './scanners.ts';
-import { type BucketPath, FIELD_FLAGS } from './selection.ts';
 import { recognisePacked, unpack } from './unpack.ts';
 
 /** How a file is to be read: a part of what the loader is asked for. */

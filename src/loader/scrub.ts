@@ -6,8 +6,8 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { messageOf } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { isSoundRegion, openToRead } from '../storage/table-file.ts';
-import type { Region, TableLayout } from '../storage/table-layout.ts';
+import { isSoundRegion, openToRead } from '../storage/table/table-file.ts';
+import type { Region, TableLayout } from '../storage/table/table-layout.ts';
 import { TABLE_NAME } from './slot-table.ts';
 
 /** Bytes a second that are checked unless told otherwise. */

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { GoromdbError } from '../common/errors.ts';
 import { isAbsence, remove } from '../common/files.ts';
-import { isSoundRegion, openToRead, readTableHead } from '../storage/table-file.ts';
-import type { TableLayout } from '../storage/table-layout.ts';
-import { openTableMap, type TableMap } from '../storage/table-map.ts';
+import { isSoundRegion, openToRead, readTableHead } from '../storage/table/table-file.ts';
+import type { TableLayout } from '../storage/table/table-layout.ts';
+import { openTableMap, type TableMap } from '../storage/table/table-map.ts';
 
 /** The dropped file, in its slot. */
 export const DATA_NAME = 'data.db';

@@ -15,10 +15,10 @@ import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { explained } from '../common/system-fault.ts';
+import { packedHeadOf } from '../storage/formats/glimpse.ts';
+import { type Recognised, recogniseNamed } from '../storage/formats/recognise.ts';
 import { readBytes } from '../storage/scanners/byte-source.ts';
-import { type Recognised, recogniseNamed } from '../storage/scanners/recognise.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
-import { packedHeadOf } from './glimpse.ts';
 
 /** Most bytes a packed file may unpack to (64 GiB). */
 const UNPACKED_BYTES_MAX = 64 * 1024 * 1024 * 1024;

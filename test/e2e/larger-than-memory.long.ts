@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, renameSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { TableWriter } from '../../src/storage/table-writer.ts';
+import { TableWriter } from '../../src/storage/table/table-writer.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { limitMemory } from '../support/memory-group.ts';

@@ -5,7 +5,7 @@ import zlib from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
-import { openTableIn } from '../../src/storage/table.ts';
+import { openTableIn } from '../../src/storage/table/table.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { identityOf } from '../../src/common/file-identity.ts';
 import type { Receipt } from '../../src/loader/receipt.ts';
-import { openTableIn } from '../../src/storage/table.ts';
+import { openTableIn } from '../../src/storage/table/table.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';

@@ -17,7 +17,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { identityOf } from '../../src/common/file-identity.ts';
-import { openTableIn } from '../../src/storage/table.ts';
+import { openTableIn } from '../../src/storage/table/table.ts';
 import { isForced } from '../../src/watcher/force-mark.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';

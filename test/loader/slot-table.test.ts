@@ -15,7 +15,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import type { Storage } from '../../src/storage/storage.ts';
-import { openTableIn } from '../../src/storage/table.ts';
+import { openTableIn } from '../../src/storage/table/table.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Threads } from '../../dist/server/threads/threads.js';
 import { silentLogger } from '../../src/common/log.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
-import { openTableMap } from '../../src/storage/table-map.ts';
+import { openTableMap } from '../../src/storage/table/table-map.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { infoOf } from '../support/storages.ts';
 import { writeTable } from '../support/table-file.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 // Serving threads are files of the build.
 import { Threads, type ThreadsOptions } from '../../dist/server/threads/threads.js';
-import { openTableMap, type TableMap } from '../../dist/storage/table-map.js';
+import { openTableMap, type TableMap } from '../../dist/storage/table/table-map.js';
 import { silentLogger } from '../../src/common/log.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { temporaryFolder } from '../support/folder.ts';

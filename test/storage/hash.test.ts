@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { FAST_HASH, firstSlot, hashFunctionOf } from '../../src/storage/hash.ts';
-import { TableBuilder } from '../../src/storage/table-builder.ts';
+import { FAST_HASH, firstSlot, hashFunctionOf } from '../../src/storage/table/hash.ts';
+import { TableBuilder } from '../../src/storage/table/table-builder.ts';
 import { chosenKeys } from '../support/chosen-keys.ts';
 import { Random } from '../support/random-bytes.ts';
 import { addRecords } from '../support/storages.ts';

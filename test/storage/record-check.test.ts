@@ -5,7 +5,7 @@ import {
   writeRecordHead,
   writeRecordTail,
 } from '../../src/storage/record.ts';
-import { RecordChecker } from '../../src/storage/record-check.ts';
+import { RecordChecker } from '../../src/storage/table/record-check.ts';
 
 function recordOf(key: Buffer, value: Buffer, flags: number): Buffer {
   const bytes = Buffer.alloc(recordBytes(key.length, value.length, flags));

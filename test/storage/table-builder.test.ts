@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../src/common/errors.ts';
-import { FAST_HASH, hashFunctionOf } from '../../src/storage/hash.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../src/storage/scanners/scanner.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import { openTable } from '../../src/storage/table.ts';
-import { TableBuilder, type TableInMemory } from '../../src/storage/table-builder.ts';
+import { FAST_HASH, hashFunctionOf } from '../../src/storage/table/hash.ts';
+import { openTable } from '../../src/storage/table/table.ts';
+import { TableBuilder, type TableInMemory } from '../../src/storage/table/table-builder.ts';
 import { collidingKeys } from '../support/colliding-keys.ts';
 import { addRecords, infoOf, type TestRecord } from '../support/storages.ts';
 

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FAST_HASH, firstSlot, hashFunctionOf } from '../../src/storage/hash.ts';
-import { HEAD_BYTES, headOf, layoutOf, type TableLayout } from '../../src/storage/table-layout.ts';
+import { FAST_HASH, firstSlot, hashFunctionOf } from '../../src/storage/table/hash.ts';
+import {
+  HEAD_BYTES,
+  headOf,
+  layoutOf,
+  type TableLayout,
+} from '../../src/storage/table/table-layout.ts';
 import { chosenKeys } from '../support/chosen-keys.ts';
 import { collidingKeys } from '../support/colliding-keys.ts';
 import type { TestRecord } from '../support/storages.ts';

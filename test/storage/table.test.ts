@@ -1,5 +1,4 @@
 import { describe, expect, it, test } from 'vitest';
-import { firstSlot, type HashSpec, hashFunctionOf } from '../../src/storage/hash.ts';
 import { createSampleMemory, LookupSampler } from '../../src/storage/lookup-sample.ts';
 import {
   RecordReader,
@@ -8,8 +7,9 @@ import {
   writeRecordTail,
 } from '../../src/storage/record.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import { openTable } from '../../src/storage/table.ts';
-import { layoutOf } from '../../src/storage/table-layout.ts';
+import { firstSlot, type HashSpec, hashFunctionOf } from '../../src/storage/table/hash.ts';
+import { openTable } from '../../src/storage/table/table.ts';
+import { layoutOf } from '../../src/storage/table/table-layout.ts';
 import { Random } from '../support/random-bytes.ts';
 import { infoOf, MapStorage, tableOf } from '../support/storages.ts';
 import { storageContract } from './contract.ts';

@@ -6,7 +6,7 @@
  * hundred thousand. A chain of n such pairs makes 2^n keys of one state. As the state's upper bits take
  * part in sums only, the chain also works from each other state with the same low byte.
  */
-import { FAST_HASH } from '../../src/storage/hash.ts';
+import { FAST_HASH } from '../../src/storage/table/hash.ts';
 import { Random } from './random-bytes.ts';
 
 const BLOCK_BYTES = 7;

@@ -1,7 +1,7 @@
 import type { RecordSink } from '../../src/storage/scanners/scanner.ts';
 import type { DataSetInfo, Entry, Storage } from '../../src/storage/storage.ts';
-import { openTable } from '../../src/storage/table.ts';
-import { TableBuilder } from '../../src/storage/table-builder.ts';
+import { openTable } from '../../src/storage/table/table.ts';
+import { TableBuilder } from '../../src/storage/table/table-builder.ts';
 
 /** What a test puts into a storage; of two records with one key the later one wins. */
 export type TestRecord = readonly [key: Buffer | string, value: Buffer | string, flags?: number];

@@ -10,9 +10,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { firstSlot, type HashSpec, hashFunctionOf } from '../../src/storage/hash.ts';
 import { RecordReader } from '../../src/storage/record.ts';
-import { checkTable } from '../../src/storage/table-check.ts';
+import { firstSlot, type HashSpec, hashFunctionOf } from '../../src/storage/table/hash.ts';
+import { checkTable } from '../../src/storage/table/table-check.ts';
 import {
   HEAD_BYTES,
   headOf,
@@ -21,9 +21,9 @@ import {
   readHead,
   runHeadOf,
   type TableLayout,
-} from '../../src/storage/table-layout.ts';
-import type { WalkOptions } from '../../src/storage/table-walk.ts';
-import type { TableWriterOptions } from '../../src/storage/table-writer.ts';
+} from '../../src/storage/table/table-layout.ts';
+import type { WalkOptions } from '../../src/storage/table/table-walk.ts';
+import type { TableWriterOptions } from '../../src/storage/table/table-writer.ts';
 import { temporaryFolder } from './folder.ts';
 import type { TestRecord } from './storages.ts';
 import { writeTable } from './table-file.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Storage } from '../../src/storage/storage.ts';
-import { openTableIn } from '../../src/storage/table.ts';
-import type { TableLayout } from '../../src/storage/table-layout.ts';
-import { openTableMap } from '../../src/storage/table-map.ts';
-import { TableWriter, type TableWriterOptions } from '../../src/storage/table-writer.ts';
+import { openTableIn } from '../../src/storage/table/table.ts';
+import type { TableLayout } from '../../src/storage/table/table-layout.ts';
+import { openTableMap } from '../../src/storage/table/table-map.ts';
+import { TableWriter, type TableWriterOptions } from '../../src/storage/table/table-writer.ts';
 import { temporaryFolder } from './folder.ts';
 import { addRecords, infoOf, type TestRecord } from './storages.ts';
 

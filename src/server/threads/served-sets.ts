@@ -1,7 +1,7 @@
 import { emptyStorage } from '../../storage/empty.ts';
 import { LookupSampler } from '../../storage/lookup-sample.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { openTableIn } from '../../storage/table.ts';
+import { openTableIn } from '../../storage/table/table.ts';
 import type { PlacedSet, PlacedTable } from './thread-messages.ts';
 
 /** Where a thread's data sets go: see `DataSetsHandler`. */

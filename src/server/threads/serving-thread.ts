@@ -2,7 +2,7 @@ import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { WorkerClient } from '../../common/rpc.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
-import type { TableMap } from '../../storage/table-map.ts';
+import type { TableMap } from '../../storage/table/table-map.ts';
 import type { ClientReport } from '../client-log.ts';
 import {
   LOADED,

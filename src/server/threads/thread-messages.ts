@@ -2,7 +2,7 @@ import type { Address } from '../../common/address.ts';
 import type { ServerFacts } from '../../protocol/protocol.ts';
 import type { LoadNews } from '../../storage/load-news.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
-import type { TableParts } from '../../storage/table.ts';
+import type { TableParts } from '../../storage/table/table.ts';
 import type { AccessOptions } from '../access.ts';
 import type { ClientReport } from '../client-log.ts';
 import type { Limits } from '../limits.ts';

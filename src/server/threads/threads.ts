@@ -14,7 +14,7 @@ import {
 import type { LoadNews } from '../../storage/load-news.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
-import type { TableMap } from '../../storage/table-map.ts';
+import type { TableMap } from '../../storage/table/table-map.ts';
 import { type AccessOptions, checkAccessFiles } from '../access.ts';
 import { ClientLog, describeReport } from '../client-log.ts';
 import type { Limits } from '../limits.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/common/errors.ts';
-import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
+import { bdbScanner } from '../../../src/storage/formats/bdb/bdb.ts';
 import { cpuMs } from '../../support/cpu-time.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { fixture, fixtureNames, Image } from './bdb-fixture.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, it } from 'vitest';
-import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
-import { memcachedbScanner } from '../../../src/storage/scanners/memcachedb.ts';
+import { bdbScanner } from '../../../src/storage/formats/bdb/bdb.ts';
+import { memcachedbScanner } from '../../../src/storage/formats/bdb/memcachedb.ts';
 import { MUTANTS, tryMutants } from '../../support/mutants.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { fixture, fixtureNames, Image } from './bdb-fixture.ts';

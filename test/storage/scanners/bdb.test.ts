@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
+import { bdbScanner } from '../../../src/storage/formats/bdb/bdb.ts';
 import { type Records, ScratchFile } from '../../support/scratch-file.ts';
 import { fixture, Image, numbered, overflowRecords, pattern } from './bdb-fixture.ts';
 

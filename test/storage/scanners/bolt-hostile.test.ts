@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/common/errors.ts';
-import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
+import { boltScanner } from '../../../src/storage/formats/bolt/bolt.ts';
 import { cpuMs } from '../../support/cpu-time.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { buildFile, FIXTURES, fixture, Image, META, pattern } from './bolt-fixture.ts';

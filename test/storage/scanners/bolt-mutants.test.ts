@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, it } from 'vitest';
-import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
+import { boltScanner } from '../../../src/storage/formats/bolt/bolt.ts';
 import { MUTANTS, tryMutants } from '../../support/mutants.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { FIXTURES, fixture, Image } from './bolt-fixture.ts';

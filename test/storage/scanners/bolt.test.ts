@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
+import { boltScanner } from '../../../src/storage/formats/bolt/bolt.ts';
 import { type Records, ScratchFile } from '../../support/scratch-file.ts';
 import { buildFile, fixture, Image, META, pattern } from './bolt-fixture.ts';
 import { numbered } from './lmdb-fixture.ts';

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { recogniseForeign, showStart } from '../../../src/storage/scanners/foreign.ts';
-import { recogniseHead } from '../../../src/storage/scanners/recognise.ts';
+import { recogniseForeign, showStart } from '../../../src/storage/formats/foreign.ts';
+import { recogniseHead } from '../../../src/storage/formats/recognise.ts';
 
 const FIXTURES = new URL('../../../fixtures', import.meta.url);
 

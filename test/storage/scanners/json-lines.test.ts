@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ErrorCode, GoromdbError } from '../../../src/common/errors.ts';
-import { JsonLines } from '../../../src/storage/scanners/json-lines.ts';
-import { recogniseHead, recogniseNamed } from '../../../src/storage/scanners/recognise.ts';
+import { JsonLines } from '../../../src/storage/formats/json/json-lines.ts';
+import { recogniseHead, recogniseNamed } from '../../../src/storage/formats/recognise.ts';
 import type { FieldOptions } from '../../../src/storage/scanners/scanner.ts';
 import { collect, type Pair, parsed, readChunks } from './json-texts.ts';
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../src/common/errors.ts';
-import { JsonRecords } from '../../../src/storage/scanners/json-records.ts';
+import { JsonRecords } from '../../../src/storage/formats/json/json-records.ts';
 import { collect, expectRefusal, oracle, parse, refusal } from './json-texts.ts';
 
 describe('a text that is refused', () => {

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import { type ErrorCode, GoromdbError } from '../../../src/common/errors.ts';
-import type { JsonReader } from '../../../src/storage/scanners/json-reader.ts';
+import type { JsonReader } from '../../../src/storage/formats/json/json-reader.ts';
 import {
   JsonRecords,
   type JsonRecordsOptions,
-} from '../../../src/storage/scanners/json-records.ts';
+} from '../../../src/storage/formats/json/json-records.ts';
 import type { RecordSink } from '../../../src/storage/scanners/scanner.ts';
 
 export type Pair = [key: string, value: string];

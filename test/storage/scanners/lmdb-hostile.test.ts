@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/common/errors.ts';
-import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
+import { lmdbScanner } from '../../../src/storage/formats/lmdb/lmdb.ts';
 import { cpuMs } from '../../support/cpu-time.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { FIXTURES, fixture, Image } from './lmdb-fixture.ts';

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, it } from 'vitest';
-import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
+import { lmdbScanner } from '../../../src/storage/formats/lmdb/lmdb.ts';
 import { MUTANTS, tryMutants } from '../../support/mutants.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { FIXTURES, fixture, Image } from './lmdb-fixture.ts';

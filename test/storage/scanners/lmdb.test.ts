@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabaseOptionsWithPath } from 'lmdb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
+import { lmdbScanner } from '../../../src/storage/formats/lmdb/lmdb.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { FIXTURES, fixture, Image, numbered, pattern } from './lmdb-fixture.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError } from '../../../src/common/errors.ts';
-import { memcachedbScanner } from '../../../src/storage/scanners/memcachedb.ts';
+import { memcachedbScanner } from '../../../src/storage/formats/bdb/memcachedb.ts';
 import { type Records, ScratchFile } from '../../support/scratch-file.ts';
 import { fixture, numbered, pattern } from './bdb-fixture.ts';
 

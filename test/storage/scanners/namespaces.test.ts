@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
-import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
-import { jsonLinesScanner, jsonScanner } from '../../../src/storage/scanners/json.ts';
-import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
-import { memcachedbScanner } from '../../../src/storage/scanners/memcachedb.ts';
+import { bdbScanner } from '../../../src/storage/formats/bdb/bdb.ts';
+import { memcachedbScanner } from '../../../src/storage/formats/bdb/memcachedb.ts';
+import { boltScanner } from '../../../src/storage/formats/bolt/bolt.ts';
+import { jsonLinesScanner, jsonScanner } from '../../../src/storage/formats/json/json.ts';
+import { lmdbScanner } from '../../../src/storage/formats/lmdb/lmdb.ts';
 import { delimiterFault } from '../../../src/storage/scanners/namespaces.ts';
 import type { Scanner } from '../../../src/storage/scanners/scanner.ts';
 import { type Records, ScratchFile } from '../../support/scratch-file.ts';

@@ -1,8 +1,8 @@
 import { ftruncateSync, statSync, writeSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { bdbScanner } from '../../../src/storage/scanners/bdb.ts';
-import { boltScanner } from '../../../src/storage/scanners/bolt.ts';
-import { lmdbScanner } from '../../../src/storage/scanners/lmdb.ts';
+import { bdbScanner } from '../../../src/storage/formats/bdb/bdb.ts';
+import { boltScanner } from '../../../src/storage/formats/bolt/bolt.ts';
+import { lmdbScanner } from '../../../src/storage/formats/lmdb/lmdb.ts';
 import type { Scanner } from '../../../src/storage/scanners/scanner.ts';
 import { type Records, recordSink, ScratchFile } from '../../support/scratch-file.ts';
 import { Image as BdbImage, overflowRecords } from './bdb-fixture.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GoromdbError, provesFileBad } from '../../../src/common/errors.ts';
-import { tableScanner } from '../../../src/storage/scanners/table.ts';
-import { openTable } from '../../../src/storage/table.ts';
-import { HEAD_BYTES, type TableLayout } from '../../../src/storage/table-layout.ts';
+import { tableScanner } from '../../../src/storage/formats/table.ts';
+import { openTable } from '../../../src/storage/table/table.ts';
+import { HEAD_BYTES, type TableLayout } from '../../../src/storage/table/table-layout.ts';
 import { collidingKeys } from '../../support/colliding-keys.ts';
 import { FIRST_SEED, MUTANTS, mutate, tryMutants } from '../../support/mutants.ts';
 import { Random } from '../../support/random-bytes.ts';

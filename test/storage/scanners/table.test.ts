@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { tableScanner } from '../../../src/storage/scanners/table.ts';
-import { openTableIn } from '../../../src/storage/table.ts';
-import { openTableMap } from '../../../src/storage/table-map.ts';
-import { TableWriter } from '../../../src/storage/table-writer.ts';
+import { tableScanner } from '../../../src/storage/formats/table.ts';
+import { openTableIn } from '../../../src/storage/table/table.ts';
+import { openTableMap } from '../../../src/storage/table/table-map.ts';
+import { TableWriter } from '../../../src/storage/table/table-writer.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { ScratchFile } from '../../support/scratch-file.ts';
 import { bytesOf, infoOf, type TestRecord } from '../../support/storages.ts';

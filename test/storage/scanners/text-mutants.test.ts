@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
 import { GoromdbError, provesFileBad } from '../../../src/common/errors.ts';
-import { jsonLinesScanner, jsonScanner } from '../../../src/storage/scanners/json.ts';
+import { jsonLinesScanner, jsonScanner } from '../../../src/storage/formats/json/json.ts';
 import type { Scanner, ScanOptions } from '../../../src/storage/scanners/scanner.ts';
 import { FIRST_SEED, MUTANTS, mutate } from '../../support/mutants.ts';
 import { Random } from '../../support/random-bytes.ts';
