@@ -153,8 +153,8 @@ async function md5Of(path) {
 
 /** Runs in a process of its own: loads one file and prints what it took. */
 async function load(path, scanner, md5) {
-  const { LoaderWorker } = await import('../dist/loader/loader-worker.js');
-  const { ProgressMemory } = await import('../dist/loader/progress.js');
+  const { LoaderWorker } = await import('../dist/loader/worker/loader-worker.js');
+  const { ProgressMemory } = await import('../dist/loader/worker/progress.js');
   const worker = new LoaderWorker();
   const request = {
     ...{ path, md5, scanner, gzipped: false, scratchDir: tmpdir() },

@@ -2,7 +2,7 @@
 
 import { GoromdbError } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
-import { memoryBytes } from '../loader/value-limit.ts';
+import { memoryBytes } from '../loader/worker/value-limit.ts';
 import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
 import { THREADS_MAX, Threads, type ThreadsOptions } from '../server/threads/threads.ts';
 import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';

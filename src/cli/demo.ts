@@ -16,7 +16,7 @@ import { type Goromdb, startGoromdb } from '../app/app.ts';
 import type { Address } from '../common/address.ts';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { explained } from '../common/system-fault.ts';
-import { readReceipt } from '../loader/receipt.ts';
+import { readReceipt } from '../loader/drops/receipt.ts';
 import { fail, run, type Tellers } from './serve.ts';
 import { quoted } from './shell-words.ts';
 

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GoromdbError } from '../common/errors.ts';
-import type { Canary } from '../loader/guards.ts';
-import { SCRUB_RATE_MAX } from '../loader/scrub.ts';
+import type { Canary } from '../loader/generations/guards.ts';
+import { SCRUB_RATE_MAX } from '../loader/generations/scrub.ts';
 import { LEAST_REQUEST_LIMITS } from '../protocol/protocol.ts';
 import { createAllowList } from '../server/access.ts';
 import { THREADS_MAX } from '../server/threads/threads.ts';

@@ -1,9 +1,9 @@
 import process from 'node:process';
 import { askServer } from '../control/control-client.ts';
 import { lockFolder } from '../control/folder-lock.ts';
-import { rollBackStopped } from '../loader/offline-rollback.ts';
 import { keysOf } from '../loader/report.ts';
-import type { RolledBack } from '../loader/rollback.ts';
+import { rollBackStopped } from '../loader/slots/offline-rollback.ts';
+import type { RolledBack } from '../loader/slots/rollback.ts';
 import { requireFolder } from './require-folder.ts';
 
 /** A server loads the generation before, which takes as long as loading it did. */

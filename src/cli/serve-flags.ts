@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { Address } from '../common/address.ts';
-import type { Guards } from '../loader/guards.ts';
-import type { KeepPrevious } from '../loader/rollback.ts';
+import type { Guards } from '../loader/generations/guards.ts';
+import type { KeepPrevious } from '../loader/slots/rollback.ts';
 import { type AccessOptions, checkAccessFits } from '../server/access.ts';
 import type { Limits } from '../server/limits.ts';
 import { DEFAULT_FIELDS } from '../storage/formats/json/json-lines.ts';

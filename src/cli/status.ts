@@ -5,10 +5,14 @@ import { GoromdbError, messageOf } from '../common/errors.ts';
 import { oneLine } from '../common/log.ts';
 import { askServer } from '../control/control-client.ts';
 import { findHolder, type Holder } from '../control/folder-lock.ts';
-import { type Event, readEvents } from '../loader/events.ts';
+import {
+  readSlotStatus,
+  type ServerStatus,
+  type SlotStatus,
+} from '../loader/generations/status.ts';
 import { formatBytes, keysOf } from '../loader/report.ts';
-import { SLOT_NAMES } from '../loader/slots.ts';
-import { readSlotStatus, type ServerStatus, type SlotStatus } from '../loader/status.ts';
+import { type Event, readEvents } from '../loader/slots/events.ts';
+import { SLOT_NAMES } from '../loader/slots/slots.ts';
 import { requireFolder } from './require-folder.ts';
 
 const TIMEOUT_MS = 5_000;

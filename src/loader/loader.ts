@@ -3,21 +3,21 @@ import { Turns } from '../common/turns.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { Complaint } from '../watcher/complaints.ts';
 import type { Drop, Verdict } from '../watcher/watcher.ts';
-import { BaseFolder } from './base-folder.ts';
-import { EventLog } from './events.ts';
-import { FileLoads, type FileLoadsOptions } from './file-loads.ts';
-import { Generations, type GenerationsOptions } from './generations.ts';
-import { type DropRules, loadDrop } from './load-drop.ts';
-import { LoadMonitor, type LoadMonitorOptions } from './load-monitor.ts';
-import type { LoaderParts } from './loader-parts.ts';
-import { rollBack } from './online-rollback.ts';
-import { Receipts } from './receipt.ts';
-import { type DropPlace, lookBack, recover } from './recover.ts';
-import { heal } from './restore.ts';
-import { type RolledBack, refused } from './rollback.ts';
-import type { SlotFile } from './scrub.ts';
-import { SlotLoads } from './slot-loads.ts';
-import type { LoaderStatus } from './status.ts';
+import { Receipts } from './drops/receipt.ts';
+import { Generations, type GenerationsOptions } from './generations/generations.ts';
+import { type DropRules, loadDrop } from './generations/load-drop.ts';
+import { LoadMonitor, type LoadMonitorOptions } from './generations/load-monitor.ts';
+import type { LoaderParts } from './generations/loader-parts.ts';
+import { rollBack } from './generations/online-rollback.ts';
+import { type DropPlace, lookBack, recover } from './generations/recover.ts';
+import { heal } from './generations/restore.ts';
+import type { SlotFile } from './generations/scrub.ts';
+import { SlotLoads } from './generations/slot-loads.ts';
+import type { LoaderStatus } from './generations/status.ts';
+import { BaseFolder } from './slots/base-folder.ts';
+import { EventLog } from './slots/events.ts';
+import { type RolledBack, refused } from './slots/rollback.ts';
+import { FileLoads, type FileLoadsOptions } from './worker/file-loads.ts';
 
 /** `guards` judge dropped files; the slots are not asked. */
 export interface LoaderOptions

@@ -1,5 +1,5 @@
-import { STAGES, type Stage } from './progress.ts';
-import type { SlotName, SlotRecord } from './slots.ts';
+import type { SlotName, SlotRecord } from './slots/slots.ts';
+import { STAGES, type Stage } from './worker/progress.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 

@@ -8,7 +8,7 @@ import { parseAddress, startGoromdb } from 'goromdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
 import { VERSION } from '../../src/common/version.ts';
-import { TABLE_NAME } from '../../src/loader/slot-table.ts';
+import { TABLE_NAME } from '../../src/loader/slots/slot-table.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Goromdb, type GoromdbOptions, parseAddress, startGoromdb } from 'goromdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { askServer } from '../../src/control/control-client.ts';
-import type { ServerStatus } from '../../src/loader/status.ts';
+import type { ServerStatus } from '../../src/loader/generations/status.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -1,7 +1,12 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileIdentity, identityOf } from '../../src/common/file-identity.ts';
-import { readSlots, type SlotName, type SlotRecord, writeRecord } from '../../src/loader/slots.ts';
+import {
+  readSlots,
+  type SlotName,
+  type SlotRecord,
+  writeRecord,
+} from '../../src/loader/slots/slots.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

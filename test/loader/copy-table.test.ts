@@ -1,8 +1,8 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { copyTable } from '../../src/loader/copy-table.ts';
-import { ProgressMemory } from '../../src/loader/progress.ts';
+import { copyTable } from '../../src/loader/worker/copy-table.ts';
+import { ProgressMemory } from '../../src/loader/worker/progress.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { tableBytes } from '../support/table-bytes.ts';

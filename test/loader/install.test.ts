@@ -14,8 +14,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { prepareSlots } from '../../src/loader/prepare.ts';
-import { install, removeDrop, setAside } from '../../src/loader/slots.ts';
+import { prepareSlots } from '../../src/loader/slots/prepare.ts';
+import { install, removeDrop, setAside } from '../../src/loader/slots/slots.ts';
 import { md5 } from '../support/drop.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { LoadMonitor } from '../../src/loader/load-monitor.ts';
+import { LoadMonitor } from '../../src/loader/generations/load-monitor.ts';
 import type { LoadNews } from '../../src/storage/load-news.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000, toFake: ['Date'] }));

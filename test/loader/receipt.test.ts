@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ProgressMemory } from '../../src/loader/progress.ts';
-import { type Receipt, Receipts, readReceipt } from '../../src/loader/receipt.ts';
+import { type Receipt, Receipts, readReceipt } from '../../src/loader/drops/receipt.ts';
+import { ProgressMemory } from '../../src/loader/worker/progress.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RecordPlaces } from '../../src/loader/record-places.ts';
+import { RecordPlaces } from '../../src/loader/worker/record-places.ts';
 
 test('tells the place of any record, whatever lies between them', () => {
   const places = new RecordPlaces();

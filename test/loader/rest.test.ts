@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { needsRests } from '../../src/loader/rest.ts';
+import { needsRests } from '../../src/loader/worker/rest.ts';
 
 describe('needsRests', () => {
   const processors = os.availableParallelism();

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { rollBackStopped } from '../../src/loader/offline-rollback.ts';
-import { prepareSlots } from '../../src/loader/prepare.ts';
+import { rollBackStopped } from '../../src/loader/slots/offline-rollback.ts';
+import { prepareSlots } from '../../src/loader/slots/prepare.ts';
 import {
   emptySlot,
   install,
@@ -12,7 +12,7 @@ import {
   otherSlot,
   readSlots,
   type SlotName,
-} from '../../src/loader/slots.ts';
+} from '../../src/loader/slots/slots.ts';
 import { drop, md5 } from '../support/drop.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
 import { temporaryFolder } from '../support/folder.ts';

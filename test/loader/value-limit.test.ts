@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { longestValue } from '../../src/loader/value-limit.ts';
+import { longestValue } from '../../src/loader/worker/value-limit.ts';
 
 const MIB = 1024 * 1024;
 

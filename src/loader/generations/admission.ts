@@ -1,0 +1,94 @@
+import { dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { messageWithCode } from '../../common/errors.ts';
+import { canRename } from '../../common/files.ts';
+import type { SampledLookup } from '../../storage/lookup-sample.ts';
+import { replay } from '../../storage/replay.ts';
+import type { DataSetInfo, Storage } from '../../storage/storage.ts';
+import { openTableIn } from '../../storage/table/table.ts';
+import type { TableMap } from '../../storage/table/table-map.ts';
+import type { Drop } from '../../watcher/watcher.ts';
+import { checkRoom } from '../slots/room.ts';
+import { checkGuards, checkNotEmpty, type Guards, shrinkNotices } from './guards.ts';
+
+/** What a dropped file is measured against. */
+export interface Standing {
+  readonly info: DataSetInfo;
+  readonly fileBytes: number;
+}
+
+/** What decides whether a dropped file may serve. */
+export interface Admission {
+  readonly guards?: Guards | undefined;
+  /** Lookups that clients made of late. */
+  readonly sample?: (() => readonly SampledLookup[]) | undefined;
+}
+
+/**
+ * Before a load: whether there is room for it. A forced drop is not asked.
+ *
+ * @param slotFile Where the file would go.
+ * @throws GoromdbError DISK_FULL.
+ */
+export async function admitDrop(
+  { file, identity, force }: Drop,
+  slotFile: string,
+  serving: Standing | undefined,
+): Promise<void> {
+  if (force) return;
+  const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
+  // Files mostly come in one format, and of a table a slot holds one copy, which is served.
+  const isTable = serving?.info.format === 'table';
+  await checkRoom({
+    fileBytes: Number(identity.size),
+    isCopied: !isMovable && !isTable,
+    slotFile,
+    serving: serving && { fileBytes: serving.fileBytes, tableBytes: serving.info.bytes },
+  });
+}
+
+/** Lookups that are replayed at once: with a disk of 10 ms a seek, two thirds of a second. */
+const WARM_SLICE = 64;
+
+/** A table that may come to serve. */
+interface Candidate {
+  readonly map: TableMap;
+  readonly info: DataSetInfo;
+  /** What its owner should know. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Before anything is moved or switched: whether the guards let it pass. For a forced drop it is
+ * only told that they would not. What clients asked for of late is in memory afterwards.
+ *
+ * @returns What else its owner should know.
+ * @throws GoromdbError See `checkNotEmpty` and `checkGuards`.
+ */
+export async function admitTable(
+  { force }: Drop,
+  { map, info, notices }: Candidate,
+  serving: Standing | undefined,
+  { guards = {}, sample = () => [] }: Admission,
+): Promise<readonly string[]> {
+  const candidate = await openTableIn(map.parts, info, () => {});
+  try {
+    await warm(candidate, sample());
+    checkNotEmpty(guards, info, serving?.info, notices);
+    checkGuards(guards, candidate, serving?.info, sample);
+    return shrinkNotices(guards, info, serving?.info);
+  } catch (error) {
+    if (!force) throw error;
+    return [`served in spite of this, by its .force mark: ${messageWithCode(error)}`];
+  } finally {
+    candidate.close();
+  }
+}
+
+/** Reads the pages that the lookups need. */
+async function warm(candidate: Storage, sample: readonly SampledLookup[]): Promise<void> {
+  for (let at = 0; at < sample.length; at += WARM_SLICE) {
+    replay(candidate, sample.slice(at, at + WARM_SLICE));
+    await nextTurn();
+  }
+}

@@ -1,0 +1,193 @@
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
+import type { Logger } from '../../common/log.ts';
+import type { DataSetInfo } from '../../storage/storage.ts';
+import type { TableMap } from '../../storage/table/table-map.ts';
+import { servingLine } from '../report.ts';
+import type { EventLog } from '../slots/events.ts';
+import { TABLE_NAME } from '../slots/slot-table.ts';
+import {
+  type FilledSlot,
+  leastNeededSlot,
+  newestGeneration,
+  otherSlot,
+  type SlotName,
+  slotPath,
+} from '../slots/slots.ts';
+import type { Standing } from './admission.ts';
+import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';
+import type { SlotFile } from './scrub.ts';
+import type { Serving } from './status.ts';
+
+export interface GenerationsOptions {
+  /** Folder of the two slots. */
+  readonly baseDir: string;
+  /** Puts a table into service; resolves when no thread serves the old one. */
+  readonly swap: (map: TableMap, info: DataSetInfo) => Promise<void>;
+  readonly logger: Logger;
+}
+
+/** A generation whose table is mapped. */
+interface Held {
+  readonly slot: SlotName;
+  readonly md5: string;
+  readonly map: TableMap;
+  /** The table's file when it began to serve; undefined: it has no name. */
+  readonly identity: FileIdentity | undefined;
+}
+
+/** Knows which generation serves, from which slot, and what slot and number the next one gets. */
+export class Generations {
+  readonly #options: GenerationsOptions;
+  readonly #events: EventLog;
+  #standing: Standing | undefined;
+  /** What a scrub has found wrong with the dropped file, while the table made of it is sound. */
+  #fileFault: string | undefined;
+  #held: Held | undefined;
+  /** The generation before: going back to it takes no look at its files. */
+  #previous: Held | undefined;
+  #nextSlot: SlotName = 'data00';
+  /** The highest number that was ever given. */
+  #newest = 0;
+
+  constructor(options: GenerationsOptions, events: EventLog) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** What a new file is measured against. */
+  get standing(): Standing | undefined {
+    return this.#standing;
+  }
+
+  get serving(): Serving | undefined {
+    if (this.#standing === undefined || this.#held === undefined) return undefined;
+    const { generation } = this.#standing.info;
+    const fileFault = this.#fileFault;
+    return { slot: this.#held.slot, generation, ...(fileFault && { fileFault }) };
+  }
+
+  /** The slot that does not serve. */
+  get nextSlot(): SlotName {
+    return this.#nextSlot;
+  }
+
+  get nextNumber(): number {
+    return this.#newest + 1;
+  }
+
+  /** Where the serving generation lies. */
+  get slotFile(): SlotFile | undefined {
+    if (this.#standing === undefined || this.#held === undefined) return undefined;
+    const { generation, md5 } = this.#standing.info;
+    const path = slotPath(this.#options.baseDir, this.#held.slot);
+    return { generation, md5, path, layout: this.#held.map.parts.layout };
+  }
+
+  /** A scrub has found the file of a generation damaged. */
+  noteFileFault(generation: number, text: string): void {
+    if (this.#standing?.info.generation === generation) this.#fileFault = text;
+    this.#events.add('damaged', text);
+  }
+
+  /** Goes on from what an earlier process has left. @param slots What `readSlots` gave. */
+  async resume(slots: readonly FilledSlot[]): Promise<void> {
+    this.#newest = await newestGeneration(this.#options.baseDir);
+    this.#nextSlot = leastNeededSlot(slots);
+  }
+
+  /** Whatever comes now, this number belongs to the data that was given it. */
+  use(generation: number): void {
+    this.#newest = Math.max(this.#newest, generation);
+  }
+
+  /**
+   * The map of what a slot holds, if it is still there and nobody has written to its file. Whoever asks
+   * holds it then.
+   */
+  async heldMap({ name, md5 }: FilledSlot): Promise<TableMap | undefined> {
+    const held = this.#previous;
+    if (held?.slot !== name || held.md5 !== md5) return undefined;
+    const identity = await this.#identityIn(name);
+    const isAsBefore = identity && held.identity && sameContent(identity, held.identity);
+    // It may be another one by now.
+    if (!isAsBefore || this.#previous !== held) return undefined;
+    return held.map.hold();
+  }
+
+  /**
+   * Holds the map of the generation before, which an earlier process served.
+   *
+   * @param map Released by whoever opened it, whatever happens.
+   */
+  async holdPrevious({ name: slot, md5 }: FilledSlot, map: TableMap): Promise<void> {
+    if (this.#previous !== undefined || this.#held === undefined) return;
+    if (this.#held.slot === slot) return;
+    const identity = await this.#identityIn(slot);
+    this.#previous = { slot, md5, map: map.hold(), identity };
+  }
+
+  /** The slot of the generation before is about to be emptied: the disk gets its room back. */
+  releasePrevious(): void {
+    this.#previous?.map.release();
+    this.#previous = undefined;
+  }
+
+  /**
+   * Puts a generation into service, and holds its map from then on.
+   *
+   * @param loaded Its map is released by whoever loaded it, whatever happens.
+   * @param seconds Those of the stages before.
+   * @returns The seconds of all stages.
+   */
+  async switch(slot: SlotName, loaded: LoadedSlot, seconds: Seconds): Promise<Seconds> {
+    const { logger } = this.#options;
+    const { record } = loaded;
+    const startMs = performance.now();
+    await this.#swap(slot, loaded);
+    this.use(record.generation);
+    const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
+    const line = servingLine(slot, record, all);
+    logger.info(line);
+    this.#events.add('serving', line);
+    for (const warning of record.warnings ?? []) {
+      logger.warn(`in generation ${record.generation} from ${record.source}: ${warning}`);
+    }
+    return all;
+  }
+
+  /** Puts a generation into service that was loaded again, since its table was damaged. */
+  async switchAgain(slot: SlotName, loaded: LoadedSlot): Promise<void> {
+    await this.#swap(slot, loaded);
+    // The table that was damaged is not to go back to.
+    this.releasePrevious();
+    const text = `generation ${loaded.record.generation} is loaded again from slot ${slot}`;
+    this.#events.add('loaded again', text);
+    this.#options.logger.warn(text);
+  }
+
+  close(): void {
+    this.releasePrevious();
+    this.#held?.map.release();
+    this.#held = undefined;
+  }
+
+  async #identityIn(slot: SlotName): Promise<FileIdentity | undefined> {
+    const path = join(dirname(slotPath(this.#options.baseDir, slot)), TABLE_NAME);
+    const stats = await stat(path, { bigint: true }).catch(() => undefined);
+    return stats && identityOf(stats);
+  }
+
+  async #swap(slot: SlotName, { record, map }: LoadedSlot): Promise<void> {
+    const info = infoOf(record, map);
+    await this.#options.swap(map, info);
+    const identity = await this.#identityIn(slot);
+    this.releasePrevious();
+    this.#previous = this.#held;
+    this.#held = { slot, md5: record.md5, map: map.hold(), identity };
+    this.#standing = { info, fileBytes: record.bytes };
+    this.#fileFault = undefined;
+    this.#nextSlot = otherSlot(slot);
+  }
+}

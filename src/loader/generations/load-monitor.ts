@@ -1,0 +1,71 @@
+import { oneLine } from '../../common/log.ts';
+import type { LoadNews } from '../../storage/load-news.ts';
+import type { Complaint } from '../../watcher/complaints.ts';
+import type { NewEvent } from '../slots/events.ts';
+
+/** Longest text that clients are told of an error. */
+const TEXT_CHARS_MAX = 250;
+
+/** What of the loads is counted. */
+type LoadCount = 'loads_rejected' | 'loads_failed';
+
+/** Who is told of what becomes of drops. */
+export interface LoadMonitorOptions {
+  readonly onNews?: ((news: LoadNews) => void) | undefined;
+  readonly onCount?: ((name: LoadCount) => void) | undefined;
+}
+
+/** Knows how it stands with the loads of a data set, for those who watch over it. */
+export class LoadMonitor {
+  readonly #options: LoadMonitorOptions;
+  #news: LoadNews = { lastError: undefined, waiting: undefined };
+  /** Since when there has been a drop that is not loaded. */
+  #waitsSinceMs: number | undefined;
+
+  constructor(options: LoadMonitorOptions) {
+    this.#options = options;
+    this.#tell({});
+  }
+
+  get news(): LoadNews {
+    return this.#news;
+  }
+
+  noteEvent({ kind, text, code = 'LOAD_FAILED' }: NewEvent): void {
+    if (kind === 'rejected') this.#options.onCount?.('loads_rejected');
+    if (kind === 'failed') this.#options.onCount?.('loads_failed');
+    if (kind === 'rejected' || kind === 'failed' || kind === 'nothing to serve') {
+      this.#tell({ lastError: { code, text: shortened(text), atMs: Date.now() } });
+    } else if (kind === 'serving') {
+      this.#tell({ lastError: undefined });
+    }
+  }
+
+  noteWait({ code, text: reason }: Complaint): void {
+    const { waiting } = this.#news;
+    const text = shortened(reason);
+    if (waiting?.code === code && waiting.text === text) return;
+    this.#waitsSinceMs ??= Date.now();
+    this.#tell({ waiting: { code, text, sinceMs: this.#waitsSinceMs } });
+  }
+
+  /** A drop is tried: if that fails, it has waited all the time. */
+  noteTry(): void {
+    if (this.#news.waiting !== undefined) this.#tell({ waiting: undefined });
+  }
+
+  noteAbsence(): void {
+    this.noteTry();
+    this.#waitsSinceMs = undefined;
+  }
+
+  #tell(change: Partial<LoadNews>): void {
+    this.#news = { ...this.#news, ...change };
+    this.#options.onNews?.(this.#news);
+  }
+}
+
+/** In one line, since that is what clients and people at a terminal get. */
+function shortened(text: string): string {
+  return oneLine(text).slice(0, TEXT_CHARS_MAX);
+}

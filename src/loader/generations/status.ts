@@ -1,0 +1,78 @@
+import { messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
+import type { WaitingDrop } from '../../storage/load-news.ts';
+import type { Event } from '../slots/events.ts';
+import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from '../slots/slots.ts';
+import type { Stage } from '../worker/progress.ts';
+
+/** The slot that serves, with the number of its generation. */
+export interface Serving {
+  readonly slot: SlotName;
+  readonly generation: number;
+  /** What a scrub has found wrong with its file, while what is served of it is sound. */
+  readonly fileFault?: string;
+}
+
+/** What a loader is doing, for a status. */
+export interface LoaderStatus {
+  readonly serving: Serving | undefined;
+  readonly loading:
+    | {
+        readonly path: string;
+        readonly stage: Stage;
+        /** Undefined: it would tell how large a linked file is. */
+        readonly bytes?: number;
+      }
+    | undefined;
+  /** Why nothing serves although the slots have held a generation. */
+  readonly fault?: string | undefined;
+  /** A drop that is there and is not loaded now. */
+  readonly waiting?: WaitingDrop | undefined;
+}
+
+/** What a running server says of itself. */
+export interface ServerStatus extends LoaderStatus {
+  /** Where it listens. */
+  readonly address: string;
+  /** The file that it waits for. */
+  readonly file: string;
+  readonly events: readonly Event[];
+}
+
+/** What a slot holds, as far as its sum and record say; the file is not read. */
+export interface SlotStatus {
+  readonly slot: SlotName;
+  readonly path: string;
+  /**
+   * `serving`; `first`: it would be served at a start; `previous`: a rollback goes there; `empty`;
+   * `unreadable`.
+   */
+  readonly state: 'serving' | 'first' | 'previous' | 'empty' | 'unreadable';
+  readonly md5?: string;
+  /** Undefined when another program filled the slot. */
+  readonly record?: SlotRecord | undefined;
+  /** Why it is unreadable. */
+  readonly fault?: string;
+}
+
+/** @param serving The slot that a running server serves from. */
+export async function readSlotStatus(
+  baseDir: string,
+  serving: SlotName | undefined,
+): Promise<readonly SlotStatus[]> {
+  const faults = new Map<SlotName, string>();
+  const slots = await readSlots(
+    baseDir,
+    (name, error) => void faults.set(name, messageOf(explained(error, slotPath(baseDir, name)))),
+  );
+  const first = serving ?? slots.at(0)?.name;
+  return SLOT_NAMES.map((slot): SlotStatus => {
+    const path = slotPath(baseDir, slot);
+    const fault = faults.get(slot);
+    if (fault !== undefined) return { slot, path, state: 'unreadable', fault };
+    const found = slots.find(({ name }) => name === slot);
+    if (found === undefined) return { slot, path, state: 'empty' };
+    const state = slot !== first ? 'previous' : serving === undefined ? 'first' : 'serving';
+    return { slot, path, state, md5: found.md5, record: found.record };
+  });
+}

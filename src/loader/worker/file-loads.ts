@@ -1,0 +1,168 @@
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FileIdentity } from '../../common/file-identity.ts';
+import type { BucketPath } from '../../storage/formats/selection.ts';
+import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
+import type { FieldOptions, NamespaceOptions } from '../../storage/scanners/scanner.ts';
+import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
+import type { LoaderStatus } from '../generations/status.ts';
+import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
+import { loadMsMax } from './load-time.ts';
+import { LoaderWorker, type Patience } from './loader-worker.ts';
+import { ProgressMemory } from './progress.ts';
+import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
+
+export interface FileLoadsOptions {
+  readonly baseDir: string;
+  /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
+  readonly scanner: string;
+  readonly gzipped: boolean;
+  readonly bucket: BucketPath | undefined;
+  readonly fields?: FieldOptions | undefined;
+  readonly namespaces?: NamespaceOptions | undefined;
+  /** Stands before all keys that are served. */
+  readonly prefix?: KeyPrefix | undefined;
+  /** Whether a load rests between small pieces of work when a data set serves: see `needsRests`. */
+  readonly restsBeside?: boolean | undefined;
+  /** What the worker does between files: see `LoaderWorker`; by default it ends soon. */
+  readonly patience?: Patience | undefined;
+  /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
+  readonly loadMsMin?: number | undefined;
+  /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
+  readonly onLoad?:
+    | ((load: { path: string; progress: ProgressMemory } | undefined) => void)
+    | undefined;
+}
+
+/** A file to be loaded. */
+export interface FileLoad {
+  readonly path: string;
+  readonly md5: string;
+  /** The slot that it is in, or will be. */
+  readonly folder: string;
+  /** Whether the table may have no name where the slot cannot be written. */
+  readonly mayBeNameless?: boolean;
+  /** The file as it was seen: another one is not read. */
+  readonly expected?: FileIdentity;
+  /** Whether a data set serves meanwhile, and there is no hurry. */
+  readonly isBeside?: boolean;
+  /** Whether its size must not be told yet: see `Drop.isLinked`. */
+  readonly isLinked?: boolean;
+  /** Aborts the load. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told where to read the progress. @returns Ends it. */
+  readonly follow?: ((progress: ProgressMemory) => () => void) | undefined;
+}
+
+/** A table that was made of a file, and its map, which whoever asked for it holds. */
+export interface MadeTable extends WrittenTable {
+  readonly kind: 'table';
+  readonly map: TableMap;
+  readonly recipe: string;
+}
+
+/** What a look at a file's sum alone comes to. */
+type Verified = Exclude<LoadResult, { kind: 'table' }>;
+
+/** Has the worker verify files and make tables of them. */
+export class FileLoads {
+  readonly #options: FileLoadsOptions;
+  readonly #worker: LoaderWorker;
+  #running:
+    | { readonly path: string; readonly progress: ProgressMemory; readonly isLinked: boolean }
+    | undefined;
+
+  constructor(options: FileLoadsOptions) {
+    this.#options = options;
+    this.#worker = new LoaderWorker(options.patience ?? 'ends');
+  }
+
+  /** The file that is being loaded, and how far it is. */
+  get running(): LoaderStatus['loading'] {
+    if (this.#running === undefined) return undefined;
+    const { path, progress, isLinked } = this.#running;
+    const { stage, bytes } = progress.read();
+    return isLinked ? { path, stage } : { path, stage, bytes };
+  }
+
+  /** Names all options that a table's records depend on. */
+  get recipe(): string {
+    const { scanner, gzipped, bucket, namespaces, prefix, fields } = this.#options;
+    return JSON.stringify({ scanner, gzipped, bucket, namespaces, prefix, fields });
+  }
+
+  /**
+   * Makes a table of a file, in the slot under {@link TABLE_INCOMING_NAME}, or without a name.
+   *
+   * @throws GoromdbError See `LoaderWorker.run`, and DISK_FULL, FOLDER_UNUSABLE.
+   */
+  async run(load: FileLoad): Promise<Exclude<Verified, { kind: 'verified' }> | MadeTable> {
+    const { folder, mayBeNameless = false } = load;
+    const isNameless = mayBeNameless && !isWritable(folder);
+    const scratch = isNameless ? await mkdtemp(join(tmpdir(), 'goromdb-')) : undefined;
+    try {
+      const tablePath = join(scratch ?? folder, TABLE_INCOMING_NAME);
+      const result = (await this.#work(load, { tablePath, isSumEnough: false })) as Exclude<
+        LoadResult,
+        { kind: 'verified' }
+      >;
+      if (result.kind !== 'table') return result;
+      return { ...result, map: await openTableMap(tablePath), recipe: this.recipe };
+    } finally {
+      if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * Only computes the sum of a file.
+   *
+   * @throws GoromdbError See `LoaderWorker.run`.
+   */
+  async verify(load: Omit<FileLoad, 'folder' | 'mayBeNameless'>): Promise<Verified> {
+    return (await this.#work(load, { tablePath: '', isSumEnough: true })) as Verified;
+  }
+
+  /** As `openSlotTable`. */
+  open(folder: string, record: TableRecord | undefined): Promise<TableMap | undefined> {
+    return openSlotTable(folder, record, this.recipe);
+  }
+
+  async #work(
+    { path, md5, expected, isBeside = false, isLinked = false, ...load }: Omit<FileLoad, 'folder'>,
+    task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
+  ): Promise<LoadResult> {
+    const { onLoad, loadMsMin, restsBeside = false, baseDir, ...options } = this.#options;
+    const { scanner, gzipped, bucket, fields, namespaces, prefix } = options;
+    const progress = new ProgressMemory();
+    this.#running = { path, progress, isLinked };
+    onLoad?.(this.#running);
+    const stop = load.follow?.(progress);
+    try {
+      const request = {
+        ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
+        ...{ scratchDir: baseDir, rests: isBeside && restsBeside, progress: progress.memory },
+      };
+      return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);
+    } finally {
+      stop?.();
+      this.#running = undefined;
+      onLoad?.(undefined);
+    }
+  }
+
+  /** Ends the worker. No load may be under way. */
+  close(): Promise<void> {
+    return this.#worker.close();
+  }
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,299 @@
+/** What runs in the loader worker: files are verified, and tables made of them, one at a time. */
+import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { collectGarbage } from '../../common/collect-garbage.ts';
+import { GoromdbError, messageOf, provesFileBad } from '../../common/errors.ts';
+import { type FileIdentity, identityOf, sameIdentity } from '../../common/file-identity.ts';
+import { isAbsence } from '../../common/files.ts';
+import { md5Of } from '../../common/md5.ts';
+import { Notices } from '../../common/notices.ts';
+import { answerRequests } from '../../common/rpc.ts';
+import { explained } from '../../common/system-fault.ts';
+import { recognise } from '../../storage/formats/recognise.ts';
+import { checkedSink, KeyCheck } from '../../storage/scanners/key-check.ts';
+import { type KeyPrefix, NamespaceSink } from '../../storage/scanners/namespaces.ts';
+import type { ScanInput } from '../../storage/scanners/scanner.ts';
+import { headOf } from '../../storage/table/table-layout.ts';
+import { TableWriter } from '../../storage/table/table-writer.ts';
+import { copyTable } from './copy-table.ts';
+import { giveWay } from './priority.ts';
+import { ProgressMemory, type Stage } from './progress.ts';
+import { RecordPlaces } from './record-places.ts';
+import { createRest } from './rest.ts';
+import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
+import { longestValue } from './value-limit.ts';
+
+/** What to load, and how. */
+export interface LoadRequest extends ScanRequest {
+  readonly path: string;
+  readonly md5: string;
+  /** Where to write the table. What is there gives way. */
+  readonly tablePath: string;
+  /** Whether the work is done in small pieces, with rests between them. */
+  readonly rests: boolean;
+  /** Stands before all keys; undefined: nothing does. */
+  readonly prefix: KeyPrefix | undefined;
+  readonly progress: SharedArrayBuffer;
+  /** The file as it was seen: another one is not read. */
+  readonly expected?: FileIdentity | undefined;
+  /** Nothing but the sum is asked for; no table is written. */
+  readonly isSumEnough?: boolean;
+}
+
+/** Seconds that each stage in the worker took. */
+export type WorkerSeconds = Partial<Record<Stage, number>>;
+
+export type LoadResult =
+  | { readonly kind: 'mismatch'; readonly found: string }
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'verified'; readonly seconds: WorkerSeconds }
+  | ({ readonly kind: 'table' } & WrittenTable);
+
+/** A table that was written. */
+export interface WrittenTable {
+  readonly format: string;
+  /** Of the file that it was made of. */
+  readonly identity: FileIdentity;
+  /** Whether it is the file itself, copied: a slot needs no second one. */
+  readonly isCopy: boolean;
+  /** See `TableRecord`. */
+  readonly headCrc32: number;
+  readonly seconds: WorkerSeconds;
+  /** What the owner of the file should know, though it is sound. */
+  readonly notices: readonly string[];
+}
+
+async function load(request: LoadRequest): Promise<LoadResult> {
+  const fd = openFile(request.path);
+  if (fd === undefined) return { kind: 'changed' };
+  try {
+    return await loadOpen(request, fd);
+  } finally {
+    closeSync(fd);
+    // The index is of no use any more.
+    collectGarbage();
+  }
+}
+
+/**
+ * O_NONBLOCK: should a FIFO have taken the file's place, opening it must not wait for a writer.
+ *
+ * @returns undefined when the file has gone since it was seen.
+ */
+function openFile(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    if (isAbsence(cause)) return undefined;
+    throw new GoromdbError(
+      'FILE_UNREADABLE',
+      `cannot open ${path}: ${messageOf(explained(cause, path))}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** A file that is being loaded. */
+interface Loading {
+  readonly request: LoadRequest;
+  readonly input: ScanInput;
+  readonly identity: FileIdentity;
+  /** Permission bits of the table's file: it is no more open than the file that it is made of. */
+  readonly mode: number;
+  readonly progress: ProgressMemory;
+  readonly clock: StageClock;
+  readonly rest: (() => void) | undefined;
+}
+
+async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
+  const stats = fstatSync(fd, { bigint: true });
+  const identity = identityOf(stats);
+  const { expected, isSumEnough = false } = request;
+  if (expected !== undefined && !sameIdentity(identity, expected)) return { kind: 'changed' };
+  checkSize(request, identity);
+  const loading: Loading = {
+    ...{ request, identity, mode: Number(stats.mode & 0o666n) | 0o600 },
+    input: { path: request.path, fd, size: Number(identity.size) },
+    progress: new ProgressMemory(request.progress),
+    clock: new StageClock(),
+    rest: request.rests ? createRest() : undefined,
+  };
+  if (isSumEnough) return verifyOnly(loading);
+  const isTable = isServedWhole(request, recognise(loading.input).format);
+  return isTable && !request.gzipped ? loadTable(loading) : loadRecords(loading);
+}
+
+/** Whether a file of this format can be served as it is. */
+function isServedWhole(
+  { scanner, bucket, fields, namespaces, prefix }: LoadRequest,
+  format: string | undefined,
+): boolean {
+  const isAsked = scanner === 'auto' || scanner === 'table';
+  const isAll = [bucket, fields, namespaces, prefix].every((option) => option === undefined);
+  return format === 'table' && isAsked && isAll;
+}
+
+async function loadTable(loading: Loading): Promise<LoadResult> {
+  const { request, input, identity, clock } = loading;
+  const copied = await copyTable(input, { ...loading, path: request.tablePath, isSummed: true });
+  if (copied === undefined) return { kind: 'changed' };
+  const { md5, headCrc32, notices } = copied;
+  if (md5 !== request.md5) return { kind: 'mismatch', found: md5! };
+  if (!isUnchanged(input.fd, identity)) return { kind: 'changed' };
+  if (typeof headCrc32 !== 'number') throw headCrc32;
+  clock.end('verify');
+  const { seconds } = clock;
+  return {
+    kind: 'table',
+    format: 'table',
+    isCopy: true,
+    identity,
+    headCrc32,
+    seconds,
+    notices,
+  };
+}
+
+function verifyOnly(loading: Loading): LoadResult {
+  const { request, input, identity, clock } = loading;
+  const found = sumOf(loading);
+  if (!isUnchanged(input.fd, identity)) return { kind: 'changed' };
+  clock.end('verify');
+  return found === request.md5
+    ? { kind: 'verified', seconds: clock.seconds }
+    : { kind: 'mismatch', found };
+}
+
+function sumOf({ input, progress, rest }: Loading): string {
+  return md5Of(input.fd, (bytes) => {
+    progress.write('verify', bytes);
+    rest?.();
+  });
+}
+
+async function loadRecords(loading: Loading): Promise<LoadResult> {
+  const { request, input, identity, progress, clock } = loading;
+  const { md5 } = request;
+  const verify = (): string => sumOf(loading);
+  const found = verify();
+  if (found !== md5) return { kind: 'mismatch', found };
+  clock.end('verify');
+  let isSame = true;
+  const verifyAgain = (): void => {
+    isSame = verify() === md5;
+  };
+  try {
+    const onUnpacked = (bytes: number): void => progress.write('scan', bytes);
+    const written = await withSource(request, input, onUnpacked, async (source) => {
+      const isTable = isServedWhole(request, recognise(source.input).format);
+      const write = isTable ? copyUnpacked : writeTable;
+      return { ...(await write(loading, source, verifyAgain)), format: source.format };
+    });
+    // Who has the file open can write to it after its sum was computed: what serves must be what was
+    // summed, and not every write shows in the file's times at once.
+    if (!isSame || !isUnchanged(input.fd, identity)) return { kind: 'changed' };
+    return { kind: 'table', ...written, isCopy: false, identity, seconds: clock.seconds };
+  } catch (error) {
+    // A file that changes under the scanner can look corrupt without being so.
+    if (!isUnchanged(input.fd, identity) || (provesFileBad(error) && verify() !== md5)) {
+      return { kind: 'changed' };
+    }
+    throw error;
+  }
+}
+
+/** To hash a file that no disk here holds would keep the next one waiting for hours. */
+function checkSize({ path, scratchDir }: LoadRequest, { size }: FileIdentity): void {
+  const bytesMax = fileSystemBytes(scratchDir);
+  if (bytesMax === undefined || size <= bytesMax) return;
+  const message = `${path} is too large: expected at most ${bytesMax} bytes, the size of the file system of ${scratchDir}; found ${size}`;
+  throw new GoromdbError('LIMIT_EXCEEDED', message);
+}
+
+/** @returns undefined when the folder is gone, which is told when the file is to be moved there. */
+function fileSystemBytes(folder: string): number | undefined {
+  try {
+    const { blocks, bsize } = statfsSync(folder);
+    return blocks * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes the table of a file that unpacks to one. */
+async function copyUnpacked(
+  loading: Loading,
+  { input }: Source,
+  verifyAgain: () => void,
+): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
+  const { request, progress, clock } = loading;
+  progress.write('scan', input.size);
+  const copied = await copyTable(input, { ...loading, path: request.tablePath, isSummed: false });
+  const { headCrc32, notices } = copied!;
+  if (typeof headCrc32 !== 'number') throw headCrc32;
+  clock.end('scan');
+  verifyAgain();
+  return { headCrc32, notices };
+}
+
+/** @param verifyAgain To be done while the disk is busy. */
+async function writeTable(
+  { request: { tablePath, prefix }, mode, progress, clock, rest }: Loading,
+  source: Source,
+  verifyAgain: () => void,
+): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
+  rmSync(tablePath, { force: true });
+  const writer = new TableWriter({ path: tablePath, mode, rest });
+  const places = new RecordPlaces();
+  const notices = new Notices();
+  const check = new KeyCheck();
+  const sink = checkedSink(writer, check);
+  const prefixed = prefix && new NamespaceSink(source.input, 'data set', sink, prefix);
+  try {
+    prefixed?.begin(Buffer.from(prefix!.name));
+    await source.scan(prefixed ?? sink, {
+      valueBytesMax: longestValue(),
+      onProgress: (bytes) => progress.write('scan', bytes),
+      onNotice: (text) => notices.add(text),
+      onLocator: (locate) => {
+        check.locate = locate;
+      },
+      onRecord: (offset) => places.add(offset),
+    });
+    clock.end('scan');
+    progress.write('index', source.input.size);
+    const layout = await writer.finish(verifyAgain);
+    clock.end('index');
+    const { repeats } = writer;
+    if (repeats !== undefined) notices.add(repeatsNotice(source.input, repeats, places));
+    for (const notice of check.notices()) notices.add(notice);
+    return { headCrc32: crc32(headOf(layout)), notices: notices.texts };
+  } catch (error) {
+    rmSync(tablePath, { force: true });
+    throw error;
+  } finally {
+    writer.close();
+  }
+}
+
+/** Takes the time of stages that follow on each other. */
+class StageClock {
+  readonly seconds: WorkerSeconds = {};
+  #startMs = performance.now();
+
+  end(stage: Stage): WorkerSeconds {
+    const nowMs = performance.now();
+    this.seconds[stage] = (nowMs - this.#startMs) / 1000;
+    this.#startMs = nowMs;
+    return this.seconds;
+  }
+}
+
+function isUnchanged(fd: number, identity: FileIdentity): boolean {
+  return sameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
+}
+
+giveWay();
+answerRequests(load);
