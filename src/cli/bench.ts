@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { formatAddress } from '../common/address.ts';
-import { formatBytes } from '../loader/report.ts';
+import { formatBytes } from '../common/quantities.ts';
 import { fillServer } from '../traffic/fill.ts';
 import { keysOfFile, keysOfRedis, keysOfServer } from '../traffic/key-source.ts';
 import { fillRedis } from '../traffic/redis-fill.ts';

@@ -1,5 +1,5 @@
+import { formatBytes } from '../common/quantities.ts';
 import type { LoaderOptions } from '../loader/loader.ts';
-import { formatBytes } from '../loader/report.ts';
 import type { ProgressMemory } from '../loader/worker/progress.ts';
 
 /** How often the line is drawn. */

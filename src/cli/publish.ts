@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GoromdbError } from '../common/errors.ts';
 import { identityOf, sameContent } from '../common/file-identity.ts';
 import { oneLine } from '../common/log.ts';
+import { keysOf } from '../common/quantities.ts';
 import { type Receipt, readReceipt, receiptPath } from '../loader/drops/receipt.ts';
-import { keysOf } from '../loader/report.ts';
 import type { PublishOptions } from './admin-flags.ts';
 import { type Dropped, dropFile, keepSum } from './drop-file.ts';
 

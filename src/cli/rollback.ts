@@ -1,7 +1,7 @@
 import process from 'node:process';
+import { keysOf } from '../common/quantities.ts';
 import { askServer } from '../control/control-client.ts';
 import { lockFolder } from '../control/folder-lock.ts';
-import { keysOf } from '../loader/report.ts';
 import { rollBackStopped } from '../loader/slots/offline-rollback.ts';
 import type { RolledBack } from '../loader/slots/rollback.ts';
 import { requireFolder } from './require-folder.ts';

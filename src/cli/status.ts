@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { oneLine } from '../common/log.ts';
+import { formatBytes, keysOf } from '../common/quantities.ts';
 import { askServer } from '../control/control-client.ts';
 import { findHolder, type Holder } from '../control/folder-lock.ts';
 import {
@@ -10,7 +11,6 @@ import {
   type ServerStatus,
   type SlotStatus,
 } from '../loader/generations/status.ts';
-import { formatBytes, keysOf } from '../loader/report.ts';
 import { type Event, readEvents } from '../loader/slots/events.ts';
 import { SLOT_NAMES } from '../loader/slots/slots.ts';
 import { requireFolder } from './require-folder.ts';

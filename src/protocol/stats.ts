@@ -1,5 +1,7 @@
 import process from 'node:process';
 import type { DataSetInfo } from '../storage/storage.ts';
+import type { SessionContext } from './protocol.ts';
+import type { Stat } from './stat.ts';
 import {
   connectionStats,
   dataSetStats,
@@ -9,9 +11,7 @@ import {
   servedStats,
   settingStats,
   slabStats,
-} from './memcached/stats-details.ts';
-import type { SessionContext } from './protocol.ts';
-import type { Stat } from './stat.ts';
+} from './stats-details.ts';
 
 /** What memcached counts and cannot happen here: nothing is written, expires or is thrown out. */
 const NEVER = [

@@ -1,5 +1,5 @@
 import type { CounterName } from './counters.ts';
-import { isSignedWord, isUnsignedWord, unsignedOf } from './memcached/numbers.ts';
+import { isSignedWord, isUnsignedWord, unsignedOf } from './numbers.ts';
 
 /** The longest key that memcached's protocols can name, in bytes. */
 export const ASKED_KEY_BYTES_MAX = 250;

@@ -28,7 +28,7 @@ const ENDS = `
   import { setImmediate as nextTurn } from 'node:timers/promises';
   import { createCounterMemory } from '${hrefOf('protocol/counters.js')}';
   import { DEFAULT_LIMITS } from '${hrefOf('server/limits.js')}';
-  import { ServingThread } from '${hrefOf('server/serving-thread.js')}';
+  import { ServingThread } from '${hrefOf('server/threads/serving-thread.js')}';
   const facts = { version: '0', threads: 1, startedAt: 0, connectionsMax: 1, settings: {} };
   let ended = 0;
   for (let round = 0; round < ${ROUNDS}; round++) {

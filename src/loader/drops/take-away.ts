@@ -1,10 +1,11 @@
 import { messageOf } from '../../common/errors.ts';
 import type { FileIdentity } from '../../common/file-identity.ts';
+import type { Logger } from '../../common/log.ts';
 import { explained } from '../../common/system-fault.ts';
 import { forceMarkOf } from '../../watcher/force-mark.ts';
 import { isVolumeLink } from '../../watcher/volume-link.ts';
 import type { Drop } from '../../watcher/watcher.ts';
-import type { LoaderParts } from '../generations/loader-parts.ts';
+import type { BaseFolder } from '../slots/base-folder.ts';
 import { removeDrop, removeMark, type SlotName, type SlotRecord } from '../slots/slots.ts';
 import { noteLeft } from './left-drop.ts';
 
@@ -27,7 +28,7 @@ export async function takeMark({ file, md5 }: Drop): Promise<string | undefined>
  * @param record That of the slot which serves it.
  */
 export async function takeAway(
-  { base, logger }: Pick<LoaderParts, 'base' | 'logger'>,
+  { base, logger }: { readonly base: Pick<BaseFolder, 'path'>; readonly logger: Logger },
   drop: Drop,
   identity: FileIdentity,
   slot: SlotName,

@@ -4,7 +4,6 @@ import { type FileIdentity, identityOf, sameContent } from '../../common/file-id
 import type { Logger } from '../../common/log.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
-import { servingLine } from '../report.ts';
 import type { EventLog } from '../slots/events.ts';
 import { TABLE_NAME } from '../slots/slot-table.ts';
 import {
@@ -18,6 +17,7 @@ import {
 import type { Standing } from './admission.ts';
 import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';
 import type { SlotFile } from './scrub.ts';
+import { servingLine } from './serving-line.ts';
 import type { Serving } from './status.ts';
 
 export interface GenerationsOptions {

@@ -3,7 +3,7 @@ import { explained } from '../../common/system-fault.ts';
 import type { WaitingDrop } from '../../storage/load-news.ts';
 import type { Event } from '../slots/events.ts';
 import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from '../slots/slots.ts';
-import type { Stage } from '../worker/progress.ts';
+import type { RunningLoad } from '../worker/file-loads.ts';
 
 /** The slot that serves, with the number of its generation. */
 export interface Serving {
@@ -16,14 +16,7 @@ export interface Serving {
 /** What a loader is doing, for a status. */
 export interface LoaderStatus {
   readonly serving: Serving | undefined;
-  readonly loading:
-    | {
-        readonly path: string;
-        readonly stage: Stage;
-        /** Undefined: it would tell how large a linked file is. */
-        readonly bytes?: number;
-      }
-    | undefined;
+  readonly loading: RunningLoad | undefined;
   /** Why nothing serves although the slots have held a generation. */
   readonly fault?: string | undefined;
   /** A drop that is there and is not loaded now. */

@@ -1,7 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GoromdbError } from '../../common/errors.ts';
-import { lackOf } from '../report.ts';
+import { lackOf } from '../../common/quantities.ts';
 import { TABLE_NAME } from './slot-table.ts';
 
 /** What the slot's small files need, with what a file system needs for their names. */

@@ -7,12 +7,19 @@ import type { BucketPath } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../../storage/scanners/scanner.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
-import type { LoaderStatus } from '../generations/status.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker, type Patience } from './loader-worker.ts';
-import { ProgressMemory } from './progress.ts';
+import { ProgressMemory, type Stage } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
+
+/** A load under way, as a status tells it. */
+export interface RunningLoad {
+  readonly path: string;
+  readonly stage: Stage;
+  /** Undefined: it would tell how large a linked file is. */
+  readonly bytes?: number;
+}
 
 export interface FileLoadsOptions {
   readonly baseDir: string;
@@ -80,7 +87,7 @@ export class FileLoads {
   }
 
   /** The file that is being loaded, and how far it is. */
-  get running(): LoaderStatus['loading'] {
+  get running(): RunningLoad | undefined {
     if (this.#running === undefined) return undefined;
     const { path, progress, isLinked } = this.#running;
     const { stage, bytes } = progress.read();

@@ -1,7 +1,7 @@
+import { isUnsignedWord } from '../numbers.ts';
 import type { SessionContext } from '../protocol.ts';
 import { statsReply } from '../stats.ts';
 import { BAD_FORMAT } from '../writes.ts';
-import { isUnsignedWord } from './numbers.ts';
 
 /** What a command answers; a `fault` is the client's, and is counted. */
 export interface Answer {

@@ -1,7 +1,7 @@
 import { skipSpaces, wordEnd } from '../line.ts';
+import { isSigned, isUnsigned } from '../numbers.ts';
 import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from '../writes.ts';
 import { decodeBase64 } from './base64.ts';
-import { isSigned, isUnsigned } from './numbers.ts';
 
 /** A meta command may have this many words, itself and its key among them. */
 const WORDS_MAX = 19;

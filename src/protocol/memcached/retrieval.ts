@@ -2,10 +2,10 @@ import type { View } from '../../handler/handler.ts';
 import { BATCH_KEYS_MAX } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
 import { skipSpaces, wordEnd } from '../line.ts';
+import { isSigned } from '../numbers.ts';
 import { DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import { ASKED_KEY_BYTES_MAX, BAD_FORMAT } from '../writes.ts';
-import { isSigned } from './numbers.ts';
 import { protocolError } from './protocol-error.ts';
 import { appendValue } from './values.ts';
 

@@ -7,7 +7,7 @@ import {
   resetCounters,
   sumCounters,
 } from '../../../src/protocol/counters.ts';
-import { CONNECTIONS_LISTED_MAX } from '../../../src/protocol/memcached/stats-details.ts';
+import { CONNECTIONS_LISTED_MAX } from '../../../src/protocol/stats-details.ts';
 import { Conversation, play, playAllWays } from '../../support/session.ts';
 import { MapStorage, type TestRecord, tableOf } from '../../support/storages.ts';
 

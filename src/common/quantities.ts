@@ -1,5 +1,4 @@
-import type { SlotName, SlotRecord } from './slots/slots.ts';
-import { STAGES, type Stage } from './worker/progress.ts';
+/** Quantities as people read them. */
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
@@ -23,19 +22,4 @@ export function lackOf(what: string, neededBytes: number, freeBytes: number): st
 /** A number of keys, with separators: `1 key`, `1,000,000 keys`. */
 export function keysOf(count: number): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? 'key' : 'keys'}`;
-}
-
-/** The one line that says that a generation serves, and what it took. */
-export function servingLine(
-  slot: SlotName,
-  record: SlotRecord,
-  seconds: Partial<Record<Stage, number>>,
-): string {
-  const stages = STAGES.filter((stage) => seconds[stage] !== undefined)
-    .map((stage) => `${stage} ${seconds[stage]!.toFixed(3)} s`)
-    .join(', ');
-  return (
-    `generation ${record.generation} serves from slot ${slot}: ${keysOf(record.keys)}, ` +
-    `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}; ${stages}`
-  );
 }

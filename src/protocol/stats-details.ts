@@ -1,10 +1,10 @@
-import type { DataSetInfo } from '../../storage/storage.ts';
-import type { Counters } from '../counters.ts';
-import { LINE_BYTES_MAX } from '../line.ts';
-import { ageFields, loadDetails, loadFields } from '../load-fields.ts';
-import { type ConnectionFacts, DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
-import type { Stat } from '../stat.ts';
-import { ASKED_KEY_BYTES_MAX } from '../writes.ts';
+import type { DataSetInfo } from '../storage/storage.ts';
+import type { Counters } from './counters.ts';
+import { LINE_BYTES_MAX } from './line.ts';
+import { ageFields, loadDetails, loadFields } from './load-fields.ts';
+import { type ConnectionFacts, DEFAULT_REQUEST_LIMITS, type SessionContext } from './protocol.ts';
+import type { Stat } from './stat.ts';
+import { ASKED_KEY_BYTES_MAX } from './writes.ts';
 
 /** What `stats items` counts of a class and cannot happen to records that are never replaced. */
 const NEVER_ITEMS = [
