@@ -23,7 +23,7 @@ import { quoted } from './shell-words.ts';
 /** How often the receipt is looked at. */
 const POLL_MS = 20;
 
-const SAMPLE = fileURLToPath(new URL('../../fixtures/sample', import.meta.url));
+const SAMPLE = fileURLToPath(new URL('../../fixtures/sample/', import.meta.url));
 
 /**
  * Serves a sample data set from a temporary drop folder and tells what to type next.

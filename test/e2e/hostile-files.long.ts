@@ -12,7 +12,7 @@ import { TextClient } from '../support/text-client.ts';
 
 type HostileFile = readonly [name: string, content: string | Buffer, reason: RegExp];
 
-const FIXTURES = fileURLToPath(new URL('../../fixtures', import.meta.url));
+const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 const MIB = 1024 * 1024;
 /** Node itself takes some 100 MB with its threads, and a hostile value is held until it is refused. */
 const RESIDENT_BYTES_MAX = 704 * MIB;

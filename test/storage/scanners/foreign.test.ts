@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { recogniseForeign, showStart } from '../../../src/storage/formats/foreign.ts';
 import { recogniseHead } from '../../../src/storage/formats/recognise.ts';
 
-const FIXTURES = new URL('../../../fixtures', import.meta.url);
+const FIXTURES = new URL('../../../fixtures/', import.meta.url);
 
 /** Bytes at an offset, with zeros before them and others behind. */
 function at(offset: number, hex: string): Buffer {
