@@ -3,7 +3,7 @@ import { readSync } from 'node:fs';
 
 /**
  * Bytes of one read, 0.4 ms of work. Larger reads are not faster (605 MB/s with 1 MiB against 623
- * MB/s with 4 MiB).
+ * MB/s with 4 MiB, 2026-11-21).
  */
 export const READ_BYTES = 256 * 1024;
 

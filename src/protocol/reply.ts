@@ -68,7 +68,7 @@ export interface Unsent {
 export class Reply {
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #view: DataView = viewOf(this.#slab);
-  /** Views of the slab's beginning by their length: making one takes 0.2 µs. */
+  /** Views of the slab's beginning by their length: making one takes 0.2 µs (2026-11-21). */
   #short: Buffer[] = [];
   /** Where the part of the slab begins that is not yet among the parts. */
   #start = 0;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Descriptors of the program itself, and of each serving thread; measured were 28 and 7. */
+/** Descriptors of the program itself, and of each serving thread: 28 and 7 were measured (2026-11-21). */
 const OWN_DESCRIPTORS = 64;
 const DESCRIPTORS_PER_THREAD = 16;
 

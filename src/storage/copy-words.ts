@@ -11,8 +11,8 @@ export const WORDS_BYTES_MAX = 384;
  * Nothing is made for it, as `set` needs a view of the source, and a loop over bytes takes one step
  * for each. In ns for 24, 125, 256 and 512 bytes on Node 20: loop 124, 534, 1062, 2047;
  * `set(subarray)` 219, 213, 216, 196; this 24, 59, 113, 180. Node 22, 24 and 26, and shared
- * memory, gave the same order. (Two 32-bit integers and not one 64-bit float, which may lose bits
- * of what is no number, or one BigInt, which Node 20 and 22 allocate.)
+ * memory, gave the same order (2026-11-21). (Two 32-bit integers and not one 64-bit float, which may
+ * lose bits of what is no number, or one BigInt, which Node 20 and 22 allocate.)
  */
 export function copyWords(
   target: DataView,

@@ -19,7 +19,7 @@ export const REQUEST_BYTES_MAX = 128 * 1024;
 /** The same for a list of keys: 100,000 keys of 70 bytes. */
 export const KEYS_REQUEST_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Arguments that are looked at in one go: about a millisecond. */
+/** Arguments that are looked at in one go: about a millisecond (2026-11-28). */
 const ARGS_AT_ONCE = 20_000;
 
 /** Of longer names only the beginning is looked at, as no command has one. */

@@ -21,7 +21,7 @@ const LCS_PAIRS_MAX = 256 * 1024;
  */
 const lengths = new Uint16Array(2 * (LCS_PAIRS_MAX + 1));
 
-/** Pairs that cost a unit of work (see reply.ts): one takes up to 5 ns, as no branch is foreseen. */
+/** Pairs that cost a unit of work (reply.ts): one takes up to 5 ns, as branches miss (2026-11-28). */
 const PAIRS_A_UNIT = 256;
 
 const TOO_LONG = `ERR LCS compares at most ${LCS_PAIRS_MAX} pairs of bytes, the product of both lengths`;

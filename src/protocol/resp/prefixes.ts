@@ -43,7 +43,7 @@ export function joinedPrefixes(
   return overlapError(existing, provided);
 }
 
-/** Whether one begins with the other. `startsWith` goes byte by byte: it takes 25 times as long. */
+/** Whether one begins with the other. `startsWith` takes 25 times as long (2026-11-28). */
 function overlap(a: string, b: string): boolean {
   const length = Math.min(a.length, b.length);
   return a.slice(0, length) === b.slice(0, length);

@@ -3,7 +3,7 @@ const ASK_INTERVAL_MS = 1_000;
 
 /**
  * A thread that has not answered for this many rounds in a row hangs. No turn of a sound thread
- * comes near it: the longest are collections of garbage, tens of milliseconds.
+ * comes near it: the longest are collections of garbage, tens of milliseconds (2026-11-21).
  */
 export const HANG_ROUNDS = 30;
 

@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { ScanInput } from './scanner.ts';
 
-/** Most bytes that one read-ahead fetches. Larger ones measured no faster. */
+/** Most bytes that one read-ahead fetches. Larger ones are not faster (2026-11-21). */
 const WINDOW_BYTES = 512 * 1024;
 /** First read-ahead after random reads; each one that pays off doubles the next. */
 const FIRST_WINDOW_PAGES = 16;

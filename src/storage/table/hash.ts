@@ -37,7 +37,7 @@ export function hashFunctionOf(spec: HashSpec): HashFunction {
  * bits depend on all bytes.
  *
  * Byte by byte is the fast way in JavaScript for keys of this kind. For 23-byte keys one run gave
- * 38 ns for this, 48 ns for MurmurHash3 and 78 ns for HalfSipHash-1-3.
+ * 38 ns for this, 48 ns for MurmurHash3 and 78 ns for HalfSipHash-1-3 (2026-11-21).
  */
 function fnv1a(key: Uint8Array, start: number, end: number, seed: number): number {
   let hash = seed | 0;

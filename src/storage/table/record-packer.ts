@@ -72,7 +72,7 @@ export class RecordPacker implements RecordSink {
 
   /**
    * By words where it can be. A million values of 100 bytes make a hundred megabytes of garbage
-   * otherwise, which V8 collects with threads of its own beside those that serve.
+   * otherwise (2026-11-21), which V8 collects with threads of its own beside those that serve.
    */
   #copyValue(
     { bytes, view }: Block,

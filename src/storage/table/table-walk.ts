@@ -5,7 +5,7 @@ import { RecordChecker } from './record-check.ts';
 import { sumOf } from './table-file.ts';
 import { PAGE_HEAD_BYTES, type Region, runHeadOf, type TableLayout } from './table-layout.ts';
 
-/** Bytes that are read at once: more than a record takes without its value, and 0.1 ms of work. */
+/** Bytes of one read: more than a record without its value, and 0.1 ms of work (2026-11-28). */
 const BLOCK_BYTES = 256 * 1024;
 
 /** Bytes of a larger record that are read between two rests. */
