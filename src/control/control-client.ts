@@ -54,7 +54,7 @@ export async function askServer(
   const { holder, answer } = said;
   if (answer === undefined) {
     const who = holder === undefined ? 'the server' : `the server (pid ${holder.pid})`;
-    const message = `${who} of ${baseDir} has not answered within ${timeoutMs / 1000} s`;
+    const message = `${who} of ${baseDir} has not answered within ${timeoutMs / 1000} s: try again`;
     throw new GoromdbError('SERVER_FAILED', message);
   }
   const parsed = JSON.parse(answer) as Answer;

@@ -67,7 +67,7 @@ export function checkAccessFits({ allow, unixMode }: AccessOptions, address: Add
     throw new GoromdbError('OPTION_INVALID', message);
   }
   if (address.kind === 'tcp' && unixMode !== undefined) {
-    const message = `-unix-mode: only a UNIX socket has a mode, and ${where} is none; who may connect there is said by -allow`;
+    const message = `-unix-mode: only a UNIX socket has a mode, and ${where} is none; -allow says who may connect there`;
     throw new GoromdbError('OPTION_INVALID', message);
   }
 }
@@ -120,7 +120,7 @@ export function loadUsers(path: string): Authenticate {
     const [user, password] = split(line);
     const known = [...(users.get(user) ?? []), digest(password)];
     if (known.length > PASSWORDS_MAX) {
-      const message = `the user file ${path} has more than ${PASSWORDS_MAX} passwords for one user; keep those in use`;
+      const message = `the user file ${path}: expected at most ${PASSWORDS_MAX} passwords for one user, found more: keep those in use`;
       throw new GoromdbError('OPTION_INVALID', message);
     }
     users.set(user, known);

@@ -73,7 +73,7 @@ export async function keysOfServer(address: Address): Promise<KeySource> {
     throw new GoromdbError('LOAD_FAILED', message, { cause });
   }
   if (keys.length === 0) {
-    const message = `${formatAddress(address)} tells no keys by "lru_crawler metadump all": fill it with -fill, or give -keys or -keys-file; a Redis server needs -command redis`;
+    const message = `${formatAddress(address)}: expected keys from "lru_crawler metadump all", found none: fill it with -fill, or give -keys or -keys-file; a Redis server needs -command redis`;
     throw new GoromdbError('LOAD_FAILED', message);
   }
   return { kind: 'list', keys: keys.slice(0, KEYS_MAX) };
@@ -109,7 +109,7 @@ export async function keysOfRedis(address: Address): Promise<KeySource> {
     client.close();
   }
   if (keys.length === 0) {
-    const message = `${formatAddress(address)} tells no keys of strings by "SCAN": fill it with -fill, or give -keys or -keys-file`;
+    const message = `${formatAddress(address)}: expected keys of strings from "SCAN", found none: fill it with -fill, or give -keys or -keys-file`;
     throw new GoromdbError('LOAD_FAILED', message);
   }
   return { kind: 'list', keys: keys.slice(0, KEYS_MAX) };

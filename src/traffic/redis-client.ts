@@ -40,7 +40,7 @@ export class RedisClient {
       const reply = readResp(input, 0);
       if (reply !== undefined) return reply.value;
     }
-    const message = `a reply is longer than ${REPLY_BYTES_MAX} bytes`;
+    const message = `expected a reply of at most ${REPLY_BYTES_MAX} bytes, found a longer one`;
     throw new GoromdbError('LOAD_FAILED', message);
   }
 

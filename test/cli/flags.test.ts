@@ -330,7 +330,7 @@ describe('flags that would do nothing beside others', () => {
     ],
     [
       ['-unix-mode', '0700'],
-      '-unix-mode: only a UNIX socket has a mode, and :11211 is none; who may connect there is said by -allow',
+      '-unix-mode: only a UNIX socket has a mode, and :11211 is none; -allow says who may connect there',
     ],
     [
       ['-auth-file', 'users', '-proto', 'binary'],

@@ -150,7 +150,7 @@ describe('the control socket', () => {
     const control = await take();
     control.answer('slow', () => new Promise(() => {}));
     await expect(askServer(base, { command: 'slow' }, 50)).rejects.toThrow(
-      `the server (pid ${process.pid}) of ${base} has not answered within 0.05 s`,
+      `the server (pid ${process.pid}) of ${base} has not answered within 0.05 s: try again`,
     );
   });
 

@@ -71,7 +71,7 @@ describe('login', () => {
       ...[true, true, false, false],
     ]);
     const file = users('ann:x\n'.repeat(9));
-    expect(() => loadUsers(file)).toThrow(/has more than 8 passwords for one user/);
+    expect(() => loadUsers(file)).toThrow(/expected at most 8 passwords for one user, found more/);
   });
 
   test('ends a connection after a few failures', async () => {

@@ -257,7 +257,7 @@ describe('mapping a table', () => {
     writeFileSync(path, readFileSync(other), { flag: 'r+' });
     await expect(openTableMap(path)).rejects.toMatchObject({
       code: 'DATA_CORRUPT',
-      message: `${path} is not what is mapped of it: another program has written to it`,
+      message: `${path}: expected the bytes that are mapped, found others: another program has written to it`,
     });
   });
 

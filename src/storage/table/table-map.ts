@@ -70,7 +70,7 @@ export async function openTableMap(path: string): Promise<TableMap> {
 }
 
 function isNotWhatIsMapped(path: string): GoromdbError {
-  const message = `${path} is not what is mapped of it: another program has written to it`;
+  const message = `${path}: expected the bytes that are mapped, found others: another program has written to it`;
   return new GoromdbError('DATA_CORRUPT', message);
 }
 
