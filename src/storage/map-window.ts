@@ -50,7 +50,7 @@ export async function loadMapReader(): Promise<void> {
   })) as unknown as { nativeAddon?: NativeAddon };
   createBuffer = nativeAddon?.createBufferForAddress;
   if (createBuffer === undefined) {
-    const message = 'expected a package lmdb that lends what it maps, found another: install lmdb 3.5';
+    const message = 'expected a package lmdb that lends its maps, found another: install lmdb 3.5';
     throw new GoromdbError('LOADER_FAILED', message);
   }
 }
