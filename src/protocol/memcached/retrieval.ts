@@ -13,8 +13,7 @@ const END = Buffer.from('END\r\n');
 
 /**
  * A longer line is checked before a key of it is answered, as what is sent cannot be taken back. So many
- * bytes of it are checked at a time, which takes up to 0.5 ms (2026-11-28) and costs as many units of
- * work (see reply.ts).
+ * bytes are checked at a time: up to 0.5 ms (2026-11-28), and as many units of work (see reply.ts).
  */
 const CHECKED_BYTES = 64 * 1024;
 const CHECK_WORK = 500;
