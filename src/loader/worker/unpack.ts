@@ -15,8 +15,7 @@ import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
-import { packedHeadOf } from '../../storage/formats/glimpse.ts';
-import { type Recognised, recogniseNamed } from '../../storage/formats/recognise.ts';
+import type { Packing } from '../../storage/formats/recognise.ts';
 import { readBytes } from '../../storage/scanners/byte-source.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 
@@ -39,7 +38,7 @@ const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transfor
  */
 export async function unpack(
   input: ScanInput,
-  packing: NonNullable<Recognised['packing']>,
+  packing: Packing,
   folder: string,
   onProgress: (bytes: number) => void,
 ): Promise<ScanInput> {
@@ -63,15 +62,6 @@ export async function unpack(
     closeSync(fd);
     throw error;
   }
-}
-
-/**
- * What a gzip file holds, as the first bytes say that it unpacks to.
- *
- * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
- */
-export async function recognisePacked(input: ScanInput): Promise<Recognised['format']> {
-  return recogniseNamed(await packedHeadOf(input), input.path).format;
 }
 
 async function unpackGzip(

@@ -1,21 +1,22 @@
 import { readBytes } from '../scanners/byte-source.ts';
+import { FIRST_BYTES, firstBytesOf } from '../scanners/format.ts';
 import { readAt } from '../scanners/page-file.ts';
 import type { ScanInput } from '../scanners/scanner.ts';
 import { type Glimpse, recogniseForeign, TAIL_BYTES } from './foreign.ts';
-import { HEAD_BYTES, headOf, recogniseHead } from './recognise.ts';
+import { packingOf } from './recognise.ts';
 
 /**
- * The first HEAD_BYTES of what a gzip file unpacks to.
+ * The first FIRST_BYTES of what a gzip file unpacks to.
  *
  * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
  */
 export async function packedHeadOf(input: ScanInput): Promise<Buffer> {
-  const head = Buffer.alloc(HEAD_BYTES);
+  const head = Buffer.alloc(FIRST_BYTES);
   let bytes = 0;
-  for await (const chunk of readBytes(input, { gzipped: true, chunkBytes: HEAD_BYTES })) {
-    head.set(chunk.subarray(0, HEAD_BYTES - bytes), bytes);
-    bytes += Math.min(chunk.length, HEAD_BYTES - bytes);
-    if (bytes === HEAD_BYTES) break;
+  for await (const chunk of readBytes(input, { gzipped: true, chunkBytes: FIRST_BYTES })) {
+    head.set(chunk.subarray(0, FIRST_BYTES - bytes), bytes);
+    bytes += Math.min(chunk.length, FIRST_BYTES - bytes);
+    if (bytes === FIRST_BYTES) break;
   }
   return head.subarray(0, bytes);
 }
@@ -36,8 +37,8 @@ export async function likeness(input: ScanInput, gzipped: boolean): Promise<stri
 }
 
 async function glimpse(input: ScanInput, gzipped: boolean): Promise<Glimpse> {
-  const head = headOf(input);
-  if (gzipped && recogniseHead(head).packing === 'gzip') return { head: await packedHeadOf(input) };
+  const head = firstBytesOf(input);
+  if (gzipped && packingOf(head) === 'gzip') return { head: await packedHeadOf(input) };
   const { size } = input;
   const tail = Buffer.alloc(Math.min(TAIL_BYTES, size));
   readAt(input, tail, 0, tail.length, size - tail.length);

@@ -57,6 +57,16 @@ export interface BdbMeta {
   readonly bytes: Buffer;
 }
 
+/** @param head The first bytes of a file. */
+export function isBdb(head: Buffer): boolean {
+  if (head.length < MAGIC_AT + 4) return false;
+  return isMagic(head.readUInt32LE(MAGIC_AT)) || isMagic(head.readUInt32BE(MAGIC_AT));
+}
+
+function isMagic(number: number): boolean {
+  return number === MAGIC_BTREE || number === MAGIC_HASH;
+}
+
 /**
  * Reads and checks the meta page at the start of a file.
  *
@@ -120,12 +130,12 @@ export function pageChecksum(bytes: Buffer, sumAt: number, end: number): number 
 function detectOrder(input: ScanInput, bytes: Buffer): boolean {
   for (const bigEndian of [false, true]) {
     const magic = bigEndian ? bytes.readUInt32BE(MAGIC_AT) : bytes.readUInt32LE(MAGIC_AT);
-    if (magic === MAGIC_BTREE || magic === MAGIC_HASH) return bigEndian;
+    if (isMagic(magic)) return bigEndian;
     const method = OTHER_METHODS.get(magic);
     if (method !== undefined) throw unsupported(input, `a ${method} file`);
     // db_185.h: before version 2 the magic was the first number.
     const first = bigEndian ? bytes.readUInt32BE(0) : bytes.readUInt32LE(0);
-    if (first === MAGIC_BTREE || first === MAGIC_HASH) {
+    if (isMagic(first)) {
       throw unsupported(input, 'a file of version 1.85');
     }
   }
@@ -141,7 +151,7 @@ function parseMeta(
 ): BdbMeta {
   const u32 = (at: number) => (bigEndian ? bytes.readUInt32BE(at) : bytes.readUInt32LE(at));
   const magic = u32(MAGIC_AT);
-  if (magic !== MAGIC_BTREE && magic !== MAGIC_HASH) {
+  if (!isMagic(magic)) {
     throw damaged(input, position + MAGIC_AT, 'the magic number of a btree or hash', magic);
   }
   const method = magic === MAGIC_BTREE ? 'btree' : 'hash';

@@ -1,5 +1,5 @@
 import { GoromdbError } from '../../../common/errors.ts';
-import { readU64 } from '../../scanners/bytes.ts';
+import { readU32, readU64 } from '../../scanners/bytes.ts';
 import { readAt } from '../../scanners/page-file.ts';
 import type { ScanInput } from '../../scanners/scanner.ts';
 
@@ -63,6 +63,11 @@ interface Meta {
 interface NoMeta {
   readonly found: string;
   readonly isBolt: boolean;
+}
+
+/** @param head The first bytes of a file. */
+export function isBolt(head: Buffer): boolean {
+  return readU32(head, MAGIC_AT) === MAGIC;
 }
 
 /**

@@ -1,11 +1,12 @@
 import { GoromdbError } from '../../../common/errors.ts';
+import { createFormat } from '../../scanners/format.ts';
 import { NameList } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
 import { PageFile } from '../../scanners/page-file.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../../scanners/scanner.ts';
+import type { RecordSink, ScanInput, ScanOptions } from '../../scanners/scanner.ts';
 import { readBoltBucket } from './bolt-bucket.ts';
 import { BucketFinder, findBucket, listNested, noBucket } from './bolt-finder.ts';
-import { readBoltHeader } from './bolt-header.ts';
+import { isBolt, readBoltHeader } from './bolt-header.ts';
 import { BoltPages } from './bolt-pages.ts';
 import { BoltTree, DEPTH_MAX, type ElementVisitor } from './bolt-tree.ts';
 
@@ -20,12 +21,13 @@ import { BoltTree, DEPTH_MAX, type ElementVisitor } from './bolt-tree.ts';
  * is refused unless it is a root: no commit leaves one, but `bbolt surgery clear-page` does, with
  * the records gone; `bbolt compact` makes a sound file of that.
  */
-export const boltScanner: Scanner = {
+export const boltScanner = createFormat({
   format: 'boltdb',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    if (options.gzipped) {
-      throw unsupported(input, 'expected a plain BoltDB file; found one wrapped in gzip');
-    }
+  title: 'BoltDB',
+  reading: 'pages',
+  has: ['buckets', 'nested buckets', 'namespaces'],
+  recognise: isBolt,
+  async scan(input, options, sink) {
     const header = readBoltHeader(input);
     const file = new PageFile(input, header.pageBytes, options.onProgress);
     const pages = new BoltPages(file, header);
@@ -51,7 +53,7 @@ export const boltScanner: Scanner = {
     }
     options.onProgress?.(input.size);
   },
-};
+});
 
 /** @param path Where they are; undefined: in several. */
 function tellNested(names: NameList, { onNotice }: ScanOptions, path?: readonly Buffer[]): void {

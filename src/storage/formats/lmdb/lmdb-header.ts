@@ -1,7 +1,8 @@
 import { GoromdbError } from '../../../common/errors.ts';
-import { readU64 } from '../../scanners/bytes.ts';
+import { readU32, readU64 } from '../../scanners/bytes.ts';
 import { readAt } from '../../scanners/page-file.ts';
 import type { ScanInput } from '../../scanners/scanner.ts';
+import { looksLikeTable } from '../../table/table-layout.ts';
 
 /** mdb.c: MDB_MAGIC, little-endian at the start of MDB_meta. */
 const MAGIC = 0xbeefc0de;
@@ -99,6 +100,12 @@ interface Meta {
   readonly main: LmdbDatabase;
   readonly lastPage: number;
   readonly transaction: number;
+}
+
+/** @param head The first bytes of a file. */
+export function isLmdb(head: Buffer): boolean {
+  const hasMagic = [V1, V2].some(({ headerBytes }) => readU32(head, headerBytes) === MAGIC);
+  return hasMagic && !looksLikeTable(head);
 }
 
 /** Reads MDB_db at bytes[at, at + 48). */

@@ -1,10 +1,13 @@
 import { GoromdbError } from '../../../common/errors.ts';
+import { createFormat, firstBytesOf } from '../../scanners/format.ts';
 import { NameList, printable } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
 import type { PageLink } from '../../scanners/page-claims.ts';
 import { PageFile } from '../../scanners/page-file.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../../scanners/scanner.ts';
+import type { RecordSink, ScanInput } from '../../scanners/scanner.ts';
+import { looksLikeTable } from '../../table/table-layout.ts';
 import {
+  isLmdb,
   LMDB_DATABASE_BYTES,
   type LmdbDatabase,
   readLmdbDatabase,
@@ -33,13 +36,19 @@ const META_LINK: PageLink = { page: 0, at: 0 };
  * page is refused, also where the other one leads to an older state that is sound. Keys may be in any
  * order, as a program's own comparison function makes it.
  */
-export const lmdbScanner: Scanner = {
+export const lmdbScanner = createFormat({
   format: 'lmdb',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    if (options.gzipped) {
-      throw unsupported(input, 'expected a plain LMDB file; found one wrapped in gzip');
-    }
+  title: 'LMDB',
+  reading: 'pages',
+  has: ['buckets', 'namespaces'],
+  recognise: isLmdb,
+  async scan(input, options, sink) {
     const header = readLmdbHeader(input);
+    if (looksLikeTable(firstBytesOf(input))) {
+      // As LMDB it has a handful of large records, which nobody asks for.
+      const message = `${input.path}: expected an LMDB file of records; found a table of goromdb`;
+      throw new GoromdbError('FORMAT_UNKNOWN', message);
+    }
     const file = new PageFile(input, header.pageBytes, options.onProgress);
     const pages = new LmdbPages(file, header);
     const scan = new LmdbScan(pages);
@@ -57,7 +66,7 @@ export const lmdbScanner: Scanner = {
     for (const notice of wrapped.notices()) onNotice?.(notice);
     options.onProgress?.(input.size);
   },
-};
+});
 
 interface NamedDatabase {
   readonly db: LmdbDatabase;
