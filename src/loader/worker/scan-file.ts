@@ -1,14 +1,14 @@
 import { closeSync } from 'node:fs';
 import { GoromdbError } from '../../common/errors.ts';
+import { likeness } from '../../storage/formats/foreign.ts';
 import { AUTO, formatNamed, scan, scannerFor } from '../../storage/formats/formats.ts';
-import { likeness, packedHeadOf } from '../../storage/formats/glimpse.ts';
-import { recognise, recogniseHead } from '../../storage/formats/recognise.ts';
-import { type BucketPath, unfitFault } from '../../storage/formats/selection.ts';
+import { packedHeadOf, recognise, recogniseHead } from '../../storage/formats/recognise.ts';
+import { type Selection, unfitFault } from '../../storage/formats/selection.ts';
+import { unsupported } from '../../storage/scanners/faults.ts';
 import type { Format } from '../../storage/scanners/format.ts';
 import { printable } from '../../storage/scanners/name-list.ts';
 import type {
   FieldOptions,
-  NamespaceOptions,
   RecordSink,
   ScanInput,
   ScanOptions,
@@ -18,25 +18,16 @@ import type { RecordPlaces } from './record-places.ts';
 import { unpack } from './unpack.ts';
 
 /** How a file is to be read: a part of what the loader is asked for. */
-export interface ScanRequest {
+export interface ScanRequest extends Selection {
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
-  readonly bucket: BucketPath | undefined;
-  readonly fields: FieldOptions | undefined;
-  readonly namespaces: NamespaceOptions | undefined;
   /** Where a packed file is unpacked to. */
   readonly scratchDir: string;
 }
 
 /** What is told meanwhile, and the longest value; see `ScanOptions`. */
-interface ScanHooks {
-  readonly valueBytesMax: number;
-  readonly onProgress: (bytes: number) => void;
-  readonly onNotice: (text: string) => void;
-  readonly onRecord: (offset: number) => void;
-  readonly onLocator: NonNullable<ScanOptions['onLocator']>;
-}
+type ScanHooks = Omit<ScanOptions, 'gzipped' | keyof Selection | 'inner'>;
 
 /** A file whose records can be read, more than once. */
 export interface Source {
@@ -105,7 +96,7 @@ async function sourceOf(
 ): Promise<Source> {
   const scanner = await scannerFor(spec, input, look);
   const unfit = unfitFault(scanner, { bucket, fields });
-  if (unfit !== undefined) throw new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${unfit}`);
+  if (unfit !== undefined) throw unsupported(input, unfit);
   const [name, ...inner] = typeof bucket === 'string' ? [bucket] : (bucket ?? []);
   const selection = { bucket: name, ...(inner.length > 0 && { inner }), fields, namespaces };
   return {

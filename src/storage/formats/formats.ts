@@ -3,8 +3,7 @@ import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { loadPlugin } from '../../common/plugin.ts';
 import { type Feature, type Format, firstBytesOf } from '../scanners/format.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../scanners/scanner.ts';
-import { showStart } from './foreign.ts';
-import { likeness } from './glimpse.ts';
+import { likeness, showStart } from './foreign.ts';
 import { FORMATS } from './list.ts';
 
 /** Name for the format that a file's first bytes call for. */

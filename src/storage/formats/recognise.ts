@@ -1,4 +1,5 @@
-import { type Format, firstBytesOf, type Hints } from '../scanners/format.ts';
+import { readBytes } from '../scanners/byte-source.ts';
+import { FIRST_BYTES, type Format, firstBytesOf, type Hints } from '../scanners/format.ts';
 import type { FieldOptions, ScanInput } from '../scanners/scanner.ts';
 import { FORMATS } from './list.ts';
 
@@ -28,4 +29,20 @@ export function packingOf(head: Buffer): Packing | undefined {
   const magic = head.toString('hex', 0, 4);
   if (magic.startsWith('1f8b')) return 'gzip';
   return magic === '28b52ffd' ? 'zstd' : undefined;
+}
+
+/**
+ * The first FIRST_BYTES of what a gzip file unpacks to.
+ *
+ * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
+ */
+export async function packedHeadOf(input: ScanInput): Promise<Buffer> {
+  const head = Buffer.alloc(FIRST_BYTES);
+  let bytes = 0;
+  for await (const chunk of readBytes(input, { gzipped: true, chunkBytes: FIRST_BYTES })) {
+    head.set(chunk.subarray(0, FIRST_BYTES - bytes), bytes);
+    bytes += Math.min(chunk.length, FIRST_BYTES - bytes);
+    if (bytes === FIRST_BYTES) break;
+  }
+  return head.subarray(0, bytes);
 }

@@ -10,19 +10,22 @@ export type BucketPath = string | readonly string[];
 
 /** What of a file is to be served. */
 export interface Selection {
-  /** As given to `-storage`. */
-  readonly storage: string;
   readonly bucket?: BucketPath | undefined;
   readonly fields?: FieldOptions | undefined;
   readonly namespaces?: NamespaceOptions | undefined;
+}
+
+/** With the format that `-storage` asks for. */
+interface Asked extends Selection {
+  readonly storage: string;
 }
 
 /** The flags that `fields` come from. */
 const FIELD_FLAGS = '-jsonl-key, -jsonl-value and -jsonl-ignore';
 
 /** @throws GoromdbError OPTION_INVALID when options contradict each other. */
-export function checkSelection(selection: Selection): void {
-  const wrong = bucketFault(selection) ?? fieldsFault(selection) ?? namespacesFault(selection);
+export function checkSelection(asked: Asked): void {
+  const wrong = bucketFault(asked) ?? fieldsFault(asked) ?? namespacesFault(asked);
   if (wrong !== undefined) throw new GoromdbError('OPTION_INVALID', wrong);
 }
 
@@ -30,39 +33,37 @@ export function checkSelection(selection: Selection): void {
  * What is asked for that a file cannot have, now that its format is known; undefined: nothing. Its
  * scanner refuses other buckets and namespaces itself.
  */
-export function unfitFault(
-  scanner: Scanner,
-  { bucket, fields }: Pick<Selection, 'bucket' | 'fields'>,
-): string | undefined {
-  const { format, has } = formatOf(scanner) ?? {};
-  if (has === undefined) return undefined;
-  if (fields !== undefined && !has.includes('fields')) {
-    return `${FIELD_FLAGS} are for ${either(formatsWith('fields'))}, and this is ${format}: leave them out`;
+export function unfitFault(scanner: Scanner, { bucket, fields }: Selection): string | undefined {
+  const format = formatOf(scanner);
+  if (format === undefined) return undefined;
+  const found = `and this is ${format.format}`;
+  if (fields !== undefined && !format.has.includes('fields')) {
+    return `${FIELD_FLAGS} are for ${either(formatsWith('fields'))}, ${found}: leave them out`;
   }
-  if (!isPath(bucket) || has.includes('nested buckets')) return undefined;
-  return `${onlyNested()}, and this is ${format}: give -bucket once`;
+  if (!isPath(bucket) || format.has.includes('nested buckets')) return undefined;
+  return `${onlyNested()}, ${found}: give -bucket once`;
 }
 
-function bucketFault({ storage, bucket }: Selection): string | undefined {
+function bucketFault({ storage, bucket }: Asked): string | undefined {
   if (bucket === undefined) return undefined;
   const has = formatNamed(storage)?.has;
   if (has?.includes('buckets') === false) return `-bucket: ${storage} has no buckets`;
-  if (bucket.length === 0 && typeof bucket !== 'string') {
+  if (typeof bucket === 'object' && bucket.length === 0) {
     return '-bucket: expected a name or more, found none';
   }
   if (!isPath(bucket) || has?.includes('nested buckets') !== false) return undefined;
   return `-bucket: ${onlyNested()}, and -storage is ${storage}: give it once`;
 }
 
-function onlyNested(): string {
-  return `only ${either(formatsWith('nested buckets'))} has buckets inside of buckets`;
-}
-
 function isPath(bucket: BucketPath | undefined): boolean {
   return typeof bucket === 'object' && bucket.length > 1;
 }
 
-function fieldsFault({ storage, bucket, fields, namespaces }: Selection): string | undefined {
+function onlyNested(): string {
+  return `only ${either(formatsWith('nested buckets'))} has buckets inside of buckets`;
+}
+
+function fieldsFault({ storage, bucket, fields, namespaces }: Asked): string | undefined {
   if (fields === undefined) return undefined;
   const { key, value } = fields;
   const having = formatsWith('fields');
@@ -83,7 +84,7 @@ function fieldsFault({ storage, bucket, fields, namespaces }: Selection): string
   return `-jsonl-key, -jsonl-value: expected two fields, found ${JSON.stringify(key)} for both`;
 }
 
-function namespacesFault({ storage, bucket, namespaces }: Selection): string | undefined {
+function namespacesFault({ storage, bucket, namespaces }: Asked): string | undefined {
   if (namespaces === undefined) return undefined;
   if (bucket !== undefined) {
     return '-bucket serves one and -namespaces serves all: give one of them';

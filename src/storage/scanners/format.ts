@@ -1,5 +1,5 @@
 /** What a format of files says about itself: all that goromdb knows of it, but for its scanner's own. */
-import { GoromdbError } from '../../common/errors.ts';
+import { unsupported } from './faults.ts';
 import { readAt } from './page-file.ts';
 import type { FieldOptions, ScanInput, Scanner, ScanOptions } from './scanner.ts';
 
@@ -39,9 +39,7 @@ export function createFormat(format: Format): Format {
     ...format,
     async scan(input, options, sink) {
       const fault = faultOf(format, options);
-      if (fault !== undefined) {
-        throw new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${fault}`);
-      }
+      if (fault !== undefined) throw unsupported(input, fault);
       await format.scan(input, options, sink);
     },
   };

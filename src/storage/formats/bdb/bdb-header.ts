@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../../common/errors.ts';
+import { damaged, unknown, unsupported } from '../../scanners/faults.ts';
 import { readAt } from '../../scanners/page-file.ts';
 import type { ScanInput } from '../../scanners/scanner.ts';
 
@@ -76,7 +76,7 @@ function isMagic(number: number): boolean {
 export function readBdbHeader(input: ScanInput): BdbMeta {
   const bytes = Buffer.alloc(META_BYTES);
   const have = Math.min(input.size, META_BYTES);
-  if (have === 0) throw unknown(input, 'the file is empty');
+  if (have === 0) throw noBdb(input, 'the file is empty');
   readAt(input, bytes, 0, have, 0);
   const bigEndian = detectOrder(input, bytes);
   if (have < META_BYTES) throw damaged(input, 0, `a meta page of ${META_BYTES} bytes`, have);
@@ -132,14 +132,14 @@ function detectOrder(input: ScanInput, bytes: Buffer): boolean {
     const magic = bigEndian ? bytes.readUInt32BE(MAGIC_AT) : bytes.readUInt32LE(MAGIC_AT);
     if (isMagic(magic)) return bigEndian;
     const method = OTHER_METHODS.get(magic);
-    if (method !== undefined) throw unsupported(input, `a ${method} file`);
+    if (method !== undefined) throw notPlain(input, `a ${method} file`);
     // db_185.h: before version 2 the magic was the first number.
     const first = bigEndian ? bytes.readUInt32BE(0) : bytes.readUInt32LE(0);
     if (isMagic(first)) {
-      throw unsupported(input, 'a file of version 1.85');
+      throw notPlain(input, 'a file of version 1.85');
     }
   }
-  throw unknown(input, `bytes ${bytes.toString('hex', 0, 32).replace(/(.{8})(?=.)/g, '$1 ')}`);
+  throw noBdb(input, `bytes ${bytes.toString('hex', 0, 32).replace(/(.{8})(?=.)/g, '$1 ')}`);
 }
 
 function parseMeta(
@@ -158,9 +158,9 @@ function parseMeta(
   const version = u32(16);
   if (!VERSIONS[method].includes(version)) {
     const known = VERSIONS[method].join(', ');
-    throw unsupported(input, `${method} version ${version} (of the versions ${known})`);
+    throw notPlain(input, `${method} version ${version} (of the versions ${known})`);
   }
-  if (bytes[24] !== 0) throw unsupported(input, 'an encrypted file');
+  if (bytes[24] !== 0) throw notPlain(input, 'an encrypted file');
   const checksums = checkMetaFlags(input, bytes, position);
   if (checksums) checkMetaSum(input, bytes, position, u32(META_SUM_AT));
   const pageBytes = u32(20);
@@ -191,7 +191,7 @@ function parseMeta(
 function checkMetaFlags(input: ScanInput, bytes: Buffer, position: number): boolean {
   const flags = bytes[26];
   if ((flags & META_PARTITIONS) !== 0) {
-    throw unsupported(input, 'a partitioned database, whose records are in other files');
+    throw notPlain(input, 'a partitioned database, whose records are in other files');
   }
   if ((flags & ~META_CHECKSUM) !== 0) {
     throw damaged(input, position + 26, 'meta flags 0 or 1', flags);
@@ -206,9 +206,9 @@ function checkMetaSum(input: ScanInput, bytes: Buffer, position: number, stored:
 }
 
 function checkFlags(input: ScanInput, method: Method, flags: number, position: number): void {
-  if (method === 'btree' && (flags & BTREE_RECNO) !== 0) throw unsupported(input, 'a recno file');
+  if (method === 'btree' && (flags & BTREE_RECNO) !== 0) throw notPlain(input, 'a recno file');
   if (method === 'btree' && (flags & BTREE_COMPRESSED) !== 0) {
-    throw unsupported(input, 'a compressed btree');
+    throw notPlain(input, 'a compressed btree');
   }
   const known = method === 'btree' ? BTREE_FLAGS : HASH_FLAGS;
   if ((flags & ~known) !== 0) {
@@ -220,23 +220,11 @@ function hex(number: number): string {
   return `0x${number.toString(16)}`;
 }
 
-function unknown(input: ScanInput, found: string): GoromdbError {
-  return new GoromdbError(
-    'FORMAT_UNKNOWN',
-    `${input.path}: expected a Berkeley DB file (btree or hash); found ${found}`,
-  );
+function noBdb(input: ScanInput, found: string): Error {
+  return unknown(input, 'a Berkeley DB file (btree or hash)', found);
 }
 
-function unsupported(input: ScanInput, found: string): GoromdbError {
-  return new GoromdbError(
-    'FORMAT_UNSUPPORTED',
-    `${input.path}: expected a plain btree or hash of Berkeley DB 4 or 5; found ${found}`,
-  );
-}
-
-function damaged(input: ScanInput, at: number, expected: string, found: unknown): GoromdbError {
-  return new GoromdbError(
-    'DATA_CORRUPT',
-    `${input.path}: byte ${at}: expected ${expected}; found ${found}`,
-  );
+function notPlain(input: ScanInput, found: string): Error {
+  const expected = 'a plain btree or hash of Berkeley DB 4 or 5';
+  return unsupported(input, `expected ${expected}; found ${found}`);
 }

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../../common/errors.ts';
+import { unsupported } from '../../scanners/faults.ts';
 import { createFormat } from '../../scanners/format.ts';
 import { printable } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
@@ -115,8 +115,4 @@ function readNamed(
 function readDatabase(pages: BdbPages, meta: BdbMeta, sink: RecordSink): void {
   if (meta.method === 'btree') readBtree(pages, meta, sink);
   else readHash(pages, meta, sink);
-}
-
-function unsupported(input: ScanInput, text: string): GoromdbError {
-  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
 }

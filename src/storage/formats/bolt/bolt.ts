@@ -1,9 +1,9 @@
-import { GoromdbError } from '../../../common/errors.ts';
+import { unsupported } from '../../scanners/faults.ts';
 import { createFormat } from '../../scanners/format.ts';
 import { NameList } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
 import { PageFile } from '../../scanners/page-file.ts';
-import type { RecordSink, ScanInput, ScanOptions } from '../../scanners/scanner.ts';
+import type { RecordSink, ScanOptions } from '../../scanners/scanner.ts';
 import { readBoltBucket } from './bolt-bucket.ts';
 import { BucketFinder, findBucket, listNested, noBucket } from './bolt-finder.ts';
 import { isBolt, readBoltHeader } from './bolt-header.ts';
@@ -132,8 +132,4 @@ class BucketReader implements ElementVisitor {
     this.#namespaces.begin(bytes.subarray(keyStart, keyEnd));
     this.#tree.walk(bucket, this.#records);
   }
-}
-
-function unsupported(input: ScanInput, text: string): GoromdbError {
-  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
 }

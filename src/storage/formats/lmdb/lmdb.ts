@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../../common/errors.ts';
+import { unknown, unsupported } from '../../scanners/faults.ts';
 import { createFormat, firstBytesOf } from '../../scanners/format.ts';
 import { NameList, printable } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
@@ -46,8 +46,7 @@ export const lmdbScanner = createFormat({
     const header = readLmdbHeader(input);
     if (looksLikeTable(firstBytesOf(input))) {
       // As LMDB it has a handful of large records, which nobody asks for.
-      const message = `${input.path}: expected an LMDB file of records; found a table of goromdb`;
-      throw new GoromdbError('FORMAT_UNKNOWN', message);
+      throw unknown(input, 'an LMDB file of records', 'a table of goromdb');
     }
     const file = new PageFile(input, header.pageBytes, options.onProgress);
     const pages = new LmdbPages(file, header);
@@ -309,8 +308,4 @@ const NO_SINK: RecordSink = { add: () => {} };
 
 function withoutNul(name: Buffer): Buffer {
   return name.at(-1) === 0 ? name.subarray(0, -1) : name;
-}
-
-function unsupported(input: ScanInput, text: string): GoromdbError {
-  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
 }
