@@ -1,4 +1,4 @@
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import type { RecordSink } from '../../scanners/scanner.ts';
 import type { BdbPages } from './bdb-pages.ts';
 import {

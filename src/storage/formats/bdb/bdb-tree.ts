@@ -1,4 +1,4 @@
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import {
   type BdbPages,
   PAGE_BTREE_INTERNAL,

@@ -1,5 +1,5 @@
 import { compareBytes, readU16, readU32, readU64 } from '../../scanners/bytes.ts';
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../scanners/scanner.ts';
 import type { BoltBucket } from './bolt-bucket.ts';
 import { COUNT_AT, FLAGS_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';

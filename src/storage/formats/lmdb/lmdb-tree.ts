@@ -1,5 +1,5 @@
 import { equalBytes, readU16 } from '../../scanners/bytes.ts';
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import type { LmdbDatabase } from './lmdb-header.ts';
 import { type LmdbPages, PAGE_BRANCH, PAGE_LEAF, PAGE_LEAF2, PAGE_SUB } from './lmdb-pages.ts';
 

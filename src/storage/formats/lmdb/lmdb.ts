@@ -1,8 +1,8 @@
 import { unknown, unsupported } from '../../scanners/faults.ts';
 import { createFormat, firstBytesOf } from '../../scanners/format.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import { NameList, printable } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
-import type { PageLink } from '../../scanners/page-claims.ts';
 import { PageFile } from '../../scanners/page-file.ts';
 import type { RecordSink, ScanInput } from '../../scanners/scanner.ts';
 import { looksLikeTable } from '../../table/table-layout.ts';
