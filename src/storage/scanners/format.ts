@@ -25,8 +25,8 @@ export interface Format extends Scanner {
   /** What it says to whoever asks for buckets or namespaces that it does not have. */
   readonly lack?: string;
   /**
-   * Whether a file begins like this format. It verifies nothing: that is for `scan` to do. Of two
-   * formats at most one may say so. Without it a format is read only where it is asked for by name.
+   * Whether a file begins like this format. It verifies nothing: that is for `scan` to do. Of a sound
+   * file one format says so. Without it a format is read only where it is asked for by name.
    *
    * @param head The FIRST_BYTES of the file, unpacked, or all of a smaller one.
    */
