@@ -26,7 +26,7 @@ export interface ScanRequest extends Selection {
   readonly scratchDir: string;
 }
 
-/** What is told meanwhile, and the longest value; see `ScanOptions`. */
+/** What is called meanwhile, and the longest value; see `ScanOptions`. */
 type ScanHooks = Omit<ScanOptions, 'gzipped' | keyof Selection | 'inner'>;
 
 /** A file whose records can be read, more than once. */
@@ -35,16 +35,14 @@ export interface Source {
   readonly format: string;
   /** What the scanner reads. */
   readonly input: ScanInput;
-  /** Whether this is not the dropped file itself, or is unpacked on the way. */
-  readonly isPacked: boolean;
   /** @throws GoromdbError as `Scanner.scan`. */
   scan(sink: RecordSink, hooks: ScanHooks): Promise<void>;
 }
 
 /**
- * Finds out what a file is, unpacks it if it must be, and has its records used.
+ * Finds out what a file is, unpacks it if it must be, and lets `use` read its records.
  *
- * @param onProgress Told how much is unpacked.
+ * @param onProgress Called with how much is unpacked.
  * @throws GoromdbError as `Scanner.scan` and `unpack`, and what `use` throws.
  */
 export async function withSource<T>(
@@ -62,14 +60,14 @@ export async function withSource<T>(
   const asked = formatNamed(spec);
   const mayStream = packing === 'gzip' && (spec === AUTO || asked?.reading === 'stream');
   const look = mayStream ? await recognisePacked(input, fields) : format;
-  const isStream = mayStream && (asked ?? look)?.reading === 'stream';
-  if (packing === undefined || isStream) {
-    return use(await sourceOf(request, look, input, isStream));
+  const isStreamed = mayStream && (asked ?? look)?.reading === 'stream';
+  if (packing === undefined || isStreamed) {
+    return use(await sourceOf(request, look, input, isStreamed));
   }
   const unpacked = await unpack(input, packing, scratchDir, onProgress);
   try {
-    const source = await sourceOf(request, recognise(unpacked, fields).format, unpacked, false);
-    return await use({ ...source, isPacked: true });
+    const { format } = recognise(unpacked, fields);
+    return await use(await sourceOf(request, format, unpacked, false));
   } finally {
     closeSync(unpacked.fd);
   }
@@ -87,7 +85,7 @@ async function recognisePacked(
   return recogniseHead(await packedHeadOf(input), { path: input.path, fields }).format;
 }
 
-/** @throws GoromdbError FORMAT_UNSUPPORTED when a file of this format has not what is asked for. */
+/** @throws GoromdbError FORMAT_UNSUPPORTED when it does not have what is asked for. */
 async function sourceOf(
   { scanner: spec, bucket, fields, namespaces }: ScanRequest,
   look: Format | undefined,
@@ -102,7 +100,6 @@ async function sourceOf(
   return {
     format: scanner.format,
     input,
-    isPacked: gzipped,
     scan: (sink, hooks) => scan(scanner, input, { ...hooks, gzipped, ...selection }, sink, look),
   };
 }

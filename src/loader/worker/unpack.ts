@@ -55,21 +55,13 @@ export async function unpack(
       }
       writeAll(fd, chunk, folder);
     };
-    if (packing === 'gzip') await unpackGzip(input, write, onProgress);
-    else await unpackZstd(input, write, onProgress);
+    if (packing === 'zstd') await unpackZstd(input, write, onProgress);
+    else for await (const chunk of readBytes(input, { gzipped: true, onProgress })) write(chunk);
     return { path: `${input.path} (unpacked)`, fd, size: fstatSync(fd).size };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-}
-
-async function unpackGzip(
-  input: ScanInput,
-  write: (chunk: Uint8Array) => void,
-  onProgress: (bytes: number) => void,
-): Promise<void> {
-  for await (const chunk of readBytes(input, { gzipped: true, onProgress })) write(chunk);
 }
 
 async function unpackZstd(
@@ -100,8 +92,9 @@ async function unpackZstd(
 }
 
 /**
- * Opens a file that has no name, so that it goes when it is closed, or with the process. Others may write
- * to the folder: the name that it has for a moment is one that nobody can have put anything at.
+ * Opens a file that has no name, so that it goes when it is closed, or with the process. Others may
+ * write to the folder: the name that it has for a moment is one that nobody can have put anything
+ * at.
  *
  * @throws GoromdbError FOLDER_UNUSABLE.
  */

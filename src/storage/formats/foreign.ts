@@ -166,7 +166,7 @@ async function glimpse(input: ScanInput, gzipped: boolean): Promise<Glimpse> {
   return { head, tail, size };
 }
 
-/** What a file is, as its bytes say; undefined: nothing known. It proves nothing. */
+/** What a file is, as its bytes say; undefined: nothing known. It verifies nothing. */
 export function recogniseForeign({ head, tail, size }: Glimpse): Foreign | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.length);
   for (const [at, hex, name, advice] of SIGNATURES) {
@@ -211,8 +211,8 @@ function columnsOf(text: string): string | undefined {
 }
 
 /**
- * The cdb format has no magic number, but 256 tables that lie behind each other up to the end of the
- * file: cdb.cr.yp.to/cdb.txt.
+ * The cdb format has no magic number, but 256 tables that lie behind each other up to the end of
+ * the file: cdb.cr.yp.to/cdb.txt.
  */
 function isCdb(bytes: Buffer, size: number | undefined): boolean {
   const tables = 256;

@@ -28,8 +28,8 @@ const HEADER_SUM_BYTES = 32;
 const PAGE_SUM_AT = 28;
 
 /**
- * Fetches the pages of one Berkeley DB file and proves of each: it is inside the file, was not used
- * before, has the right checksum and carries its own number.
+ * Fetches the pages of one Berkeley DB file and verifies of each: it is inside the file, was not
+ * used before, has the right checksum and carries its own number.
  */
 export class BdbPages extends LinkedPages {
   /** P_OVERHEAD: where the item index of a page begins, and the data of an overflow page. */
@@ -64,7 +64,7 @@ export class BdbPages extends LinkedPages {
   fetch(page: number, from: PageLink, target: Buffer): number {
     this.claim(page, 1, from);
     this.file.read(page, 1, target);
-    return this.#prove(page, target);
+    return this.#verify(page, target);
   }
 
   /** As `fetch`, for a page of a hash table: undefined when it was never written. */
@@ -74,7 +74,7 @@ export class BdbPages extends LinkedPages {
     // hash/hash_conv.c, __ham_pgin: a table grows by groups of pages that are holes until their
     // first use. Berkeley DB takes every page without a number for one; a hole is all zeros.
     if (target[PAGE_TYPE_AT] === PAGE_INVALID && isZero(target)) return undefined;
-    return this.#prove(page, target);
+    return this.#verify(page, target);
   }
 
   /** Reads the start of a meta page, which has a checksum of its own kind. */
@@ -177,7 +177,7 @@ export class BdbPages extends LinkedPages {
     throw this.corrupt(page, PAGE_PREVIOUS_AT, `page ${previous} before it`, [`page ${found}`]);
   }
 
-  #prove(page: number, bytes: Buffer): number {
+  #verify(page: number, bytes: Buffer): number {
     if (this.#checksums) {
       const stored = this.u32(bytes, PAGE_SUM_AT);
       const sum = pageChecksum(bytes, PAGE_SUM_AT, bytes.length);

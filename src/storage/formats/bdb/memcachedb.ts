@@ -19,7 +19,7 @@ const FLAGS_MAX = 2 ** 32 - 1;
 
 /**
  * Reads the files of MemcacheDB: Berkeley DB records whose values are items of memcached, with the
- * client flags inside. The form of every item is proven, and that its key is that of the record.
+ * client flags inside. The form of every item is verified, and that its key is that of the record.
  */
 export const memcachedbScanner = createFormat({
   format: 'memcachedb-bdb',

@@ -84,9 +84,9 @@ export function readBoltHeader(input: ScanInput): BoltHeader {
   const first = readMeta(input, 0);
   const second = isMeta(first) ? readMeta(input, first.pageBytes) : searchSecondMeta(input);
   if (isMeta(first) && (!isMeta(second) || second.transaction <= first.transaction)) {
-    return provenHeader(input, first, 0, first.pageBytes);
+    return verifiedHeader(input, first, 0, first.pageBytes);
   }
-  if (isMeta(second)) return provenHeader(input, second, 1, second.position);
+  if (isMeta(second)) return verifiedHeader(input, second, 1, second.position);
   const { found, isBolt } = first as NoMeta;
   if (!isBolt) throw noBolt(input, found);
   throw damaged(input, 0, 'one sound meta page of two', `${found}, and no second one`);
@@ -133,7 +133,7 @@ function searchSecondMeta(input: ScanInput): Meta | undefined {
   return undefined;
 }
 
-function provenHeader(
+function verifiedHeader(
   input: ScanInput,
   meta: Meta,
   metaPage: number,

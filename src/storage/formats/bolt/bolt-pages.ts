@@ -23,8 +23,8 @@ const FIRST_TREE_PAGE = 2;
 const WHOLE_SPAN_BYTES_MAX = 1024 * 1024;
 
 /**
- * Fetches the pages of one bolt file and proves of each: it is inside the file, was not used before,
- * carries its own number, is of a tree, and spans as many pages as its elements need.
+ * Fetches the pages of one bolt file and verifies of each: it is inside the file, was not used
+ * before, carries its own number, is of a tree, and spans as many pages as its elements need.
  */
 export class BoltPages extends LinkedPages {
   /** One page, with its overflow pages, per level of the tree. */
@@ -77,7 +77,7 @@ export class BoltPages extends LinkedPages {
     return bytes;
   }
 
-  /** Reads what follows the first page, in `bytes`, once its length is proven. */
+  /** Reads what follows the first page, in `bytes`, once its length is verified. */
   #fetchOverflow(page: number, bytes: Buffer, level: number): Buffer {
     const spanBytes = this.spanBytes(bytes);
     const pages = spanBytes / this.pageBytes;

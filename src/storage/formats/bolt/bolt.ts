@@ -16,10 +16,10 @@ import { BoltTree, DEPTH_MAX, type ElementVisitor } from './bolt-tree.ts';
  * `options.inner` leads to from there; or all at the top as namespaces. Buckets inside of these are
  * no records: their names are not found, as with Bucket.Get, and neither is what they hold.
  *
- * The list of the buckets, the bucket that is served and those that it lies in are proven whole,
- * other buckets are not read. The list of free pages is of no use to a reader and not read either. A leaf without elements
- * is refused unless it is a root: no commit leaves one, but `bbolt surgery clear-page` does, with
- * the records gone; `bbolt compact` makes a sound file of that.
+ * The list of the buckets, the bucket that is served and those that it lies in are verified whole,
+ * other buckets are not read. The list of free pages is of no use to a reader and not read either.
+ * A leaf without elements is refused unless it is a root: no commit leaves one, but `bbolt surgery
+ * clear-page` does, with the records gone; `bbolt compact` makes a sound file of that.
  */
 export const boltScanner = createFormat({
   format: 'boltdb',

@@ -24,8 +24,8 @@ const WORK_FLAGS = 0x10 | 0x2000 | 0x8000;
 const FIRST_TREE_PAGE = 2;
 
 /**
- * Fetches the pages of one LMDB file and proves of each: it is inside the file, was not used before,
- * carries its own number and is of the expected kind; and where its entries are.
+ * Fetches the pages of one LMDB file and verifies of each: it is inside the file, was not used
+ * before, carries its own number and is of the expected kind; and where its entries are.
  */
 export class LmdbPages extends LinkedPages {
   readonly layout: LmdbLayout;

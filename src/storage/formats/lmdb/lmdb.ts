@@ -32,9 +32,9 @@ const META_LINK: PageLink = { page: 0, at: 0 };
  * version 2 (the npm package `lmdb`). Serves the main database, the named one of `options.bucket`,
  * or all named ones as namespaces; of duplicates (MDB_DUPSORT) the first, as mdb_get does.
  *
- * The main tree is proven whole in any case, the named one when it is read. A file with a bad meta
- * page is refused, also where the other one leads to an older state that is sound. Keys may be in any
- * order, as a program's own comparison function makes it.
+ * The main tree is verified whole in any case, the named one when it is read. A file with a bad
+ * meta page is refused, also where the other one leads to an older state that is sound. Keys may be
+ * in any order, as a program's own comparison function makes it.
  */
 export const lmdbScanner = createFormat({
   format: 'lmdb',
@@ -286,7 +286,7 @@ class NameCollector {
   readonly #onName: NameListener | undefined;
   #isExact = false;
 
-  /** @param onName Told of every database. */
+  /** @param onName Called with every database. */
   constructor(bucket: string | undefined, onName?: NameListener) {
     this.#wanted = bucket === undefined ? undefined : Buffer.from(bucket);
     this.#onName = onName;
