@@ -1,3 +1,5 @@
+/** What all scanners share: what a scanner is given, what it hands on, and how it reads pages. */
+
 /** Longest key a data set may hold, in bytes. memcached clients can ask for at most 250. */
 export const KEY_BYTES_MAX = 65_535;
 

@@ -1,3 +1,4 @@
+/** Btree and hash files of Berkeley DB, and what MemcacheDB keeps in them. */
 import { unsupported } from '../../scanners/faults.ts';
 import { createFormat } from '../../scanners/format.ts';
 import { printable } from '../../scanners/name-list.ts';

@@ -1,3 +1,4 @@
+/** Files of BoltDB and bbolt. */
 import { unsupported } from '../../scanners/faults.ts';
 import { createFormat } from '../../scanners/format.ts';
 import { NameList } from '../../scanners/name-list.ts';

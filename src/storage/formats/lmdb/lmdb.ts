@@ -1,3 +1,4 @@
+/** Data files of LMDB, of both data formats. */
 import { unknown, unsupported } from '../../scanners/faults.ts';
 import { createFormat, firstBytesOf } from '../../scanners/format.ts';
 import type { PageLink } from '../../scanners/linked-pages.ts';
