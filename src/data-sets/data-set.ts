@@ -23,10 +23,7 @@ import { startWatcher, type Watcher } from '../watcher/watcher.ts';
 export interface DataSetOptions {
   /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
   readonly file: string;
-  /**
-   * Format of the file: `auto`, `json`, `jsonl`, `table`, `lmdb`, `boltdb`, `bdb`,
-   * `memcachedb-bdb`, or the URL of a module whose default export is a `Scanner`.
-   */
+  /** As for `-storage`, or the URL of a module whose default export is a `Scanner`. */
   readonly storage: string;
   readonly gzipped?: boolean;
   /** Of nested buckets in a BoltDB file: their names, from the outside in. */
@@ -36,8 +33,8 @@ export interface DataSetOptions {
   /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
   readonly namespaces?: NamespaceOptions | undefined;
   /**
-   * Folder of the slots, which is made if it is not there; the folder that it lies in must be. Default:
-   * the folder of `file`.
+   * Folder of the slots, which is made if it is not there; the folder that it lies in must be.
+   * Default: the folder of `file`.
    */
   readonly basedir?: string;
   /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */

@@ -89,7 +89,7 @@ describe('-storage auto', () => {
     [
       'text',
       Buffer.from('key value\n'.repeat(10)),
-      /expected a JSON object, JSON Lines, LMDB, BoltDB or /,
+      /expected a JSON object, JSON Lines, a table of goromdb, LMDB, BoltDB or Berkeley DB; /,
     ],
     ['nothing', Buffer.alloc(0), /the file is empty/],
     ['nothing in gzip', zlib.gzipSync(''), /\(unpacked\): .*the file is empty/],

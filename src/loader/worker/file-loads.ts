@@ -3,9 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileIdentity } from '../../common/file-identity.ts';
-import type { BucketPath } from '../../storage/formats/selection.ts';
+import type { Selection } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
-import type { FieldOptions, NamespaceOptions } from '../../storage/scanners/scanner.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
 import { loadMsMax } from './load-time.ts';
@@ -21,14 +20,11 @@ export interface RunningLoad {
   readonly bytes?: number;
 }
 
-export interface FileLoadsOptions {
+export interface FileLoadsOptions extends Selection {
   readonly baseDir: string;
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
-  readonly bucket: BucketPath | undefined;
-  readonly fields?: FieldOptions | undefined;
-  readonly namespaces?: NamespaceOptions | undefined;
   /** Stands before all keys that are served. */
   readonly prefix?: KeyPrefix | undefined;
   /** Whether a load rests between small pieces of work when a data set serves: see `needsRests`. */

@@ -1,42 +1,33 @@
 import { closeSync } from 'node:fs';
 import { GoromdbError } from '../../common/errors.ts';
-import { isBuiltIn, scan, scannerFor } from '../../storage/formats/formats.ts';
-import { likeness } from '../../storage/formats/glimpse.ts';
-import { recognise } from '../../storage/formats/recognise.ts';
-import { type BucketPath, FIELD_FLAGS } from '../../storage/formats/selection.ts';
+import { likeness } from '../../storage/formats/foreign.ts';
+import { AUTO, formatNamed, scan, scannerFor } from '../../storage/formats/formats.ts';
+import { packedHeadOf, recognise, recogniseHead } from '../../storage/formats/recognise.ts';
+import { type Selection, unfitFault } from '../../storage/formats/selection.ts';
+import { unsupported } from '../../storage/scanners/faults.ts';
+import type { Format } from '../../storage/scanners/format.ts';
 import { printable } from '../../storage/scanners/name-list.ts';
 import type {
   FieldOptions,
-  NamespaceOptions,
   RecordSink,
   ScanInput,
-  Scanner,
   ScanOptions,
 } from '../../storage/scanners/scanner.ts';
 import type { Repeats } from '../../storage/table/table-index.ts';
 import type { RecordPlaces } from './record-places.ts';
-import { recognisePacked, unpack } from './unpack.ts';
+import { unpack } from './unpack.ts';
 
 /** How a file is to be read: a part of what the loader is asked for. */
-export interface ScanRequest {
+export interface ScanRequest extends Selection {
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
-  readonly bucket: BucketPath | undefined;
-  readonly fields: FieldOptions | undefined;
-  readonly namespaces: NamespaceOptions | undefined;
   /** Where a packed file is unpacked to. */
   readonly scratchDir: string;
 }
 
-/** What is told meanwhile, and the longest value; see `ScanOptions`. */
-interface ScanHooks {
-  readonly valueBytesMax: number;
-  readonly onProgress: (bytes: number) => void;
-  readonly onNotice: (text: string) => void;
-  readonly onRecord: (offset: number) => void;
-  readonly onLocator: NonNullable<ScanOptions['onLocator']>;
-}
+/** What is called meanwhile, and the longest value; see `ScanOptions`. */
+type ScanHooks = Omit<ScanOptions, 'gzipped' | keyof Selection | 'inner'>;
 
 /** A file whose records can be read, more than once. */
 export interface Source {
@@ -44,16 +35,14 @@ export interface Source {
   readonly format: string;
   /** What the scanner reads. */
   readonly input: ScanInput;
-  /** Whether this is not the dropped file itself, or is unpacked on the way. */
-  readonly isPacked: boolean;
   /** @throws GoromdbError as `Scanner.scan`. */
   scan(sink: RecordSink, hooks: ScanHooks): Promise<void>;
 }
 
 /**
- * Finds out what a file is, unpacks it if it must be, and has its records used.
+ * Finds out what a file is, unpacks it if it must be, and lets `use` read its records.
  *
- * @param onProgress Told how much is unpacked.
+ * @param onProgress Called with how much is unpacked.
  * @throws GoromdbError as `Scanner.scan` and `unpack`, and what `use` throws.
  */
 export async function withSource<T>(
@@ -62,76 +51,57 @@ export async function withSource<T>(
   onProgress: (bytes: number) => void,
   use: (source: Source) => Promise<T>,
 ): Promise<T> {
-  const { gzipped, scanner: spec, scratchDir } = request;
-  const { packing, format } = recognise(input);
-  // Text is read as it is unpacked; pages are read in any order, which takes a file.
-  if (isText(spec) && packing !== 'zstd') {
-    const isGzip = gzipped || packing === 'gzip';
-    const look = packing === 'gzip' ? await recognisePacked(input) : format;
-    return use(await sourceOf(spec, look, request, input, isGzip));
-  }
+  const { gzipped, scanner: spec, scratchDir, fields } = request;
+  const { packing, format } = recognise(input, fields);
   if (gzipped && packing !== 'gzip') {
     const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
     throw new GoromdbError('FORMAT_UNKNOWN', message + (await likeness(input, false)));
   }
-  if (packing === undefined) return use(await sourceOf(spec, format, request, input, gzipped));
-  if (packing === 'gzip' && spec === 'auto') {
-    const packed = await recognisePacked(input);
-    if (packed !== undefined && isText(packed)) {
-      return use(await sourceOf('auto', packed, request, input, true));
-    }
+  const asked = formatNamed(spec);
+  const mayStream = packing === 'gzip' && (spec === AUTO || asked?.reading === 'stream');
+  const look = mayStream ? await recognisePacked(input, fields) : format;
+  const isStreamed = mayStream && (asked ?? look)?.reading === 'stream';
+  if (packing === undefined || isStreamed) {
+    return use(await sourceOf(request, look, input, isStreamed));
   }
   const unpacked = await unpack(input, packing, scratchDir, onProgress);
   try {
-    const { format } = recognise(unpacked);
-    const source = await sourceOf(spec, format, request, unpacked, false);
-    return await use({ ...source, isPacked: true });
+    const { format } = recognise(unpacked, fields);
+    return await use(await sourceOf(request, format, unpacked, false));
   } finally {
     closeSync(unpacked.fd);
   }
 }
 
-function isText(format: string): boolean {
-  return format === 'json' || format === 'jsonl';
+/**
+ * What a gzip file holds, as the first bytes say that it unpacks to.
+ *
+ * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
+ */
+async function recognisePacked(
+  input: ScanInput,
+  fields: FieldOptions | undefined,
+): Promise<Format | undefined> {
+  return recogniseHead(await packedHeadOf(input), { path: input.path, fields }).format;
 }
 
+/** @throws GoromdbError FORMAT_UNSUPPORTED when it does not have what is asked for. */
 async function sourceOf(
-  spec: string,
-  look: ReturnType<typeof recognise>['format'],
-  request: ScanRequest,
+  { scanner: spec, bucket, fields, namespaces }: ScanRequest,
+  look: Format | undefined,
   input: ScanInput,
   gzipped: boolean,
 ): Promise<Source> {
-  // Whoever names fields says that it is JSON Lines, if it is a text.
-  const format = request.fields !== undefined && look === 'json' ? 'jsonl' : look;
-  const scanner = await scannerFor(spec, input, format);
-  const selection = selectionFor(scanner, request, input);
+  const scanner = await scannerFor(spec, input, look);
+  const unfit = unfitFault(scanner, { bucket, fields });
+  if (unfit !== undefined) throw unsupported(input, unfit);
+  const [name, ...inner] = typeof bucket === 'string' ? [bucket] : (bucket ?? []);
+  const selection = { bucket: name, ...(inner.length > 0 && { inner }), fields, namespaces };
   return {
     format: scanner.format,
     input,
-    isPacked: gzipped,
-    scan: (sink, hooks) => scan(scanner, input, { ...hooks, gzipped, ...selection }, sink, format),
+    scan: (sink, hooks) => scan(scanner, input, { ...hooks, gzipped, ...selection }, sink, look),
   };
-}
-
-/** @throws GoromdbError FORMAT_UNSUPPORTED when a file of this format has no such things. */
-function selectionFor(
-  { format }: Scanner,
-  { scanner: spec, bucket = [], fields, namespaces }: ScanRequest,
-  { path }: ScanInput,
-): Pick<ScanOptions, 'bucket' | 'inner' | 'fields' | 'namespaces'> {
-  const fault = (text: string): GoromdbError =>
-    new GoromdbError('FORMAT_UNSUPPORTED', `${path}: ${text}`);
-  if (fields !== undefined && format !== 'jsonl') {
-    throw fault(`${FIELD_FLAGS} are for JSON Lines, and this is ${format}: leave them out`);
-  }
-  const [name, ...inner] = typeof bucket === 'string' ? [bucket] : bucket;
-  if (inner.length > 0 && isBuiltIn(spec) && format !== 'boltdb') {
-    throw fault(
-      `only BoltDB has buckets inside of buckets, and this is ${format}: give -bucket once`,
-    );
-  }
-  return { bucket: name, ...(inner.length > 0 && { inner }), fields, namespaces };
 }
 
 /** Says that keys came more than once, and where the first of them is. */

@@ -15,8 +15,7 @@ import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
-import { packedHeadOf } from '../../storage/formats/glimpse.ts';
-import { type Recognised, recogniseNamed } from '../../storage/formats/recognise.ts';
+import type { Packing } from '../../storage/formats/recognise.ts';
 import { readBytes } from '../../storage/scanners/byte-source.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 
@@ -39,7 +38,7 @@ const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transfor
  */
 export async function unpack(
   input: ScanInput,
-  packing: NonNullable<Recognised['packing']>,
+  packing: Packing,
   folder: string,
   onProgress: (bytes: number) => void,
 ): Promise<ScanInput> {
@@ -56,30 +55,13 @@ export async function unpack(
       }
       writeAll(fd, chunk, folder);
     };
-    if (packing === 'gzip') await unpackGzip(input, write, onProgress);
-    else await unpackZstd(input, write, onProgress);
+    if (packing === 'zstd') await unpackZstd(input, write, onProgress);
+    else for await (const chunk of readBytes(input, { gzipped: true, onProgress })) write(chunk);
     return { path: `${input.path} (unpacked)`, fd, size: fstatSync(fd).size };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-}
-
-/**
- * What a gzip file holds, as the first bytes say that it unpacks to.
- *
- * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
- */
-export async function recognisePacked(input: ScanInput): Promise<Recognised['format']> {
-  return recogniseNamed(await packedHeadOf(input), input.path).format;
-}
-
-async function unpackGzip(
-  input: ScanInput,
-  write: (chunk: Uint8Array) => void,
-  onProgress: (bytes: number) => void,
-): Promise<void> {
-  for await (const chunk of readBytes(input, { gzipped: true, onProgress })) write(chunk);
 }
 
 async function unpackZstd(
@@ -110,8 +92,9 @@ async function unpackZstd(
 }
 
 /**
- * Opens a file that has no name, so that it goes when it is closed, or with the process. Others may write
- * to the folder: the name that it has for a moment is one that nobody can have put anything at.
+ * Opens a file that has no name, so that it goes when it is closed, or with the process. Others may
+ * write to the folder: the name that it has for a moment is one that nobody can have put anything
+ * at.
  *
  * @throws GoromdbError FOLDER_UNUSABLE.
  */

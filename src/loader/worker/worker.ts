@@ -9,7 +9,9 @@ import { md5Of } from '../../common/md5.ts';
 import { Notices } from '../../common/notices.ts';
 import { answerRequests } from '../../common/rpc.ts';
 import { explained } from '../../common/system-fault.ts';
+import { AUTO } from '../../storage/formats/formats.ts';
 import { recognise } from '../../storage/formats/recognise.ts';
+import { tableScanner } from '../../storage/formats/table.ts';
 import { checkedSink, KeyCheck } from '../../storage/scanners/key-check.ts';
 import { type KeyPrefix, NamespaceSink } from '../../storage/scanners/namespaces.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
@@ -121,18 +123,19 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
     rest: request.rests ? createRest() : undefined,
   };
   if (isSumEnough) return verifyOnly(loading);
-  const isTable = isServedWhole(request, recognise(loading.input).format);
-  return isTable && !request.gzipped ? loadTable(loading) : loadRecords(loading);
+  return !request.gzipped && isServedWhole(request, loading.input)
+    ? loadTable(loading)
+    : loadRecords(loading);
 }
 
-/** Whether a file of this format can be served as it is. */
+/** Whether a file can be served as it is. */
 function isServedWhole(
   { scanner, bucket, fields, namespaces, prefix }: LoadRequest,
-  format: string | undefined,
+  input: ScanInput,
 ): boolean {
-  const isAsked = scanner === 'auto' || scanner === 'table';
+  const isAsked = scanner === AUTO || scanner === tableScanner.format;
   const isAll = [bucket, fields, namespaces, prefix].every((option) => option === undefined);
-  return format === 'table' && isAsked && isAll;
+  return isAsked && isAll && recognise(input).format === tableScanner;
 }
 
 async function loadTable(loading: Loading): Promise<LoadResult> {
@@ -147,7 +150,7 @@ async function loadTable(loading: Loading): Promise<LoadResult> {
   const { seconds } = clock;
   return {
     kind: 'table',
-    format: 'table',
+    format: tableScanner.format,
     isCopy: true,
     identity,
     headCrc32,
@@ -187,8 +190,7 @@ async function loadRecords(loading: Loading): Promise<LoadResult> {
   try {
     const onUnpacked = (bytes: number): void => progress.write('scan', bytes);
     const written = await withSource(request, input, onUnpacked, async (source) => {
-      const isTable = isServedWhole(request, recognise(source.input).format);
-      const write = isTable ? copyUnpacked : writeTable;
+      const write = isServedWhole(request, source.input) ? copyUnpacked : writeTable;
       return { ...(await write(loading, source, verifyAgain)), format: source.format };
     });
     // Who has the file open can write to it after its sum was computed: what serves must be what was

@@ -1,7 +1,12 @@
 /** What files are that goromdb does not read: how they are known, and what their owner can do. */
 
+import { firstBytesOf } from '../scanners/format.ts';
+import { readAt } from '../scanners/page-file.ts';
+import type { ScanInput } from '../scanners/scanner.ts';
+import { packedHeadOf, packingOf } from './recognise.ts';
+
 /** What is known of a file. */
-export interface Glimpse {
+interface Glimpse {
   /** The first bytes, all of a small file. */
   readonly head: Uint8Array;
   /** Of the whole file; undefined where it is packed. */
@@ -10,13 +15,13 @@ export interface Glimpse {
   readonly tail?: Uint8Array;
 }
 
-export interface Foreign {
+interface Foreign {
   readonly name: string;
   readonly advice: string;
 }
 
 /** Bytes at the end of a file that are looked at. */
-export const TAIL_BYTES = 8;
+const TAIL_BYTES = 8;
 
 /** Most bytes of a file that a message shows. */
 const SHOWN_BYTES = 16;
@@ -137,7 +142,31 @@ const TEXTS: readonly (readonly [pattern: RegExp, name: string, advice: string])
   [/^\[/, 'a JSON array', 'make a JSON object of it, or JSON Lines, a record on each line'],
 ];
 
-/** What a file is, as its bytes say; undefined: nothing known. It proves nothing. */
+/**
+ * What a refused file looks like and what to do, to be put behind a message; or nothing.
+ *
+ * @param gzipped Whether it was unpacked from gzip as it was read.
+ */
+export async function likeness(input: ScanInput, gzipped: boolean): Promise<string> {
+  try {
+    const foreign = recogniseForeign(await glimpse(input, gzipped));
+    return foreign === undefined ? '' : `; it looks like ${foreign.name}: ${foreign.advice}`;
+  } catch {
+    // The first error tells more than that the file cannot be looked at again.
+    return '';
+  }
+}
+
+async function glimpse(input: ScanInput, gzipped: boolean): Promise<Glimpse> {
+  const head = firstBytesOf(input);
+  if (gzipped && packingOf(head) === 'gzip') return { head: await packedHeadOf(input) };
+  const { size } = input;
+  const tail = Buffer.alloc(Math.min(TAIL_BYTES, size));
+  readAt(input, tail, 0, tail.length, size - tail.length);
+  return { head, tail, size };
+}
+
+/** What a file is, as its bytes say; undefined: nothing known. It verifies nothing. */
 export function recogniseForeign({ head, tail, size }: Glimpse): Foreign | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.length);
   for (const [at, hex, name, advice] of SIGNATURES) {
@@ -182,8 +211,8 @@ function columnsOf(text: string): string | undefined {
 }
 
 /**
- * The cdb format has no magic number, but 256 tables that lie behind each other up to the end of the
- * file: cdb.cr.yp.to/cdb.txt.
+ * The cdb format has no magic number, but 256 tables that lie behind each other up to the end of
+ * the file: cdb.cr.yp.to/cdb.txt.
  */
 function isCdb(bytes: Buffer, size: number | undefined): boolean {
   const tables = 256;

@@ -1,63 +1,66 @@
+/** The formats of files: which there are, which one a file is of, and how it is scanned. */
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { loadPlugin } from '../../common/plugin.ts';
+import { type Feature, type Format, firstBytesOf } from '../scanners/format.ts';
 import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../scanners/scanner.ts';
-import { bdbScanner } from './bdb/bdb.ts';
-import { memcachedbScanner } from './bdb/memcachedb.ts';
-import { boltScanner } from './bolt/bolt.ts';
-import { showStart } from './foreign.ts';
-import { likeness } from './glimpse.ts';
-import { jsonLinesScanner, jsonScanner } from './json/json.ts';
-import { lmdbScanner } from './lmdb/lmdb.ts';
-import { headOf, type Recognised } from './recognise.ts';
-import { tableScanner } from './table.ts';
+import { likeness, showStart } from './foreign.ts';
+import { FORMATS } from './list.ts';
 
-/** The built-in scanners, by their name on the command line. */
-const SCANNERS: Readonly<Record<string, Scanner>> = {
-  json: jsonScanner,
-  jsonl: jsonLinesScanner,
-  table: tableScanner,
-  lmdb: lmdbScanner,
-  boltdb: boltScanner,
-  bdb: bdbScanner,
-  'memcachedb-bdb': memcachedbScanner,
-};
+/** Name for the format that a file's first bytes call for. */
+export const AUTO = 'auto';
 
-/** Name for the scanner that a file's first bytes call for. */
-const AUTO = 'auto';
+const BY_NAME: Readonly<Record<string, Format>> = Object.fromEntries(
+  FORMATS.map((format) => [format.format, format]),
+);
 
 /** What `-storage` may be. */
-export const STORAGE_NAMES = [AUTO, ...Object.keys(SCANNERS)] as const;
+export const STORAGE_NAMES = [AUTO, ...Object.keys(BY_NAME)] as const;
+
+/** The built-in format of this name; undefined: `auto`, or a module of a user's own. */
+export function formatNamed(storage: string): Format | undefined {
+  return Object.hasOwn(BY_NAME, storage) ? BY_NAME[storage] : undefined;
+}
+
+/** The built-in format that this is the scanner of; undefined: it is a user's own. */
+export function formatOf(scanner: Scanner): Format | undefined {
+  return FORMATS.find((format) => format === scanner);
+}
 
 /** Whether a storage is none of a user's own. */
 export function isBuiltIn(storage: string): boolean {
-  return STORAGE_NAMES.some((name) => name === storage);
+  return storage === AUTO || formatNamed(storage) !== undefined;
+}
+
+export function formatsWith(feature: Feature): readonly Format[] {
+  return FORMATS.filter(({ has }) => has.includes(feature));
+}
+
+/** What messages call them, as in `BoltDB or LMDB`. */
+export function either(formats: readonly Format[]): string {
+  const titles = formats.map(({ title }) => title);
+  return titles.join(', ').replace(/, (?=[^,]*$)/, ' or ');
 }
 
 /** @throws GoromdbError OPTION_INVALID when a storage is neither built in nor a module. */
 export async function checkScanner(spec: string): Promise<void> {
-  if (spec !== AUTO) await loadPlugin('storage', spec, SCANNERS);
+  if (spec !== AUTO) await loadPlugin('storage', spec, BY_NAME);
 }
 
 /**
- * Finds the scanner for a file: the one asked for, or for `auto` what the file looks like.
+ * Finds the scanner for a file: the one asked for, or for `auto` that of the format that the file
+ * looks like.
  *
- * @param format What `recognise` says.
+ * @param look What `recognise` says.
  */
 export async function scannerFor(
   spec: string,
   input: ScanInput,
-  format: Recognised['format'],
+  look: Format | undefined,
 ): Promise<Scanner> {
-  if (spec === 'lmdb' && format === 'table') {
-    // As LMDB it has a handful of large records, which nobody asks for.
-    const message = `${input.path}: expected an LMDB file of records, found a table of goromdb: use -storage table or auto`;
-    throw new GoromdbError('FORMAT_UNKNOWN', message);
-  }
-  if (spec !== AUTO) return loadPlugin('storage', spec, SCANNERS);
-  if (format !== undefined) return SCANNERS[format];
-  const formats = 'a JSON object, JSON Lines, LMDB, BoltDB or Berkeley DB, or a table of goromdb';
-  const head = headOf(input);
-  const start = `its first bytes, ${showStart(head)}, are of none of these`;
+  if (spec !== AUTO) return loadPlugin('storage', spec, BY_NAME);
+  if (look !== undefined) return look;
+  const formats = either(FORMATS.filter(({ recognise }) => recognise !== undefined));
+  const start = `its first bytes, ${showStart(firstBytesOf(input))}, are of none of these`;
   const found = input.size === 0 ? 'the file is empty' : start + (await likeness(input, false));
   throw new GoromdbError('FORMAT_UNKNOWN', `${input.path}: expected ${formats}; ${found}`);
 }
@@ -65,7 +68,7 @@ export async function scannerFor(
 /**
  * Scans a file. When it is not what the scanner expects, the error says what it looks like.
  *
- * @param format What `recognise` says.
+ * @param look What `recognise` says.
  * @throws GoromdbError as `Scanner.scan`; SCANNER_FAILED for a fault of the scanner; what the file
  *   system throws.
  */
@@ -74,7 +77,7 @@ export async function scan(
   input: ScanInput,
   options: ScanOptions,
   sink: RecordSink,
-  format: Recognised['format'],
+  look: Format | undefined,
 ): Promise<void> {
   try {
     await scanner.scan(input, options, sink);
@@ -84,9 +87,10 @@ export async function scan(
       throw new GoromdbError('SCANNER_FAILED', message, { cause: error });
     }
     if (!(error instanceof GoromdbError)) throw error;
-    const hint = isMistaken(error, scanner.format, format)
-      ? `; it looks like ${format}: use -storage ${format}`
-      : mayBeForeign(error, scanner, format) && (await likeness(input, options.gzipped));
+    const hint =
+      look !== undefined && isMistaken(error, scanner, look)
+        ? `; it looks like ${look.format}: use -storage ${look.format} or auto`
+        : mayBeForeign(error, scanner, look) && (await likeness(input, options.gzipped));
     if (!hint) throw error;
     throw new GoromdbError(error.code, error.message + hint, { cause: error });
   }
@@ -98,21 +102,16 @@ function isFault(error: unknown): boolean {
 }
 
 /** Whether a file was refused because it is of another format. */
-function isMistaken({ code }: GoromdbError, given: string, format: Recognised['format']): boolean {
-  if (format === undefined || format === given) return false;
-  if (given === 'memcachedb-bdb' && format === 'bdb') return false;
-  // What is wrong with one as the other shows only behind the first brace.
-  const isText = given.startsWith('json') && format.startsWith('json');
-  return code === 'FORMAT_UNKNOWN' || isText;
+function isMistaken({ code }: GoromdbError, scanner: Scanner, look: Format): boolean {
+  if (look.format === scanner.format) return false;
+  // What is wrong with one text as another shows only behind the first brace.
+  const areTexts = look.reading === 'stream' && formatOf(scanner)?.reading === 'stream';
+  return code === 'FORMAT_UNKNOWN' || areTexts;
 }
 
 /** Whether a file was refused that is of none of the formats here, or of a kind that is not read. */
-function mayBeForeign(
-  { code }: GoromdbError,
-  scanner: Scanner,
-  format: Recognised['format'],
-): boolean {
-  if (!Object.values(SCANNERS).includes(scanner)) return false;
-  if (format !== undefined) return code === 'FORMAT_UNKNOWN';
+function mayBeForeign({ code }: GoromdbError, scanner: Scanner, look: Format | undefined): boolean {
+  if (formatOf(scanner) === undefined) return false;
+  if (look !== undefined) return code === 'FORMAT_UNKNOWN';
   return ['FORMAT_UNKNOWN', 'FORMAT_UNSUPPORTED', 'DATA_CORRUPT'].includes(code);
 }

@@ -20,7 +20,7 @@ const readAt = promisify(read);
 export interface ByteSourceOptions {
   /** The file is wrapped in gzip: yield what it unpacks to. */
   readonly gzipped: boolean;
-  /** Told after each chunk how many bytes of the file, not of the text, are done. */
+  /** Called after each chunk with how many bytes of the file, not of the text, are done. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   /** Longest chunk in bytes. */
   readonly chunkBytes?: number | undefined;

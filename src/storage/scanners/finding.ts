@@ -6,7 +6,7 @@ const SHOWN_BYTES_MAX = 100;
 /** Tells where in the file the record at hand stands; undefined: its scanner does not say. */
 export type Locate = () => string | undefined;
 
-/** Records of one kind that are to be told of: how many there are, and the first of them. */
+/** Records of one kind that a notice is about: how many there are, and the first of them. */
 export class Finding {
   count = 0;
   #key: Buffer = Buffer.alloc(0);

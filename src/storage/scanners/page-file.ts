@@ -8,7 +8,8 @@ const WINDOW_BYTES = 512 * 1024;
 const FIRST_WINDOW_PAGES = 16;
 /**
  * A page that lies at most this far ahead still counts as the next. Writers that recycle pages make
- * rows that go back and forth by some pages (mdb_load: +7, -5, +1), so a window also begins earlier.
+ * rows that go back and forth by some pages (mdb_load: +7, -5, +1), so a window also begins
+ * earlier.
  */
 const NEAR_PAGES = 16;
 /** Distance between two progress reports. */
@@ -87,7 +88,7 @@ export class PageFile {
 
   /**
    * @param pageBytes Size of a page, at least 1.
-   * @param onProgress Told about every 16 MiB how many bytes were read; never more than the size.
+   * @param onProgress Called about every 16 MiB with how many bytes were read, at most the size.
    */
   constructor(input: ScanInput, pageBytes: number, onProgress?: (bytes: number) => void) {
     this.path = input.path;

@@ -1,3 +1,5 @@
+/** What all scanners share: what a scanner is given, what it hands on, and how it reads pages. */
+
 /** Longest key a data set may hold, in bytes. memcached clients can ask for at most 250. */
 export const KEY_BYTES_MAX = 65_535;
 
@@ -45,18 +47,18 @@ export interface ScanOptions {
   readonly namespaces?: NamespaceOptions | undefined;
   /** Longest value in bytes, where it is less than VALUE_BYTES_MAX: larger ones have no room. */
   readonly valueBytesMax?: number | undefined;
-  /** Told now and then how many bytes of the file are done. */
+  /** Called now and then with how many bytes of the file are done. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
-  /** Told of what is not served, and other things that the owner of a sound file should know. */
+  /** Called with what is not served, and what else the owner of a sound file should know. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /**
-   * Told before each record at which byte of the text it begins. For formats in which a key may
-   * come twice, so that a message can name the place.
+   * Called before each record with the byte of the text at which it begins. For formats in which a
+   * key may come twice, so that a message can name the place.
    */
   readonly onRecord?: ((offset: number) => void) | undefined;
   /**
-   * Told before the first record how to find out where in the file the record stands that is being
-   * added, as in `page 7, byte 28712`. For messages about single records.
+   * Called before the first record with a way to find out where in the file the record stands that
+   * is being added, as in `page 7, byte 28712`. For messages about single records.
    */
   readonly onLocator?: ((locate: () => string) => void) | undefined;
 }

@@ -15,6 +15,9 @@ import type { HashSpec } from './hash.ts';
 
 const PAGE_BYTES = 4096;
 
+/** LMDB's mdb.c: MDB_MAGIC, of each meta page. */
+const MAGIC = 0xbeefc0de;
+
 /** Bytes of a page's header in data format 2: the first value of a run begins behind it. */
 export const PAGE_HEAD_BYTES = 24;
 
@@ -163,10 +166,11 @@ export function readHead(head: Buffer, fileBytes: number): TableLayout | string 
     : `byte ${difference} is not what the description makes it`;
 }
 
-/** Whether an LMDB file's first bytes are those of a table, whatever its version and soundness. */
-export function looksLikeTable(head: Uint8Array): boolean {
+/** Whether a file's first bytes are those of a table, whatever its version and soundness. */
+export function looksLikeTable(head: Buffer): boolean {
   const at = DESCRIPTION_PAGE * PAGE_BYTES + PAGE_HEAD_BYTES;
-  return Buffer.from(head.subarray(at, at + 64)).includes('{"format":"goromdb-table"');
+  const isLmdb = head.length > at && head.readUInt32LE(PAGE_HEAD_BYTES) === MAGIC;
+  return isLmdb && head.subarray(at, at + 64).includes('{"format":"goromdb-table"');
 }
 
 interface Value {
@@ -188,7 +192,7 @@ function writeMeta(
   writeU64(head, start, page);
   // Page flags: meta.
   head.writeUInt16LE(8, start + 18);
-  head.writeUInt32LE(0xbeefc0de, at);
+  head.writeUInt32LE(MAGIC, at);
   head.writeUInt32LE(2, at + 4);
   writeU64(head, at + 16, fileBytes);
   // The record of the free pages, whose first words hold the page size and the flags: no page.

@@ -97,7 +97,7 @@ test.each(HEADS)('%s is known by its bytes, and told what to do: %#', (name, hea
   expect(foreign?.advice).toContain(advice);
   // What can be served is none of them.
   if (!name.endsWith('another packing') && !name.includes('32-bit')) {
-    expect(recogniseHead(head)).toEqual({});
+    expect(recogniseHead(head, { path: '' })).toEqual({});
   }
 });
 
@@ -131,7 +131,8 @@ test('no good file is taken for another one', () => {
   for (const folder of ['lmdb', 'bolt', 'memcachedb', 'sample']) {
     for (const name of readdirSync(new URL(folder, FIXTURES))) {
       const head = readFileSync(new URL(`${folder}/${name}`, FIXTURES));
-      if (recogniseHead(head).format === undefined || name.endsWith('.json')) continue;
+      if (recogniseHead(head, { path: '' }).format === undefined || name.endsWith('.json'))
+        continue;
       const foreign = recogniseForeign({ head, size: head.length, tail: head.subarray(-8) });
       expect(foreign, name).toBe(undefined);
     }

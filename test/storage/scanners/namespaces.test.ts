@@ -123,7 +123,7 @@ describe('namespaces are refused', () => {
       bdbFixture('memcachedb/btree-items'),
       /MemcacheDB keeps one database without name/,
     ],
-    ['of JSON Lines, which have none', jsonLinesScanner, nested({}), /JSON Lines has none/],
+    ['of JSON Lines, which have none', jsonLinesScanner, nested({}), /JSON Lines have none/],
     [
       'when JSON has strings there',
       jsonScanner,

@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PageSet } from '../../../src/storage/scanners/page-claims.ts';
+import { PageSet } from '../../../src/storage/scanners/linked-pages.ts';
 import { PageFile, readAt } from '../../../src/storage/scanners/page-file.ts';
 
 const PAGE = 4096;

@@ -1,4 +1,4 @@
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import type { RecordSink } from '../../scanners/scanner.ts';
 import type { BdbPages } from './bdb-pages.ts';
 import {
@@ -13,8 +13,8 @@ import {
 } from './bdb-tree.ts';
 
 /**
- * Reads the duplicates of a key that have a tree of their own, proves the whole tree and passes the
- * first on. Their order is the application's (DB->set_dup_compare), and is not checked.
+ * Reads the duplicates of a key that have a tree of their own, verifies the whole tree and passes
+ * the first on. Their order is the application's (DB->set_dup_compare), and is not checked.
  */
 export class BdbDuplicates implements TreeVisitor {
   readonly #pages: BdbPages;

@@ -1,4 +1,4 @@
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import type { RecordSink } from '../../scanners/scanner.ts';
 import { BdbDuplicates } from './bdb-duplicates.ts';
 import type { BdbMeta } from './bdb-header.ts';

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../../../common/errors.ts';
+import { damaged, unknown, unsupported } from '../../scanners/faults.ts';
 import { readAt } from '../../scanners/page-file.ts';
 import type { ScanInput } from '../../scanners/scanner.ts';
 
@@ -57,6 +57,16 @@ export interface BdbMeta {
   readonly bytes: Buffer;
 }
 
+/** @param head The first bytes of a file. */
+export function isBdb(head: Buffer): boolean {
+  if (head.length < MAGIC_AT + 4) return false;
+  return isMagic(head.readUInt32LE(MAGIC_AT)) || isMagic(head.readUInt32BE(MAGIC_AT));
+}
+
+function isMagic(number: number): boolean {
+  return number === MAGIC_BTREE || number === MAGIC_HASH;
+}
+
 /**
  * Reads and checks the meta page at the start of a file.
  *
@@ -66,7 +76,7 @@ export interface BdbMeta {
 export function readBdbHeader(input: ScanInput): BdbMeta {
   const bytes = Buffer.alloc(META_BYTES);
   const have = Math.min(input.size, META_BYTES);
-  if (have === 0) throw unknown(input, 'the file is empty');
+  if (have === 0) throw noBdb(input, 'the file is empty');
   readAt(input, bytes, 0, have, 0);
   const bigEndian = detectOrder(input, bytes);
   if (have < META_BYTES) throw damaged(input, 0, `a meta page of ${META_BYTES} bytes`, have);
@@ -120,16 +130,16 @@ export function pageChecksum(bytes: Buffer, sumAt: number, end: number): number 
 function detectOrder(input: ScanInput, bytes: Buffer): boolean {
   for (const bigEndian of [false, true]) {
     const magic = bigEndian ? bytes.readUInt32BE(MAGIC_AT) : bytes.readUInt32LE(MAGIC_AT);
-    if (magic === MAGIC_BTREE || magic === MAGIC_HASH) return bigEndian;
+    if (isMagic(magic)) return bigEndian;
     const method = OTHER_METHODS.get(magic);
-    if (method !== undefined) throw unsupported(input, `a ${method} file`);
+    if (method !== undefined) throw notPlain(input, `a ${method} file`);
     // db_185.h: before version 2 the magic was the first number.
     const first = bigEndian ? bytes.readUInt32BE(0) : bytes.readUInt32LE(0);
-    if (first === MAGIC_BTREE || first === MAGIC_HASH) {
-      throw unsupported(input, 'a file of version 1.85');
+    if (isMagic(first)) {
+      throw notPlain(input, 'a file of version 1.85');
     }
   }
-  throw unknown(input, `bytes ${bytes.toString('hex', 0, 32).replace(/(.{8})(?=.)/g, '$1 ')}`);
+  throw noBdb(input, `bytes ${bytes.toString('hex', 0, 32).replace(/(.{8})(?=.)/g, '$1 ')}`);
 }
 
 function parseMeta(
@@ -141,16 +151,16 @@ function parseMeta(
 ): BdbMeta {
   const u32 = (at: number) => (bigEndian ? bytes.readUInt32BE(at) : bytes.readUInt32LE(at));
   const magic = u32(MAGIC_AT);
-  if (magic !== MAGIC_BTREE && magic !== MAGIC_HASH) {
+  if (!isMagic(magic)) {
     throw damaged(input, position + MAGIC_AT, 'the magic number of a btree or hash', magic);
   }
   const method = magic === MAGIC_BTREE ? 'btree' : 'hash';
   const version = u32(16);
   if (!VERSIONS[method].includes(version)) {
     const known = VERSIONS[method].join(', ');
-    throw unsupported(input, `${method} version ${version} (of the versions ${known})`);
+    throw notPlain(input, `${method} version ${version} (of the versions ${known})`);
   }
-  if (bytes[24] !== 0) throw unsupported(input, 'an encrypted file');
+  if (bytes[24] !== 0) throw notPlain(input, 'an encrypted file');
   const checksums = checkMetaFlags(input, bytes, position);
   if (checksums) checkMetaSum(input, bytes, position, u32(META_SUM_AT));
   const pageBytes = u32(20);
@@ -181,7 +191,7 @@ function parseMeta(
 function checkMetaFlags(input: ScanInput, bytes: Buffer, position: number): boolean {
   const flags = bytes[26];
   if ((flags & META_PARTITIONS) !== 0) {
-    throw unsupported(input, 'a partitioned database, whose records are in other files');
+    throw notPlain(input, 'a partitioned database, whose records are in other files');
   }
   if ((flags & ~META_CHECKSUM) !== 0) {
     throw damaged(input, position + 26, 'meta flags 0 or 1', flags);
@@ -196,9 +206,9 @@ function checkMetaSum(input: ScanInput, bytes: Buffer, position: number, stored:
 }
 
 function checkFlags(input: ScanInput, method: Method, flags: number, position: number): void {
-  if (method === 'btree' && (flags & BTREE_RECNO) !== 0) throw unsupported(input, 'a recno file');
+  if (method === 'btree' && (flags & BTREE_RECNO) !== 0) throw notPlain(input, 'a recno file');
   if (method === 'btree' && (flags & BTREE_COMPRESSED) !== 0) {
-    throw unsupported(input, 'a compressed btree');
+    throw notPlain(input, 'a compressed btree');
   }
   const known = method === 'btree' ? BTREE_FLAGS : HASH_FLAGS;
   if ((flags & ~known) !== 0) {
@@ -210,23 +220,11 @@ function hex(number: number): string {
   return `0x${number.toString(16)}`;
 }
 
-function unknown(input: ScanInput, found: string): GoromdbError {
-  return new GoromdbError(
-    'FORMAT_UNKNOWN',
-    `${input.path}: expected a Berkeley DB file (btree or hash); found ${found}`,
-  );
+function noBdb(input: ScanInput, found: string): Error {
+  return unknown(input, 'a Berkeley DB file (btree or hash)', found);
 }
 
-function unsupported(input: ScanInput, found: string): GoromdbError {
-  return new GoromdbError(
-    'FORMAT_UNSUPPORTED',
-    `${input.path}: expected a plain btree or hash of Berkeley DB 4 or 5; found ${found}`,
-  );
-}
-
-function damaged(input: ScanInput, at: number, expected: string, found: unknown): GoromdbError {
-  return new GoromdbError(
-    'DATA_CORRUPT',
-    `${input.path}: byte ${at}: expected ${expected}; found ${found}`,
-  );
+function notPlain(input: ScanInput, found: string): Error {
+  const expected = 'a plain btree or hash of Berkeley DB 4 or 5';
+  return unsupported(input, `expected ${expected}; found ${found}`);
 }

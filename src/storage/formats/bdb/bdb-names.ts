@@ -14,7 +14,7 @@ export class NameCollector implements RecordSink {
   readonly #wanted: Buffer | undefined;
   readonly #onName: ((name: Buffer, page: number) => void) | undefined;
 
-  /** @param onName Told of every database: its name, lent for the call, and its meta page. */
+  /** @param onName Called with every database: its name, lent for the call, and its meta page. */
   constructor(bucket: string | undefined, onName?: (name: Buffer, page: number) => void) {
     this.#wanted = bucket === undefined ? undefined : Buffer.from(bucket);
     this.#onName = onName;

@@ -1,6 +1,5 @@
-import { GoromdbError } from '../../../common/errors.ts';
+import { LinkedPages, type PageLink } from '../../scanners/linked-pages.ts';
 import { LostValues } from '../../scanners/lost-values.ts';
-import { PageClaims, type PageLink } from '../../scanners/page-claims.ts';
 import type { PageFile } from '../../scanners/page-file.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../scanners/scanner.ts';
 import { type BdbMeta, META_BYTES, pageChecksum } from './bdb-header.ts';
@@ -28,40 +27,28 @@ const HEADER_BYTES = 26;
 const HEADER_SUM_BYTES = 32;
 const PAGE_SUM_AT = 28;
 
-/** A buffer for big values is kept when it is at most this large. */
-const KEPT_VALUE_BYTES = 16 * 1024 * 1024;
-
 /**
- * Fetches the pages of one Berkeley DB file and proves of each: it is inside the file, was not used
- * before, has the right checksum and carries its own number.
+ * Fetches the pages of one Berkeley DB file and verifies of each: it is inside the file, was not
+ * used before, has the right checksum and carries its own number.
  */
-export class BdbPages {
-  readonly file: PageFile;
-  readonly pageBytes: number;
+export class BdbPages extends LinkedPages {
   /** P_OVERHEAD: where the item index of a page begins, and the data of an overflow page. */
   readonly headerBytes: number;
   /** The duplicates that are not served. */
   readonly lost: LostValues;
   readonly #bigEndian: boolean;
   readonly #checksums: boolean;
-  /** Pages that a link may name: in the file, and known to its meta page. */
-  readonly #pageCount: number;
-  readonly #claims: PageClaims;
   readonly #overflow: Buffer;
-  #value: Buffer = Buffer.alloc(0);
   /** Two, as a key is compared with the one before it. */
   readonly #keys: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
   #keyTurn: 0 | 1 = 0;
 
   constructor(file: PageFile, meta: BdbMeta) {
-    this.file = file;
+    super(file, 1, meta.lastPage + 1);
     this.lost = new LostValues(file);
-    this.pageBytes = meta.pageBytes;
     this.headerBytes = meta.checksums ? HEADER_SUM_BYTES : HEADER_BYTES;
     this.#bigEndian = meta.bigEndian;
     this.#checksums = meta.checksums;
-    this.#pageCount = Math.min(file.pageCount, meta.lastPage + 1);
-    this.#claims = new PageClaims(file, 1, this.#pageCount);
     this.#overflow = Buffer.alloc(meta.pageBytes);
   }
 
@@ -75,24 +62,24 @@ export class BdbPages {
 
   /** Reads a page to `target` and returns its type. */
   fetch(page: number, from: PageLink, target: Buffer): number {
-    this.#claims.claim(page, 1, from);
+    this.claim(page, 1, from);
     this.file.read(page, 1, target);
-    return this.#prove(page, target);
+    return this.#verify(page, target);
   }
 
   /** As `fetch`, for a page of a hash table: undefined when it was never written. */
   fetchBucket(page: number, from: PageLink, target: Buffer): number | undefined {
-    this.#claims.claim(page, 1, from);
+    this.claim(page, 1, from);
     this.file.read(page, 1, target);
     // hash/hash_conv.c, __ham_pgin: a table grows by groups of pages that are holes until their
     // first use. Berkeley DB takes every page without a number for one; a hole is all zeros.
     if (target[PAGE_TYPE_AT] === PAGE_INVALID && isZero(target)) return undefined;
-    return this.#prove(page, target);
+    return this.#verify(page, target);
   }
 
   /** Reads the start of a meta page, which has a checksum of its own kind. */
   fetchMeta(page: number, from: PageLink): Buffer {
-    this.#claims.claim(page, 1, from);
+    this.claim(page, 1, from);
     const bytes = Buffer.alloc(this.pageBytes);
     this.file.read(page, 1, bytes);
     return bytes.subarray(0, META_BYTES);
@@ -131,21 +118,26 @@ export class BdbPages {
    * @param length Bytes of the value by its reference.
    */
   readValue(first: number, length: number, from: PageLink): Buffer {
-    if (length > VALUE_BYTES_MAX) throw this.#tooLong('values', VALUE_BYTES_MAX, length, from);
-    return this.#readChain(first, length, from, this.#valueBuffer(length, from));
+    if (length > VALUE_BYTES_MAX) {
+      throw this.limit(from.page, `values up to ${VALUE_BYTES_MAX} bytes`, length);
+    }
+    // A length that the file cannot hold must not cost memory.
+    const room = this.end * (this.pageBytes - this.headerBytes);
+    if (length > room) {
+      throw this.corrupt(from.page, from.at, `a length of at most ${room} bytes`, [length]);
+    }
+    return this.#readChain(first, length, from, this.lend(length));
   }
 
   /** As `readValue`, for a key. The memory is lent until the call after the next one. */
   readKey(first: number, length: number, from: PageLink): Buffer {
-    if (length > KEY_BYTES_MAX) throw this.#tooLong('keys', KEY_BYTES_MAX, length, from);
+    if (length > KEY_BYTES_MAX) {
+      throw this.limit(from.page, `keys up to ${KEY_BYTES_MAX} bytes`, length);
+    }
     this.#keyTurn = this.#keyTurn === 0 ? 1 : 0;
     const turn = this.#keyTurn;
     if (this.#keys[turn].length === 0) this.#keys[turn] = Buffer.alloc(KEY_BYTES_MAX);
     return this.#readChain(first, length, from, this.#keys[turn]);
-  }
-
-  corrupt(page: number, at: number, expected: string, found: readonly unknown[]): GoromdbError {
-    return this.file.corrupt(page, at, expected, found);
   }
 
   #readChain(first: number, length: number, from: PageLink, target: Buffer): Buffer {
@@ -185,19 +177,7 @@ export class BdbPages {
     throw this.corrupt(page, PAGE_PREVIOUS_AT, `page ${previous} before it`, [`page ${found}`]);
   }
 
-  #valueBuffer(length: number, from: PageLink): Buffer {
-    if (this.#value.length >= length) return this.#value;
-    // A length that the file cannot hold must not cost memory.
-    const room = this.#pageCount * (this.pageBytes - this.headerBytes);
-    if (length > room) {
-      throw this.corrupt(from.page, from.at, `a length of at most ${room} bytes`, [length]);
-    }
-    const buffer = Buffer.allocUnsafeSlow(length);
-    if (length <= KEPT_VALUE_BYTES) this.#value = buffer;
-    return buffer;
-  }
-
-  #prove(page: number, bytes: Buffer): number {
+  #verify(page: number, bytes: Buffer): number {
     if (this.#checksums) {
       const stored = this.u32(bytes, PAGE_SUM_AT);
       const sum = pageChecksum(bytes, PAGE_SUM_AT, bytes.length);
@@ -210,14 +190,6 @@ export class BdbPages {
     const own = this.u32(bytes, 8);
     if (own !== page) throw this.corrupt(page, 8, `its own number ${page}`, [own]);
     return bytes[PAGE_TYPE_AT];
-  }
-
-  #tooLong(what: string, most: number, length: number, from: PageLink): GoromdbError {
-    return new GoromdbError(
-      'LIMIT_EXCEEDED',
-      `${this.file.path}: page ${from.page}: expected ${what} up to ${most} bytes; ` +
-        `found one of ${length}`,
-    );
   }
 }
 

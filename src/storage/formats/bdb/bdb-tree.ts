@@ -1,4 +1,4 @@
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import {
   type BdbPages,
   PAGE_BTREE_INTERNAL,
@@ -48,7 +48,7 @@ export interface TreeVisitor {
 }
 
 /**
- * Walks one tree after the other, page by page from the root, and proves: type and level of every
+ * Walks one tree after the other, page by page from the root, and verifies: type and level of every
  * page, the entries of internal pages, and that each leaf names its neighbours, so that no leaf was
  * left out. Pages are copied out of the file one per level, so a visitor may read others meanwhile.
  */

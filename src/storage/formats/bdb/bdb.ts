@@ -1,11 +1,13 @@
-import { GoromdbError } from '../../../common/errors.ts';
+/** Btree and hash files of Berkeley DB, and what MemcacheDB keeps in them. */
+import { unsupported } from '../../scanners/faults.ts';
+import { createFormat } from '../../scanners/format.ts';
 import { printable } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
 import { PageFile } from '../../scanners/page-file.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../../scanners/scanner.ts';
+import type { RecordSink, ScanInput } from '../../scanners/scanner.ts';
 import { readBtree } from './bdb-btree.ts';
 import { readHash } from './bdb-hash.ts';
-import { type BdbMeta, readBdbDatabase, readBdbHeader } from './bdb-header.ts';
+import { type BdbMeta, isBdb, readBdbDatabase, readBdbHeader } from './bdb-header.ts';
 import { NameCollector } from './bdb-names.ts';
 import { BdbPages } from './bdb-pages.ts';
 
@@ -15,12 +17,13 @@ import { BdbPages } from './bdb-pages.ts';
  * as namespaces; of duplicates the first, as DB->get does. Refuses what is encrypted, compressed,
  * partitioned, or of another access method.
  */
-export const bdbScanner: Scanner = {
+export const bdbScanner = createFormat({
   format: 'bdb',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    if (options.gzipped) {
-      throw unsupported(input, 'expected a plain Berkeley DB file; found one wrapped in gzip');
-    }
+  title: 'Berkeley DB',
+  reading: 'pages',
+  has: ['buckets', 'namespaces'],
+  recognise: isBdb,
+  async scan(input, options, sink) {
     const meta = readBdbHeader(input);
     const file = new PageFile(input, meta.pageBytes, options.onProgress);
     const pages = new BdbPages(file, meta);
@@ -42,7 +45,7 @@ export const bdbScanner: Scanner = {
     if (pages.lost.notice !== undefined) onNotice?.(pages.lost.notice);
     options.onProgress?.(input.size);
   },
-};
+});
 
 function readNamespaces(
   input: ScanInput,
@@ -113,8 +116,4 @@ function readNamed(
 function readDatabase(pages: BdbPages, meta: BdbMeta, sink: RecordSink): void {
   if (meta.method === 'btree') readBtree(pages, meta, sink);
   else readHash(pages, meta, sink);
-}
-
-function unsupported(input: ScanInput, text: string): GoromdbError {
-  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
 }

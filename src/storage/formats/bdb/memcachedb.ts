@@ -1,7 +1,8 @@
 import { GoromdbError } from '../../../common/errors.ts';
 import { equalBytes } from '../../scanners/bytes.ts';
+import { createFormat } from '../../scanners/format.ts';
 import { printable } from '../../scanners/name-list.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../../scanners/scanner.ts';
+import type { RecordSink } from '../../scanners/scanner.ts';
 import { bdbScanner } from './bdb.ts';
 
 /** memcachedb.h, struct _stritem: nbytes, nsuffix, nkey, two bytes that align what follows. */
@@ -18,18 +19,19 @@ const FLAGS_MAX = 2 ** 32 - 1;
 
 /**
  * Reads the files of MemcacheDB: Berkeley DB records whose values are items of memcached, with the
- * client flags inside. The form of every item is proven, and that its key is that of the record.
+ * client flags inside. The form of every item is verified, and that its key is that of the record.
  */
-export const memcachedbScanner: Scanner = {
+export const memcachedbScanner = createFormat({
   format: 'memcachedb-bdb',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    if (options.namespaces !== undefined) {
-      const message = `${input.path}: -namespaces was given but MemcacheDB keeps one database without name: leave out -namespaces`;
-      throw new GoromdbError('FORMAT_UNSUPPORTED', message);
-    }
+  title: 'MemcacheDB',
+  reading: 'pages',
+  has: ['buckets'],
+  lack: 'MemcacheDB keeps one database without name',
+  // Its files begin like any of Berkeley DB: it is read only where it is asked for.
+  async scan(input, options, sink) {
     await bdbScanner.scan(input, options, new ItemSink(input.path, sink));
   },
-};
+});
 
 class ItemSink implements RecordSink {
   readonly #path: string;

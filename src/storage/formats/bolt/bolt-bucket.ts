@@ -1,5 +1,5 @@
 import { readU16, readU32, readU64 } from '../../scanners/bytes.ts';
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import { FLAGS_AT, OVERFLOW_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';
 import { type BoltPages, PAGE_LEAF } from './bolt-pages.ts';
 
@@ -34,7 +34,7 @@ export function readBoltBucket(
   const from = { page, at: start + shift };
   const root = size < BUCKET_BYTES ? -1 : readU64(bytes, start);
   if (root > 0 && size === BUCKET_BYTES) {
-    pages.checkLink(root, from);
+    pages.check(root, 1, from);
     return { root, inline: undefined, from };
   }
   const leaf = start + BUCKET_BYTES;

@@ -1,5 +1,6 @@
 /** Finds the bucket to serve in a BoltDB file, and says what there is when it is not there. */
-import { GoromdbError } from '../../../common/errors.ts';
+import type { GoromdbError } from '../../../common/errors.ts';
+import { unsupported } from '../../scanners/faults.ts';
 import { NameList, printable } from '../../scanners/name-list.ts';
 import type { ScanInput, ScanOptions } from '../../scanners/scanner.ts';
 import { type BoltBucket, readBoltBucket } from './bolt-bucket.ts';
@@ -136,8 +137,4 @@ function showPath(path: readonly Buffer[]): string {
 /** A record in the list of the buckets at the top, where no writer puts one. */
 export function noBucket(pages: BoltPages, page: number, at: number): GoromdbError {
   return pages.corrupt(page, at, 'a bucket', ['a record']);
-}
-
-function unsupported({ path }: ScanInput, text: string): GoromdbError {
-  return new GoromdbError('FORMAT_UNSUPPORTED', `${path}: ${text}`);
 }

@@ -1,5 +1,5 @@
-import { GoromdbError } from '../../../common/errors.ts';
-import { readU64 } from '../../scanners/bytes.ts';
+import { readU32, readU64 } from '../../scanners/bytes.ts';
+import { damaged, unknown } from '../../scanners/faults.ts';
 import { readAt } from '../../scanners/page-file.ts';
 import type { ScanInput } from '../../scanners/scanner.ts';
 
@@ -65,6 +65,11 @@ interface NoMeta {
   readonly isBolt: boolean;
 }
 
+/** @param head The first bytes of a file. */
+export function isBolt(head: Buffer): boolean {
+  return readU32(head, MAGIC_AT) === MAGIC;
+}
+
 /**
  * Finds the newest meta page as bbolt does (db.go: DB.meta): the highest transaction of those with
  * the right magic, version and checksum. One of the two may be damaged, as a writer that was killed
@@ -75,15 +80,15 @@ interface NoMeta {
  * DATA_CORRUPT when it is one but damaged.
  */
 export function readBoltHeader(input: ScanInput): BoltHeader {
-  if (input.size === 0) throw unknown(input, 'an empty file');
+  if (input.size === 0) throw noBolt(input, 'an empty file');
   const first = readMeta(input, 0);
   const second = isMeta(first) ? readMeta(input, first.pageBytes) : searchSecondMeta(input);
   if (isMeta(first) && (!isMeta(second) || second.transaction <= first.transaction)) {
-    return provenHeader(input, first, 0, first.pageBytes);
+    return verifiedHeader(input, first, 0, first.pageBytes);
   }
-  if (isMeta(second)) return provenHeader(input, second, 1, second.position);
+  if (isMeta(second)) return verifiedHeader(input, second, 1, second.position);
   const { found, isBolt } = first as NoMeta;
-  if (!isBolt) throw unknown(input, found);
+  if (!isBolt) throw noBolt(input, found);
   throw damaged(input, 0, 'one sound meta page of two', `${found}, and no second one`);
 }
 
@@ -128,7 +133,7 @@ function searchSecondMeta(input: ScanInput): Meta | undefined {
   return undefined;
 }
 
-function provenHeader(
+function verifiedHeader(
   input: ScanInput,
   meta: Meta,
   metaPage: number,
@@ -170,16 +175,6 @@ function hex(sum: bigint): string {
   return sum.toString(16).padStart(16, '0');
 }
 
-function unknown(input: ScanInput, found: string): GoromdbError {
-  return new GoromdbError(
-    'FORMAT_UNKNOWN',
-    `${input.path}: expected a BoltDB file (version ${VERSION}, little-endian); found ${found}`,
-  );
-}
-
-function damaged(input: ScanInput, at: number, expected: string, found: string): GoromdbError {
-  return new GoromdbError(
-    'DATA_CORRUPT',
-    `${input.path}: byte ${at}: expected ${expected}; found ${found}`,
-  );
+function noBolt(input: ScanInput, found: string): Error {
+  return unknown(input, `a BoltDB file (version ${VERSION}, little-endian)`, found);
 }

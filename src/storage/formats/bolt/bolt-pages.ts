@@ -1,6 +1,6 @@
-import { GoromdbError } from '../../../common/errors.ts';
+import type { GoromdbError } from '../../../common/errors.ts';
 import { readU16, readU32, readU64 } from '../../scanners/bytes.ts';
-import { PageClaims, type PageLink } from '../../scanners/page-claims.ts';
+import { LinkedPages, type PageLink } from '../../scanners/linked-pages.ts';
 import type { PageFile } from '../../scanners/page-file.ts';
 import {
   type BoltHeader,
@@ -21,28 +21,17 @@ export const ELEMENT_BYTES = 16;
 const FIRST_TREE_PAGE = 2;
 /** Pages that span more bytes than this are not fetched in one piece. */
 const WHOLE_SPAN_BYTES_MAX = 1024 * 1024;
-/** Memory for the elements of large spans is kept when it is at most this large. */
-const KEPT_PIECE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Fetches the pages of one bolt file and proves of each: it is inside the file, was not used before,
- * carries its own number, is of a tree, and spans as many pages as its elements need.
+ * Fetches the pages of one bolt file and verifies of each: it is inside the file, was not used
+ * before, carries its own number, is of a tree, and spans as many pages as its elements need.
  */
-export class BoltPages {
-  readonly file: PageFile;
-  readonly pageBytes: number;
-  /** Pages that a link may name: in the file, and known to the newest transaction. */
-  readonly #pagesEnd: number;
-  readonly #claims: PageClaims;
+export class BoltPages extends LinkedPages {
   /** One page, with its overflow pages, per level of the tree. */
   readonly #levels: Buffer[] = [];
-  #piece: Buffer = Buffer.alloc(0);
 
   constructor(file: PageFile, header: BoltHeader) {
-    this.file = file;
-    this.pageBytes = header.pageBytes;
-    this.#pagesEnd = Math.min(file.pageCount, header.pagesEnd);
-    this.#claims = new PageClaims(file, FIRST_TREE_PAGE, this.#pagesEnd);
+    super(file, FIRST_TREE_PAGE, header.pagesEnd);
   }
 
   /**
@@ -52,7 +41,7 @@ export class BoltPages {
    * @returns memory that holds the page as far as `isWhole` says, else its header and elements.
    */
   fetch(page: number, from: PageLink, level: number): Buffer {
-    this.#claims.claim(page, 1, from);
+    this.claim(page, 1, from);
     const bytes = this.#levelBuffer(level, this.pageBytes);
     this.file.read(page, 1, bytes);
     const own = readU64(bytes, 0);
@@ -83,38 +72,17 @@ export class BoltPages {
   readPiece(page: number, start: number, end: number): Buffer {
     const first = Math.floor(start / this.pageBytes);
     const count = Math.ceil(end / this.pageBytes) - first;
-    const size = count * this.pageBytes;
-    let bytes = this.#piece;
-    if (bytes.length < size) {
-      bytes = Buffer.allocUnsafeSlow(size);
-      if (size <= KEPT_PIECE_BYTES) this.#piece = bytes;
-    }
+    const bytes = this.lend(count * this.pageBytes);
     this.file.read(page + first, count, bytes);
     return bytes;
   }
 
-  /** Refuses a link to a page that the newest transaction has not. */
-  checkLink(page: number, from: PageLink): void {
-    this.#claims.check(page, 1, from);
-  }
-
-  corrupt(page: number, at: number, expected: string, found: readonly unknown[]): GoromdbError {
-    return this.file.corrupt(page, at, expected, found);
-  }
-
-  limit(page: number, expected: string, bytes: number): GoromdbError {
-    return new GoromdbError(
-      'LIMIT_EXCEEDED',
-      `${this.file.path}: page ${page}: expected ${expected}; found one of ${bytes}`,
-    );
-  }
-
-  /** Reads what follows the first page, in `bytes`, once its length is proven. */
+  /** Reads what follows the first page, in `bytes`, once its length is verified. */
   #fetchOverflow(page: number, bytes: Buffer, level: number): Buffer {
     const spanBytes = this.spanBytes(bytes);
     const pages = spanBytes / this.pageBytes;
-    if (page + pages > this.#pagesEnd) {
-      const range = `pages that end by ${this.#pagesEnd}`;
+    if (page + pages > this.end) {
+      const range = `pages that end by ${this.end}`;
       throw this.corrupt(page, OVERFLOW_AT, range, [`${pages} pages from ${page} on`]);
     }
     const headBytes = PAGE_HEADER_BYTES + readU16(bytes, COUNT_AT) * ELEMENT_BYTES;
@@ -128,7 +96,7 @@ export class BoltPages {
     const end = dataEnd(all, headBytes);
     const isTight = pages >= end / this.pageBytes && pages <= end / this.pageBytes + 1;
     if (!isTight) throw this.#wrongLength(page, end, pages);
-    this.#claims.claim(page + 1, pages - 1, { page, at: OVERFLOW_AT });
+    this.claim(page + 1, pages - 1, { page, at: OVERFLOW_AT });
     if (isWhole) {
       this.file.read(page + headPages, pages - headPages, all, headPages * this.pageBytes);
     } else if (readU16(all, FLAGS_AT) === PAGE_BRANCH) {

@@ -1,5 +1,5 @@
 import { compareBytes, readU16, readU32, readU64 } from '../../scanners/bytes.ts';
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../scanners/scanner.ts';
 import type { BoltBucket } from './bolt-bucket.ts';
 import { COUNT_AT, FLAGS_AT, PAGE_HEADER_BYTES } from './bolt-header.ts';
@@ -31,8 +31,8 @@ export interface ElementVisitor {
 }
 
 /**
- * Walks the tree of one bucket after the other, page by page from the root, and proves each page and
- * element before it hands it out: depth, bounds, sizes, order of keys.
+ * Walks the tree of one bucket after the other, page by page from the root, and verifies each page
+ * and element before it hands it out: depth, bounds, sizes, order of keys.
  *
  * Every writer lays the data of a page out without gaps, in the order of the elements (bbolt
  * node.go, node.write). So an element has one place where it can be: a number that is off by one
@@ -157,7 +157,7 @@ export class BoltTree {
     }
   }
 
-  /** Proves the element of a leaf whose data must begin at byte `at` of `size`. */
+  /** Verifies the element of a leaf whose data must begin at byte `at` of `size`. */
   #elementEnd(
     bytes: Buffer,
     element: number,

@@ -1,11 +1,13 @@
-import { GoromdbError } from '../../../common/errors.ts';
+/** Files of BoltDB and bbolt. */
+import { unsupported } from '../../scanners/faults.ts';
+import { createFormat } from '../../scanners/format.ts';
 import { NameList } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
 import { PageFile } from '../../scanners/page-file.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../../scanners/scanner.ts';
+import type { RecordSink, ScanOptions } from '../../scanners/scanner.ts';
 import { readBoltBucket } from './bolt-bucket.ts';
 import { BucketFinder, findBucket, listNested, noBucket } from './bolt-finder.ts';
-import { readBoltHeader } from './bolt-header.ts';
+import { isBolt, readBoltHeader } from './bolt-header.ts';
 import { BoltPages } from './bolt-pages.ts';
 import { BoltTree, DEPTH_MAX, type ElementVisitor } from './bolt-tree.ts';
 
@@ -15,17 +17,18 @@ import { BoltTree, DEPTH_MAX, type ElementVisitor } from './bolt-tree.ts';
  * `options.inner` leads to from there; or all at the top as namespaces. Buckets inside of these are
  * no records: their names are not found, as with Bucket.Get, and neither is what they hold.
  *
- * The list of the buckets, the bucket that is served and those that it lies in are proven whole,
- * other buckets are not read. The list of free pages is of no use to a reader and not read either. A leaf without elements
- * is refused unless it is a root: no commit leaves one, but `bbolt surgery clear-page` does, with
- * the records gone; `bbolt compact` makes a sound file of that.
+ * The list of the buckets, the bucket that is served and those that it lies in are verified whole,
+ * other buckets are not read. The list of free pages is of no use to a reader and not read either.
+ * A leaf without elements is refused unless it is a root: no commit leaves one, but `bbolt surgery
+ * clear-page` does, with the records gone; `bbolt compact` makes a sound file of that.
  */
-export const boltScanner: Scanner = {
+export const boltScanner = createFormat({
   format: 'boltdb',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    if (options.gzipped) {
-      throw unsupported(input, 'expected a plain BoltDB file; found one wrapped in gzip');
-    }
+  title: 'BoltDB',
+  reading: 'pages',
+  has: ['buckets', 'nested buckets', 'namespaces'],
+  recognise: isBolt,
+  async scan(input, options, sink) {
     const header = readBoltHeader(input);
     const file = new PageFile(input, header.pageBytes, options.onProgress);
     const pages = new BoltPages(file, header);
@@ -51,7 +54,7 @@ export const boltScanner: Scanner = {
     }
     options.onProgress?.(input.size);
   },
-};
+});
 
 /** @param path Where they are; undefined: in several. */
 function tellNested(names: NameList, { onNotice }: ScanOptions, path?: readonly Buffer[]): void {
@@ -130,8 +133,4 @@ class BucketReader implements ElementVisitor {
     this.#namespaces.begin(bytes.subarray(keyStart, keyEnd));
     this.#tree.walk(bucket, this.#records);
   }
-}
-
-function unsupported(input: ScanInput, text: string): GoromdbError {
-  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
 }

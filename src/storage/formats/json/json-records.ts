@@ -32,7 +32,7 @@ const EXPECTED = {
 type State = keyof typeof EXPECTED;
 
 export interface JsonRecordsOptions extends JsonReaderOptions {
-  /** The text is an object of such objects, one for each namespace; told of each. */
+  /** The text is an object of such objects, one for each namespace; called with each. */
   readonly namespaces?: NamespaceSink | undefined;
 }
 

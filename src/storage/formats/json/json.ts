@@ -1,7 +1,9 @@
-import { GoromdbError } from '../../../common/errors.ts';
+/** JSON texts: one object of strings, or a record on each line. */
 import { readBytes } from '../../scanners/byte-source.ts';
+import { createFormat } from '../../scanners/format.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../../scanners/scanner.ts';
+import type { ScanInput, ScanOptions } from '../../scanners/scanner.ts';
+import { likenessOf } from './json-likeness.ts';
 import { JsonLines } from './json-lines.ts';
 import type { JsonReader, JsonReaderOptions } from './json-reader.ts';
 import { JsonRecords } from './json-records.ts';
@@ -14,10 +16,14 @@ import { JsonRecords } from './json-records.ts';
  * Besides what RFC 8259 rules out it refuses: bytes that are not UTF-8, escapes of lone surrogates
  * (they have no UTF-8), values that are not strings, and keys and values over the limits.
  */
-export const jsonScanner: Scanner = {
+export const jsonScanner = createFormat({
   format: 'json',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    refuseBucket(input, options, 'a JSON file');
+  title: 'a JSON object',
+  reading: 'stream',
+  has: ['namespaces'],
+  lack: 'a JSON file has no buckets',
+  recognise: (head, hints) => likenessOf(head, hints) === 'json',
+  async scan(input, options, sink) {
     if (options.namespaces === undefined) {
       await readAll(input, options, new JsonRecords(sink, readerOptions(input, options)));
       return;
@@ -26,33 +32,25 @@ export const jsonScanner: Scanner = {
     const shape = { ...readerOptions(input, options), namespaces };
     await readAll(input, options, new JsonRecords(namespaces, shape));
   },
-};
+});
 
 /**
  * Reads JSON Lines: a record a line, `{"key":"...","value":"..."}` or with the names in
  * `options.fields`, of any size, plain or in gzip. Refuses what `jsonScanner` refuses, and other
  * members unless they are to be passed over.
  */
-export const jsonLinesScanner: Scanner = {
+export const jsonLinesScanner = createFormat({
   format: 'jsonl',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    refuseBucket(input, options, 'a file of JSON Lines');
-    if (options.namespaces !== undefined) {
-      const message = `${input.path}: -namespaces was given but a file of JSON Lines has none: remove -namespaces, or drop a file that has them`;
-      throw new GoromdbError('FORMAT_UNSUPPORTED', message);
-    }
+  title: 'JSON Lines',
+  reading: 'stream',
+  has: ['fields'],
+  lack: 'JSON Lines have none',
+  recognise: (head, hints) => likenessOf(head, hints) === 'jsonl',
+  async scan(input, options, sink) {
     const lines = { ...readerOptions(input, options), fields: options.fields };
     await readAll(input, options, new JsonLines(sink, lines));
   },
-};
-
-function refuseBucket(input: ScanInput, { bucket }: ScanOptions, what: string): void {
-  if (bucket === undefined) return;
-  throw new GoromdbError(
-    'FORMAT_UNSUPPORTED',
-    `${input.path}: -bucket ${JSON.stringify(bucket)} was given but ${what} has no buckets: remove -bucket, or drop a file that has it`,
-  );
-}
+});
 
 function readerOptions({ path }: ScanInput, options: ScanOptions): JsonReaderOptions {
   const { gzipped, valueBytesMax, onRecord } = options;

@@ -1,7 +1,8 @@
-import { GoromdbError } from '../../../common/errors.ts';
-import { readU64 } from '../../scanners/bytes.ts';
+import { readU32, readU64 } from '../../scanners/bytes.ts';
+import { damaged, unknown, unsupported } from '../../scanners/faults.ts';
 import { readAt } from '../../scanners/page-file.ts';
 import type { ScanInput } from '../../scanners/scanner.ts';
+import { looksLikeTable } from '../../table/table-layout.ts';
 
 /** mdb.c: MDB_MAGIC, little-endian at the start of MDB_meta. */
 const MAGIC = 0xbeefc0de;
@@ -101,6 +102,12 @@ interface Meta {
   readonly transaction: number;
 }
 
+/** @param head The first bytes of a file. */
+export function isLmdb(head: Buffer): boolean {
+  const hasMagic = [V1, V2].some(({ headerBytes }) => readU32(head, headerBytes) === MAGIC);
+  return hasMagic && !looksLikeTable(head);
+}
+
 /** Reads MDB_db at bytes[at, at + 48). */
 export function readLmdbDatabase(bytes: Buffer, at: number): LmdbDatabase {
   const rootLow = bytes.readUInt32LE(at + 40);
@@ -125,10 +132,10 @@ export function readLmdbDatabase(bytes: Buffer, at: number): LmdbDatabase {
 export function readLmdbHeader(input: ScanInput): LmdbHeader {
   const first = Buffer.alloc(META_BYTES);
   const have = Math.min(input.size, META_BYTES);
-  if (have === 0) throw unknown(input, 'the file is empty');
+  if (have === 0) throw noLmdb(input, 'the file is empty');
   readAt(input, first, 0, have, 0);
   const layout = detectLayout(input, first);
-  if (have < META_BYTES) throw unknown(input, `a file of ${input.size} bytes`);
+  if (have < META_BYTES) throw noLmdb(input, `a file of ${input.size} bytes`);
   const pageBytes = readPageBytes(input, first, layout);
   if (input.size < 2 * pageBytes) {
     throw damaged(input, 0, `two meta pages of ${pageBytes} bytes`, `${input.size} bytes`);
@@ -152,16 +159,16 @@ function detectLayout(input: ScanInput, page: Buffer): LmdbLayout {
     // LMDB 1.0 keeps flags in the high half of the version.
     const version = page.readUInt32LE(layout.headerBytes + 4) & 0xffff;
     if (version === layout.version) return layout;
-    throw unknown(input, `LMDB data version ${version} with a ${layout.headerBytes}-byte header`);
+    throw noLmdb(input, `LMDB data version ${version} with a ${layout.headerBytes}-byte header`);
   }
   for (const at of [V1.headerBytes, V2.headerBytes]) {
-    if (page.readUInt32BE(at) === MAGIC) throw unknown(input, 'LMDB from a big-endian machine');
+    if (page.readUInt32BE(at) === MAGIC) throw noLmdb(input, 'LMDB from a big-endian machine');
   }
   // A 32-bit machine writes page headers of 12 bytes (v2: of 16, refused by its version above).
   if (page.readUInt32LE(12) === MAGIC || page.readUInt32BE(12) === MAGIC) {
-    throw unknown(input, 'LMDB from a 32-bit machine');
+    throw noLmdb(input, 'LMDB from a 32-bit machine');
   }
-  throw unknown(input, `bytes ${page.toString('hex', 0, 32).replace(/(.{8})(?=.)/g, '$1 ')}`);
+  throw noLmdb(input, `bytes ${page.toString('hex', 0, 32).replace(/(.{8})(?=.)/g, '$1 ')}`);
 }
 
 function readPageBytes(input: ScanInput, page: Buffer, layout: LmdbLayout): number {
@@ -169,7 +176,7 @@ function readPageBytes(input: ScanInput, page: Buffer, layout: LmdbLayout): numb
   const bytes = page.readUInt32LE(layout.headerBytes + 24);
   const isPower = (bytes & (bytes - 1)) === 0;
   if (isPower && bytes >= PAGE_BYTES_MIN && bytes <= layout.pageBytesMax) return bytes;
-  throw unknown(
+  throw noLmdb(
     input,
     `a page size of ${bytes} (a power of two from ${PAGE_BYTES_MIN} to ${layout.pageBytesMax})`,
   );
@@ -184,17 +191,14 @@ function refuseProtected(
   if (layout.version !== 2) return;
   // mdb.c: mm_flags is md_flags of the first MDB_db.
   if ((page.readUInt16LE(layout.headerBytes + 28) & FLAG_ENCRYPT) !== 0) {
-    throw new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: the LMDB file is encrypted`);
+    throw unsupported(input, 'the LMDB file is encrypted');
   }
   // mdb.c: mdb_env_init_meta saves the size of a page checksum in the last two bytes of page 0.
   const tail = Buffer.alloc(2);
   readAt(input, tail, 0, 2, pageBytes - 2);
   const sumBytes = tail.readUInt16LE(0);
   if (sumBytes === 0) return;
-  throw new GoromdbError(
-    'FORMAT_UNSUPPORTED',
-    `${input.path}: the LMDB file has page checksums (${sumBytes} bytes a page)`,
-  );
+  throw unsupported(input, `the LMDB file has page checksums (${sumBytes} bytes a page)`);
 }
 
 function checkMetaPage(
@@ -262,17 +266,6 @@ function checkFlushedCopy(
   );
 }
 
-function unknown(input: ScanInput, found: string): GoromdbError {
-  return new GoromdbError(
-    'FORMAT_UNKNOWN',
-    `${input.path}: expected an LMDB file (data version 1 or 2, 64-bit, little-endian); ` +
-      `found ${found}`,
-  );
-}
-
-function damaged(input: ScanInput, at: number, expected: string, found: string): GoromdbError {
-  return new GoromdbError(
-    'DATA_CORRUPT',
-    `${input.path}: byte ${at}: expected ${expected}; found ${found}`,
-  );
+function noLmdb(input: ScanInput, found: string): Error {
+  return unknown(input, 'an LMDB file (data version 1 or 2, 64-bit, little-endian)', found);
 }

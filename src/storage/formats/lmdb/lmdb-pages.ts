@@ -1,7 +1,6 @@
-import { GoromdbError } from '../../../common/errors.ts';
 import { readU64 } from '../../scanners/bytes.ts';
+import { LinkedPages, type PageLink } from '../../scanners/linked-pages.ts';
 import { LostValues } from '../../scanners/lost-values.ts';
-import { PageClaims, type PageLink } from '../../scanners/page-claims.ts';
 import type { PageFile } from '../../scanners/page-file.ts';
 import { VALUE_BYTES_MAX } from '../../scanners/scanner.ts';
 import type { LmdbHeader, LmdbLayout } from './lmdb-header.ts';
@@ -23,35 +22,25 @@ const WORK_FLAGS = 0x10 | 0x2000 | 0x8000;
 
 /** The first two pages are meta pages. */
 const FIRST_TREE_PAGE = 2;
-/** A buffer for big values is kept when it is at most this large. */
-const KEPT_VALUE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Fetches the pages of one LMDB file and proves of each: it is inside the file, was not used before,
- * carries its own number and is of the expected kind; and where its entries are.
+ * Fetches the pages of one LMDB file and verifies of each: it is inside the file, was not used
+ * before, carries its own number and is of the expected kind; and where its entries are.
  */
-export class LmdbPages {
-  readonly file: PageFile;
+export class LmdbPages extends LinkedPages {
   readonly layout: LmdbLayout;
-  readonly pageBytes: number;
   /** The duplicates that are not served. */
   readonly lost: LostValues;
-  readonly #claims: PageClaims;
-  #value: Buffer = Buffer.alloc(0);
 
   constructor(file: PageFile, header: LmdbHeader) {
-    this.file = file;
+    super(file, FIRST_TREE_PAGE, header.lastPage + 1);
     this.lost = new LostValues(file);
     this.layout = header.layout;
-    this.pageBytes = header.pageBytes;
-    // In the file, and known to the newest transaction.
-    const end = Math.min(file.pageCount, header.lastPage + 1);
-    this.#claims = new PageClaims(file, FIRST_TREE_PAGE, end);
   }
 
   /** Reads a tree page to `target` and returns its kind: PAGE_* flags. */
   fetch(page: number, from: PageLink, target: Buffer): number {
-    this.#claims.claim(page, 1, from);
+    this.claim(page, 1, from);
     this.file.read(page, 1, target);
     this.#checkOwnNumber(target, page);
     return this.kindAt(target, 0);
@@ -92,18 +81,14 @@ export class LmdbPages {
    */
   readBigValue(leaf: Buffer, at: number, valueBytes: number, page: number): Buffer {
     if (valueBytes > VALUE_BYTES_MAX) {
-      throw new GoromdbError(
-        'LIMIT_EXCEEDED',
-        `${this.file.path}: page ${page}: expected values up to ${VALUE_BYTES_MAX} bytes; ` +
-          `found one of ${valueBytes}`,
-      );
+      throw this.limit(page, `values up to ${VALUE_BYTES_MAX} bytes`, valueBytes);
     }
     const { headerBytes, runPagesAt, version } = this.layout;
     const first = readU64(leaf, at);
     // mdb.c: OVPAGES; only the first page of a run has a header.
     const needed = Math.floor((headerBytes - 1 + valueBytes) / this.pageBytes) + 1;
-    this.#claims.claim(first, needed, { page, at });
-    const bytes = this.#valueBuffer(needed * this.pageBytes);
+    this.claim(first, needed, { page, at });
+    const bytes = this.lend(needed * this.pageBytes);
     this.file.read(first, needed, bytes);
     this.#checkOwnNumber(bytes, first);
     const kind = this.kindAt(bytes, 0);
@@ -118,23 +103,12 @@ export class LmdbPages {
       ]);
     }
     // A shorter value that replaced a longer one leaves pages over at the end of the run.
-    this.#claims.claim(first + needed, pages - needed, { page, at });
+    this.claim(first + needed, pages - needed, { page, at });
     return bytes;
-  }
-
-  corrupt(page: number, at: number, expected: string, found: readonly unknown[]): GoromdbError {
-    return this.file.corrupt(page, at, expected, found);
   }
 
   #checkOwnNumber(bytes: Buffer, page: number): void {
     const own = readU64(bytes, 0);
     if (own !== page) throw this.corrupt(page, 0, `its own number ${page}`, [own]);
-  }
-
-  #valueBuffer(size: number): Buffer {
-    if (this.#value.length >= size) return this.#value;
-    const buffer = Buffer.allocUnsafeSlow(size);
-    if (size <= KEPT_VALUE_BYTES) this.#value = buffer;
-    return buffer;
   }
 }

@@ -1,5 +1,5 @@
 import { equalBytes, readU16 } from '../../scanners/bytes.ts';
-import type { PageLink } from '../../scanners/page-claims.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import type { LmdbDatabase } from './lmdb-header.ts';
 import { type LmdbPages, PAGE_BRANCH, PAGE_LEAF, PAGE_LEAF2, PAGE_SUB } from './lmdb-pages.ts';
 
@@ -41,13 +41,14 @@ export interface NodeVisitor {
 export type Holding = 'records' | 'duplicates';
 
 /**
- * Walks one tree after the other, page by page from the root, and proves each page and node before
- * it hands it out: depth, bounds, alignment, sizes, number of entries, and that a key does not come
- * twice in a row. Pages are copied out of the file one per level, so a visitor may read other pages
- * meanwhile.
+ * Walks one tree after the other, page by page from the root, and verifies each page and node
+ * before it hands it out: depth, bounds, alignment, sizes, number of entries, and that a key does
+ * not come twice in a row. Pages are copied out of the file one per level, so a visitor may read
+ * other pages meanwhile.
  *
  * The order of keys is not checked: a program may have a comparison function of its own
- * (mdb_set_compare), of which the file says nothing. Each key is found by its bytes here, in any order.
+ * (mdb_set_compare), of which the file says nothing. Each key is found by its bytes here, in any
+ * order.
  */
 export class LmdbTree {
   readonly #pages: LmdbPages;
@@ -69,7 +70,7 @@ export class LmdbTree {
    * Visits all nodes of a tree.
    *
    * @param from Where its record stands, for messages.
-   * @returns the number of entries, proven by the record.
+   * @returns the number of entries, as its record says.
    */
   walk(db: LmdbDatabase, from: PageLink, holds: Holding, visitor: NodeVisitor): number {
     const isSound = db.root === undefined ? db.depth === 0 : db.depth >= 1 && db.depth <= DEPTH_MAX;

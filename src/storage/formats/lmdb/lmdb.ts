@@ -1,10 +1,14 @@
-import { GoromdbError } from '../../../common/errors.ts';
+/** Data files of LMDB, of both data formats. */
+import { unknown, unsupported } from '../../scanners/faults.ts';
+import { createFormat, firstBytesOf } from '../../scanners/format.ts';
+import type { PageLink } from '../../scanners/linked-pages.ts';
 import { NameList, printable } from '../../scanners/name-list.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';
-import type { PageLink } from '../../scanners/page-claims.ts';
 import { PageFile } from '../../scanners/page-file.ts';
-import type { RecordSink, ScanInput, Scanner, ScanOptions } from '../../scanners/scanner.ts';
+import type { RecordSink, ScanInput } from '../../scanners/scanner.ts';
+import { looksLikeTable } from '../../table/table-layout.ts';
 import {
+  isLmdb,
   LMDB_DATABASE_BYTES,
   type LmdbDatabase,
   readLmdbDatabase,
@@ -29,17 +33,22 @@ const META_LINK: PageLink = { page: 0, at: 0 };
  * version 2 (the npm package `lmdb`). Serves the main database, the named one of `options.bucket`,
  * or all named ones as namespaces; of duplicates (MDB_DUPSORT) the first, as mdb_get does.
  *
- * The main tree is proven whole in any case, the named one when it is read. A file with a bad meta
- * page is refused, also where the other one leads to an older state that is sound. Keys may be in any
- * order, as a program's own comparison function makes it.
+ * The main tree is verified whole in any case, the named one when it is read. A file with a bad
+ * meta page is refused, also where the other one leads to an older state that is sound. Keys may be
+ * in any order, as a program's own comparison function makes it.
  */
-export const lmdbScanner: Scanner = {
+export const lmdbScanner = createFormat({
   format: 'lmdb',
-  async scan(input: ScanInput, options: ScanOptions, sink: RecordSink): Promise<void> {
-    if (options.gzipped) {
-      throw unsupported(input, 'expected a plain LMDB file; found one wrapped in gzip');
-    }
+  title: 'LMDB',
+  reading: 'pages',
+  has: ['buckets', 'namespaces'],
+  recognise: isLmdb,
+  async scan(input, options, sink) {
     const header = readLmdbHeader(input);
+    if (looksLikeTable(firstBytesOf(input))) {
+      // As LMDB it has a handful of large records, which nobody asks for.
+      throw unknown(input, 'an LMDB file of records', 'a table of goromdb');
+    }
     const file = new PageFile(input, header.pageBytes, options.onProgress);
     const pages = new LmdbPages(file, header);
     const scan = new LmdbScan(pages);
@@ -57,7 +66,7 @@ export const lmdbScanner: Scanner = {
     for (const notice of wrapped.notices()) onNotice?.(notice);
     options.onProgress?.(input.size);
   },
-};
+});
 
 interface NamedDatabase {
   readonly db: LmdbDatabase;
@@ -278,7 +287,7 @@ class NameCollector {
   readonly #onName: NameListener | undefined;
   #isExact = false;
 
-  /** @param onName Told of every database. */
+  /** @param onName Called with every database. */
   constructor(bucket: string | undefined, onName?: NameListener) {
     this.#wanted = bucket === undefined ? undefined : Buffer.from(bucket);
     this.#onName = onName;
@@ -300,8 +309,4 @@ const NO_SINK: RecordSink = { add: () => {} };
 
 function withoutNul(name: Buffer): Buffer {
   return name.at(-1) === 0 ? name.subarray(0, -1) : name;
-}
-
-function unsupported(input: ScanInput, text: string): GoromdbError {
-  return new GoromdbError('FORMAT_UNSUPPORTED', `${input.path}: ${text}`);
 }

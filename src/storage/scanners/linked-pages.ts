@@ -1,3 +1,4 @@
+import { GoromdbError } from '../../common/errors.ts';
 import type { PageFile } from './page-file.ts';
 
 /** A place in a file that names a page: where to send the reader of an error message. */
@@ -7,18 +8,25 @@ export interface PageLink {
   readonly at: number;
 }
 
-/** The pages of a file that its pages may link to, each of them once. */
-export class PageClaims {
-  readonly #file: PageFile;
+/** Memory for large values is kept when it is at most this large. */
+const KEPT_BYTES = 16 * 1024 * 1024;
+
+/** The pages of a file that link to each other: to each of them leads one link. */
+export class LinkedPages {
+  readonly file: PageFile;
+  readonly pageBytes: number;
   readonly #first: number;
-  readonly #end: number;
+  /** Links may name the pages before this one. */
+  protected readonly end: number;
   readonly #used = new PageSet();
+  #lent: Buffer = Buffer.alloc(0);
 
   /** Links may name the pages [first, end). */
   constructor(file: PageFile, first: number, end: number) {
-    this.#file = file;
+    this.file = file;
+    this.pageBytes = file.pageBytes;
     this.#first = first;
-    this.#end = end;
+    this.end = Math.min(file.pageCount, end);
   }
 
   /**
@@ -26,23 +34,41 @@ export class PageClaims {
    *
    * @throws GoromdbError DATA_CORRUPT when one may not be named, or was claimed before.
    */
-  claim(first: number, count: number, from: PageLink): void {
+  protected claim(first: number, count: number, from: PageLink): void {
     this.check(first, count, from);
     const end = first + count;
     for (let page = first; page < end; page++) {
       if (this.#used.claim(page)) continue;
       const found = `page ${page} a second time`;
-      throw this.#file.corrupt(from.page, from.at, 'each page used once', [found]);
+      throw this.corrupt(from.page, from.at, 'each page used once', [found]);
     }
   }
 
   /** Refuses a link to pages that may not be named. */
   check(first: number, count: number, from: PageLink): void {
     // A number over 2^53 has lost digits, but is still far beyond any page count.
-    if (first >= this.#first && first + count <= this.#end) return;
-    const range = `a link to pages from ${this.#first} to ${this.#end - 1}`;
+    if (first >= this.#first && first + count <= this.end) return;
+    const range = `a link to pages from ${this.#first} to ${this.end - 1}`;
     const found = count === 1 ? `page ${first}` : `${count} pages from ${first} on`;
-    throw this.#file.corrupt(from.page, from.at, range, [found]);
+    throw this.corrupt(from.page, from.at, range, [found]);
+  }
+
+  /** See `PageFile.corrupt`. */
+  corrupt(page: number, at: number, expected: string, found: readonly unknown[]): GoromdbError {
+    return this.file.corrupt(page, at, expected, found);
+  }
+
+  limit(page: number, expected: string, bytes: number): GoromdbError {
+    const text = `${this.file.path}: page ${page}: expected ${expected}; found one of ${bytes}`;
+    return new GoromdbError('LIMIT_EXCEEDED', text);
+  }
+
+  /** Memory for so many bytes or more, until the next call. */
+  protected lend(bytes: number): Buffer {
+    if (this.#lent.length >= bytes) return this.#lent;
+    const buffer = Buffer.allocUnsafeSlow(bytes);
+    if (bytes <= KEPT_BYTES) this.#lent = buffer;
+    return buffer;
   }
 }
 
