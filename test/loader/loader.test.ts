@@ -294,7 +294,9 @@ describe("a user's scanner", () => {
     const subject = startLoader({ scanner });
     await subject.recover();
     expect(await subject.load('x')).toEqual({ kind: 'rejected' });
-    expect(subject.logger.lines[0]).toMatch(/expected to scan it in 512 MiB of heap, found that it needs more/);
+    expect(subject.logger.lines[0]).toMatch(
+      /expected to scan it in 512 MiB of heap, found that it needs more/,
+    );
   });
 
   test('that throws something of its own fails the load, with what it threw', async () => {
@@ -321,7 +323,9 @@ describe("a user's scanner", () => {
     const subject = startLoader({ scanner, loadMsMin: 4_000 });
     await subject.recover();
     expect(await subject.load('x')).toEqual({ kind: 'rejected' });
-    expect(subject.logger.lines[0]).toMatch(/expected to load it within 5 s, found that it takes longer \(LIMIT_EXCEEDED\)/);
+    expect(subject.logger.lines[0]).toMatch(
+      /expected to load it within 5 s, found that it takes longer \(LIMIT_EXCEEDED\)/,
+    );
     expect(await subject.load('yz')).toEqual({ kind: 'taken' });
   });
 
