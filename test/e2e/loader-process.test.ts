@@ -96,6 +96,7 @@ test('signals that are meant for the server leave the loader process alone', asy
   }
   rmSync(`${file}.hold`);
   await server.says(/generation 2 serves/);
+  expect(server.stderr).not.toMatch(/ error /);
 });
 
 test('a server that is told to end does not wait for its load', async () => {
