@@ -1,6 +1,6 @@
 import { formatBytes } from '../common/quantities.ts';
 import type { LoaderOptions } from '../loader/loader.ts';
-import type { ProgressMemory } from '../loader/worker/progress.ts';
+import type { LoadProgress } from '../loader/worker/progress.ts';
 
 /** How often the line is drawn. */
 const DRAW_INTERVAL_MS = 200;
@@ -19,7 +19,7 @@ export function showProgress(terminal: Terminal): NonNullable<LoaderOptions['onL
   if (terminal.isTTY !== true) return () => {};
   let timer: NodeJS.Timeout | undefined;
   let isDrawn = false;
-  const draw = (path: string, progress: ProgressMemory): void => {
+  const draw = (path: string, progress: LoadProgress): void => {
     const { stage, bytes } = progress.read();
     isDrawn = true;
     terminal.write(`\r\x1b[K${path}: ${stage} ${formatBytes(bytes)}`);

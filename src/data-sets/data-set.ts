@@ -11,9 +11,7 @@ import type { ServerStatus } from '../loader/generations/status.ts';
 import { Loader, type LoaderOptions } from '../loader/loader.ts';
 import { prepareBase } from '../loader/slots/prepare.ts';
 import { type KeepPrevious, refused } from '../loader/slots/rollback.ts';
-import { needsRests } from '../loader/worker/rest.ts';
 import type { Threads } from '../server/threads/threads.ts';
-import { isBuiltIn } from '../storage/formats/formats.ts';
 import type { BucketPath } from '../storage/formats/selection.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
@@ -203,14 +201,9 @@ function createLoader(options: PlacedDataSet, { threads, logger, onLoad }: DataS
   const { basedir, storage, gzipped = false, bucket, fields, namespaces, prefix } = options;
   const { keepPrevious } = options;
   const set = setOf(options);
-  const restsBeside = needsRests(threads.size);
   return new Loader({
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, fields, namespaces, prefix },
     keepPrevious,
-    restsBeside,
-    // At most one data set has no prefix: of many, each would keep a worker. What a scanner of a user's
-    // own leaves behind goes with the worker.
-    patience: restsBeside && prefix === undefined && isBuiltIn(storage) ? 'waits' : 'ends',
     swap: (map, info) => threads.swap(set, map, info),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),

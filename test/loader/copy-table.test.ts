@@ -2,7 +2,6 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { copyTable } from '../../src/loader/worker/copy-table.ts';
-import { ProgressMemory } from '../../src/loader/worker/progress.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { tableBytes } from '../support/table-bytes.ts';
@@ -24,8 +23,7 @@ test.each([
       // Nothing can be made there.
       path: join(folder, 'missing', 'table.mdb'),
       mode: 0o600,
-      progress: new ProgressMemory(),
-      rest: undefined,
+      onProgress: () => {},
       isSummed: true,
     },
   );

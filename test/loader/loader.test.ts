@@ -294,7 +294,9 @@ describe("a user's scanner", () => {
     const subject = startLoader({ scanner });
     await subject.recover();
     expect(await subject.load('x')).toEqual({ kind: 'rejected' });
-    expect(subject.logger.lines[0]).toMatch(/needs more than 512 MiB of heap to scan/);
+    expect(subject.logger.lines[0]).toMatch(
+      /expected to scan it in 512 MiB of heap, found that it needs more/,
+    );
   });
 
   test('that throws something of its own fails the load, with what it threw', async () => {
@@ -321,16 +323,18 @@ describe("a user's scanner", () => {
     const subject = startLoader({ scanner, loadMsMin: 4_000 });
     await subject.recover();
     expect(await subject.load('x')).toEqual({ kind: 'rejected' });
-    expect(subject.logger.lines[0]).toMatch(/took more than 5 s to load \(LIMIT_EXCEEDED\)/);
+    expect(subject.logger.lines[0]).toMatch(
+      /expected to load it within 5 s, found that it takes longer \(LIMIT_EXCEEDED\)/,
+    );
     expect(await subject.load('yz')).toEqual({ kind: 'taken' });
   });
 
-  test('that ends its worker fails the load', async () => {
+  test('that ends its process fails the load', async () => {
     const subject = startLoader({
       scanner: moduleFile("export default { format: 'x', scan: () => process.exit(0) };"),
     });
     await subject.recover();
-    await expect(subject.load('x')).rejects.toThrow('the worker thread has ended');
+    await expect(subject.load('x')).rejects.toThrow('its process was ended by exit code 0');
   });
 });
 

@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Receipt, Receipts, readReceipt } from '../../src/loader/drops/receipt.ts';
-import { ProgressMemory } from '../../src/loader/worker/progress.ts';
+import { LoadProgress } from '../../src/loader/worker/progress.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -152,12 +152,12 @@ describe('writing receipts', () => {
   test('tells of the progress in percent, until it ends', async () => {
     const file = join(temporaryFolder(), 'data.db');
     const receipts = new Receipts(collectingLogger());
-    const progress = new ProgressMemory();
-    progress.write('verify', 25);
+    const progress = new LoadProgress();
+    progress.write({ stage: 'verify', bytes: 25 });
     const stop = receipts.follow({ file, bytes: 100 }, progress);
     await receipts.flush();
     expect(await readReceipt(file)).toMatchObject({ state: 'verifying', percent: 25 });
-    progress.write('scan', 250);
+    progress.write({ stage: 'scan', bytes: 250 });
     await expect
       .poll(() => readReceipt(file))
       .toMatchObject({ state: 'loading', stage: 'scan', percent: 100 });

@@ -3,7 +3,7 @@ import { replaceFile } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import { areWarnings } from '../../common/notices.ts';
 import { readAtMost } from '../../common/read-at-most.ts';
-import type { ProgressMemory, Stage } from '../worker/progress.ts';
+import type { LoadProgress, Stage } from '../worker/progress.ts';
 
 /** How often the progress of a load is written. */
 const PROGRESS_INTERVAL_MS = 500;
@@ -100,7 +100,7 @@ export class Receipts {
    *
    * @returns Ends it; whoever calls it has the next word.
    */
-  follow(subject: Subject, progress: ProgressMemory): () => void {
+  follow(subject: Subject, progress: LoadProgress): () => void {
     const tell = (): void => {
       const { stage, bytes } = progress.read();
       const percent = subject.bytes ? Math.min(100, Math.floor((bytes * 100) / subject.bytes)) : 0;

@@ -100,8 +100,7 @@ async function makeTable(
   const { file: path, md5, identity: expected, isLinked } = drop;
   const folder = dirname(slotPath(base.path, slot));
   const follow = receipts.follow.bind(receipts, subjectOf(drop));
-  const isBeside = generations.serving !== undefined;
-  const load = { path, md5, expected, isLinked, folder, isBeside, signal, follow };
+  const load = { path, md5, expected, isLinked, folder, signal, follow };
   try {
     return await files.run(load);
   } catch (error) {

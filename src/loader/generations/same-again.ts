@@ -41,7 +41,7 @@ export async function takeSameAgain(
   const { files, receipts, events, logger } = parts;
   const { file: path, md5, identity: expected, isLinked } = drop;
   const follow = receipts.follow.bind(receipts, subject);
-  const load = { path, md5, expected, isLinked, isBeside: true, signal, follow };
+  const load = { path, md5, expected, isLinked, signal, follow };
   const result = await files.verify(load);
   if (result.kind !== 'verified') return result;
   // A scrub may have found damage meanwhile, which this drop can mend.

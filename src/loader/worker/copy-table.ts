@@ -10,7 +10,7 @@ import { readAt, readTableHead } from '../../storage/table/table-file.ts';
 import { headOf } from '../../storage/table/table-layout.ts';
 import { cannotWrite, createTable } from '../../storage/table/table-writer.ts';
 import { Md5Thread, WrittenBlocks } from './md5-thread.ts';
-import type { ProgressMemory } from './progress.ts';
+import type { OnProgress } from './progress.ts';
 import { longestValue } from './value-limit.ts';
 
 const sync = promisify(fsync);
@@ -20,9 +20,7 @@ export interface TableCopying {
   readonly path: string;
   /** Permission bits of the copy. */
   readonly mode: number;
-  readonly progress: ProgressMemory;
-  /** Called between small pieces of work. */
-  readonly rest: (() => void) | undefined;
+  readonly onProgress: OnProgress;
   /** Whether the MD5 of the copy is asked for. */
   readonly isSummed: boolean;
 }
@@ -48,46 +46,44 @@ export async function copyTable(
   input: ScanInput,
   copying: TableCopying,
 ): Promise<CopiedTable | undefined> {
-  const { path, mode, progress, rest, isSummed } = copying;
+  const { path, mode, onProgress, isSummed } = copying;
   // A sparse file of any size can have a table's first page: it is not copied, but its sum comes first.
   const head = unlessBad(() => readTableHead(input.path, input.fd));
   if (head instanceof GoromdbError) {
-    const md5 = isSummed ? sumOf(input.fd, progress, rest) : undefined;
+    const md5 = isSummed ? sumOf(input.fd, onProgress) : undefined;
     return { md5, headCrc32: head, notices: [] };
   }
   rmSync(path, { force: true });
   const fd = createTable(path, mode);
   const written = new WrittenBlocks();
-  // Where threads that serve are to find a free processor, this thread does all of it.
-  const isBeside = isSummed && rest === undefined;
-  const beside = isBeside ? new Md5Thread(fd, input.size, written, progress) : undefined;
+  const md5 = isSummed ? new Md5Thread(fd, input.size, written) : undefined;
   let isSound = false;
   try {
     if (!fill(input, fd, copying, written)) return undefined;
     const synced = sync(fd);
     // Awaited below: what the check throws comes first.
     synced.catch(() => {});
-    const options = { valueBytesMax: longestValue(), rest };
+    const options = {
+      valueBytesMax: longestValue(),
+      onProgress: (bytes: number) => onProgress('verify', bytes),
+    };
     const keys = new KeyCheck();
     const headCrc32 = unlessBad(() => crc32(headOf(checkTable({ ...input, fd }, options, keys))));
-    const md5 = isSummed ? await (beside?.sum ?? sumOf(fd, progress, rest)) : undefined;
+    const sum = await md5?.sum;
     await synced.catch((cause: unknown) => {
       throw cannotWrite(path, cause);
     });
     isSound = typeof headCrc32 === 'number';
-    return { md5, headCrc32, notices: keys.notices() };
+    return { md5: sum, headCrc32, notices: keys.notices() };
   } finally {
-    await beside?.close();
+    await md5?.close();
     closeSync(fd);
     if (!isSound) rmSync(path, { force: true });
   }
 }
 
-function sumOf(fd: number, progress: ProgressMemory, rest: (() => void) | undefined): string {
-  return md5Of(fd, (bytes) => {
-    progress.write('verify', bytes);
-    rest?.();
-  });
+function sumOf(fd: number, onProgress: OnProgress): string {
+  return md5Of(fd, (bytes) => onProgress('verify', bytes));
 }
 
 /** @returns What `read` does; or the error that proves the table bad. */
@@ -117,7 +113,6 @@ function fill(
       throw cannotWrite(copying.path, cause);
     }
     written.add();
-    copying.rest?.();
   }
   return true;
 }

@@ -8,8 +8,8 @@ import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
 import { loadMsMax } from './load-time.ts';
-import { LoaderWorker, type Patience } from './loader-worker.ts';
-import { ProgressMemory, type Stage } from './progress.ts';
+import { LoaderProcess } from './loader-process.ts';
+import { LoadProgress, type Stage } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
 
 /** A load under way, as a status tells it. */
@@ -27,15 +27,11 @@ export interface FileLoadsOptions extends Selection {
   readonly gzipped: boolean;
   /** Stands before all keys that are served. */
   readonly prefix?: KeyPrefix | undefined;
-  /** Whether a load rests between small pieces of work when a data set serves: see `needsRests`. */
-  readonly restsBeside?: boolean | undefined;
-  /** What the worker does between files: see `LoaderWorker`; by default it ends soon. */
-  readonly patience?: Patience | undefined;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
   /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
   readonly onLoad?:
-    | ((load: { path: string; progress: ProgressMemory } | undefined) => void)
+    | ((load: { path: string; progress: LoadProgress } | undefined) => void)
     | undefined;
 }
 
@@ -49,14 +45,12 @@ export interface FileLoad {
   readonly mayBeNameless?: boolean;
   /** The file as it was seen: another one is not read. */
   readonly expected?: FileIdentity;
-  /** Whether a data set serves meanwhile, and there is no hurry. */
-  readonly isBeside?: boolean;
   /** Whether its size must not be told yet: see `Drop.isLinked`. */
   readonly isLinked?: boolean;
   /** Aborts the load. */
   readonly signal?: AbortSignal | undefined;
   /** Told where to read the progress. @returns Ends it. */
-  readonly follow?: ((progress: ProgressMemory) => () => void) | undefined;
+  readonly follow?: ((progress: LoadProgress) => () => void) | undefined;
 }
 
 /** A table that was made of a file, and its map, which whoever asked for it holds. */
@@ -72,14 +66,13 @@ type Verified = Exclude<LoadResult, { kind: 'table' }>;
 /** Has the worker verify files and make tables of them. */
 export class FileLoads {
   readonly #options: FileLoadsOptions;
-  readonly #worker: LoaderWorker;
+  readonly #process = new LoaderProcess();
   #running:
-    | { readonly path: string; readonly progress: ProgressMemory; readonly isLinked: boolean }
+    | { readonly path: string; readonly progress: LoadProgress; readonly isLinked: boolean }
     | undefined;
 
   constructor(options: FileLoadsOptions) {
     this.#options = options;
-    this.#worker = new LoaderWorker(options.patience ?? 'ends');
   }
 
   /** The file that is being loaded, and how far it is. */
@@ -99,7 +92,7 @@ export class FileLoads {
   /**
    * Makes a table of a file, in the slot under {@link TABLE_INCOMING_NAME}, or without a name.
    *
-   * @throws GoromdbError See `LoaderWorker.run`, and DISK_FULL, FOLDER_UNUSABLE.
+   * @throws GoromdbError See `LoaderProcess.run`, and DISK_FULL, FOLDER_UNUSABLE.
    */
   async run(load: FileLoad): Promise<Exclude<Verified, { kind: 'verified' }> | MadeTable> {
     const { folder, mayBeNameless = false } = load;
@@ -112,7 +105,11 @@ export class FileLoads {
         { kind: 'verified' }
       >;
       if (result.kind !== 'table') return result;
-      return { ...result, map: await openTableMap(tablePath), recipe: this.recipe };
+      return {
+        ...result,
+        map: await openTableMap(tablePath, result.headCrc32),
+        recipe: this.recipe,
+      };
     } finally {
       if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
     }
@@ -121,7 +118,7 @@ export class FileLoads {
   /**
    * Only computes the sum of a file.
    *
-   * @throws GoromdbError See `LoaderWorker.run`.
+   * @throws GoromdbError See `LoaderProcess.run`.
    */
   async verify(load: Omit<FileLoad, 'folder' | 'mayBeNameless'>): Promise<Verified> {
     return (await this.#work(load, { tablePath: '', isSumEnough: true })) as Verified;
@@ -133,21 +130,25 @@ export class FileLoads {
   }
 
   async #work(
-    { path, md5, expected, isBeside = false, isLinked = false, ...load }: Omit<FileLoad, 'folder'>,
+    { path, md5, expected, isLinked = false, ...load }: Omit<FileLoad, 'folder'>,
     task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
   ): Promise<LoadResult> {
-    const { onLoad, loadMsMin, restsBeside = false, baseDir, ...options } = this.#options;
+    const { onLoad, loadMsMin, baseDir, ...options } = this.#options;
     const { scanner, gzipped, bucket, fields, namespaces, prefix } = options;
-    const progress = new ProgressMemory();
+    const progress = new LoadProgress();
     this.#running = { path, progress, isLinked };
     onLoad?.(this.#running);
     const stop = load.follow?.(progress);
     try {
       const request = {
         ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
-        ...{ scratchDir: baseDir, rests: isBeside && restsBeside, progress: progress.memory },
+        ...{ scratchDir: baseDir },
       };
-      return await this.#worker.run(request, await loadMsMax(path, loadMsMin), load.signal);
+      return await this.#process.run(request, {
+        onProgress: (one) => progress.write(one),
+        msMax: await loadMsMax(path, loadMsMin),
+        signal: load.signal,
+      });
     } finally {
       stop?.();
       this.#running = undefined;
@@ -155,9 +156,9 @@ export class FileLoads {
     }
   }
 
-  /** Ends the worker. No load may be under way. */
+  /** Ends the process. No load may be under way. */
   close(): Promise<void> {
-    return this.#worker.close();
+    return this.#process.close();
   }
 }
 

@@ -1,6 +1,5 @@
 import { Worker } from 'node:worker_threads';
 import { READ_BYTES } from '../../common/md5.ts';
-import type { ProgressMemory } from './progress.ts';
 
 /** What the thread is told. */
 export interface Md5Request {
@@ -9,7 +8,6 @@ export interface Md5Request {
   /** Size of the file when it is all there. */
   readonly size: number;
   readonly written: SharedArrayBuffer;
-  readonly progress: SharedArrayBuffer;
 }
 
 /** How much of a file is there, for another thread to wait for. */
@@ -48,8 +46,8 @@ export class Md5Thread {
   readonly sum: Promise<string>;
   readonly #thread: Worker;
 
-  constructor(fd: number, size: number, written: WrittenBlocks, { memory }: ProgressMemory) {
-    const workerData: Md5Request = { fd, size, written: written.memory, progress: memory };
+  constructor(fd: number, size: number, written: WrittenBlocks) {
+    const workerData: Md5Request = { fd, size, written: written.memory };
     const thread = new Worker(new URL('./md5-worker.js', import.meta.url), {
       ...{ name: 'md5', workerData },
     });

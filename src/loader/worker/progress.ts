@@ -9,25 +9,18 @@ export interface Progress {
   readonly bytes: number;
 }
 
-/**
- * Progress in memory that the loader worker writes and the main thread reads when it likes, so that
- * telling it costs no messages.
- */
-export class ProgressMemory {
-  readonly memory: SharedArrayBuffer;
-  readonly #words: Float64Array;
+/** Called as a load goes on, after each small piece of work. */
+export type OnProgress = (stage: Stage, bytes: number) => void;
 
-  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(16)) {
-    this.memory = memory;
-    this.#words = new Float64Array(memory);
-  }
+/** The last that a load told of its progress, for whoever wants to know it. */
+export class LoadProgress {
+  #last: Progress = { stage: 'verify', bytes: 0 };
 
-  write(stage: Stage, bytes: number): void {
-    this.#words[0] = STAGES.indexOf(stage);
-    this.#words[1] = bytes;
+  write(progress: Progress): void {
+    this.#last = progress;
   }
 
   read(): Progress {
-    return { stage: STAGES[this.#words[0]], bytes: this.#words[1] };
+    return this.#last;
   }
 }

@@ -1,13 +1,11 @@
-/** What runs in the loader worker: files are verified, and tables made of them, one at a time. */
+/** What the loader process does: a file is verified, and a table made of it. */
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { collectGarbage } from '../../common/collect-garbage.ts';
 import { GoromdbError, messageOf, provesFileBad } from '../../common/errors.ts';
 import { type FileIdentity, identityOf, sameIdentity } from '../../common/file-identity.ts';
 import { isAbsence } from '../../common/files.ts';
 import { md5Of } from '../../common/md5.ts';
 import { Notices } from '../../common/notices.ts';
-import { answerRequests } from '../../common/rpc.ts';
 import { explained } from '../../common/system-fault.ts';
 import { AUTO } from '../../storage/formats/formats.ts';
 import { recognise } from '../../storage/formats/recognise.ts';
@@ -18,10 +16,8 @@ import type { ScanInput } from '../../storage/scanners/scanner.ts';
 import { headOf } from '../../storage/table/table-layout.ts';
 import { TableWriter } from '../../storage/table/table-writer.ts';
 import { copyTable } from './copy-table.ts';
-import { giveWay } from './priority.ts';
-import { ProgressMemory, type Stage } from './progress.ts';
+import type { OnProgress, Stage } from './progress.ts';
 import { RecordPlaces } from './record-places.ts';
-import { createRest } from './rest.ts';
 import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
 import { longestValue } from './value-limit.ts';
 
@@ -31,11 +27,8 @@ export interface LoadRequest extends ScanRequest {
   readonly md5: string;
   /** Where to write the table. What is there gives way. */
   readonly tablePath: string;
-  /** Whether the work is done in small pieces, with rests between them. */
-  readonly rests: boolean;
   /** Stands before all keys; undefined: nothing does. */
   readonly prefix: KeyPrefix | undefined;
-  readonly progress: SharedArrayBuffer;
   /** The file as it was seen: another one is not read. */
   readonly expected?: FileIdentity | undefined;
   /** Nothing but the sum is asked for; no table is written. */
@@ -43,7 +36,7 @@ export interface LoadRequest extends ScanRequest {
 }
 
 /** Seconds that each stage in the worker took. */
-export type WorkerSeconds = Partial<Record<Stage, number>>;
+type WorkerSeconds = Partial<Record<Stage, number>>;
 
 export type LoadResult =
   | { readonly kind: 'mismatch'; readonly found: string }
@@ -65,15 +58,17 @@ export interface WrittenTable {
   readonly notices: readonly string[];
 }
 
-async function load(request: LoadRequest): Promise<LoadResult> {
+/**
+ * @throws GoromdbError with the scanner's code, or FILE_UNREADABLE, DISK_FULL, FOLDER_UNUSABLE,
+ *   LIMIT_EXCEEDED, OUT_OF_MEMORY.
+ */
+export async function load(request: LoadRequest, onProgress: OnProgress): Promise<LoadResult> {
   const fd = openFile(request.path);
   if (fd === undefined) return { kind: 'changed' };
   try {
-    return await loadOpen(request, fd);
+    return await loadOpen(request, fd, onProgress);
   } finally {
     closeSync(fd);
-    // The index is of no use any more.
-    collectGarbage();
   }
 }
 
@@ -104,12 +99,15 @@ interface Loading {
   readonly identity: FileIdentity;
   /** Permission bits of the table's file: it is no more open than the file that it is made of. */
   readonly mode: number;
-  readonly progress: ProgressMemory;
+  readonly onProgress: OnProgress;
   readonly clock: StageClock;
-  readonly rest: (() => void) | undefined;
 }
 
-async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
+async function loadOpen(
+  request: LoadRequest,
+  fd: number,
+  onProgress: OnProgress,
+): Promise<LoadResult> {
   const stats = fstatSync(fd, { bigint: true });
   const identity = identityOf(stats);
   const { expected, isSumEnough = false } = request;
@@ -118,9 +116,8 @@ async function loadOpen(request: LoadRequest, fd: number): Promise<LoadResult> {
   const loading: Loading = {
     ...{ request, identity, mode: Number(stats.mode & 0o666n) | 0o600 },
     input: { path: request.path, fd, size: Number(identity.size) },
-    progress: new ProgressMemory(request.progress),
+    onProgress,
     clock: new StageClock(),
-    rest: request.rests ? createRest() : undefined,
   };
   if (isSumEnough) return verifyOnly(loading);
   return !request.gzipped && isServedWhole(request, loading.input)
@@ -169,15 +166,12 @@ function verifyOnly(loading: Loading): LoadResult {
     : { kind: 'mismatch', found };
 }
 
-function sumOf({ input, progress, rest }: Loading): string {
-  return md5Of(input.fd, (bytes) => {
-    progress.write('verify', bytes);
-    rest?.();
-  });
+function sumOf({ input, onProgress }: Loading): string {
+  return md5Of(input.fd, (bytes) => onProgress('verify', bytes));
 }
 
 async function loadRecords(loading: Loading): Promise<LoadResult> {
-  const { request, input, identity, progress, clock } = loading;
+  const { request, input, identity, onProgress, clock } = loading;
   const { md5 } = request;
   const verify = (): string => sumOf(loading);
   const found = verify();
@@ -188,7 +182,7 @@ async function loadRecords(loading: Loading): Promise<LoadResult> {
     isSame = verify() === md5;
   };
   try {
-    const onUnpacked = (bytes: number): void => progress.write('scan', bytes);
+    const onUnpacked = (bytes: number): void => onProgress('scan', bytes);
     const written = await withSource(request, input, onUnpacked, async (source) => {
       const write = isServedWhole(request, source.input) ? copyUnpacked : writeTable;
       return { ...(await write(loading, source, verifyAgain)), format: source.format };
@@ -230,8 +224,8 @@ async function copyUnpacked(
   { input }: Source,
   verifyAgain: () => void,
 ): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
-  const { request, progress, clock } = loading;
-  progress.write('scan', input.size);
+  const { request, onProgress, clock } = loading;
+  onProgress('scan', input.size);
   const copied = await copyTable(input, { ...loading, path: request.tablePath, isSummed: false });
   const { headCrc32, notices } = copied!;
   if (typeof headCrc32 !== 'number') throw headCrc32;
@@ -242,12 +236,12 @@ async function copyUnpacked(
 
 /** @param verifyAgain To be done while the disk is busy. */
 async function writeTable(
-  { request: { tablePath, prefix }, mode, progress, clock, rest }: Loading,
+  { request: { tablePath, prefix }, mode, onProgress, clock }: Loading,
   source: Source,
   verifyAgain: () => void,
 ): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
   rmSync(tablePath, { force: true });
-  const writer = new TableWriter({ path: tablePath, mode, rest });
+  const writer = new TableWriter({ path: tablePath, mode });
   const places = new RecordPlaces();
   const notices = new Notices();
   const check = new KeyCheck();
@@ -257,7 +251,7 @@ async function writeTable(
     prefixed?.begin(Buffer.from(prefix!.name));
     await source.scan(prefixed ?? sink, {
       valueBytesMax: longestValue(),
-      onProgress: (bytes) => progress.write('scan', bytes),
+      onProgress: (bytes) => onProgress('scan', bytes),
       onNotice: (text) => notices.add(text),
       onLocator: (locate) => {
         check.locate = locate;
@@ -265,7 +259,7 @@ async function writeTable(
       onRecord: (offset) => places.add(offset),
     });
     clock.end('scan');
-    progress.write('index', source.input.size);
+    onProgress('index', source.input.size);
     const layout = await writer.finish(verifyAgain);
     clock.end('index');
     const { repeats } = writer;
@@ -296,6 +290,3 @@ class StageClock {
 function isUnchanged(fd: number, identity: FileIdentity): boolean {
   return sameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
 }
-
-giveWay();
-answerRequests(load);

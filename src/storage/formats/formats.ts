@@ -26,11 +26,6 @@ export function formatOf(scanner: Scanner): Format | undefined {
   return FORMATS.find((format) => format === scanner);
 }
 
-/** Whether a storage is none of a user's own. */
-export function isBuiltIn(storage: string): boolean {
-  return storage === AUTO || formatNamed(storage) !== undefined;
-}
-
 export function formatsWith(feature: Feature): readonly Format[] {
   return FORMATS.filter(({ has }) => has.includes(feature));
 }

@@ -16,28 +16,20 @@ export function blockOf(bytes: Buffer<ArrayBufferLike>, used: number): Block {
   return { bytes, view: viewOf(bytes), used };
 }
 
-/** Records between two calls of `rest`: some ten microseconds of work. */
-const REST_RECORDS = 128;
-
 const NO_BLOCK = blockOf(Buffer.alloc(0), 0);
 
 /** Packs records into blocks of memory: see record.ts. */
 export class RecordPacker implements RecordSink {
   readonly #next: (bytes: number) => Block;
-  readonly #rest: (() => void) | undefined;
   #block = NO_BLOCK;
   /** Where the last value came from. Scanners hand over one page after the other in one buffer. */
   #source: Uint8Array = NO_BLOCK.bytes;
   #sourceView: DataView = NO_BLOCK.view;
   #records = 0;
 
-  /**
-   * @param next Gives the block to go on in, with room for so many bytes.
-   * @param rest Called after every {@link REST_RECORDS} records.
-   */
-  constructor(next: (bytes: number) => Block, rest?: () => void) {
+  /** @param next Gives the block to go on in, with room for so many bytes. */
+  constructor(next: (bytes: number) => Block) {
     this.#next = next;
-    this.#rest = rest;
   }
 
   get records(): number {
@@ -67,7 +59,6 @@ export class RecordPacker implements RecordSink {
     at = this.#copyValue(block, at, value, valueStart, valueEnd);
     block.used = writeRecordTail(block.bytes, at);
     this.#records++;
-    if (this.#records % REST_RECORDS === 0) this.#rest?.();
   }
 
   /**

@@ -1,10 +1,11 @@
 /** Checks a table's file that others wrote, so that it can be mapped and read without a look back. */
+import { crc32 } from 'node:zlib';
 import { GoromdbError } from '../../common/errors.ts';
 import type { KeyCheck } from '../scanners/key-check.ts';
 import { readAt } from '../scanners/page-file.ts';
 import type { ScanInput } from '../scanners/scanner.ts';
 import { firstSlot, type HashFunction, hashFunctionOf } from './hash.ts';
-import { readTableHead, sumOf } from './table-file.ts';
+import { readTableHead } from './table-file.ts';
 import { allocateSlots, comparesMax, PROBES_MAX, usedSlots } from './table-index.ts';
 import { KeyPeek } from './table-keys.ts';
 import type { TableLayout } from './table-layout.ts';
@@ -34,7 +35,7 @@ export function checkTable(
   keyCheck?: KeyCheck,
 ): TableLayout {
   const { layout } = readTableHead(input.path, input.fd);
-  const check = new IndexCheck(input, layout, readIndex(input, layout, options));
+  const check = new IndexCheck(input, layout, readIndex(input, layout));
   walkTable(input, layout, options, (batch) => {
     check.visit(batch);
     if (keyCheck !== undefined) lookAtKeys(batch, layout, keyCheck);
@@ -51,7 +52,7 @@ function lookAtKeys(batch: RecordBatch, layout: TableLayout, check: KeyCheck): v
   for (; i < count; i++) check.look(bytes, keys[2 * i], keys[2 * i + 1]);
 }
 
-function readIndex(input: ScanInput, layout: TableLayout, { rest }: WalkOptions): Uint32Array {
+function readIndex(input: ScanInput, layout: TableLayout): Uint32Array {
   const { index, keys, records } = layout;
   const slots = index.bytes / 8;
   const slotsMax = SLOTS_PER_RECORD_MAX * Math.max(records, 1);
@@ -61,11 +62,11 @@ function readIndex(input: ScanInput, layout: TableLayout, { rest }: WalkOptions)
   const words = allocateSlots(slots);
   const bytes = Buffer.from(words.buffer);
   readAt(input, bytes, 0, bytes.length, index.at);
-  const sum = sumOf(bytes, 0, rest);
+  const sum = crc32(bytes);
   if (sum !== index.crc32) {
     throw corrupt(input, index.at, `CRC-32 ${index.crc32} of the index from there on`, `${sum}`);
   }
-  const { used, side } = usedSlots(words, rest);
+  const { used, side } = usedSlots(words);
   if (used !== keys) throw corrupt(input, index.at, `${keys} slots in use`, `${used}`);
   if (side >= PROBES_MAX) {
     throw corrupt(input, index.at, `less than ${PROBES_MAX} slots in use side by side`, `${side}`);

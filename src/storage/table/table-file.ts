@@ -86,21 +86,6 @@ export async function isSoundRegion(
   return sum === expected;
 }
 
-/**
- * The CRC-32 of bytes that follow on others.
- *
- * @param before That of the others.
- * @param rest Called between pieces of a third of a millisecond.
- */
-export function sumOf(bytes: Buffer, before: number, rest: (() => void) | undefined): number {
-  let sum = before;
-  for (let at = 0; at < bytes.length; at += READ_BYTES) {
-    sum = crc32(bytes.subarray(at, at + READ_BYTES), sum);
-    rest?.();
-  }
-  return sum;
-}
-
 /** @returns How many bytes there were, up to as many as were asked for. */
 export function readAt(fd: number, target: Buffer, bytes: number, position: number): number {
   let done = 0;

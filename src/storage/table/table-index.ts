@@ -32,9 +32,6 @@ export function comparesMax(records: number): number {
  */
 const RECORDS_TOGETHER = 16;
 
-/** Records between two calls of `rest`: some ten microseconds of work (2026-11-21). */
-const REST_RECORDS = 128;
-
 /** A stretch of whole records. */
 export interface RecordBlock {
   readonly segment: number;
@@ -88,20 +85,19 @@ function slotsFor(records: number): number {
 /**
  * Indexes records; of two with one key the later one wins.
  *
- * @param rest Called every {@link REST_RECORDS} records.
  * @throws GoromdbError LIMIT_EXCEEDED, OUT_OF_MEMORY; DATA_CORRUPT when keys collide in both hashes.
  */
-export function buildIndex(records: PackedRecords, rest?: () => void): TableIndex {
+export function buildIndex(records: PackedRecords): TableIndex {
   const slots = slotsFor(records.count);
   if (slots > SLOTS_MAX) {
     throw tooLarge('the number of records', records.count, Math.floor(SLOTS_MAX / SLOTS_PER_KEY));
   }
   const words = allocateSlots(slots);
-  const fast = new IndexFiller(words, FAST_HASH, records, rest).fill();
+  const fast = new IndexFiller(words, FAST_HASH, records).fill();
   if (fast !== undefined) return { hash: FAST_HASH, words, ...fast };
   words.fill(0);
   const hash: HashSpec = { kind: 'halfsiphash', key: secretOf(records) };
-  const safe = new IndexFiller(words, hash, records, rest).fill();
+  const safe = new IndexFiller(words, hash, records).fill();
   if (safe !== undefined) return { hash, words, ...safe };
   throw new GoromdbError(
     'DATA_CORRUPT',
@@ -120,20 +116,13 @@ export function allocateSlots(slots: number): Uint32Array<ArrayBuffer> {
   }
 }
 
-/** Words between two calls of `rest`: some 0.1 ms of work (2026-11-28). */
-const REST_WORDS = 128 * 1024;
-
 /** Counts the slots that are in use, and those of the longest row of them side by side. */
-export function usedSlots(
-  words: Uint32Array,
-  rest?: () => void,
-): { readonly used: number; readonly side: number } {
+export function usedSlots(words: Uint32Array): { readonly used: number; readonly side: number } {
   let used = 0;
   let side = 0;
   let row = 0;
   let first: number | undefined;
   for (let at = 0; at < words.length; at += 2) {
-    if (at % REST_WORDS === 0) rest?.();
     if (words[at] !== 0) {
       used++;
       row++;
@@ -160,7 +149,6 @@ class IndexFiller {
   readonly #slots: number;
   readonly #hash: HashFunction;
   readonly #records: PackedRecords;
-  readonly #rest: (() => void) | undefined;
   readonly #reader = new RecordReader();
   /** Of the records that are indexed together; the last hash is of no meaning. */
   readonly #starts = new Uint32Array(RECORDS_TOGETHER);
@@ -169,23 +157,16 @@ class IndexFiller {
   readonly #keys = new Uint32Array(2 * RECORDS_TOGETHER);
   #comparesLeft: number;
 
-  constructor(
-    words: Uint32Array,
-    hash: HashSpec,
-    records: PackedRecords,
-    rest: (() => void) | undefined,
-  ) {
+  constructor(words: Uint32Array, hash: HashSpec, records: PackedRecords) {
     this.#words = words;
     this.#slots = words.length / 2;
     this.#hash = hashFunctionOf(hash);
     this.#records = records;
-    this.#rest = rest;
     this.#comparesLeft = comparesMax(records.count);
   }
 
   /** @returns undefined when searches would look at too many slots or keys. */
   fill(): { readonly keys: number; readonly repeats: Repeats | undefined } | undefined {
-    let turns = 0;
     let keys = 0;
     let first: Omit<Repeats, 'count'> | undefined;
     let count = 0;
@@ -199,10 +180,9 @@ class IndexFiller {
           else if (count++ === 0) first = { first: keys, key: Buffer.from(this.#keyOf(block, i)) };
         }
         next = this.#reader.valueEnd + 2;
-        if (++turns % (REST_RECORDS / RECORDS_TOGETHER) === 0) this.#rest?.();
       }
     }
-    if (usedSlots(this.#words, this.#rest).side >= PROBES_MAX) return undefined;
+    if (usedSlots(this.#words).side >= PROBES_MAX) return undefined;
     return { keys, repeats: first && { ...first, count } };
   }
 

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
+import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { loadMapReader, mapBytesFor, mappedBytes } from '../map-window.ts';
 import type { TableParts } from './table.ts';
@@ -38,15 +39,22 @@ const open = new Map<string, CountedMap>();
  * meanwhile, never cut short or written to. Where the system cannot map it, the table is read into
  * memory.
  *
+ * @param headCrc32 That of the table which is meant.
  * @throws GoromdbError DATA_CORRUPT when it is no sound table as far as its head says; LOADER_FAILED;
  *   what the file system throws.
  */
-export async function openTableMap(path: string): Promise<TableMap> {
+export async function openTableMap(path: string, headCrc32?: number): Promise<TableMap> {
   const openDatabase = await loadMapper();
   // Nothing is awaited from here on: who asks for the same file meanwhile finds it among the open ones.
   const { dev, ino } = statSync(path, { bigint: true });
   const key = `${dev}:${ino}`;
   const { layout, head } = readTableFile(path);
+  if (headCrc32 !== undefined && crc32(head) !== headCrc32) {
+    throw new GoromdbError(
+      'LOADER_FAILED',
+      `${path}: expected the table that was just written, found another one`,
+    );
+  }
   const known = open.get(key);
   if (known !== undefined) {
     if (known.head.equals(head)) return new HeldMap(known);

@@ -4,7 +4,6 @@ import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { RecordSink } from '../scanners/scanner.ts';
 import { type Block, blockOf, RecordPacker, tooLarge } from './record-packer.ts';
-import { sumOf } from './table-file.ts';
 import { buildIndex, type RecordBlock, type Repeats } from './table-index.ts';
 import { KeyPeek } from './table-keys.ts';
 import {
@@ -32,8 +31,6 @@ export interface TableWriterOptions {
   readonly path: string;
   /** Permission bits of the file. Default: for its owner alone. */
   readonly mode?: number;
-  /** Called between small pieces of work. */
-  readonly rest?: (() => void) | undefined;
   /** Bytes of a segment at most, for tests. */
   readonly segmentBytesMax?: number;
 }
@@ -59,7 +56,6 @@ interface WrittenBlock {
 export class TableWriter implements RecordSink {
   readonly #path: string;
   readonly #fd: number;
-  readonly #rest: (() => void) | undefined;
   readonly #segmentBytesMax: number;
   readonly #packer: RecordPacker;
   readonly #segments: WrittenSegment[] = [];
@@ -72,17 +68,11 @@ export class TableWriter implements RecordSink {
   readonly #keys = new KeyPeek((target, bytes, position) => this.#read(target, bytes, position));
 
   /** @throws GoromdbError FOLDER_UNUSABLE, DISK_FULL. */
-  constructor({
-    path,
-    mode = 0o600,
-    rest,
-    segmentBytesMax = SEGMENT_BYTES_MAX,
-  }: TableWriterOptions) {
+  constructor({ path, mode = 0o600, segmentBytesMax = SEGMENT_BYTES_MAX }: TableWriterOptions) {
     this.#path = path;
     this.#fd = createTable(path, mode);
-    this.#rest = rest;
     this.#segmentBytesMax = segmentBytesMax;
-    this.#packer = new RecordPacker((bytes) => this.#nextBlock(bytes), rest);
+    this.#packer = new RecordPacker((bytes) => this.#nextBlock(bytes));
   }
 
   /** @throws GoromdbError LIMIT_EXCEEDED, DISK_FULL, FOLDER_UNUSABLE. */
@@ -121,10 +111,10 @@ export class TableWriter implements RecordSink {
       blocks: () => this.#readBlocks(),
       keyAt: (segment: number, offset: number) => this.#keys.keyAt(this.#segments[segment], offset),
     };
-    const { hash, words, keys, repeats } = buildIndex(packed, this.#rest);
+    const { hash, words, keys, repeats } = buildIndex(packed);
     this.#repeats = repeats;
     const bytes = Buffer.from(words.buffer);
-    const index = { crc32: sumOf(bytes, 0, this.#rest) };
+    const index = { crc32: crc32(bytes) };
     const segments = this.#segments;
     const layout = layoutOf({ hash, keys, records, segments, slots: words.length / 2, index });
     this.#write(bytes, layout.index.at);
@@ -223,7 +213,6 @@ export class TableWriter implements RecordSink {
     for (let done = 0; done < bytes.length; ) {
       const length = Math.min(bytes.length - done, PIECE_BYTES);
       done += this.#try(() => writeSync(this.#fd, bytes, done, length, position + done));
-      this.#rest?.();
     }
   }
 }

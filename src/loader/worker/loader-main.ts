@@ -1,0 +1,51 @@
+/** The program of the loader process: see `LoaderProcess`. */
+import process from 'node:process';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
+import type { LoaderMessage } from './loader-process.ts';
+import { giveWay } from './priority.ts';
+import type { Stage } from './progress.ts';
+import { type LoadRequest, load } from './worker.ts';
+
+/** Least time between two messages of progress. */
+const PROGRESS_INTERVAL_MS = 100;
+
+/** A terminal and an init system send these to the whole group: the server ends a load itself. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+
+const serverPid = process.ppid;
+let toldMs = 0;
+let toldStage: Stage | undefined;
+
+/**
+ * A load takes the whole thread, so that nobody hears there that the server has ended. It must not go on
+ * then: the next server may write to the same slot.
+ */
+function onProgress(stage: Stage, bytes: number): void {
+  if (process.ppid !== serverPid) process.exit(1);
+  const nowMs = performance.now();
+  if (stage === toldStage && nowMs - toldMs < PROGRESS_INTERVAL_MS) return;
+  toldMs = nowMs;
+  toldStage = stage;
+  tell({ kind: 'progress', progress: { stage, bytes } });
+}
+
+function tell(message: LoaderMessage): void {
+  // That nobody listens any more is seen by the next progress.
+  process.send!(message, undefined, undefined, () => {});
+}
+
+giveWay();
+process.title = 'goromdb load';
+for (const signal of SIGNALS) process.on(signal, () => {});
+process.on('message', (request: LoadRequest) => {
+  toldStage = undefined;
+  load(request, onProgress).then(
+    (result) => tell({ kind: 'result', result }),
+    (caught: unknown) => {
+      const error = explained(caught, 'a file');
+      const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
+      tell({ kind: 'error', code, message: messageOf(error) });
+    },
+  );
+});
