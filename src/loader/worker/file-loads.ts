@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileIdentity } from '../../common/file-identity.ts';
+import type { LoadStatus } from '../../common/status.ts';
 import type { BucketPath } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../../storage/scanners/scanner.ts';
@@ -10,16 +11,8 @@ import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderWorker, type Patience } from './loader-worker.ts';
-import { ProgressMemory, type Stage } from './progress.ts';
+import { ProgressMemory } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
-
-/** A load under way, as a status tells it. */
-export interface RunningLoad {
-  readonly path: string;
-  readonly stage: Stage;
-  /** Undefined: it would tell how large a linked file is. */
-  readonly bytes?: number;
-}
 
 export interface FileLoadsOptions {
   readonly baseDir: string;
@@ -87,7 +80,7 @@ export class FileLoads {
   }
 
   /** The file that is being loaded, and how far it is. */
-  get running(): RunningLoad | undefined {
+  get running(): LoadStatus | undefined {
     if (this.#running === undefined) return undefined;
     const { path, progress, isLinked } = this.#running;
     const { stage, bytes } = progress.read();
