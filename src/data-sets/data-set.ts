@@ -114,8 +114,7 @@ export class DataSet {
 
   get figures(): DataSetFigures {
     const info = this.#share.threads.served(this.set) ?? emptyStorage.info;
-    const { status } = this;
-    return { prefix: this.set, info, news: status, counters: status.counters };
+    return { ...this.status, info };
   }
 
   /** Makes the slots' folders, once. @throws GoromdbError FOLDER_UNUSABLE. */

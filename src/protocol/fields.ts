@@ -1,202 +1,155 @@
-/** What `stats`, `INFO` and `Goromdb.counters` tell of the server and of data sets: each once. */
+/** What `stats`, `INFO` and `Goromdb.counters` tell of the server and of data sets: one list of each. */
 import process from 'node:process';
-import type { DataSetCounter, LoadNews, Metric } from '../common/status.ts';
+import type { DataSetStatus, LoadNews, Metric } from '../common/status.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import { COUNTER_NAMES, COUNTERS, type Counters, DATA_SET_COUNTERS } from './counters.ts';
+import {
+  COUNTER_NAMES,
+  COUNTERS,
+  type CounterName,
+  type Counters,
+  DATA_SET_COUNTERS,
+} from './counters.ts';
 import type { ServerFacts } from './protocol.ts';
 import type { Stat } from './stat.ts';
 
-/** A word or a number that is told of something. Those that are metrics have a kind and a help. */
-interface Field<T> {
-  readonly name: string;
-  readonly of: (it: T, nowMs: number) => string | number;
-  readonly metric?: readonly [kind: Metric['kind'], help: string];
-}
+/** A word or a number. A metric says of what kind it is, and what it means. */
+type Field<T> = readonly [
+  name: string,
+  /** Undefined: it is not known. */
+  of: (it: T, nowMs: number) => string | number | undefined,
+  kind?: Metric['kind'],
+  help?: string,
+];
 
 const SERVER_FIELDS: readonly Field<ServerFacts>[] = [
-  { name: 'pid', of: () => process.pid },
-  {
-    name: 'uptime',
-    of: ({ startedAt }, nowMs) => Math.floor((nowMs - startedAt) / 1000),
-    metric: ['gauge', 'Seconds since the start of the server.'],
-  },
-  { name: 'time', of: (_, nowMs) => seconds(nowMs) },
-  { name: 'version', of: ({ version }) => version },
-  { name: 'pointer_size', of: () => 64 },
-  {
-    name: 'rusage_user',
-    of: () => cpuTime(process.resourceUsage().userCPUTime),
-    metric: ['counter', 'Seconds of CPU time of the process, outside of the kernel.'],
-  },
-  {
-    name: 'rusage_system',
-    of: () => cpuTime(process.resourceUsage().systemCPUTime),
-    metric: ['counter', 'Seconds of CPU time of the process, in the kernel.'],
-  },
-  {
-    name: 'threads',
-    of: ({ threads }) => threads,
-    metric: ['gauge', 'Serving threads.'],
-  },
-  {
-    name: 'max_connections',
-    of: ({ connectionsMax }) => connectionsMax,
-    metric: ['gauge', 'Connections that may be open at one time.'],
-  },
+  ['pid', () => process.pid],
+  ['uptime', ({ startedAt }, now) => seconds(now - startedAt), 'gauge', 'Seconds since the start.'],
+  ['time', (_, now) => seconds(now)],
+  ['version', ({ version }) => version],
+  ['pointer_size', () => 64],
+  ['rusage_user', () => cpuTime('userCPUTime'), 'counter', 'CPU seconds outside of the kernel.'],
+  ['rusage_system', () => cpuTime('systemCPUTime'), 'counter', 'CPU seconds in the kernel.'],
+  ['threads', ({ threads }) => threads, 'gauge', 'Serving threads.'],
+  ['max_connections', (facts) => facts.connectionsMax, 'gauge', 'Limit on open connections.'],
 ];
 
 /** memcached has no name for it. */
-const MEMORY_FIELD: Field<ServerFacts> = {
-  name: 'resident_bytes',
-  of: () => process.memoryUsage.rss(),
-  metric: ['gauge', 'Memory of the process in bytes, with the pages of tables that it touched.'],
-};
-
-const SERVED_FIELDS: readonly Field<DataSetInfo>[] = [
-  {
-    name: 'generation',
-    of: ({ generation }) => generation,
-    metric: ['gauge', 'Number of the data that serves; 0: none does.'],
-  },
-  { name: 'keys', of: ({ keys }) => keys, metric: ['gauge', 'Keys that are served.'] },
-  { name: 'bytes', of: ({ bytes }) => bytes, metric: ['gauge', 'Size of the table, in bytes.'] },
-  { name: 'md5', of: ({ md5 }) => md5 || 'none' },
-  { name: 'format', of: ({ format }) => format },
-  {
-    name: 'loaded_at',
-    of: ({ loadedAt }) => seconds(loadedAt),
-    metric: ['gauge', 'When it was put into service, in seconds since 1970; 0: never.'],
-  },
+const MEMORY_FIELDS: readonly Field<ServerFacts>[] = [
+  ['resident_bytes', () => process.memoryUsage.rss(), 'gauge', 'Memory, with touched table pages.'],
 ];
 
-/** A restart changes neither; a storage of a user's own need not tell when it was installed. */
-const AGE_FIELDS: readonly Field<number>[] = [
-  {
-    name: 'installed_at',
-    of: (installedAt) => seconds(installedAt),
-    metric: ['gauge', 'When it was installed, in seconds since 1970; 0: never.'],
-  },
-  {
-    name: 'data_age',
-    of: (installedAt, nowMs) => (installedAt === 0 ? 0 : Math.max(0, seconds(nowMs - installedAt))),
-    metric: ['gauge', 'Seconds since it was installed; 0: never.'],
-  },
+const SERVED_FIELDS: readonly Field<DataSetInfo>[] = [
+  ['generation', (info) => info.generation, 'gauge', 'Number of the live generation; 0: none.'],
+  ['keys', ({ keys }) => keys, 'gauge', 'Keys that are served.'],
+  ['bytes', ({ bytes }) => bytes, 'gauge', 'Size of the table in bytes.'],
+  ['md5', ({ md5 }) => md5 || 'none'],
+  ['format', ({ format }) => format],
+  ['loaded_at', (info) => seconds(info.loadedAt), 'gauge', 'Unix time of its swap; 0: never.'],
+  ['installed_at', (info) => seconds(info.installedAt), 'gauge', 'Unix time of its installation.'],
+  ['data_age', (info, now) => ageOf(info.installedAt, now), 'gauge', 'Seconds since installed_at.'],
 ];
 
 /** Each value is one word, since some clients read no more of a line. */
 const LOAD_FIELDS: readonly Field<LoadNews>[] = [
-  { name: 'last_load_error', of: ({ lastError }) => lastError?.code ?? 'none' },
-  {
-    name: 'last_load_error_at',
-    of: ({ lastError }) => seconds(lastError?.atMs ?? 0),
-    metric: [
-      'gauge',
-      'When the last load failed, in seconds since 1970; 0: none did since one that served.',
-    ],
-  },
-  { name: 'drop_waiting', of: ({ waiting }) => waiting?.code ?? 'none' },
-  {
-    name: 'drop_waiting_since',
-    of: ({ waiting }) => seconds(waiting?.sinceMs ?? 0),
-    metric: [
-      'gauge',
-      'Since when a drop is there that is not loaded, in seconds since 1970; 0: none is.',
-    ],
-  },
+  ['last_load_error', (news) => news.lastError?.code ?? 'none'],
+  [
+    'last_load_error_at',
+    (news) => seconds(news.lastError?.atMs ?? 0),
+    'gauge',
+    'Unix time when the last load failed or was rejected; 0 once a file served after it.',
+  ],
+  ['drop_waiting', (news) => news.waiting?.code ?? 'none'],
+  [
+    'drop_waiting_since',
+    (news) => seconds(news.waiting?.sinceMs ?? 0),
+    'gauge',
+    'Unix time since when a drop is there that is not loaded; 0: there is none.',
+  ],
 ];
 
+/** For people. */
 const LOAD_TEXTS: readonly Field<LoadNews>[] = [
-  { name: 'last_load_error_text', of: ({ lastError }) => lastError?.text ?? 'none' },
-  { name: 'drop_waiting_text', of: ({ waiting }) => waiting?.text ?? 'none' },
+  ['last_load_error_text', (news) => news.lastError?.text ?? 'none'],
+  ['drop_waiting_text', (news) => news.waiting?.text ?? 'none'],
 ];
 
-const COUNTER_FIELDS: readonly Field<Counters>[] = COUNTER_NAMES.map((name) => {
-  return { name, of: (counters) => counters[name], metric: COUNTERS[name] };
-});
+function counterField<N extends CounterName>(name: N): Field<Readonly<Record<N, number>>> {
+  const [kind, help]: readonly [Metric['kind'], string] = COUNTERS[name];
+  return [name, (counters) => counters[name], kind, help];
+}
 
-const DATA_SET_COUNTER_FIELDS = DATA_SET_COUNTERS.map((name) => {
-  return {
-    name,
-    of: (counters: DataSetFigures['counters']) => counters[name],
-    metric: COUNTERS[name],
-  };
-});
-
-/** What `stats` begins with. */
 export function serverStats(facts: ServerFacts, nowMs: number): readonly Stat[] {
   return statsOf(SERVER_FIELDS, facts, nowMs);
 }
 
 /** What serves: a data set, or all of them together. */
 export function servedStats(info: DataSetInfo, nowMs: number): readonly Stat[] {
-  const { installedAt } = info;
-  const age = installedAt === undefined ? [] : statsOf(AGE_FIELDS, installedAt, nowMs);
-  return [...statsOf(SERVED_FIELDS, info, nowMs), ...age];
+  return statsOf(SERVED_FIELDS, info, nowMs);
 }
 
 export function loadStats(news: LoadNews): readonly Stat[] {
   return statsOf(LOAD_FIELDS, news, 0);
 }
 
-/** The same with the texts, for people. */
+/** The same with the texts. */
 export function loadDetails(news: LoadNews): readonly Stat[] {
   return statsOf([...LOAD_FIELDS, ...LOAD_TEXTS], news, 0);
 }
 
 /** The metrics of the server, all data sets together. */
 export function serverMetrics(facts: ServerFacts, counters: Counters): readonly Metric[] {
-  const nowMs = Date.now();
   return [
-    ...[...SERVER_FIELDS, MEMORY_FIELD].flatMap((field) => metricOf(field, facts, nowMs)),
-    ...COUNTER_FIELDS.flatMap((field) => metricOf(field, counters, nowMs)),
+    ...metricsOf([...SERVER_FIELDS, ...MEMORY_FIELDS], facts),
+    ...metricsOf(COUNTER_NAMES.map(counterField), counters),
   ];
 }
 
-/** What the metrics of a data set are told from. */
-export interface DataSetFigures {
-  readonly prefix: string;
+/** A data set, with what serves of it. */
+export interface DataSetFigures extends LoadNews, Pick<DataSetStatus, 'prefix' | 'counters'> {
   readonly info: DataSetInfo;
-  readonly news: LoadNews;
-  readonly counters: Readonly<Record<DataSetCounter, number>>;
 }
 
 /** The metrics of each data set, those of one name together. */
 export function dataSetMetrics(sets: readonly DataSetFigures[]): readonly Metric[] {
-  const nowMs = Date.now();
-  const each = <T>(fields: readonly Field<T>[], of: (set: DataSetFigures) => T): Metric[] =>
-    fields.flatMap((field) => sets.flatMap((set) => metricOf(field, of(set), nowMs, set.prefix)));
-  return [
-    ...each(SERVED_FIELDS, ({ info }) => info),
-    ...each(AGE_FIELDS, ({ info }) => info.installedAt ?? 0),
-    ...each(LOAD_FIELDS, ({ news }) => news),
-    ...each(DATA_SET_COUNTER_FIELDS, ({ counters }) => counters),
-  ];
+  const all = sets.map((set) => [
+    ...metricsOf(SERVED_FIELDS, set.info, set.prefix),
+    ...metricsOf(LOAD_FIELDS, set, set.prefix),
+    ...metricsOf(DATA_SET_COUNTERS.map(counterField), set.counters, set.prefix),
+  ]);
+  return all.length === 0 ? [] : all[0].flatMap((_, i) => all.map((metrics) => metrics[i]));
 }
 
-/** @param dataSet The prefix of the data set that it is about; undefined: it is about the server. */
-function metricOf<T>(
-  { name, of, metric }: Field<T>,
-  it: T,
-  nowMs: number,
-  dataSet?: string,
-): readonly Metric[] {
-  if (metric === undefined) return [];
-  const [kind, help] = metric;
-  const value = Number(of(it, nowMs));
-  if (dataSet === undefined) return [{ name, kind, help, labels: {}, value }];
-  return [{ name: `data_set_${name}`, kind, help, labels: { data_set: dataSet }, value }];
+/** @param prefix Of the data set that they are about; undefined: they are about the server. */
+function metricsOf<T>(fields: readonly Field<T>[], it: T, prefix?: string): readonly Metric[] {
+  const nowMs = Date.now();
+  const isServer = prefix === undefined;
+  return fields.flatMap(([name, of, kind, help]) => {
+    if (kind === undefined || help === undefined) return [];
+    return {
+      name: isServer ? name : `data_set_${name}`,
+      ...{ kind, help, labels: isServer ? {} : { data_set: prefix } },
+      value: Number(of(it, nowMs) ?? 0),
+    };
+  });
 }
 
 function statsOf<T>(fields: readonly Field<T>[], it: T, nowMs: number): readonly Stat[] {
-  return fields.map(({ name, of }): Stat => [name, of(it, nowMs)]);
+  return fields.flatMap(([name, of]) => {
+    const value = of(it, nowMs);
+    return value === undefined ? [] : [[name, value] as const];
+  });
 }
 
-/** Since 1970. */
-function seconds(ms: number): number {
-  return Math.floor(ms / 1000);
+function seconds<T extends number | undefined>(ms: T): T {
+  return (ms && Math.floor(ms / 1000)) as T;
+}
+
+/** A restart does not change it; a storage of a user's own need not tell it. */
+function ageOf(installedAtMs: number | undefined, nowMs: number): number | undefined {
+  return installedAtMs && Math.max(0, seconds(nowMs - installedAtMs));
 }
 
 /** Seconds and microseconds, as memcached prints CPU time. */
-function cpuTime(microseconds: number): string {
-  return (microseconds / 1e6).toFixed(6);
+function cpuTime(which: 'userCPUTime' | 'systemCPUTime'): string {
+  return (process.resourceUsage()[which] / 1e6).toFixed(6);
 }
