@@ -28,8 +28,8 @@ export interface Goromdb {
   /** How the server and its data sets are, now: from memory, without a look at the disk. */
   status(): Status;
   /**
-   * The numbers that `stats` tells, with what they mean: first those of the server, then those of each
-   * data set.
+   * The numbers of `stats`, with what they mean: those of the server, then those of each data set,
+   * whose names begin with `data_set_`.
    */
   counters(): readonly Metric[];
   /** Stops accepting, answers what was asked, closes. Safe to call twice. */

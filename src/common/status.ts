@@ -5,7 +5,7 @@
  */
 export interface Status {
   readonly server: ServerStatus;
-  /** In the order in which they were given. */
+  /** Those of this process; none once it is closed. */
   readonly dataSets: readonly DataSetStatus[];
 }
 
