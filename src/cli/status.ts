@@ -7,8 +7,8 @@ import { formatBytes, keysOf } from '../common/quantities.ts';
 import type { ControlStatus, FolderEvent } from '../common/status.ts';
 import { askServer } from '../control/control-client.ts';
 import { findHolder, type Holder } from '../control/folder-lock.ts';
-import { readSlotStatus, type SlotStatus } from '../loader/generations/status.ts';
 import { readEvents } from '../loader/slots/events.ts';
+import { readSlotStatus, type SlotStatus } from '../loader/slots/slot-status.ts';
 import { SLOT_NAMES } from '../loader/slots/slots.ts';
 import { requireFolder } from './require-folder.ts';
 
