@@ -10,6 +10,7 @@ export type {
 export { type Address, formatAddress, parseAddress } from './common/address.ts';
 export { type ErrorCode, GoromdbError } from './common/errors.ts';
 export { createLineLogger, type Logger, silentLogger } from './common/log.ts';
+export type * from './common/status.ts';
 export { VERSION } from './common/version.ts';
 export type { DataSetOptions } from './data-sets/data-set.ts';
 export type { Handler, View } from './handler/handler.ts';

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Address, formatAddress } from '../common/address.ts';
 import { messageOf } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
+import type { Metric, Status } from '../common/status.ts';
 import type { DataSetOptions, PlacedDataSet } from '../data-sets/data-set.ts';
 import { checkPlan, DataSets, type Plan } from '../data-sets/data-sets.ts';
 import { checkAccess } from '../server/access.ts';
@@ -24,6 +25,13 @@ export interface Goromdb {
    * and users again, for connections to come.
    */
   reload(): void;
+  /** How the server and its data sets are, now: from memory, without a look at the disk. */
+  status(): Status;
+  /**
+   * The numbers of `stats`, with what they mean: those of the server, then those of each data set,
+   * whose names begin with `data_set_`.
+   */
+  counters(): readonly Metric[];
   /** Stops accepting, answers what was asked, closes. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -177,6 +185,8 @@ async function begin(
         },
       );
     },
+    status: () => ({ server: server.status, dataSets: sets.status }),
+    counters: () => [...server.metrics, ...sets.metrics],
     change: (next) => sets.change(planOf(next, delimiter ?? DEFAULT_DELIMITER)),
     close: () => {
       closing ??= close();

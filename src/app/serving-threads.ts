@@ -2,10 +2,10 @@
 
 import { GoromdbError } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
+import type { Settings } from '../common/status.ts';
 import { memoryBytes } from '../loader/worker/value-limit.ts';
-import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
+import { DEFAULT_LIMITS } from '../server/limits.ts';
 import { THREADS_MAX, Threads, type ThreadsOptions } from '../server/threads/threads.ts';
-import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import type { ServerOptions } from './options.ts';
 
 /** The serving threads, and what becomes of them. */
@@ -47,27 +47,18 @@ export function createThreads(
     logger: options.logger ?? silentLogger,
     loudRefusals: options.loudRefusals ?? false,
     shutdown: options.allowShutdown ? shutdown : undefined,
-    settings: settingsOf(options, limits),
+    settings: settingsOf(options),
   });
   return { server, done, resolve, failure };
 }
 
-/** What `stats settings` tells besides; the names are memcached's. */
-function settingsOf(options: ServerOptions, limits: Limits): Record<string, string | number> {
-  const { address } = options;
+/** Settings of the process. */
+function settingsOf({ address }: ServerOptions): Settings {
   return {
     // Tables lie in the page cache, which may take what there is.
     maxbytes: memoryBytes(),
-    item_size_max: VALUE_BYTES_MAX,
     tcpport: address.kind === 'tcp' ? address.port : 0,
     inter: (address.kind === 'tcp' && address.host) || 'NULL',
     domain_socket: address.kind === 'unix' ? address.path : 'NULL',
-    idle_timeout: Math.ceil(limits.idleTimeoutMs / 1000),
-    stall_timeout: Math.ceil(limits.stallTimeoutMs / 1000),
-    stale_timeout: Math.ceil(limits.staleTimeoutMs / 1000),
-    buffered_bytes_max: limits.bufferedBytesMax,
-    conn_buffered_bytes_max: limits.connectionBufferedBytesMax,
-    ssl_enabled: options.access?.tls === undefined ? 'no' : 'yes',
-    auth_enabled_ascii: options.access?.userFile === undefined ? 'no' : 'yes',
   };
 }

@@ -4,29 +4,26 @@ import process from 'node:process';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { oneLine } from '../common/log.ts';
 import { formatBytes, keysOf } from '../common/quantities.ts';
+import type { ControlStatus, FolderEvent } from '../common/status.ts';
 import { askServer } from '../control/control-client.ts';
 import { findHolder, type Holder } from '../control/folder-lock.ts';
-import {
-  readSlotStatus,
-  type ServerStatus,
-  type SlotStatus,
-} from '../loader/generations/status.ts';
-import { type Event, readEvents } from '../loader/slots/events.ts';
+import { readEvents } from '../loader/slots/events.ts';
+import { readSlotStatus, type SlotStatus } from '../loader/slots/slot-status.ts';
 import { SLOT_NAMES } from '../loader/slots/slots.ts';
 import { requireFolder } from './require-folder.ts';
 
 const TIMEOUT_MS = 5_000;
 
 /** All that there is to say about a base folder. */
-interface Status {
+interface FolderStatus {
   readonly basedir: string;
   /** Undefined when no server runs there. */
-  readonly server: (ServerStatus & { readonly holder: Holder | undefined }) | undefined;
+  readonly server: (ControlStatus & { readonly holder: Holder | undefined }) | undefined;
   /** Why the server that runs there could not be asked. */
   readonly fault: string | undefined;
   readonly slots: readonly SlotStatus[];
   /** The newest last. */
-  readonly events: readonly Event[];
+  readonly events: readonly FolderEvent[];
 }
 
 /** See `STATUS_NOTES`. */
@@ -52,24 +49,24 @@ export async function showStatus(baseDir: string, isJson: boolean): Promise<numb
   return exitCodeOf(status);
 }
 
-function isBaseFolder({ basedir, server, fault, events }: Status): boolean {
+function isBaseFolder({ basedir, server, fault, events }: FolderStatus): boolean {
   if (server !== undefined || fault !== undefined || events.length > 0) return true;
   return SLOT_NAMES.some((name) => existsSync(join(basedir, name)));
 }
 
-function exitCodeOf({ server, fault }: Status): number {
+function exitCodeOf({ server, fault }: FolderStatus): number {
   if (server === undefined) return fault === undefined ? EXIT.notRunning : EXIT.unknown;
   if (server.serving === undefined) return EXIT.noData;
   return server.serving.fileFault === undefined ? EXIT.serves : EXIT.damaged;
 }
 
-async function readStatus(basedir: string): Promise<Status> {
-  let server: Status['server'];
+async function readStatus(basedir: string): Promise<FolderStatus> {
+  let server: FolderStatus['server'];
   let fault: string | undefined;
   try {
     const answer = await askServer(basedir, { command: 'status' }, TIMEOUT_MS);
     if (answer !== undefined) {
-      server = { ...(answer.result as ServerStatus), holder: answer.holder };
+      server = { ...(answer.result as ControlStatus), holder: answer.holder };
     } else {
       fault = describeHolder(await findHolder(basedir));
     }
@@ -88,7 +85,7 @@ function describeHolder(holder: Holder | undefined): string | undefined {
   return `a server runs here (pid ${pid} on ${host}, since ${since}), and has no control socket: it cannot be asked`;
 }
 
-function describe({ server, fault, slots, events }: Status): string[] {
+function describe({ server, fault, slots, events }: FolderStatus): string[] {
   const lines: string[] = [];
   if (server === undefined) lines.push(fault ?? 'no server runs here');
   else {

@@ -3,15 +3,18 @@
 import { messageOf } from '../common/errors.ts';
 import { see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
+import type { ControlStatus, DataSetCounter, DataSetStatus } from '../common/status.ts';
 import { VERSION } from '../common/version.ts';
 import { Control } from '../control/control.ts';
 import type { Guards } from '../loader/generations/guards.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from '../loader/generations/scrub.ts';
-import type { ServerStatus } from '../loader/generations/status.ts';
 import { Loader, type LoaderOptions } from '../loader/loader.ts';
 import { prepareBase } from '../loader/slots/prepare.ts';
 import { type KeepPrevious, refused } from '../loader/slots/rollback.ts';
+import { noneCounted } from '../protocol/counters.ts';
+import type { DataSetFigures } from '../protocol/fields.ts';
 import type { Threads } from '../server/threads/threads.ts';
+import { emptyStorage } from '../storage/empty.ts';
 import type { BucketPath } from '../storage/formats/selection.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
@@ -70,6 +73,7 @@ export class DataSet {
   readonly #share: DataSetShare;
   readonly #control: Control;
   readonly #loader: Loader;
+  readonly #counters = noneCounted();
   #prepared: Promise<void> | undefined;
   #watcher: Watcher | undefined;
   #scrub: Scrub | undefined;
@@ -79,7 +83,7 @@ export class DataSet {
     this.options = options;
     this.#share = share;
     this.#control = control;
-    this.#loader = createLoader(options, share);
+    this.#loader = createLoader(options, share, (name) => this.#count(name));
   }
 
   /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
@@ -95,6 +99,17 @@ export class DataSet {
 
   get control(): Control {
     return this.#control;
+  }
+
+  get status(): DataSetStatus {
+    const { file, basedir } = this.options;
+    const counters = { ...this.#counters };
+    return { prefix: this.set, file, basedir, ...this.#loader.status, counters };
+  }
+
+  get figures(): DataSetFigures {
+    const info = this.#share.threads.served(this.set) ?? emptyStorage.info;
+    return { ...this.status, info };
   }
 
   /** Makes the slots' folders, once. @throws GoromdbError FOLDER_UNUSABLE. */
@@ -116,8 +131,8 @@ export class DataSet {
     const control = this.#control;
     loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${address}`);
     control.answer('rollback', () => loader.rollback());
-    control.answer('status', async (): Promise<ServerStatus> => {
-      return { ...loader.status, address, file, events: loader.events.events };
+    control.answer('status', async (): Promise<ControlStatus> => {
+      return { ...this.#share.threads.status, ...this.status };
     });
     this.#watcher = startWatcher({
       file,
@@ -170,6 +185,11 @@ export class DataSet {
     await this.#loader.close();
   }
 
+  #count(name: DataSetCounter): void {
+    this.#counters[name]++;
+    this.#share.threads.count(name);
+  }
+
   #startScrub(): Scrub {
     const { bytesPerSecond = SCRUB_RATE_DEFAULT, passPauseMs } = this.options.scrub ?? {};
     const { threads, logger } = this.#share;
@@ -179,7 +199,7 @@ export class DataSet {
       ...(passPauseMs === undefined ? {} : { passPauseMs }),
       served: () => threads.served(this.set),
       slotFile: () => this.#loader.slotFile,
-      count: (name) => threads.count(name),
+      count: (name) => this.#count(name),
       onFileFault: (generation, text) => this.#loader.noteFileFault(generation, text),
       heal: (damaged) => this.#loader.heal(damaged),
       logger,
@@ -197,7 +217,11 @@ export function nameOf(options: PlacedDataSet): string {
   return set === '' ? 'the data set without a prefix' : `data set ${set}`;
 }
 
-function createLoader(options: PlacedDataSet, { threads, logger, onLoad }: DataSetShare): Loader {
+function createLoader(
+  options: PlacedDataSet,
+  { threads, logger, onLoad }: DataSetShare,
+  count: (name: DataSetCounter) => void,
+): Loader {
   const { basedir, storage, gzipped = false, bucket, fields, namespaces, prefix } = options;
   const { keepPrevious } = options;
   const set = setOf(options);
@@ -208,7 +232,7 @@ function createLoader(options: PlacedDataSet, { threads, logger, onLoad }: DataS
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),
     onNews: (news) => threads.tell(set, news),
-    onCount: (name) => threads.count(name),
+    onCount: count,
     logger,
     onLoad: (load) => {
       // A third data set would be too many: what is left of the one before the last goes.

@@ -4,8 +4,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { inParallel } from '../common/in-parallel.ts';
 import type { Logger } from '../common/log.ts';
+import type { DataSetStatus, Metric } from '../common/status.ts';
 import type { Control } from '../control/control.ts';
 import { DATA_SETS_MAX } from '../handler/data-sets.ts';
+import { dataSetMetrics } from '../protocol/fields.ts';
 import { checkScanner } from '../storage/formats/formats.ts';
 import { checkSelection } from '../storage/formats/selection.ts';
 import { checkConflicts, identitiesOf } from './conflicts.ts';
@@ -81,6 +83,14 @@ export class DataSets {
       lacks.set(set, this.#name(set.options) + (await set.describeLack()));
     });
     return sets.flatMap((set) => lacks.get(set) ?? []);
+  }
+
+  get status(): readonly DataSetStatus[] {
+    return [...this.#sets.values()].map((set) => set.status);
+  }
+
+  get metrics(): readonly Metric[] {
+    return dataSetMetrics([...this.#sets.values()].map((set) => set.figures));
   }
 
   /** Waits for files from now on. @param address Where the server listens. */

@@ -1,4 +1,5 @@
 import type { Logger } from '../common/log.ts';
+import type { DataSetStatus } from '../common/status.ts';
 import { Turns } from '../common/turns.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { Complaint } from '../watcher/complaints.ts';
@@ -13,7 +14,6 @@ import { type DropPlace, lookBack, recover } from './generations/recover.ts';
 import { heal } from './generations/restore.ts';
 import type { SlotFile } from './generations/scrub.ts';
 import { SlotLoads } from './generations/slot-loads.ts';
-import type { LoaderStatus } from './generations/status.ts';
 import { BaseFolder } from './slots/base-folder.ts';
 import { EventLog } from './slots/events.ts';
 import { type RolledBack, refused } from './slots/rollback.ts';
@@ -27,6 +27,9 @@ export interface LoaderOptions
     LoadMonitorOptions {
   readonly logger: Logger;
 }
+
+/** What a loader tells of its data set. */
+type LoaderStatus = Omit<DataSetStatus, 'prefix' | 'file' | 'basedir' | 'counters'>;
 
 /** Works that change what serves. */
 type Work = 'load' | 'rollback' | 'heal' | 'look back';
@@ -61,9 +64,10 @@ export class Loader {
 
   get status(): LoaderStatus {
     const { generations, files } = this.#parts;
-    const { serving } = generations;
+    const { serving, previous } = generations;
     const fault = serving === undefined ? this.#startFault : undefined;
-    return { serving, loading: files.running, fault, waiting: this.#monitor.news.waiting };
+    const { events } = this.events;
+    return { serving, previous, loading: files.running, fault, ...this.#monitor.news, events };
   }
 
   /** Where the serving generation lies. */
@@ -116,9 +120,11 @@ export class Loader {
 
   /** Loads what the watcher found: see `loadDrop`. */
   load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
-    return this.#turns.take('load', () => {
+    return this.#turns.take('load', async () => {
       this.#monitor.noteTry();
-      return loadDrop(this.#parts, this.#options, drop, signal);
+      const verdict = await loadDrop(this.#parts, this.#options, drop, signal);
+      if (verdict.kind === 'taken') this.#monitor.noteTaken();
+      return verdict;
     });
   }
 

@@ -1,55 +1,88 @@
-/** What the server counts, in the order of a counter block. The names are memcached's. */
-export const COUNTER_NAMES = [
-  'curr_connections',
-  'total_connections',
-  'rejected_connections',
-  'idle_kicks',
-  'stall_kicks',
-  'buffer_kicks',
-  'stale_kicks',
-  'stale_connections',
-  'auth_cmds',
-  'auth_errors',
-  'cmd_get',
-  'cmd_set',
-  'cmd_flush',
-  'cmd_touch',
-  'cmd_meta',
-  'cmd_redis',
-  'get_hits',
-  'get_misses',
-  'touch_hits',
-  'touch_misses',
-  'delete_misses',
-  'incr_misses',
-  'decr_misses',
-  'bytes_read',
-  'bytes_written',
-  'conn_yields',
-  'protocol_errors',
-  'refused_set',
-  'refused_add',
-  'refused_replace',
-  'refused_append',
-  'refused_prepend',
-  'refused_cas',
-  'refused_incr',
-  'refused_decr',
-  'refused_delete',
-  'refused_touch',
-  'refused_flush_all',
-  'refused_ms',
-  'refused_md',
-  'refused_ma',
+import type { DataSetCounter, Metric } from '../common/status.ts';
+
+type Declaration = readonly [kind: Metric['kind'], help: string];
+
+const write = (command: string): Declaration => [
+  'counter',
+  `Refused writes that count as memcached's ${command}, in all protocols.`,
+];
+
+/**
+ * What the server counts: the name that `stats` and `Goromdb.counters` have for it, memcached's where it
+ * has one, and what it means. The order is that of a counter block.
+ */
+export const COUNTERS = {
+  curr_connections: ['gauge', 'Open connections.'],
+  total_connections: ['counter', 'Connections that came, also those that were not let in.'],
+  rejected_connections: ['counter', 'Connections above the limit, or from addresses not allowed.'],
+  idle_kicks: ['counter', 'Connections closed after -idle-timeout.'],
+  stall_kicks: ['counter', 'Connections closed after -stall-timeout.'],
+  buffer_kicks: ['counter', 'Connections closed by -buffer-limit or -conn-buffer-limit.'],
+  stale_kicks: ['counter', 'Connections closed after -stale-timeout.'],
+  stale_connections: ['gauge', 'Connections whose reply still reads replaced data.'],
+  auth_cmds: ['counter', 'Logins, with those that failed.'],
+  auth_errors: ['counter', 'Logins that failed.'],
+  cmd_get: ['counter', 'Keys that were asked for.'],
+  cmd_set: ['counter', 'Commands that would store a value.'],
+  cmd_flush: ['counter', 'flush_all commands.'],
+  cmd_touch: ['counter', 'Keys that were touched.'],
+  cmd_meta: ['counter', 'Meta commands.'],
+  cmd_redis: ['counter', 'Commands in the Redis protocol.'],
+  get_hits: ['counter', 'Keys that were asked for and found.'],
+  get_misses: ['counter', 'Keys that were asked for and not found.'],
+  touch_hits: ['counter', 'Keys that were touched and found.'],
+  touch_misses: ['counter', 'Keys that were touched and not found.'],
+  delete_misses: ['counter', 'delete commands, all of which are refused.'],
+  incr_misses: ['counter', 'incr commands, all of which are refused.'],
+  decr_misses: ['counter', 'decr commands, all of which are refused.'],
+  bytes_read: ['counter', 'Bytes that clients sent.'],
+  bytes_written: ['counter', 'Bytes that clients were sent.'],
+  conn_yields: ['counter', 'How often a busy connection let the others go first.'],
+  protocol_errors: ['counter', 'Commands that were unknown or malformed.'],
+  refused_set: write('set'),
+  refused_add: write('add'),
+  refused_replace: write('replace'),
+  refused_append: write('append'),
+  refused_prepend: write('prepend'),
+  refused_cas: write('cas'),
+  refused_incr: write('incr'),
+  refused_decr: write('decr'),
+  refused_delete: write('delete'),
+  refused_touch: write('touch'),
+  refused_flush_all: write('flush_all'),
+  refused_ms: write('ms'),
+  refused_md: write('md'),
+  refused_ma: write('ma'),
+  loads_taken: ['counter', 'Drops that were taken, also those whose data serves already.'],
+  loads_rejected: ['counter', 'Drops that were rejected.'],
+  loads_failed: ['counter', 'Loads that failed for another reason than the file.'],
+  serving_thread_restarts: ['counter', 'Serving threads that died and were replaced.'],
+  scrub_passes: ['counter', 'How often what serves was checked against its checksums.'],
+  scrub_file_faults: ['counter', 'Dropped files that a scrub found damaged in their slot.'],
+  scrub_table_faults: ['counter', 'Tables that a scrub found damaged while they served.'],
+} as const satisfies Record<string, Declaration> & Record<DataSetCounter, Declaration>;
+
+export type CounterName = keyof typeof COUNTERS;
+
+export const COUNTER_NAMES = Object.keys(COUNTERS) as readonly CounterName[];
+
+/** Those that are counted for each data set too. */
+export const DATA_SET_COUNTERS: readonly DataSetCounter[] = [
+  'loads_taken',
   'loads_rejected',
   'loads_failed',
-  'serving_thread_restarts',
   'scrub_passes',
   'scrub_file_faults',
   'scrub_table_faults',
-] as const;
+];
 
-export type CounterName = (typeof COUNTER_NAMES)[number];
+/** To count them from 0. */
+export function noneCounted(): Record<DataSetCounter, number> {
+  return Object.fromEntries(DATA_SET_COUNTERS.map((name) => [name, 0])) as Record<
+    DataSetCounter,
+    number
+  >;
+}
 
 /** Numbers of one serving thread, by name. */
 export type Counters = Record<CounterName, number>;
@@ -60,8 +93,8 @@ export type Counters = Record<CounterName, number>;
  */
 const BLOCK_BYTES = Math.ceil((COUNTER_NAMES.length * 8) / 64) * 64;
 
-/** These tell how things stand; a reset leaves them alone. */
-const STANDING: ReadonlySet<CounterName> = new Set(['curr_connections', 'stale_connections']);
+/** A reset leaves these alone. */
+const GAUGES = COUNTER_NAMES.filter((name) => COUNTERS[name][0] === 'gauge');
 
 /**
  * Memory for the counters of some threads, to be shared with all of them: a block for each thread,
@@ -108,7 +141,7 @@ export function countTouches(counters: Counters, hits: number, misses: number): 
 /** A thread has ended: nothing of what its counters say of the moment is so any more. */
 export function clearStanding(memory: SharedArrayBuffer, thread: number): void {
   const counters = countersOf(memory, thread);
-  for (const name of STANDING) counters[name] = 0;
+  for (const name of GAUGES) counters[name] = 0;
 }
 
 /** The sums over all threads since the last reset. */
@@ -129,7 +162,7 @@ export function resetCounters(memory: SharedArrayBuffer): void {
   const sums = totals(memory);
   const before = baseline(memory);
   COUNTER_NAMES.forEach((name, at) => {
-    if (!STANDING.has(name)) before[at] = sums[at];
+    if (COUNTERS[name][0] === 'counter') before[at] = sums[at];
   });
 }
 

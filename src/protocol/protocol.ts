@@ -1,5 +1,5 @@
+import type { LoadNews, Settings } from '../common/status.ts';
 import type { Handler } from '../handler/handler.ts';
-import type { LoadNews } from '../storage/load-news.ts';
 import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -13,8 +13,8 @@ export interface ServerFacts {
   /** When the server started, in milliseconds since 1970. */
   readonly startedAt: number;
   readonly connectionsMax: number;
-  /** More lines for `stats settings`: memcached's names, with what this server was started with. */
-  readonly settings?: Readonly<Record<string, string | number>>;
+  /** The lines of `stats settings` that depend on what this server was started with. */
+  readonly settings?: Settings;
 }
 
 /** Tells whether somebody with this name has this password. */

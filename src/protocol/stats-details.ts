@@ -1,8 +1,8 @@
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { Counters } from './counters.ts';
+import { loadDetails, loadStats, servedStats } from './fields.ts';
 import { LINE_BYTES_MAX } from './line.ts';
-import { ageFields, loadDetails, loadFields } from './load-fields.ts';
-import { type ConnectionFacts, DEFAULT_REQUEST_LIMITS, type SessionContext } from './protocol.ts';
+import type { ConnectionFacts, SessionContext } from './protocol.ts';
 import type { Stat } from './stat.ts';
 import { ASKED_KEY_BYTES_MAX } from './writes.ts';
 
@@ -32,24 +32,17 @@ const NEVER_SLABS = [
 
 /** `stats settings`: those of memcached's settings that mean something here, and our own. */
 export function settingStats(context: SessionContext): readonly Stat[] {
-  const { facts, requestLimits = DEFAULT_REQUEST_LIMITS } = context;
   return [
-    ['maxconns', facts.connectionsMax],
-    ['num_threads', facts.threads],
     ['evictions', 'off'],
-    ['shutdown_command', context.shutdown === undefined ? 'no' : 'yes'],
     ['detail_enabled', 'no'],
     ['cas_enabled', 'yes'],
     ['flush_enabled', 'no'],
     ['dump_enabled', canList(context) ? 'yes' : 'no'],
     ['track_sizes', 'no'],
     ['read_only', 'yes'],
-    ['loud_refusals', context.loudRefusals === true ? 'yes' : 'no'],
     ['key_bytes_max', ASKED_KEY_BYTES_MAX],
     ['line_bytes_max', LINE_BYTES_MAX],
-    ['get_line_bytes_max', requestLimits.lineBytesMax],
-    ['keys_per_request_max', requestLimits.keysMax],
-    ...Object.entries(facts.settings ?? {}),
+    ...Object.entries(context.facts.settings ?? {}),
   ];
 }
 
@@ -135,27 +128,14 @@ export function dataSetStats(info: DataSetInfo, now: number): readonly Stat[] {
   return stats;
 }
 
-/** What is being served, all data sets together. */
-export function servedStats(info: DataSetInfo, now: number): readonly Stat[] {
-  return [
-    ['generation', info.generation],
-    ['keys', info.keys],
-    ['bytes', info.bytes],
-    ['md5', info.md5 === '' ? 'none' : info.md5],
-    ['format', info.format],
-    ['loaded_at', Math.floor(info.loadedAt / 1000)],
-    ...ageFields(info.installedAt, now),
-  ];
-}
-
 /** What `stats` tells of the loads of the only data set. */
 export function onlyLoadStats({ loadNews }: SessionContext): readonly Stat[] {
   const only = loadNews?.size === 1 ? loadNews.get('') : undefined;
-  return only === undefined ? [] : loadFields(only);
+  return only === undefined ? [] : loadStats(only);
 }
 
 /** What `stats dataset` tells of loads; of several data sets as in `dataSetStats`. */
-export function loadStats({ loadNews }: SessionContext): readonly Stat[] {
+export function dataSetLoadStats({ loadNews }: SessionContext): readonly Stat[] {
   if (loadNews === undefined) return [];
   const only = loadNews.size === 1 ? loadNews.get('') : undefined;
   if (only !== undefined) return loadDetails(only);

@@ -1,14 +1,13 @@
-import process from 'node:process';
 import type { DataSetInfo } from '../storage/storage.ts';
+import { servedStats, serverStats } from './fields.ts';
 import type { SessionContext } from './protocol.ts';
 import type { Stat } from './stat.ts';
 import {
   connectionStats,
+  dataSetLoadStats,
   dataSetStats,
   itemStats,
-  loadStats,
   onlyLoadStats,
-  servedStats,
   settingStats,
   slabStats,
 } from './stats-details.ts';
@@ -91,7 +90,7 @@ export function statsOf(
     case 'sizes':
       return [['sizes_status', 'disabled']];
     case 'dataset':
-      return [...dataSetStats(dataSetOf(context), now), ...loadStats(context)];
+      return [...dataSetStats(dataSetOf(context), now), ...dataSetLoadStats(context)];
     default:
       return undefined;
   }
@@ -102,23 +101,14 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
   const { facts } = context;
   const info = dataSetOf(context);
   const counters = context.sumCounters();
-  const usage = process.resourceUsage();
   return [
-    ['pid', process.pid],
-    ['uptime', Math.floor((now - facts.startedAt) / 1000)],
-    ['time', Math.floor(now / 1000)],
-    ['version', facts.version],
-    ['pointer_size', 64],
-    ['rusage_user', cpuTime(usage.userCPUTime)],
-    ['rusage_system', cpuTime(usage.systemCPUTime)],
-    ['max_connections', facts.connectionsMax],
+    ...serverStats(facts, now),
     ['connection_structures', counters.curr_connections],
     ...Object.entries(counters),
     // None finds its key: that is what its refusal says.
     ['cas_misses', counters.refused_cas],
     ...NEVER.map((name): Stat => [name, 0]),
     ['accepting_conns', 1],
-    ['threads', facts.threads],
     ['curr_items', info.keys],
     ['total_items', info.keys],
     ['bytes', info.bytes],
@@ -154,9 +144,4 @@ function listOf(stats: Iterable<Stat>): string {
   let text = '';
   for (const [name, value] of stats) text += `STAT ${name} ${value}\r\n`;
   return `${text}END\r\n`;
-}
-
-/** Seconds and microseconds, as memcached prints CPU time. */
-function cpuTime(microseconds: number): string {
-  return (microseconds / 1e6).toFixed(6);
 }

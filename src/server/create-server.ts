@@ -10,6 +10,7 @@ import type { AccessOptions } from './access.ts';
 import { describeReport } from './client-log.ts';
 import { checkLimits, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import type { Server } from './server.ts';
+import { settingsOf } from './settings.ts';
 import { ThreadServer } from './thread-server.ts';
 
 export interface CreateServerOptions {
@@ -42,13 +43,16 @@ export function createServer(options: CreateServerOptions): Server {
   const { logger = silentLogger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   checkLimits(limits);
+  const parts = {
+    limits,
+    access: options.access ?? { allow: [] },
+    loudRefusals: options.loudRefusals ?? false,
+  };
   return new ThreadServer({
     handler,
     protocol: options.protocol ?? detectingProtocol,
     logger,
-    limits,
-    access: options.access ?? { allow: [] },
-    loudRefusals: options.loudRefusals ?? false,
+    ...parts,
     shutdown: options.shutdown,
     counterMemory: createCounterMemory(1),
     thread: 0,
@@ -58,6 +62,7 @@ export function createServer(options: CreateServerOptions): Server {
       threads: 1,
       startedAt: Date.now(),
       connectionsMax: limits.connectionsMax,
+      settings: settingsOf({ ...parts, threads: 1, allowShutdown: options.shutdown !== undefined }),
     },
   });
 }

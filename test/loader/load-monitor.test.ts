@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { LoadNews } from '../../src/common/status.ts';
 import { LoadMonitor } from '../../src/loader/generations/load-monitor.ts';
-import type { LoadNews } from '../../src/storage/load-news.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000, toFake: ['Date'] }));
 afterEach(() => void vi.useRealTimers());

@@ -12,6 +12,8 @@ import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import type { Session, SessionContext, SessionState } from '../../src/protocol/protocol.ts';
 import { Reply } from '../../src/protocol/reply.ts';
 import { SharedParts } from '../../src/protocol/shared-parts.ts';
+import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { settingsOf } from '../../src/server/settings.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { Random } from './random-bytes.ts';
 import { bytesOf, MapStorage, type TestRecord, tableOf } from './storages.ts';
@@ -32,6 +34,17 @@ const FOREIGN = Buffer.from('get foreign\r\n');
 /** Above this length, input is not cut into small pieces, as that would take too long. */
 const SMALL_INPUT_BYTES_MAX = 16 * 1024;
 
+const LIMITS = { ...DEFAULT_LIMITS, connectionsMax: 100 };
+const FACTS = {
+  version: '1.6.99',
+  threads: 2,
+  connectionsMax: 100,
+  settings: settingsOf({
+    ...{ threads: 2, limits: LIMITS, access: { allow: [] } },
+    ...{ loudRefusals: false, allowShutdown: false },
+  }),
+};
+
 /** @param more What a server may add to the context, such as hooks. */
 export function contextOf(handler: Handler, more: Partial<SessionContext> = {}): SessionContext {
   const memory = createCounterMemory(1);
@@ -39,7 +52,7 @@ export function contextOf(handler: Handler, more: Partial<SessionContext> = {}):
     handler,
     counters: countersOf(memory, 0),
     sumCounters: () => sumCounters(memory),
-    facts: { version: '1.6.99', threads: 2, startedAt: Date.now() - 5_000, connectionsMax: 100 },
+    facts: { ...FACTS, startedAt: Date.now() - 5_000 },
     shared: new SharedParts(),
     resetCounters: () => resetCounters(memory),
     ...more,

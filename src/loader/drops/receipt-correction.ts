@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { see } from '../../common/file-identity.ts';
 import { parseSumFile, readSumFile } from '../../watcher/sum-file.ts';
-import type { SlotName, SlotRecord } from '../slots/slots.ts';
+import { generationOf, type SlotName, type SlotRecord } from '../slots/slots.ts';
 import type { Stage } from '../worker/progress.ts';
 import { type Outcome, type Receipts, readReceipt } from './receipt.ts';
 
@@ -11,7 +11,7 @@ export function outcomeOf(
   record: SlotRecord,
   seconds: Partial<Record<Stage, number>>,
 ): Outcome {
-  const { generation, keys, format, warnings } = record;
+  const { generation, keys, format, warnings } = generationOf(slot, record);
   const told = warnings && { warnings };
   return { state: 'serving', generation, keys, format, slot, seconds, ...told };
 }

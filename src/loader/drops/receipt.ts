@@ -3,6 +3,7 @@ import { replaceFile } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import { areWarnings } from '../../common/notices.ts';
 import { readAtMost } from '../../common/read-at-most.ts';
+import type { GenerationStatus } from '../../common/status.ts';
 import type { LoadProgress, Stage } from '../worker/progress.ts';
 
 /** How often the progress of a load is written. */
@@ -24,17 +25,11 @@ export type Outcome =
   | { readonly state: 'verifying'; readonly percent: number }
   /** Its sum is right, and it is on its way; percent counts the bytes of this stage. */
   | { readonly state: 'loading'; readonly stage: Stage; readonly percent: number }
-  | {
+  | ({
       readonly state: 'serving';
-      readonly generation: number;
-      readonly keys: number;
-      readonly format: string;
-      readonly slot: string;
       /** Seconds of each stage. */
       readonly seconds: Partial<Record<Stage, number>>;
-      /** What the owner of the data should know; undefined: nothing. */
-      readonly warnings?: readonly string[] | undefined;
-    }
+    } & Pick<GenerationStatus, 'generation' | 'keys' | 'format' | 'slot' | 'warnings'>)
   | {
       readonly state: 'rejected';
       readonly code: string;

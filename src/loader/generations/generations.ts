@@ -2,23 +2,25 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';
+import type { GenerationStatus, ServingStatus } from '../../common/status.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
 import type { EventLog } from '../slots/events.ts';
 import { TABLE_NAME } from '../slots/slot-table.ts';
 import {
   type FilledSlot,
+  generationOf,
   leastNeededSlot,
   newestGeneration,
   otherSlot,
   type SlotName,
+  type SlotRecord,
   slotPath,
 } from '../slots/slots.ts';
 import type { Standing } from './admission.ts';
 import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';
 import type { SlotFile } from './scrub.ts';
 import { servingLine } from './serving-line.ts';
-import type { Serving } from './status.ts';
 
 export interface GenerationsOptions {
   /** Folder of the two slots. */
@@ -31,7 +33,7 @@ export interface GenerationsOptions {
 /** A generation whose table is mapped. */
 interface Held {
   readonly slot: SlotName;
-  readonly md5: string;
+  readonly record: SlotRecord;
   readonly map: TableMap;
   /** The table's file when it began to serve; undefined: it has no name. */
   readonly identity: FileIdentity | undefined;
@@ -61,11 +63,17 @@ export class Generations {
     return this.#standing;
   }
 
-  get serving(): Serving | undefined {
+  get serving(): ServingStatus | undefined {
     if (this.#standing === undefined || this.#held === undefined) return undefined;
-    const { generation } = this.#standing.info;
+    const { bytes: tableBytes, loadedAt: servedSinceMs } = this.#standing.info;
+    const generation = generationOf(this.#held.slot, this.#held.record);
     const fileFault = this.#fileFault;
-    return { slot: this.#held.slot, generation, ...(fileFault && { fileFault }) };
+    return { ...generation, tableBytes, servedSinceMs, ...(fileFault && { fileFault }) };
+  }
+
+  /** The generation before, if its table is mapped. */
+  get previous(): GenerationStatus | undefined {
+    return this.#previous && generationOf(this.#previous.slot, this.#previous.record);
   }
 
   /** The slot that does not serve. */
@@ -108,7 +116,7 @@ export class Generations {
    */
   async heldMap({ name, md5 }: FilledSlot): Promise<TableMap | undefined> {
     const held = this.#previous;
-    if (held?.slot !== name || held.md5 !== md5) return undefined;
+    if (held?.slot !== name || held.record.md5 !== md5) return undefined;
     const identity = await this.#identityIn(name);
     const isAsBefore = identity && held.identity && sameContent(identity, held.identity);
     // It may be another one by now.
@@ -121,11 +129,11 @@ export class Generations {
    *
    * @param map Released by whoever opened it, whatever happens.
    */
-  async holdPrevious({ name: slot, md5 }: FilledSlot, map: TableMap): Promise<void> {
+  async holdPrevious({ name: slot, record }: FilledSlot, map: TableMap): Promise<void> {
     if (this.#previous !== undefined || this.#held === undefined) return;
-    if (this.#held.slot === slot) return;
+    if (this.#held.slot === slot || record === undefined) return;
     const identity = await this.#identityIn(slot);
-    this.#previous = { slot, md5, map: map.hold(), identity };
+    this.#previous = { slot, record, map: map.hold(), identity };
   }
 
   /** The slot of the generation before is about to be emptied: the disk gets its room back. */
@@ -185,7 +193,7 @@ export class Generations {
     const identity = await this.#identityIn(slot);
     this.releasePrevious();
     this.#previous = this.#held;
-    this.#held = { slot, md5: record.md5, map: map.hold(), identity };
+    this.#held = { slot, record, map: map.hold(), identity };
     this.#standing = { info, fileBytes: record.bytes };
     this.#fileFault = undefined;
     this.#nextSlot = otherSlot(slot);

@@ -1,5 +1,5 @@
 import { oneLine } from '../../common/log.ts';
-import type { LoadNews } from '../../storage/load-news.ts';
+import type { LoadNews } from '../../common/status.ts';
 import type { Complaint } from '../../watcher/complaints.ts';
 import type { NewEvent } from '../slots/events.ts';
 
@@ -7,7 +7,7 @@ import type { NewEvent } from '../slots/events.ts';
 const TEXT_CHARS_MAX = 250;
 
 /** What of the loads is counted. */
-type LoadCount = 'loads_rejected' | 'loads_failed';
+type LoadCount = 'loads_taken' | 'loads_rejected' | 'loads_failed';
 
 /** Who is told of what becomes of drops. */
 export interface LoadMonitorOptions {
@@ -52,6 +52,10 @@ export class LoadMonitor {
   /** A drop is tried: if that fails, it has waited all the time. */
   noteTry(): void {
     if (this.#news.waiting !== undefined) this.#tell({ waiting: undefined });
+  }
+
+  noteTaken(): void {
+    this.#options.onCount?.('loads_taken');
   }
 
   noteAbsence(): void {

@@ -3,6 +3,7 @@ import { messageOf } from '../../common/errors.ts';
 import { replaceFile } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import { readAtMost } from '../../common/read-at-most.ts';
+import type { EventKind, FolderEvent } from '../../common/status.ts';
 
 export const EVENTS_NAME = 'events.json';
 /** Events that are kept; the oldest goes first. */
@@ -12,19 +13,6 @@ const EVENTS_BYTES_MAX = 256 * 1024;
 /** Longest text that is kept of an event. */
 const TEXT_CHARS_MAX = 1_000;
 
-export type EventKind =
-  | 'started'
-  | 'serving'
-  | 'loaded again'
-  | 'rejected'
-  | 'failed'
-  | 'given up'
-  | 'rolled back'
-  | 'slot not used'
-  | 'nothing to serve'
-  | 'damaged'
-  | 'closed';
-
 /** Something that happens to a base folder now. */
 export interface NewEvent {
   readonly kind: EventKind;
@@ -33,21 +21,13 @@ export interface NewEvent {
   readonly code?: string | undefined;
 }
 
-/** Something that happened to a base folder. */
-export interface Event {
-  /** ISO 8601. */
-  readonly at: string;
-  readonly kind: EventKind;
-  readonly text: string;
-}
-
 /** Keeps the last events of a base folder in a file, so that they outlive the process. */
 export class EventLog {
   readonly #baseDir: string;
   readonly #path: string;
   readonly #logger: Logger;
   readonly #onEvent: (event: NewEvent) => void;
-  #events: readonly Event[] = [];
+  #events: readonly FolderEvent[] = [];
   #writing: Promise<void> = Promise.resolve();
   #isWarned = false;
 
@@ -60,7 +40,7 @@ export class EventLog {
   }
 
   /** The newest last. */
-  get events(): readonly Event[] {
+  get events(): readonly FolderEvent[] {
     return this.#events;
   }
 
@@ -99,7 +79,7 @@ export class EventLog {
 }
 
 /** The last events of a base folder, the newest last; what cannot be read is none. */
-export async function readEvents(baseDir: string): Promise<readonly Event[]> {
+export async function readEvents(baseDir: string): Promise<readonly FolderEvent[]> {
   try {
     const events: unknown = JSON.parse(
       (await readAtMost(join(baseDir, EVENTS_NAME), EVENTS_BYTES_MAX)).toString('utf8'),
@@ -110,8 +90,8 @@ export async function readEvents(baseDir: string): Promise<readonly Event[]> {
   }
 }
 
-function isEvent(value: unknown): value is Event {
+function isEvent(value: unknown): value is FolderEvent {
   if (typeof value !== 'object' || value === null) return false;
-  const { at, kind, text } = value as Event;
+  const { at, kind, text } = value as FolderEvent;
   return [at, kind, text].every((part) => typeof part === 'string');
 }

@@ -15,6 +15,7 @@ import {
 } from '../../common/files.ts';
 import { areWarnings } from '../../common/notices.ts';
 import { readAtMost } from '../../common/read-at-most.ts';
+import type { GenerationStatus } from '../../common/status.ts';
 import { forceMarkOf, isForced } from '../../watcher/force-mark.ts';
 import { parseSumFile, readSumFile } from '../../watcher/sum-file.ts';
 import {
@@ -39,25 +40,17 @@ const RECORD_BYTES_MAX = 64 * 1024;
 export const INCOMING_NAME = 'data.db.incoming';
 
 /** What a slot holds, as its record file says it. */
-export interface SlotRecord {
-  /** Grows by one with each file that is put into service, over restarts also. */
-  readonly generation: number;
-  readonly md5: string;
-  readonly bytes: number;
-  readonly keys: number;
-  readonly format: string;
-  /** Path that the file was dropped at. */
-  readonly source: string;
-  /** When it was installed, or rolled back to, in ISO 8601. */
-  readonly installedAt: string;
-  /** After a rollback: the number under which the same data was served before. */
-  readonly restores?: number;
+export interface SlotRecord extends Omit<GenerationStatus, 'slot'> {
   /** Tells the dropped file, which could not be removed, from the next one: see `noteLeft`. */
   readonly left?: string | undefined;
-  /** What the owner of the data should know; undefined: nothing. */
-  readonly warnings?: readonly string[] | undefined;
   /** What is served of the file; undefined: an older version filled the slot. */
   readonly table?: TableRecord | undefined;
+}
+
+/** What is told of the generation in a slot. */
+export function generationOf(slot: SlotName, record: SlotRecord): GenerationStatus {
+  const { left, table, ...told } = record;
+  return { slot, ...told };
 }
 
 /** A slot whose file and sum are there. Whether they match is still to be verified. */

@@ -3,22 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileIdentity } from '../../common/file-identity.ts';
+import type { LoadStatus } from '../../common/status.ts';
 import type { Selection } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
 import { loadMsMax } from './load-time.ts';
 import { LoaderProcess } from './loader-process.ts';
-import { LoadProgress, type Stage } from './progress.ts';
+import { LoadProgress } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
-
-/** A load under way, as a status tells it. */
-export interface RunningLoad {
-  readonly path: string;
-  readonly stage: Stage;
-  /** Undefined: it would tell how large a linked file is. */
-  readonly bytes?: number;
-}
 
 export interface FileLoadsOptions extends Selection {
   readonly baseDir: string;
@@ -76,7 +69,7 @@ export class FileLoads {
   }
 
   /** The file that is being loaded, and how far it is. */
-  get running(): RunningLoad | undefined {
+  get running(): LoadStatus | undefined {
     if (this.#running === undefined) return undefined;
     const { path, progress, isLinked } = this.#running;
     const { stage, bytes } = progress.read();

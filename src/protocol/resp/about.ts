@@ -1,8 +1,7 @@
 import os from 'node:os';
 import process from 'node:process';
 import { VERSION } from '../../common/version.ts';
-import type { DataSetInfo } from '../../storage/storage.ts';
-import { ageFields, loadDetails } from '../load-fields.ts';
+import { loadDetails, servedStats } from '../fields.ts';
 import type { Reply } from '../reply.ts';
 import {
   type Call,
@@ -99,6 +98,7 @@ function stats({ context }: Call): readonly Field[] {
     ['expired_keys', 0],
     ['evicted_keys', 0],
     ['protocol_errors', counters.protocol_errors],
+    ['loads_taken', counters.loads_taken],
     ['loads_rejected', counters.loads_rejected],
     ['loads_failed', counters.loads_failed],
   ];
@@ -123,6 +123,7 @@ function keyspace(call: Call): readonly Field[] {
 /** Of several data sets each follows, in the form of `Keyspace`. */
 function dataset(call: Call): readonly Field[] {
   const { context } = call;
+  const now = Date.now();
   const info = withView(call, (view) => view.info);
   const news = [...(context.loadNews ?? [])].flatMap(([prefix, one]) => {
     return loadDetails(one).map(
@@ -130,22 +131,10 @@ function dataset(call: Call): readonly Field[] {
     );
   });
   const sets = [...(info.dataSets ?? [])].map(([prefix, own]): Field => {
-    const fields = dataSetFields(own).map(([name, value]) => `${name}=${value}`);
+    const fields = servedStats(own, now).map(([name, value]) => `${name}=${value}`);
     return [`dataset_${prefix}`, fields.join(',')];
   });
-  return [...dataSetFields(info), ...sets, ...news];
-}
-
-function dataSetFields(info: DataSetInfo): readonly Field[] {
-  return [
-    ['generation', info.generation],
-    ['keys', info.keys],
-    ['bytes', info.bytes],
-    ['md5', info.md5 === '' ? 'none' : info.md5],
-    ['format', info.format],
-    ['loaded_at', Math.floor(info.loadedAt / 1000)],
-    ...ageFields(info.installedAt, Date.now()),
-  ];
+  return [...servedStats(info, now), ...sets, ...news];
 }
 
 const SECTIONS: readonly Section[] = [

@@ -1,6 +1,6 @@
 import type { Address } from '../../common/address.ts';
+import type { LoadNews } from '../../common/status.ts';
 import type { ServerFacts } from '../../protocol/protocol.ts';
-import type { LoadNews } from '../../storage/load-news.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableParts } from '../../storage/table/table.ts';
 import type { AccessOptions } from '../access.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Address } from '../../common/address.ts';
+import { type Address, formatAddress } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { threadError } from '../../common/rpc.ts';
+import type { LoadNews, Metric, ServerStatus, Settings } from '../../common/status.ts';
 import { PROTOCOL_VERSION } from '../../common/version.ts';
 import {
   type CounterName,
@@ -10,8 +11,10 @@ import {
   clearStanding,
   countersOf,
   createCounterMemory,
+  sumCounters,
 } from '../../protocol/counters.ts';
-import type { LoadNews } from '../../storage/load-news.ts';
+import { serverMetrics } from '../../protocol/fields.ts';
+import type { ServerFacts } from '../../protocol/protocol.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
@@ -20,7 +23,9 @@ import { ClientLog, describeReport } from '../client-log.ts';
 import type { Limits } from '../limits.ts';
 import type { ListenTarget } from '../listener.ts';
 import type { Server } from '../server.ts';
+import { settingsOf } from '../settings.ts';
 import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
+import { serverStatusOf } from './server-status.ts';
 import { ServingThread } from './serving-thread.ts';
 import { hasReusePort, listenShared, type SharedListener } from './shared-listener.ts';
 import type { PlacedSet, ThreadData } from './thread-messages.ts';
@@ -40,8 +45,8 @@ export interface ThreadsOptions {
   readonly limits: Limits;
   readonly access: AccessOptions;
   readonly loudRefusals: boolean;
-  /** See `ServerFacts`. */
-  readonly settings: Readonly<Record<string, string | number>>;
+  /** More for `stats settings`. */
+  readonly settings: Settings;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
   /** Told when serving cannot go on: a thread could not start, or threads die again and again. */
@@ -54,6 +59,7 @@ interface Place {
   readonly data: ThreadData;
   thread: ServingThread;
   target: ListenTarget | undefined;
+  restarts: number;
 }
 
 /** A table and what it is. */
@@ -72,6 +78,8 @@ interface SetState {
 export class Threads implements Server {
   readonly #options: ThreadsOptions;
   readonly #places: readonly Place[];
+  readonly #facts: ServerFacts;
+  #address = '';
   /** What the main thread counts. */
   readonly #counters: Counters;
   readonly #counterMemory: SharedArrayBuffer;
@@ -99,20 +107,21 @@ export class Threads implements Server {
     const counterMemory = createCounterMemory(threads + 1);
     this.#counterMemory = counterMemory;
     this.#counters = countersOf(counterMemory, threads);
+    const allowShutdown = options.shutdown !== undefined;
     const facts = {
       version: PROTOCOL_VERSION,
       threads,
       startedAt: Date.now(),
       connectionsMax: limits.connectionsMax,
-      settings: options.settings,
+      settings: { ...settingsOf({ ...options, allowShutdown }), ...options.settings },
     };
-    const allowShutdown = options.shutdown !== undefined;
+    this.#facts = facts;
     this.#places = Array.from({ length: threads }, (_, thread) => {
       const data = {
         ...{ thread, protocol, handler, delimiter, limits, access, loudRefusals, facts },
         ...{ counterMemory, allowShutdown },
       };
-      const place: Place = { data, target: undefined, thread: undefined! };
+      const place: Place = { data, target: undefined, thread: undefined!, restarts: 0 };
       place.thread = this.#start(place);
       return place;
     });
@@ -121,6 +130,17 @@ export class Threads implements Server {
   /** How many serve. */
   get size(): number {
     return this.#places.length;
+  }
+
+  /** As `Goromdb.status` returns it. */
+  get status(): ServerStatus {
+    const restarts = this.#places.map((place) => place.restarts);
+    return serverStatusOf(this.#facts, this.#address, this.#counterMemory, restarts);
+  }
+
+  /** As `Goromdb.counters` returns them. */
+  get metrics(): readonly Metric[] {
+    return serverMetrics(this.#facts, sumCounters(this.#counterMemory));
   }
 
   /** Lookups that clients made of late in a data set. */
@@ -151,6 +171,7 @@ export class Threads implements Server {
     const isOne = this.#places.length > 1 && (address.kind === 'unix' || !hasReusePort());
     const bound = await (isOne ? this.#listenShared(address) : this.#listenEach(address));
     this.#isListening = true;
+    this.#address = formatAddress(bound);
     this.#watchdog = new Watchdog(() => this.#places.map((place) => place.thread));
     return bound;
   }
@@ -316,6 +337,7 @@ export class Threads implements Server {
     }
     // Its connections are gone. Nobody else writes the counters of a thread that has ended.
     clearStanding(this.#counterMemory, place.data.thread);
+    place.restarts++;
     this.#counters.serving_thread_restarts++;
     const died = `serving thread ${place.data.thread} has died: ${fault.stack ?? fault.message}`;
     const pauseMs = this.#restarts.pauseMs(performance.now());

@@ -8,6 +8,8 @@ import {
   sumCounters,
 } from '../../../src/protocol/counters.ts';
 import { CONNECTIONS_LISTED_MAX } from '../../../src/protocol/stats-details.ts';
+import { DEFAULT_LIMITS } from '../../../src/server/limits.ts';
+import { settingsOf } from '../../../src/server/settings.ts';
 import { Conversation, play, playAllWays } from '../../support/session.ts';
 import { MapStorage, type TestRecord, tableOf } from '../../support/storages.ts';
 
@@ -95,19 +97,26 @@ describe('stats with an argument', () => {
   });
 
   it('settings adds what the server was started with', () => {
-    const facts = { version: '1.0.0', threads: 1, startedAt: 0, connectionsMax: 9 };
+    const facts = { version: '1.0.0', threads: 3, startedAt: 0, connectionsMax: 9 };
+    const settings = settingsOf({
+      ...{ threads: 3, access: { allow: [], userFile: 'u' }, allowShutdown: true },
+      ...{ limits: { ...DEFAULT_LIMITS, connectionsMax: 9, keysMax: 7 }, loudRefusals: false },
+    });
     const { output } = play('stats settings\r\n', new MapStorage([]), {
-      facts: { ...facts, settings: { tcpport: 11211, inter: '127.0.0.1' } },
-      shutdown: () => {},
-      loudRefusals: true,
+      facts: { ...facts, settings: { ...settings, tcpport: 11211 } },
     });
     expect(Object.fromEntries(statsIn(output))).toMatchObject({
       maxconns: '9',
+      num_threads: '3',
+      keys_per_request_max: '7',
+      idle_timeout: '0',
+      stall_timeout: '30',
       tcpport: '11211',
-      inter: '127.0.0.1',
       dump_enabled: 'no',
       shutdown_command: 'yes',
-      loud_refusals: 'yes',
+      loud_refusals: 'no',
+      ssl_enabled: 'no',
+      auth_enabled_ascii: 'yes',
     });
   });
 

@@ -1,36 +1,6 @@
 import { messageOf } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
-import type { WaitingDrop } from '../../storage/load-news.ts';
-import type { Event } from '../slots/events.ts';
-import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from '../slots/slots.ts';
-import type { RunningLoad } from '../worker/file-loads.ts';
-
-/** The slot that serves, with the number of its generation. */
-export interface Serving {
-  readonly slot: SlotName;
-  readonly generation: number;
-  /** What a scrub has found wrong with its file, while what is served of it is sound. */
-  readonly fileFault?: string;
-}
-
-/** What a loader is doing, for a status. */
-export interface LoaderStatus {
-  readonly serving: Serving | undefined;
-  readonly loading: RunningLoad | undefined;
-  /** Why nothing serves although the slots have held a generation. */
-  readonly fault?: string | undefined;
-  /** A drop that is there and is not loaded now. */
-  readonly waiting?: WaitingDrop | undefined;
-}
-
-/** What a running server says of itself. */
-export interface ServerStatus extends LoaderStatus {
-  /** Where it listens. */
-  readonly address: string;
-  /** The file that it waits for. */
-  readonly file: string;
-  readonly events: readonly Event[];
-}
+import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from './slots.ts';
 
 /** What a slot holds, as far as its sum and record say; the file is not read. */
 export interface SlotStatus {

@@ -1,0 +1,171 @@
+/**
+ * What a server says of itself. `goromdb status`, `stats`, `INFO` and receipts show parts of it, and
+ * `Goromdb.status` returns all of it. It is plain data, for JSON. Times are in milliseconds since 1970
+ * where the name says `Ms`, else in ISO 8601.
+ */
+export interface Status {
+  readonly server: ServerStatus;
+  /** Those of this process; none once it is closed. */
+  readonly dataSets: readonly DataSetStatus[];
+}
+
+/** What a data set's control socket answers. */
+export type ControlStatus = ServerStatus & DataSetStatus;
+
+export interface ServerStatus {
+  /** Of goromdb. */
+  readonly version: string;
+  /** Of Node, as `v22.1.0`. */
+  readonly node: string;
+  readonly pid: number;
+  /** Where it listens, as `127.0.0.1:11211` or `unix:/path`. */
+  readonly address: string;
+  readonly startedAtMs: number;
+  readonly uptimeSeconds: number;
+  /** CPU time of the process. */
+  readonly cpuSeconds: { readonly user: number; readonly system: number };
+  /** Memory of the process, with the pages of tables that it has touched. */
+  readonly residentBytes: number;
+  readonly threads: readonly ThreadStatus[];
+  /** Open connections of all threads. */
+  readonly connections: number;
+  readonly connectionsMax: number;
+  /** What it was started with: the lines of `stats settings` that can differ. */
+  readonly settings: Settings;
+}
+
+/** By memcached's names where it has them. Sizes are in bytes, times in seconds. */
+export type Settings = Readonly<Record<string, string | number>>;
+
+/** A serving thread. */
+export interface ThreadStatus {
+  readonly connections: number;
+  /** How often it died and was replaced. */
+  readonly restarts: number;
+}
+
+export interface DataSetStatus extends LoadNews {
+  /** Comes before its keys; empty: none. */
+  readonly prefix: string;
+  /** Absolute path of the file that it waits for. */
+  readonly file: string;
+  /** Absolute path of the folder that holds the slots. */
+  readonly basedir: string;
+  /** Undefined: every key is a miss. */
+  readonly serving?: ServingStatus | undefined;
+  /** The generation before, mapped and ready for a rollback. */
+  readonly previous?: GenerationStatus | undefined;
+  /** The load under way. */
+  readonly loading?: LoadStatus | undefined;
+  /** Why nothing serves although the slots have held a generation. */
+  readonly fault?: string | undefined;
+  /** What was counted since the data set was added to this process. */
+  readonly counters: Readonly<Record<DataSetCounter, number>>;
+  /** The last ten, the newest last; those of earlier processes too. */
+  readonly events: readonly FolderEvent[];
+}
+
+/** What is counted by data set; `Goromdb.counters` has what each means. */
+export type DataSetCounter =
+  | 'loads_taken'
+  | 'loads_rejected'
+  | 'loads_failed'
+  | 'scrub_passes'
+  | 'scrub_file_faults'
+  | 'scrub_table_faults';
+
+/** What serving threads are told of the loads of a data set. */
+export interface LoadNews {
+  /** Why the last load failed, or its file was rejected; undefined since one that served. */
+  readonly lastError?: LoadError | undefined;
+  /** A drop that is there and is not loaded now. */
+  readonly waiting?: WaitingDrop | undefined;
+}
+
+export interface LoadError {
+  /** An `ErrorCode`. */
+  readonly code: string;
+  /** One line of at most 250 characters. */
+  readonly text: string;
+  readonly atMs: number;
+}
+
+export interface WaitingDrop {
+  /** Why it waits, such as `SUM_MISSING`. */
+  readonly code: string;
+  /** One line of at most 250 characters. */
+  readonly text: string;
+  readonly sinceMs: number;
+}
+
+/** A file that was dropped and has become a generation. */
+export interface GenerationStatus {
+  readonly slot: 'data00' | 'data01';
+  /** Grows by one with each file that is put into service, over restarts also. */
+  readonly generation: number;
+  /** After a rollback: the number under which the same data was served before. */
+  readonly restores?: number | undefined;
+  /** Of the dropped file, in lower-case hex. */
+  readonly md5: string;
+  /** Size of the dropped file. */
+  readonly bytes: number;
+  readonly keys: number;
+  /** Format of the dropped file, such as `json`. */
+  readonly format: string;
+  /** Absolute path that the file was dropped at. */
+  readonly source: string;
+  /** When it was installed, or rolled back to. A restart does not change it. */
+  readonly installedAt: string;
+  /** What the owner of the data should know. */
+  readonly warnings?: readonly string[] | undefined;
+}
+
+export interface ServingStatus extends GenerationStatus {
+  /** Size of the table that serves. */
+  readonly tableBytes: number;
+  /** Since when this process serves it. */
+  readonly servedSinceMs: number;
+  /** What a scrub has found wrong with the dropped file. The table made of it is sound, and serves. */
+  readonly fileFault?: string | undefined;
+}
+
+export interface LoadStatus {
+  /** Path of the file. */
+  readonly path: string;
+  readonly stage: 'verify' | 'scan' | 'index' | 'move' | 'switch';
+  /** Bytes of the file that this stage is done with. Undefined while they would tell a linked file's size. */
+  readonly bytes?: number | undefined;
+}
+
+/** Something that happened to a base folder. */
+export interface FolderEvent {
+  readonly at: string;
+  readonly kind: EventKind;
+  readonly text: string;
+}
+
+export type EventKind =
+  | 'started'
+  | 'serving'
+  | 'loaded again'
+  | 'rejected'
+  | 'failed'
+  | 'given up'
+  | 'rolled back'
+  | 'slot not used'
+  | 'nothing to serve'
+  | 'damaged'
+  | 'closed';
+
+/** One number of `Goromdb.counters`. Those with the same name follow each other. */
+export interface Metric {
+  /** The name that `stats` has for it; with `data_set_` before it where it is about one data set. */
+  readonly name: string;
+  /** A counter only grows, until the server restarts or a client resets it; a gauge is how it is now. */
+  readonly kind: 'counter' | 'gauge';
+  /** One sentence, with the unit. */
+  readonly help: string;
+  /** `data_set`: the prefix of its keys, where it is about one data set. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
