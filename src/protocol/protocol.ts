@@ -1,4 +1,4 @@
-import type { Handler } from '../handler/handler.ts';
+import type { ViewSource } from '../handler/handler.ts';
 import type { LoadNews } from '../storage/load-news.ts';
 import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
@@ -54,7 +54,7 @@ export type ConnectionPlace = Omit<ConnectionFacts, 'id'>;
 
 /** What a session may use. But for what is told of clients, sessions of a thread have the same. */
 export interface SessionContext {
-  readonly handler: Handler;
+  readonly handler: ViewSource;
   /** This thread's counters. */
   readonly counters: Counters;
   /** The counters of all threads, summed now. */
