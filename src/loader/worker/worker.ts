@@ -3,8 +3,12 @@ import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'n
 import { crc32 } from 'node:zlib';
 import { collectGarbage } from '../../common/collect-garbage.ts';
 import { GoromdbError, messageOf, provesFileBad } from '../../common/errors.ts';
-import { type FileIdentity, identityOf, sameIdentity } from '../../common/file-identity.ts';
-import { isAbsence } from '../../common/files.ts';
+import {
+  type FileIdentity,
+  identityOf,
+  isAbsence,
+  sameIdentity,
+} from '../../common/file-identity.ts';
 import { md5Of } from '../../common/md5.ts';
 import { Notices } from '../../common/notices.ts';
 import { answerRequests } from '../../common/rpc.ts';
