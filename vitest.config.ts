@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { defineConfig } from 'vitest/config';
+import { pathToFileURL } from 'node:url';
+import { defineConfig, type Plugin } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** These take longest: started last, one of them would run on alone at the end. */
@@ -13,7 +14,26 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** The file of a thread or of a helper process, as src names it: a file of the build. */
+const BUILT_FILE = /new URL\('(\.\/[a-z0-9-]+\.js)', import\.meta\.url\)/g;
+
+/**
+ * Tests import src. Threads and helper processes that src starts come from dist: Node 20 runs no
+ * TypeScript.
+ */
+const startFromBuild: Plugin = {
+  name: 'start-from-build',
+  enforce: 'pre',
+  transform: (code, id) => {
+    const built = pathToFileURL(id.replace('/src/', '/dist/')).href;
+    return id.includes('/src/') && code.search(BUILT_FILE) >= 0
+      ? { code: code.replace(BUILT_FILE, `new URL('$1', '${built}')`), map: null }
+      : undefined;
+  },
+};
+
 export default defineConfig({
+  plugins: [startFromBuild],
   test: {
     include: ['test/**/*.test.ts'],
     // Only a test that fails takes so long: see test/support/patience.ts.

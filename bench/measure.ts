@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { LoadReport } from '../src/traffic/traffic.ts';
+import type { TrafficReport } from '../src/traffic/traffic.ts';
 import { type Places, pinned } from './machine.ts';
 import type { Running } from './processes.ts';
 
@@ -47,7 +47,7 @@ export async function measure(
   servers: readonly Running[],
   options: LoadOptions,
 ): Promise<readonly Measured[]> {
-  const reports = servers.map((): LoadReport[] => []);
+  const reports = servers.map((): TrafficReport[] => []);
   for (let round = 0; round < options.rounds; round++) {
     for (const [i, server] of servers.entries()) {
       reports[i].push(await loadOnce(server, options));
@@ -57,7 +57,7 @@ export async function measure(
 }
 
 /** One run of `goromdb bench`. */
-export async function loadOnce(server: Running, options: LoadOptions): Promise<LoadReport> {
+export async function loadOnce(server: Running, options: LoadOptions): Promise<TrafficReport> {
   const { keys, valueBytes, flags, seconds, places } = options;
   const [program, ...args] = pinned(places.load, [
     ...[process.execPath, resolve('bin/goromdb.js'), 'bench', `127.0.0.1:${server.port}`],
@@ -69,12 +69,12 @@ export async function loadOnce(server: Running, options: LoadOptions): Promise<L
   ]);
   // It ends with 1 when a reply was wrong: then the error holds what it said.
   const { stdout } = await run(program, args, { maxBuffer: 1e6 });
-  return JSON.parse(stdout) as LoadReport;
+  return JSON.parse(stdout) as TrafficReport;
 }
 
 /** The figures of several runs. */
-export function summed(reports: readonly LoadReport[]): Measured {
-  const figure = (of: (report: LoadReport) => number): Figure => figureOf(reports.map(of));
+export function summed(reports: readonly TrafficReport[]): Measured {
+  const figure = (of: (report: TrafficReport) => number): Figure => figureOf(reports.map(of));
   return {
     cpuMicros: figure((report) => report.server!.cpuMicrosPerRequest),
     cpus: figure((report) => report.server!.cpus),

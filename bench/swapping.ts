@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GeneratedData } from '../src/traffic/data-set.ts';
-import type { LoadReport } from '../src/traffic/traffic.ts';
+import type { TrafficReport } from '../src/traffic/traffic.ts';
 import { withFolder } from './contest.ts';
 import { drop, makeJson, makeLmdb, md5Of } from './data.ts';
 import { loadsIn, totalOf, untilLoaded } from './generations.ts';
@@ -97,9 +97,9 @@ function withTrial(
 async function inTurn(
   rounds: number,
   trial: Trial,
-  swapped: (trial: Trial) => Promise<LoadReport>,
+  swapped: (trial: Trial) => Promise<TrafficReport>,
 ): Promise<{ readonly steady: Measured; readonly swapped: Measured }> {
-  const reports: Record<'steady' | 'swapped', LoadReport[]> = { steady: [], swapped: [] };
+  const reports: Record<'steady' | 'swapped', TrafficReport[]> = { steady: [], swapped: [] };
   for (let round = 0; round < rounds; round++) {
     reports.steady.push(await loadOnce(trial.goromdb, trial.options));
     reports.swapped.push(await swapped(trial));
@@ -107,7 +107,7 @@ async function inTurn(
   return { steady: summed(reports.steady), swapped: summed(reports.swapped) };
 }
 
-async function swapEachSecond({ goromdb, version, options }: Trial): Promise<LoadReport> {
+async function swapEachSecond({ goromdb, version, options }: Trial): Promise<TrafficReport> {
   const copies = copiesOf(version, Math.ceil(options.seconds) + LOAD_OVERHEAD_SECONDS);
   let isOver = false;
   const dropping = (async (): Promise<void> => {
@@ -123,7 +123,7 @@ async function swapEachSecond({ goromdb, version, options }: Trial): Promise<Loa
   return report;
 }
 
-async function swapOnce({ goromdb, version, options }: Trial): Promise<LoadReport> {
+async function swapOnce({ goromdb, version, options }: Trial): Promise<TrafficReport> {
   const before = loadsIn(goromdb.log()).length;
   const [copy] = copiesOf(version, 1);
   const loaded = loadOnce(goromdb, options);

@@ -13,7 +13,7 @@ export { createLineLogger, type Logger, silentLogger } from './common/log.ts';
 export type * from './common/status.ts';
 export { VERSION } from './common/version.ts';
 export type { DataSetOptions } from './data-sets/data-set.ts';
-export type { Handler, View } from './handler/handler.ts';
+export type { Handler, View, ViewSource } from './handler/handler.ts';
 export { createSimpleHandler } from './handler/simple.ts';
 export type { Canary, Guards } from './loader/generations/guards.ts';
 export type { KeepPrevious } from './loader/slots/rollback.ts';

@@ -5,7 +5,7 @@ import {
   GENERATED_VALUE_BYTES_MAX,
   type GeneratedData,
 } from '../traffic/data-set.ts';
-import type { LoadPlan } from '../traffic/traffic.ts';
+import type { TrafficPlan } from '../traffic/traffic.ts';
 import {
   type FlagTable,
   misuse,
@@ -29,7 +29,7 @@ const KEYS_PER_REQUEST_MAX = 1_000;
 export interface BenchOptions {
   readonly address: Address;
   /** All but the keys, which may have to be read first. */
-  readonly plan: Omit<LoadPlan, 'source'>;
+  readonly plan: Omit<TrafficPlan, 'source'>;
   /** The generated data set; undefined: the server or a file tells the keys. */
   readonly generated: GeneratedData | undefined;
   readonly keysFile: string | undefined;

@@ -5,7 +5,12 @@ import { fillServer } from '../traffic/fill.ts';
 import { keysOfFile, keysOfRedis, keysOfServer } from '../traffic/key-source.ts';
 import { fillRedis } from '../traffic/redis-fill.ts';
 import type { KeySource } from '../traffic/requests.ts';
-import { type LoadPlan, type LoadProgress, type LoadReport, runLoad } from '../traffic/traffic.ts';
+import {
+  runTraffic,
+  type TrafficPlan,
+  type TrafficProgress,
+  type TrafficReport,
+} from '../traffic/traffic.ts';
 import type { BenchOptions } from './bench-flags.ts';
 import type { Terminal } from './progress.ts';
 import { fail } from './serve.ts';
@@ -17,7 +22,7 @@ export async function bench(options: BenchOptions): Promise<void> {
   try {
     const source = await keysOf(options);
     const line = progressLine(stderr);
-    const report = await runLoad({ ...options.plan, source }, line.show).finally(line.clear);
+    const report = await runTraffic({ ...options.plan, source }, line.show).finally(line.clear);
     stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report, options.plan));
     if (report.complaints.length > 0) process.exitCode = 1;
   } catch (error) {
@@ -36,7 +41,7 @@ async function keysOf(options: BenchOptions): Promise<KeySource> {
 
 /** One line of a terminal that is drawn over; in a pipe there is none. */
 function progressLine(terminal: Terminal): {
-  readonly show: (progress: LoadProgress) => void;
+  readonly show: (progress: TrafficProgress) => void;
   readonly clear: () => void;
 } {
   if (terminal.isTTY !== true) return { show: () => {}, clear: () => {} };
@@ -51,7 +56,7 @@ function progressLine(terminal: Terminal): {
   };
 }
 
-function reportText(report: LoadReport, plan: Omit<LoadPlan, 'source'>): string {
+function reportText(report: TrafficReport, plan: Omit<TrafficPlan, 'source'>): string {
   const { stats, latencyMs, server, complaints } = report;
   const { p50, p90, p99, p999, max } = latencyMs;
   const { shape } = plan;
@@ -85,8 +90,8 @@ function reportText(report: LoadReport, plan: Omit<LoadPlan, 'source'>): string 
 }
 
 function throughputText(
-  { requestsPerSecond }: LoadReport,
-  { ratePerSecond }: Omit<LoadPlan, 'source'>,
+  { requestsPerSecond }: TrafficReport,
+  { ratePerSecond }: Omit<TrafficPlan, 'source'>,
 ): string {
   const rate = `${rounded(requestsPerSecond)} requests/s`;
   return ratePerSecond === 0 ? rate : `${rate} of ${ratePerSecond} that were to be sent`;

@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { type FileIdentity, identityOf, sameContent } from '../common/file-identity.ts';
-import { syncFolder } from '../common/files.ts';
+import { piecesOf, replaceFile, syncFolder } from '../common/files.ts';
 import { explained } from '../common/system-fault.ts';
 import { forceMarkOf } from '../watcher/force-mark.ts';
 import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
@@ -105,21 +105,8 @@ async function writeSum(file: string, md5: string): Promise<void> {
   await syncFolder(dirname(file));
 }
 
-async function writeBeside(path: string, text: string): Promise<void> {
-  const temporary = temporaryFor(path);
-  try {
-    const to = await open(temporary, 'wx');
-    try {
-      await to.writeFile(text);
-      await to.sync();
-    } finally {
-      await to.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
+function writeBeside(path: string, text: string): Promise<void> {
+  return replaceFile(path, text, { temporary: temporaryFor(path), isFlushed: true });
 }
 
 /** Of its own each time: what a kill left behind must not be in the way, and pids come again. */
@@ -135,13 +122,11 @@ async function copy(
 ): Promise<string> {
   const before = await from.stat({ bigint: true });
   const hash = createHash('md5');
-  const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
-  for (let done = 0; ; ) {
-    const { bytesRead } = await from.read(buffer, 0, buffer.length);
-    if (bytesRead === 0) break;
-    hash.update(buffer.subarray(0, bytesRead));
-    await to.writeFile(buffer.subarray(0, bytesRead));
-    done += bytesRead;
+  let done = 0;
+  for await (const piece of piecesOf(from, COPY_BYTES)) {
+    hash.update(piece);
+    await to.writeFile(piece);
+    done += piece.length;
     onProgress(Math.min(100, Math.floor((done * 100) / Number(before.size))));
   }
   const after = await from.stat({ bigint: true });

@@ -77,7 +77,7 @@ export function keyOfIdentity({ dev, ino, size, mtimeNs, ctimeNs }: FileIdentity
 }
 
 /** Whether an error of the file system says that a path, or a folder on its way, is not there. */
-function isAbsence(error: unknown): boolean {
+export function isAbsence(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }

@@ -47,24 +47,39 @@ export async function syncFile(path: string): Promise<void> {
 
 /** Writes a small file so that after a crash there is the old one or the new one, never a part. */
 export async function writeAtomically(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
+  await replaceFile(path, text, { isFlushed: true });
+  await syncFolder(dirname(path));
+}
+
+/** How `replaceFile` writes. */
+export interface Replacement {
+  /** Where the text is until it is renamed. Default: the path with `.tmp` behind it. */
+  readonly temporary?: string;
+  /** Whether the text is flushed first. Else, after a power loss the file may be the old one, or empty. */
+  readonly isFlushed?: boolean;
+}
+
+/**
+ * Replaces a small file in one step. Others may write to its folder: what they have put in the way,
+ * such as a link, is not written through.
+ */
+export async function replaceFile(
+  path: string,
+  text: string,
+  { temporary = `${path}.tmp`, isFlushed = false }: Replacement = {},
+): Promise<void> {
   try {
-    await writeDurably(temporary, text);
+    const file = await openNew(temporary);
+    try {
+      await file.writeFile(text);
+      if (isFlushed) await file.sync();
+    } finally {
+      await file.close();
+    }
     await rename(temporary, path);
   } catch (error) {
     await remove(temporary).catch(() => {});
     throw error;
-  }
-  await syncFolder(dirname(path));
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await openNew(path);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 
@@ -76,25 +91,6 @@ async function openNew(path: string, mode = 0o666): Promise<FileHandle> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     await remove(path);
     return open(path, 'wx', mode);
-  }
-}
-
-/**
- * Replaces a file in one step. Others may write to its folder: what they have put in the way, such as
- * a link, is not written through. No flush: after a power loss it may be the old one, or empty.
- */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  await remove(temporary);
-  const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
-  try {
-    await file.writeFile(text);
-    await file.close();
-    await rename(temporary, path);
-  } catch (error) {
-    await file.close().catch(() => {});
-    await remove(temporary).catch(() => {});
-    throw error;
   }
 }
 
@@ -139,11 +135,6 @@ export async function tryLink(path: string, name: string): Promise<boolean> {
   );
 }
 
-/** Whether an error says that a path is not there. */
-export function isAbsence(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
 /**
  * Copies a file and makes the copy survive a power loss. The copy is no more open than the file.
  *
@@ -180,11 +171,18 @@ async function copyAll(
   to: FileHandle,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
-  for (;;) {
+  for await (const piece of piecesOf(from, COPY_BYTES)) {
+    await to.writeFile(piece);
     if (signal?.aborted) throw new GoromdbError('LOADER_FAILED', 'the copy was stopped');
-    const { bytesRead } = await from.read(buffer, 0, buffer.length);
+  }
+}
+
+/** Reads an open file to its end. A piece is valid until the next one is asked for. */
+export async function* piecesOf(file: FileHandle, bytes: number): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(bytes);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, bytes);
     if (bytesRead === 0) return;
-    await to.writeFile(buffer.subarray(0, bytesRead));
+    yield buffer.subarray(0, bytesRead);
   }
 }

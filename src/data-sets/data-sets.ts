@@ -1,10 +1,12 @@
 /** The data sets of one process, and how they become others while it serves. */
+
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { inParallel } from '../common/in-parallel.ts';
 import type { Logger } from '../common/log.ts';
 import type { DataSetStatus, Metric } from '../common/status.ts';
+import { Turns } from '../common/turns.ts';
 import type { Control } from '../control/control.ts';
 import { DATA_SETS_MAX } from '../handler/data-sets.ts';
 import { dataSetMetrics } from '../protocol/fields.ts';
@@ -50,7 +52,7 @@ export class DataSets {
   readonly #isNamed: boolean;
   #sets: ReadonlyMap<string, DataSet> = new Map();
   #address = '';
-  #work: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns<'take' | 'change'>();
   #isClosing = false;
 
   /** @param isNamed Whether there are several, so that each line in the log says whose it is. */
@@ -65,7 +67,7 @@ export class DataSets {
    * @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE; then none is taken.
    */
   take(plan: Plan): Promise<void> {
-    return this.#inTurn(() => this.#take(plan));
+    return this.#turns.take('take', () => this.#take(plan));
   }
 
   async #take(plan: Plan): Promise<void> {
@@ -111,13 +113,7 @@ export class DataSets {
    * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
    */
   change(plan: Plan): Promise<void> {
-    return this.#inTurn(() => this.#change(plan));
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#work.then(work);
-    this.#work = done.catch(() => {});
-    return done;
+    return this.#turns.take('change', () => this.#change(plan));
   }
 
   async #change(plan: Plan): Promise<void> {
@@ -194,7 +190,7 @@ export class DataSets {
   /** Takes no files any more, and changes no more. */
   async unwatch(): Promise<void> {
     this.#isClosing = true;
-    await this.#work;
+    await this.#turns.idle();
     await Promise.all([...this.#sets.values()].map((set) => set.unwatch()));
   }
 

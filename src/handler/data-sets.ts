@@ -1,5 +1,5 @@
 import type { Batch, DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/storage.ts';
-import type { Handler, View } from './handler.ts';
+import type { View, ViewSource } from './handler.ts';
 import { Routes } from './routes.ts';
 import { StorageView } from './storage-view.ts';
 
@@ -22,8 +22,7 @@ interface ServedSet {
  * Serves several storages, each under the prefix of its keys, which is in the storage's keys too:
  * so an entry is found, and sent, as it would be from one storage alone.
  */
-export class DataSetsHandler implements Handler {
-  readonly name = 'data-sets';
+export class DataSetsHandler implements ViewSource {
   readonly #delimiter: string;
   #current: DataSetsView;
 
@@ -34,11 +33,6 @@ export class DataSetsHandler implements Handler {
 
   view(): View {
     return this.#current.retain();
-  }
-
-  /** Puts a storage into service for the keys without a prefix of another one. */
-  swap(next: Storage): void {
-    this.put('', next, this.#current.info.generation + 1);
   }
 
   /**

@@ -14,14 +14,18 @@ export interface View {
   release(): void;
 }
 
+/** Where commands get their view of the data. */
+export interface ViewSource {
+  view(): View;
+}
+
 /**
  * Turns a key into a record. Implement it to change how keys map to data sets. An entry in wire form
  * holds the storage's own key; one that was found under another key needs `wireStart: -1`, so that
  * the reply repeats the key that was asked for.
  */
-export interface Handler {
+export interface Handler extends ViewSource {
   readonly name: string;
-  view(): View;
   /** Puts another storage into service. The old one is closed when its last view is released. */
   swap(next: Storage): void;
 }

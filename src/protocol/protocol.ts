@@ -1,5 +1,5 @@
 import type { LoadNews, Settings } from '../common/status.ts';
-import type { Handler } from '../handler/handler.ts';
+import type { ViewSource } from '../handler/handler.ts';
 import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -54,7 +54,7 @@ export type ConnectionPlace = Omit<ConnectionFacts, 'id'>;
 
 /** What a session may use. But for what is told of clients, sessions of a thread have the same. */
 export interface SessionContext {
-  readonly handler: Handler;
+  readonly handler: ViewSource;
   /** This thread's counters. */
   readonly counters: Counters;
   /** The counters of all threads, summed now. */

@@ -34,11 +34,9 @@ const NEVER_SLABS = [
 export function settingStats(context: SessionContext): readonly Stat[] {
   return [
     ['evictions', 'off'],
-    ['detail_enabled', 'no'],
     ['cas_enabled', 'yes'],
     ['flush_enabled', 'no'],
     ['dump_enabled', canList(context) ? 'yes' : 'no'],
-    ['track_sizes', 'no'],
     ['read_only', 'yes'],
     ['key_bytes_max', ASKED_KEY_BYTES_MAX],
     ['line_bytes_max', LINE_BYTES_MAX],

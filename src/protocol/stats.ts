@@ -36,8 +36,6 @@ const NEVER = [
   'time_in_listen_disabled_us',
 ] as const;
 
-const DETAIL_USAGE = 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
-
 /**
  * The whole reply to `stats` (memcached's protocol.txt, "Statistics"): some clients lose lines of
  * a reply that comes in several pieces. Arguments that memcached does not look at are not looked
@@ -51,18 +49,13 @@ export function statsReply(
   context: SessionContext,
   now: number,
 ): string | undefined {
-  switch (words[1]) {
-    case 'reset':
-      if (context.resetCounters === undefined) return 'CLIENT_ERROR stats reset not allowed\r\n';
-      context.resetCounters();
-      return 'RESET\r\n';
-    case 'detail':
-      return detailReply(words[2]);
-    default: {
-      const stats = statsOf(words[1], context, now);
-      return stats === undefined ? undefined : listOf(stats);
-    }
+  if (words[1] === 'reset') {
+    if (context.resetCounters === undefined) return 'CLIENT_ERROR stats reset not allowed\r\n';
+    context.resetCounters();
+    return 'RESET\r\n';
   }
+  const stats = statsOf(words[1], context, now);
+  return stats === undefined ? undefined : listOf(stats);
 }
 
 /**
@@ -118,20 +111,6 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ...servedStats(info, now).filter(([name]) => name !== 'bytes'),
     ...onlyLoadStats(context),
   ];
-}
-
-/** Statistics by prefix of the key are not collected, so they are off, and there are none. */
-function detailReply(argument: string | undefined): string {
-  switch (argument) {
-    case 'on':
-      return 'CLIENT_ERROR stats detail on not allowed\r\n';
-    case 'off':
-      return 'OK\r\n';
-    case 'dump':
-      return 'END\r\n';
-    default:
-      return DETAIL_USAGE;
-  }
 }
 
 function dataSetOf(context: SessionContext): DataSetInfo {

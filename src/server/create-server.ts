@@ -1,6 +1,6 @@
 import { type Logger, silentLogger } from '../common/log.ts';
 import { PROTOCOL_VERSION } from '../common/version.ts';
-import type { Handler } from '../handler/handler.ts';
+import type { ViewSource } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
 import { detectingProtocol } from '../protocol/detect/detect.ts';
@@ -15,7 +15,7 @@ import { ThreadServer } from './thread-server.ts';
 
 export interface CreateServerOptions {
   /** What to serve: a storage, or a handler that finds the storage for a key. */
-  readonly handler?: Handler;
+  readonly handler?: ViewSource;
   readonly storage?: Storage;
   /** Default: the protocol is told by the first byte that a client sends. */
   readonly protocol?: Protocol;

@@ -3,7 +3,7 @@ import tls from 'node:tls';
 import { type Address, formatAddress } from '../common/address.ts';
 import { collectGarbage } from '../common/collect-garbage.ts';
 import type { Logger } from '../common/log.ts';
-import type { Handler } from '../handler/handler.ts';
+import type { ViewSource } from '../handler/handler.ts';
 import { type Counters, countersOf, resetCounters, sumCounters } from '../protocol/counters.ts';
 import { createLoginSession } from '../protocol/login.ts';
 import type {
@@ -67,7 +67,7 @@ const CLOSE_GRACE_MS = 1_000;
 
 /** Everything that one thread serves with. */
 export interface ServerParts {
-  readonly handler: Handler;
+  readonly handler: ViewSource;
   readonly protocol: Protocol;
   readonly counterMemory: SharedArrayBuffer;
   readonly thread: number;

@@ -24,12 +24,12 @@ export type KeySource =
   | { readonly kind: 'list'; readonly keys: readonly string[] };
 
 /**
- * Requests are built before the load begins and sent again when all were sent. They name so many
+ * Requests are built before the traffic begins and sent again when all were sent. They name so many
  * keys that the processor's caches cannot hold the records of all of them.
  */
 const KEYS_BUILT_MAX = 250_000;
 
-/** Fewer keys need fewer requests, and the load begins sooner; but not so few that chance shows. */
+/** Fewer keys need fewer requests, and the traffic begins sooner; but not so few that chance shows. */
 const KEYS_BUILT_MIN = 20_000;
 
 /** Memory for the requests of one thread, unless one batch takes more. */

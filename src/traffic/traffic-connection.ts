@@ -2,14 +2,14 @@ import net from 'node:net';
 import type { Address } from '../common/address.ts';
 import { messageOf } from '../common/errors.ts';
 import { DirectWriter } from '../server/direct-write.ts';
-import { bucketOf } from './histogram.ts';
+import { type Latencies, recordLatency } from './latencies.ts';
 import { MemcachedLines } from './memcached-lines.ts';
 import { RedisLines } from './redis-lines.ts';
 import { checkRedisReplies } from './redis-reply-check.ts';
 import { checkReplies, type Expectation } from './reply-check.ts';
 import { ReplyCounter } from './reply-counter.ts';
 import type { RequestShape, Requests } from './requests.ts';
-import type { blockOf } from './traffic-stats.ts';
+import type { StatsAdder } from './traffic-stats.ts';
 
 /** Of so many batches one is compared byte by byte, beside the first of each connection. */
 const CHECK_EVERY = 1_000;
@@ -21,22 +21,23 @@ const IN_FLIGHT_MAX = 1_024;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** What the connections of one thread share. */
-export interface LoadShare {
+export interface TrafficShare {
   readonly requests: Requests;
   readonly shape: RequestShape;
   readonly expectation: Expectation;
   /** Where all connections read to. */
   readonly readBuffer: Buffer;
-  readonly block: ReturnType<typeof blockOf>;
+  readonly count: StatsAdder;
+  readonly latencies: Latencies;
   /** Called when all replies of a connection are there. */
-  readonly onIdle: (connection: LoadConnection) => void;
+  readonly onIdle: (connection: TrafficConnection) => void;
   /** Called with the first thing of each kind that is wrong. */
   readonly onComplaint: (text: string) => void;
 }
 
 /** A client that sends batches of ready-made requests and counts what comes back. */
-export class LoadConnection {
-  readonly #share: LoadShare;
+export class TrafficConnection {
+  readonly #share: TrafficShare;
   readonly #counter: ReplyCounter;
   readonly #socket: net.Socket;
   readonly #direct: DirectWriter | undefined;
@@ -52,7 +53,7 @@ export class LoadConnection {
   #checked: Buffer | undefined;
   #received: Buffer[] = [];
 
-  private constructor(socket: net.Socket, share: LoadShare) {
+  private constructor(socket: net.Socket, share: TrafficShare) {
     this.#socket = socket;
     this.#direct = DirectWriter.on(socket, () => {});
     this.#share = share;
@@ -61,9 +62,9 @@ export class LoadConnection {
   }
 
   /** @throws Error of the system when it cannot connect. */
-  static open(address: Address, share: LoadShare): Promise<LoadConnection> {
+  static open(address: Address, share: TrafficShare): Promise<TrafficConnection> {
     return new Promise((resolve, reject) => {
-      let connection: LoadConnection;
+      let connection: TrafficConnection;
       const options = {
         ...(address.kind === 'unix'
           ? { path: address.path }
@@ -78,14 +79,14 @@ export class LoadConnection {
         },
       };
       const socket = net.connect(options);
-      connection = new LoadConnection(socket, share);
+      connection = new TrafficConnection(socket, share);
       socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
         socket.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} s`));
       });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.setTimeout(0);
-        share.block.add('connected', 1);
+        share.count('connected', 1);
         resolve(connection);
       });
       socket.on('error', (error) => connection.#lose(messageOf(error)));
@@ -131,9 +132,9 @@ export class LoadConnection {
 
   /** Counts what has not been answered by now with the time that it has waited so far. */
   countUnanswered(now: number): void {
-    const { latencies } = this.#share.block;
+    const { latencies } = this.#share;
     for (let i = 0; i < this.#inFlight; i++) {
-      latencies[bucketOf(now - this.#sentAt[(this.#oldest + i) & (IN_FLIGHT_MAX - 1)])]++;
+      recordLatency(latencies, now - this.#sentAt[(this.#oldest + i) & (IN_FLIGHT_MAX - 1)]);
     }
   }
 
@@ -143,17 +144,17 @@ export class LoadConnection {
   }
 
   #receive(input: Buffer, length: number): void {
-    const { block } = this.#share;
+    const { count } = this.#share;
     const counter = this.#counter;
     const { hits, errors } = counter;
     if (this.#checked !== undefined) this.#received.push(Buffer.from(input.subarray(0, length)));
     try {
       const before = counter.replies;
       counter.feed(input, length);
-      block.add('bytesRead', length);
-      block.add('hits', counter.hits - hits);
+      count('bytesRead', length);
+      count('hits', counter.hits - hits);
       if (counter.errors > errors) {
-        block.add('errors', counter.errors - errors);
+        count('errors', counter.errors - errors);
         this.#share.onComplaint(`the server answered ${firstLine(input, length)}`);
       }
       if (counter.replies > before) this.#finishReplies(counter.replies - before);
@@ -163,9 +164,9 @@ export class LoadConnection {
   }
 
   #finishReplies(replies: number): void {
-    const { block, shape, onIdle } = this.#share;
-    block.add('requests', replies);
-    block.add('keys', replies * shape.keysPerRequest);
+    const { count, latencies, shape, onIdle } = this.#share;
+    count('requests', replies);
+    count('keys', replies * shape.keysPerRequest);
     const now = performance.now();
     let left = replies;
     while (left > 0 && this.#inFlight > 0) {
@@ -173,7 +174,7 @@ export class LoadConnection {
       left -= step;
       this.#repliesLeft -= step;
       if (this.#repliesLeft > 0) return;
-      block.latencies[bucketOf(now - this.#sentAt[this.#oldest])]++;
+      recordLatency(latencies, now - this.#sentAt[this.#oldest]);
       this.#oldest = (this.#oldest + 1) & (IN_FLIGHT_MAX - 1);
       this.#inFlight--;
       this.#repliesLeft = shape.pipeline;
@@ -184,12 +185,12 @@ export class LoadConnection {
   }
 
   #check(request: Buffer): void {
-    const { block, expectation, shape, onComplaint } = this.#share;
+    const { count, expectation, shape, onComplaint } = this.#share;
     const check = shape.command === 'redis' ? checkRedisReplies : checkReplies;
     const complaint = check(request, Buffer.concat(this.#received), expectation);
-    block.add('checked', 1);
+    count('checked', 1);
     if (complaint !== undefined) {
-      block.add('wrong', 1);
+      count('wrong', 1);
       onComplaint(`a reply is wrong: ${complaint}`);
     }
     this.#checked = undefined;
@@ -200,7 +201,7 @@ export class LoadConnection {
   #lose(reason: string): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.#share.block.add('lost', 1);
+    this.#share.count('lost', 1);
     this.#share.onComplaint(`a connection was lost: ${reason}`);
     this.#socket.destroy();
   }

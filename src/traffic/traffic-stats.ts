@@ -1,6 +1,4 @@
-import { HISTOGRAM_BUCKETS } from './histogram.ts';
-
-/** What a thread that loads counts, in the order of its block. All only grow. */
+/** What a thread that sends traffic counts, in the order of its block. All only grow. */
 const STAT_NAMES = [
   /** Replies: one for each get or pipeline of meta commands. */
   'requests',
@@ -17,56 +15,38 @@ const STAT_NAMES = [
   'lost',
 ] as const;
 
-export type LoadStats = Record<(typeof STAT_NAMES)[number], number>;
+export type TrafficStats = Record<(typeof STAT_NAMES)[number], number>;
 
 /** Whole cache lines: threads that count at the same time do not take lines from each other. */
-const BLOCK_NUMBERS = Math.ceil((STAT_NAMES.length + HISTOGRAM_BUCKETS) / 8) * 8;
+const BLOCK_NUMBERS = Math.ceil(STAT_NAMES.length / 8) * 8;
 
-/** All counts at one moment. */
-export interface LoadSnapshot {
-  readonly stats: LoadStats;
-  readonly latencies: Float64Array;
-}
-
-/** Memory shared by the threads that load and the one that reports. */
-export function createLoadMemory(threads: number): SharedArrayBuffer {
+/** Memory shared by the threads that send and the one that reports. */
+export function createStatsMemory(threads: number): SharedArrayBuffer {
   return new SharedArrayBuffer(threads * BLOCK_NUMBERS * 8);
 }
 
-/** One thread's block, for that thread to write. */
-export function blockOf(
-  memory: SharedArrayBuffer,
-  thread: number,
-): {
-  readonly add: (name: keyof LoadStats, count: number) => void;
-  readonly latencies: Float64Array;
-} {
-  const start = thread * BLOCK_NUMBERS;
-  const block = new Float64Array(memory, start * 8, BLOCK_NUMBERS);
-  const places = Object.fromEntries(STAT_NAMES.map((name, at) => [name, at])) as LoadStats;
-  return {
-    add: (name, count) => {
-      block[places[name]] += count;
-    },
-    latencies: block.subarray(STAT_NAMES.length, STAT_NAMES.length + HISTOGRAM_BUCKETS),
+/** Counts for one thread, in its block. */
+export type StatsAdder = (name: keyof TrafficStats, count: number) => void;
+
+export function statsAdder(memory: SharedArrayBuffer, thread: number): StatsAdder {
+  const block = new Float64Array(memory, thread * BLOCK_NUMBERS * 8, BLOCK_NUMBERS);
+  const places = Object.fromEntries(STAT_NAMES.map((name, at) => [name, at])) as TrafficStats;
+  return (name, count) => {
+    block[places[name]] += count;
   };
 }
 
 /** The sums over all threads now. */
-export function snapshot(memory: SharedArrayBuffer): LoadSnapshot {
-  const all = new Float64Array(memory);
+export function sumStats(memory: SharedArrayBuffer): TrafficStats {
   const sums = new Float64Array(BLOCK_NUMBERS);
-  for (let i = 0; i < all.length; i++) sums[i % BLOCK_NUMBERS] += all[i];
-  const stats = Object.fromEntries(STAT_NAMES.map((name, at) => [name, sums[at]])) as LoadStats;
-  const latencies = sums.subarray(STAT_NAMES.length, STAT_NAMES.length + HISTOGRAM_BUCKETS);
-  return { stats, latencies };
+  new Float64Array(memory).forEach((number, at) => {
+    sums[at % BLOCK_NUMBERS] += number;
+  });
+  return Object.fromEntries(STAT_NAMES.map((name, at) => [name, sums[at]])) as TrafficStats;
 }
 
-/** What was counted between two snapshots. */
-export function difference(from: LoadSnapshot, to: LoadSnapshot): LoadSnapshot {
-  const names = STAT_NAMES.map((name) => [name, to.stats[name] - from.stats[name]] as const);
-  return {
-    stats: Object.fromEntries(names) as LoadStats,
-    latencies: to.latencies.map((count, bucket) => count - from.latencies[bucket]),
-  };
+/** What was counted between two moments. */
+export function difference(from: TrafficStats, to: TrafficStats): TrafficStats {
+  const names = STAT_NAMES.map((name) => [name, to[name] - from[name]] as const);
+  return Object.fromEntries(names) as TrafficStats;
 }

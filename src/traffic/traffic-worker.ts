@@ -1,11 +1,12 @@
-/** What runs in a thread that loads a server. */
+/** What runs in a thread that sends traffic to a server. */
 import { workerData } from 'node:worker_threads';
 import type { Address } from '../common/address.ts';
 import { answerRequests } from '../common/rpc.ts';
+import type { Latencies } from './latencies.ts';
 import type { Expectation } from './reply-check.ts';
 import { buildRequests, type KeySource, type RequestShape } from './requests.ts';
-import { LoadConnection, type LoadShare } from './traffic-connection.ts';
-import { blockOf } from './traffic-stats.ts';
+import { TrafficConnection, type TrafficShare } from './traffic-connection.ts';
+import { statsAdder } from './traffic-stats.ts';
 
 /** Bytes that one read takes at most. */
 const READ_BYTES = 256 * 1024;
@@ -13,10 +14,10 @@ const READ_BYTES = 256 * 1024;
 /** Connections that are made at the same time. */
 const CONNECT_AT_ONCE = 100;
 
-/** How long the last replies may take when the load has ended. */
+/** How long the last replies may take when the traffic has ended. */
 const DRAIN_MS = 1_000;
 
-export interface LoadWorkerData {
+export interface TrafficWorkerData {
   readonly address: Address;
   readonly shape: RequestShape;
   readonly source: KeySource;
@@ -26,27 +27,29 @@ export interface LoadWorkerData {
   readonly ratePerSecond: number;
   readonly seed: number;
   readonly memory: SharedArrayBuffer;
+  readonly latencies: Latencies;
   readonly thread: number;
 }
 
-export type LoadWorkerRequest = { readonly kind: 'connect' | 'start' | 'stop' };
+export type TrafficWorkerRequest = { readonly kind: 'connect' | 'start' | 'stop' };
 
 /** What was wrong, each kind once. */
-export type LoadWorkerReply = readonly string[];
+export type TrafficWorkerReply = readonly string[];
 
-const data: LoadWorkerData = workerData;
+const data: TrafficWorkerData = workerData;
 const complaints = new Set<string>();
-let isLoading = false;
-let connections: LoadConnection[] = [];
+let isRunning = false;
+let connections: TrafficConnection[] = [];
 
-const share: LoadShare = {
+const share: TrafficShare = {
   requests: buildRequests(data.shape, data.source, data.seed),
   shape: data.shape,
   expectation: data.expectation,
   readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
-  block: blockOf(data.memory, data.thread),
+  count: statsAdder(data.memory, data.thread),
+  latencies: data.latencies,
   onIdle: (connection) => {
-    if (isLoading && data.ratePerSecond === 0) connection.send(performance.now());
+    if (isRunning && data.ratePerSecond === 0) connection.send(performance.now());
   },
   onComplaint: (text) => {
     if (complaints.size < 10) complaints.add(text);
@@ -56,13 +59,13 @@ const share: LoadShare = {
 async function connectAll(): Promise<void> {
   while (connections.length < data.connections) {
     const count = Math.min(CONNECT_AT_ONCE, data.connections - connections.length);
-    const opened = Array.from({ length: count }, () => LoadConnection.open(data.address, share));
+    const opened = Array.from({ length: count }, () => TrafficConnection.open(data.address, share));
     connections = [...connections, ...(await Promise.all(opened))];
   }
 }
 
 function start(): void {
-  isLoading = true;
+  isRunning = true;
   if (data.ratePerSecond > 0) keepRate(performance.now());
   else for (const connection of connections) connection.send(performance.now());
 }
@@ -79,7 +82,7 @@ function keepRate(startedAt: number): void {
   let sent = 0;
   let next = 0;
   const turn = (): void => {
-    if (!isLoading) return;
+    if (!isRunning) return;
     const due = Math.floor((performance.now() - startedAt) / intervalMs);
     // A connection whose client is far behind is passed over; when all are, the requests wait.
     for (let tries = 0; sent < due && tries < connections.length; ) {
@@ -98,9 +101,9 @@ function keepRate(startedAt: number): void {
   turn();
 }
 
-/** Ends the load. What is not answered within a second counts with the time it has waited. */
+/** Ends the traffic. What is not answered within a second counts with the time it has waited. */
 async function stop(): Promise<void> {
-  isLoading = false;
+  isRunning = false;
   const until = performance.now() + DRAIN_MS;
   while (performance.now() < until && connections.some((one) => one.isOpen && !one.isIdle)) {
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -112,7 +115,7 @@ async function stop(): Promise<void> {
   }
 }
 
-answerRequests(async ({ kind }: LoadWorkerRequest): Promise<LoadWorkerReply> => {
+answerRequests(async ({ kind }: TrafficWorkerRequest): Promise<TrafficWorkerReply> => {
   if (kind === 'connect') await connectAll();
   else if (kind === 'start') start();
   else await stop();

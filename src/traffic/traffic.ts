@@ -3,24 +3,22 @@ import { type Address, formatAddress } from '../common/address.ts';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { WorkerClient } from '../common/rpc.ts';
 import { explained } from '../common/system-fault.ts';
-import { percentile } from './histogram.ts';
+import { createLatencies, type Latencies, percentileMs } from './latencies.ts';
 import { type ProcessUsage, readUsage } from './process-usage.ts';
 import type { Expectation } from './reply-check.ts';
 import type { KeySource, RequestShape } from './requests.ts';
-import {
-  createLoadMemory,
-  difference,
-  type LoadSnapshot,
-  type LoadStats,
-  snapshot,
-} from './traffic-stats.ts';
-import type { LoadWorkerData, LoadWorkerReply, LoadWorkerRequest } from './traffic-worker.ts';
+import { createStatsMemory, difference, sumStats, type TrafficStats } from './traffic-stats.ts';
+import type {
+  TrafficWorkerData,
+  TrafficWorkerReply,
+  TrafficWorkerRequest,
+} from './traffic-worker.ts';
 
-/** How often the progress is told. */
+/** How often the progress is reported. */
 const PROGRESS_MS = 200;
 
-/** A load to put on a server. */
-export interface LoadPlan {
+/** The traffic to send to a server. */
+export interface TrafficPlan {
   readonly address: Address;
   readonly shape: RequestShape;
   readonly source: KeySource;
@@ -35,8 +33,8 @@ export interface LoadPlan {
   readonly pid: number | undefined;
 }
 
-/** How far a load is. */
-export interface LoadProgress {
+/** How far the traffic is. */
+export interface TrafficProgress {
   readonly phase: 'connect' | 'warm up' | 'measure';
   readonly leftMs: number;
   /** In the time since the last call. */
@@ -44,10 +42,10 @@ export interface LoadProgress {
   readonly p99Ms: number;
 }
 
-/** What a load has measured. Latencies are those of a batch: all requests that are sent at once. */
-export interface LoadReport {
+/** What was measured. Latencies are those of a batch: all requests that are sent at once. */
+export interface TrafficReport {
   readonly seconds: number;
-  readonly stats: LoadStats;
+  readonly stats: TrafficStats;
   readonly requestsPerSecond: number;
   readonly latencyMs: Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
   /** Of the server's process, when its number was given. */
@@ -63,32 +61,31 @@ export interface LoadReport {
 
 interface Mark {
   readonly atMs: number;
-  readonly counts: LoadSnapshot;
+  readonly stats: TrafficStats;
   readonly usage: ProcessUsage | undefined;
 }
 
-type Client = WorkerClient<LoadWorkerRequest, LoadWorkerReply>;
+type Client = WorkerClient<TrafficWorkerRequest, TrafficWorkerReply>;
 
 /**
- * Loads a server and measures it. The measured time begins when the warm-up is over and ends with
+ * Sends traffic to a server and measures it. The measured time begins when the warm-up is over and ends with
  * the last request sent; a fixed rate's latencies also count the replies that come later.
  *
  * @throws GoromdbError LOAD_FAILED: it cannot be connected to, or the process to watch is not there.
  */
-export async function runLoad(
-  plan: LoadPlan,
-  onProgress: (progress: LoadProgress) => void = () => {},
-): Promise<LoadReport> {
-  const memory = createLoadMemory(plan.threads);
-  const clients = Array.from({ length: plan.threads }, (_, thread) =>
-    startWorker(plan, thread, memory),
-  );
+export async function runTraffic(
+  plan: TrafficPlan,
+  onProgress: (progress: TrafficProgress) => void = () => {},
+): Promise<TrafficReport> {
+  const memory = createStatsMemory(plan.threads);
+  const latencies = Array.from({ length: plan.threads }, createLatencies);
+  const clients = latencies.map((own, thread) => startWorker(plan, thread, memory, own));
   const mark = (): Mark => ({
     atMs: performance.now(),
-    counts: snapshot(memory),
+    stats: sumStats(memory),
     usage: plan.pid === undefined ? undefined : readUsage(plan.pid),
   });
-  const watch = watchProgress(memory, onProgress);
+  const watch = watchProgress(memory, latencies, onProgress);
   try {
     watch.begin('connect', 0);
     await askAll(clients, 'connect').catch((cause: unknown) => {
@@ -100,36 +97,42 @@ export async function runLoad(
     watch.begin('warm up', plan.warmUpMs);
     await sleep(plan.warmUpMs);
     const from = mark();
+    for (const { measured } of latencies) measured.reset();
     watch.begin('measure', plan.durationMs);
     await sleep(plan.durationMs);
     const to = mark();
     const complaints = await askAll(clients, 'stop');
-    return report(from, to, snapshot(memory), complaints);
+    return report(from, to, sumStats(memory), latencies, complaints);
   } finally {
     watch.end();
     await Promise.all(clients.map((client) => client.worker.terminate()));
   }
 }
 
-function startWorker(plan: LoadPlan, thread: number, memory: SharedArrayBuffer): Client {
+function startWorker(
+  plan: TrafficPlan,
+  thread: number,
+  memory: SharedArrayBuffer,
+  latencies: Latencies,
+): Client {
   const { address, shape, source, expectation, threads } = plan;
   const share = Math.floor(plan.connections / threads);
-  const data: LoadWorkerData = {
-    ...{ address, shape, source, expectation, memory, thread },
+  const data: TrafficWorkerData = {
+    ...{ address, shape, source, expectation, memory, latencies, thread },
     connections: share + (thread < plan.connections % threads ? 1 : 0),
     ratePerSecond: plan.ratePerSecond / threads,
     seed: thread + 1,
   };
   const worker = new Worker(new URL('./traffic-worker.js', import.meta.url), {
     workerData: data,
-    name: `load ${thread}`,
+    name: `traffic ${thread}`,
   });
   return new WorkerClient(worker);
 }
 
 async function askAll(
   clients: readonly Client[],
-  kind: LoadWorkerRequest['kind'],
+  kind: TrafficWorkerRequest['kind'],
 ): Promise<string[]> {
   const replies = await Promise.all(clients.map((client) => client.request({ kind })));
   return [...new Set(replies.flat())];
@@ -141,23 +144,26 @@ function sleep(ms: number): Promise<void> {
 
 function watchProgress(
   memory: SharedArrayBuffer,
-  onProgress: (progress: LoadProgress) => void,
+  latencies: readonly Latencies[],
+  onProgress: (progress: TrafficProgress) => void,
 ): {
-  readonly begin: (phase: LoadProgress['phase'], ms: number) => void;
+  readonly begin: (phase: TrafficProgress['phase'], ms: number) => void;
   readonly end: () => void;
 } {
-  let phase: LoadProgress['phase'] = 'connect';
+  let phase: TrafficProgress['phase'] = 'connect';
   let endsAt = 0;
-  let last = { atMs: performance.now(), counts: snapshot(memory) };
+  const recent = latencies.map((own) => own.recent);
+  let last = { atMs: performance.now(), stats: sumStats(memory) };
   const timer = setInterval(() => {
-    const now = { atMs: performance.now(), counts: snapshot(memory) };
-    const { stats, latencies } = difference(last.counts, now.counts);
+    const now = { atMs: performance.now(), stats: sumStats(memory) };
+    const { requests } = difference(last.stats, now.stats);
     onProgress({
       phase,
       leftMs: Math.max(0, endsAt - now.atMs),
-      requestsPerSecond: (stats.requests / (now.atMs - last.atMs)) * 1000,
-      p99Ms: percentile(latencies, 0.99),
+      requestsPerSecond: (requests / (now.atMs - last.atMs)) * 1000,
+      p99Ms: percentileMs(recent, 0.99),
     });
+    for (const one of recent) one.reset();
     last = now;
   }, PROGRESS_MS);
   return {
@@ -172,24 +178,25 @@ function watchProgress(
 function report(
   from: Mark,
   to: Mark,
-  after: LoadSnapshot,
+  after: TrafficStats,
+  latencies: readonly Latencies[],
   complaints: readonly string[],
-): LoadReport {
-  const { stats } = difference(from.counts, to.counts);
-  const { latencies } = difference(from.counts, after);
+): TrafficReport {
+  const stats = difference(from.stats, to.stats);
+  const measured = latencies.map((own) => own.measured);
   const seconds = (to.atMs - from.atMs) / 1000;
   // What went wrong before counts too.
-  const { checked, wrong, lost, errors, connected } = after.stats;
+  const { checked, wrong, lost, errors, connected } = after;
   return {
     seconds,
     stats: { ...stats, checked, wrong, lost, errors, connected },
     requestsPerSecond: stats.requests / seconds,
     latencyMs: {
-      p50: percentile(latencies, 0.5),
-      p90: percentile(latencies, 0.9),
-      p99: percentile(latencies, 0.99),
-      p999: percentile(latencies, 0.999),
-      max: percentile(latencies, 1),
+      p50: percentileMs(measured, 0.5),
+      p90: percentileMs(measured, 0.9),
+      p99: percentileMs(measured, 0.99),
+      p999: percentileMs(measured, 0.999),
+      max: percentileMs(measured, 1),
     },
     ...(from.usage === undefined || to.usage === undefined
       ? {}
@@ -203,7 +210,7 @@ function serverShare(
   to: ProcessUsage,
   requests: number,
   seconds: number,
-): NonNullable<LoadReport['server']> {
+): NonNullable<TrafficReport['server']> {
   const cpuSeconds = to.cpuSeconds - from.cpuSeconds;
   return {
     cpuMicrosPerRequest: (cpuSeconds * 1e6) / requests,

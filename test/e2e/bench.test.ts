@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { generatedKey, generatedValue } from '../../src/traffic/data-set.ts';
 import { readResp } from '../../src/traffic/resp.ts';
-import type { LoadReport } from '../../src/traffic/traffic.ts';
+import type { TrafficReport } from '../../src/traffic/traffic.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
@@ -32,13 +32,13 @@ async function serveGenerated(ownerOf = (id: number): number => id): Promise<str
   return address.kind === 'tcp' ? `127.0.0.1:${address.port}` : '';
 }
 
-async function bench(...args: readonly string[]): Promise<LoadReport> {
+async function bench(...args: readonly string[]): Promise<TrafficReport> {
   const { stdout } = await run(process.execPath, [BIN, 'bench', ...args, ...SHORT, '-json']);
-  return JSON.parse(stdout) as LoadReport;
+  return JSON.parse(stdout) as TrafficReport;
 }
 
 /** All keys were hits. The counts are of one moment, at which some replies were half counted. */
-function expectHits({ hits, keys }: LoadReport['stats']): void {
+function expectHits({ hits, keys }: TrafficReport['stats']): void {
   expect(hits / keys).toBeCloseTo(1, 1);
 }
 

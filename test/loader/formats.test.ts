@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import zlib from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-// The loader's worker is a file of the build.
-import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
+import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';

@@ -2,10 +2,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSetInfo } from 'goromdb';
 import { onTestFinished } from 'vitest';
-// The loader's worker is a file of the build.
-import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { identityOf } from '../../src/common/file-identity.ts';
 import type { Receipt } from '../../src/loader/drops/receipt.ts';
+import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';

@@ -14,9 +14,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DataSetInfo } from 'goromdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-// The loader's worker is a file of the build.
-import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { identityOf } from '../../src/common/file-identity.ts';
+import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { isForced } from '../../src/watcher/force-mark.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';

@@ -12,8 +12,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { open } from 'lmdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-// The loader's worker is a file of the build.
-import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
+import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';

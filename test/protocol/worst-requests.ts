@@ -114,7 +114,6 @@ const TEXT: readonly WorstRequest[] = [
   lines('stats conns', 1),
   lines('stats dataset', 2),
   lines('stats reset', 1),
-  lines('stats detail dump', 1),
   lines('shutdown', 1),
   { ...text('metadump of long keys', 'lru_crawler metadump all\r\n', 100 * 500), data: 'long' },
   { ...text('mgdump of long keys', 'lru_crawler mgdump all\r\n', 100 * 500), data: 'long' },

@@ -189,8 +189,6 @@ export class Generator {
       'verbosity 1 x',
       'verbosity 1 noreply',
       'stats sizes',
-      'stats detail off',
-      'stats detail dump',
       `${'version'}${' '.repeat(1000)}`,
     ]);
     return `${this.#spaces(0)}${command}${this.#lineEnd()}`;

@@ -13,8 +13,7 @@ export interface ServerProcess {
 }
 
 /**
- * Starts memcached with what a read-only server cannot do turned off by its own switches: flush_all
- * (-F) and watch (-W).
+ * Starts memcached with what a read-only server cannot do turned off by its own switch: flush_all (-F).
  *
  * @throws Error that says what to install when there is no memcached: skipping is not allowed.
  */
@@ -23,7 +22,7 @@ export function startMemcached(): Promise<ServerProcess> {
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   return start('memcached', (port) => {
     const options = ['-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-m', '512', '-t', '2'];
-    return [...options, ...user, '-F', '-W'];
+    return [...options, ...user, '-F'];
   });
 }
 

@@ -2,12 +2,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-// Its helper is a program, and forked from where it is built.
-import { listenShared } from '../../dist/server/threads/shared-listener.js';
 import type { Address } from '../../src/common/address.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import { bind, checkAddress } from '../../src/server/listener.ts';
 import type { Server } from '../../src/server/server.ts';
+import { listenShared } from '../../src/server/threads/shared-listener.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { tableOf } from '../support/storages.ts';
 import { TextClient } from '../support/text-client.ts';

@@ -1,10 +1,9 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-// Serving threads are files of the build.
-import { Threads } from '../../dist/server/threads/threads.js';
 import { silentLogger } from '../../src/common/log.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { Threads } from '../../src/server/threads/threads.ts';
 import { openTableMap } from '../../src/storage/table/table-map.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { infoOf } from '../support/storages.ts';

@@ -2,11 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-// Serving threads are files of the build.
-import { Threads, type ThreadsOptions } from '../../dist/server/threads/threads.js';
-import { openTableMap, type TableMap } from '../../dist/storage/table/table-map.js';
 import { silentLogger } from '../../src/common/log.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { Threads, type ThreadsOptions } from '../../src/server/threads/threads.ts';
+import { openTableMap, type TableMap } from '../../src/storage/table/table-map.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { moduleUrl } from '../support/mortal.ts';
 import { infoOf } from '../support/storages.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Handler } from '../../src/handler/handler.ts';
+import type { ViewSource } from '../../src/handler/handler.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { binaryProtocol } from '../../src/protocol/binary/binary.ts';
 import type { Counters } from '../../src/protocol/counters.ts';
@@ -101,7 +101,7 @@ export class BinaryConversation {
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(
-    handler: Handler,
+    handler: ViewSource,
     protocol: Protocol = binaryProtocol,
     more: Partial<SessionContext> = {},
   ) {

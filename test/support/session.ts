@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Handler } from '../../src/handler/handler.ts';
+import type { ViewSource } from '../../src/handler/handler.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import {
   type Counters,
@@ -46,7 +46,7 @@ const FACTS = {
 };
 
 /** @param more What a server may add to the context, such as hooks. */
-export function contextOf(handler: Handler, more: Partial<SessionContext> = {}): SessionContext {
+export function contextOf(handler: ViewSource, more: Partial<SessionContext> = {}): SessionContext {
   const memory = createCounterMemory(1);
   return {
     handler,
@@ -68,7 +68,7 @@ export class Conversation {
   #output = '';
   #sends = 0;
 
-  constructor(handler: Handler, more: Partial<SessionContext> = {}) {
+  constructor(handler: ViewSource, more: Partial<SessionContext> = {}) {
     const context = contextOf(handler, more);
     this.counters = context.counters;
     this.session = memcachedProtocol.createSession(context);

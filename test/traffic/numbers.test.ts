@@ -1,29 +1,49 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { seededRandom, uniformChoice, zipfChoice } from '../../src/traffic/choose-key.ts';
-import { bucketOf, HISTOGRAM_BUCKETS, percentile } from '../../src/traffic/histogram.ts';
+import { createLatencies, percentileMs, recordLatency } from '../../src/traffic/latencies.ts';
 import { buildRequests, type RequestShape } from '../../src/traffic/requests.ts';
 
-describe('the histogram', () => {
-  it('tells percentiles within 2 %, from microseconds to minutes', () => {
+describe('the latencies', () => {
+  it('tell percentiles within 1 % over all threads, from microseconds to minutes', () => {
     for (const scale of [0.01, 1, 1_000]) {
-      const counts = new Float64Array(HISTOGRAM_BUCKETS);
-      for (let i = 1; i <= 1_000; i++) counts[bucketOf((i / 100) * scale)]++;
-      for (const share of [0.5, 0.99, 0.999]) {
+      const threads = [createLatencies(), createLatencies()];
+      for (let i = 1; i <= 1_000; i++) recordLatency(threads[i % 2], (i / 100) * scale);
+      const measured = threads.map((one) => one.measured);
+      for (const share of [0.5, 0.99, 0.999, 1]) {
         const exact = share * 10 * scale;
-        expect(Math.abs(percentile(counts, share) - exact) / exact).toBeLessThan(0.02);
+        expect(Math.abs(percentileMs(measured, share) - exact) / exact).toBeLessThan(0.01);
       }
     }
   });
 
-  it('has a place for every latency', () => {
-    for (const ms of [-1, 0, 1e-9, 1e9, Number.POSITIVE_INFINITY]) {
-      expect(bucketOf(ms)).toBeGreaterThanOrEqual(0);
-      expect(bucketOf(ms)).toBeLessThan(HISTOGRAM_BUCKETS);
-    }
+  it('count one below the resolution, and one of days', () => {
+    const latencies = createLatencies();
+    for (const ms of [-1, 0, 1e-9, 1e9]) recordLatency(latencies, ms);
+    expect(latencies.measured.count).toBe(4);
+    expect(percentileMs([latencies.measured], 0.5)).toBe(1e-6);
   });
 
-  it('knows nothing of no latencies', () => {
-    expect(percentile(new Float64Array(HISTOGRAM_BUCKETS), 0.5)).toBeNaN();
+  it('are seen by the thread that made them while another one records them', async () => {
+    const latencies = createLatencies();
+    const record = `
+      const { workerData: { measured }, parentPort } = require('node:worker_threads');
+      measured.record(5);
+      parentPort.once('message', () => measured.record(6));
+      parentPort.postMessage('recorded');`;
+    const worker = new Worker(record, { eval: true, workerData: latencies });
+    await once(worker, 'message');
+    expect(latencies.measured.max).toBe(5);
+    latencies.measured.reset();
+    worker.postMessage('again');
+    await once(worker, 'exit');
+    expect(latencies.measured.count).toBe(1);
+    expect(latencies.measured.max).toBe(6);
+  });
+
+  it('know nothing of no latencies', () => {
+    expect(percentileMs([createLatencies().measured], 0.5)).toBeNaN();
   });
 });
 

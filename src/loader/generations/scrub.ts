@@ -4,6 +4,7 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../common/errors.ts';
+import { piecesOf } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import { isSoundRegion, openToRead } from '../../storage/table/table-file.ts';
@@ -176,14 +177,11 @@ export class Scrub {
 
   async #md5Of(file: FileHandle, pause: Pause): Promise<string> {
     const hash = createHash('md5');
-    const buffer = Buffer.allocUnsafeSlow(this.#sliceBytes);
-    for (let at = 0; ; ) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, bytesRead));
-      at += bytesRead;
-      await pause(bytesRead);
+    for await (const piece of piecesOf(file, this.#sliceBytes)) {
+      hash.update(piece);
+      await pause(piece.length);
     }
+    return hash.digest('hex');
   }
 
   async #nextTurn(): Promise<void> {

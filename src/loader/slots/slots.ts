@@ -1,11 +1,15 @@
 import { lstat, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError } from '../../common/errors.ts';
-import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
+import {
+  type FileIdentity,
+  identityOf,
+  isAbsence,
+  sameContent,
+} from '../../common/file-identity.ts';
 import {
   canRename,
   copyDurably,
-  isAbsence,
   remove,
   syncFile,
   syncFolder,

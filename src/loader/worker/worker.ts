@@ -2,8 +2,12 @@
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf, provesFileBad } from '../../common/errors.ts';
-import { type FileIdentity, identityOf, sameIdentity } from '../../common/file-identity.ts';
-import { isAbsence } from '../../common/files.ts';
+import {
+  type FileIdentity,
+  identityOf,
+  isAbsence,
+  sameIdentity,
+} from '../../common/file-identity.ts';
 import { md5Of } from '../../common/md5.ts';
 import { Notices } from '../../common/notices.ts';
 import { explained } from '../../common/system-fault.ts';

@@ -26,16 +26,6 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['version', (_words, { facts }) => ({ text: `VERSION ${facts.version}\r\n` })],
   ['verbosity', verbosity],
   ['stats', stats],
-  // As memcached answers when watching is turned off (its option -W).
-  ['watch', () => ({ text: 'CLIENT_ERROR watch commands not allowed\r\n' })],
-  ['slabs', administration(isSlabs)],
-  [
-    'lru',
-    administration((words) => ['mode', 'tune', 'temp_ttl'].includes(words[1]) && words.length > 2),
-  ],
-  ['lru_crawler', administration(isCrawler)],
-  ['cache_memlimit', administration((words) => words.length === 2)],
-  ['refresh_certs', administration(() => true)],
 ]);
 
 /** Runs a command that reads no key and leaves the session as it is. */
@@ -66,37 +56,4 @@ function verbosity(words: readonly string[]): Answer | undefined {
 function stats(words: readonly string[], context: SessionContext): Answer {
   const text = statsReply(words, context, Date.now());
   return text === undefined ? UNKNOWN : { text };
-}
-
-/**
- * A command that changes how memcached works inside, for which there is nothing here to change.
- *
- * @param isWellFormed Is given the words without `noreply`.
- */
-function administration(isWellFormed: (words: readonly string[]) => boolean): Command {
-  return (words) => {
-    const isQuiet = words.at(-1) === 'noreply';
-    if (!isWellFormed(isQuiet ? words.slice(0, -1) : words)) return UNKNOWN;
-    return isQuiet ? undefined : { text: `CLIENT_ERROR ${words[0]} not allowed\r\n` };
-  };
-}
-
-function isSlabs(words: readonly string[]): boolean {
-  const argumentsOf: Readonly<Record<string, number>> = { reassign: 2, automove: 1 };
-  return words.length - 2 === argumentsOf[words[1]];
-}
-
-/** Its dumps, which read, are the session's own business. */
-function isCrawler(words: readonly string[]): boolean {
-  switch (words[1]) {
-    case 'enable':
-    case 'disable':
-      return words.length === 2;
-    case 'crawl':
-    case 'sleep':
-    case 'tocrawl':
-      return words.length === 3;
-    default:
-      return false;
-  }
 }

@@ -19,7 +19,7 @@ import { loudly, type Refusal, refuseWrite } from '../writes.ts';
 import { isHttp, runCommand } from './commands.ts';
 import { DataBlock } from './data-block.ts';
 import { Dump } from './dump.ts';
-import { answerGets, answerMetaGets } from './get-run.ts';
+import { answerRun } from './get-run.ts';
 import { MetaReads } from './meta.ts';
 import { MetaWords } from './meta-flags.ts';
 import { refuseMetaArithmetic, refuseMetaDelete, refuseMetaSet } from './meta-writes.ts';
@@ -84,7 +84,7 @@ export class TextSession implements Session {
       this.#next = line.next;
       // What is behind the line may be asked together with it.
       if (line.next < end && !this.#retrieval.isUnderWay) {
-        const next = this.#answerRun(input, at, end, reply);
+        const next = answerRun(this.#metaReads, this.#context, input, at, end, reply);
         if (next > at) {
           at = next;
           continue;
@@ -111,13 +111,6 @@ export class TextSession implements Session {
   #begin(firstByte: number): void {
     this.#hasBegun = true;
     if (firstByte === BINARY_MAGIC) this.#state = 'reset';
-  }
-
-  /** Answers commands that are looked up together. @returns Where the first other one begins. */
-  #answerRun(input: Buffer, start: number, end: number, reply: Reply): number {
-    return input[start] === META
-      ? answerMetaGets(this.#metaReads, this.#context, input, start, end, reply)
-      : answerGets(this.#context, input, start, end, reply);
   }
 
   /**

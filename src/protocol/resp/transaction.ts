@@ -1,4 +1,4 @@
-import type { Handler, View } from '../../handler/handler.ts';
+import type { View, ViewSource } from '../../handler/handler.ts';
 
 /** Bytes of the commands that wait for EXEC: they are kept until then. */
 export const TRANSACTION_BYTES_MAX = 1024 * 1024;
@@ -50,8 +50,8 @@ export class Transaction {
   }
 }
 
-/** A handler that shows one view, so that all commands of a transaction see the same data. */
-export function pinnedTo(view: View): Handler {
+/** Gives one view again and again, so that all commands of a transaction see the same data. */
+export function pinnedTo(view: View): ViewSource {
   const scan = view.scan?.bind(view);
   const held: View = {
     get: (key, start, end) => view.get(key, start, end),
@@ -59,7 +59,7 @@ export function pinnedTo(view: View): Handler {
     info: view.info,
     release: () => {},
   };
-  return { name: 'pinned', view: () => held, swap: () => {} };
+  return { view: () => held };
 }
 
 /** What a client is told whose commands are more than TRANSACTION_BYTES_MAX. */

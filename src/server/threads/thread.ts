@@ -6,7 +6,7 @@ import { loadPlugin } from '../../common/plugin.ts';
 import { answerRequests } from '../../common/rpc.ts';
 import type { LoadNews } from '../../common/status.ts';
 import { DataSetsHandler } from '../../handler/data-sets.ts';
-import type { Handler } from '../../handler/handler.ts';
+import type { Handler, ViewSource } from '../../handler/handler.ts';
 import { createSimpleHandler } from '../../handler/simple.ts';
 import { PROTOCOLS } from '../../protocol/detect/protocols.ts';
 import type { Protocol } from '../../protocol/protocol.ts';
@@ -86,7 +86,7 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
 });
 
 /** One data set, which the handler that was asked for serves. */
-async function one(): Promise<readonly [Handler, SetTaker]> {
+async function one(): Promise<readonly [ViewSource, SetTaker]> {
   const builtIns = { simple: createSimpleHandler };
   const createHandler = await loadPlugin<(storage: Storage) => Handler>(
     '-handler',
@@ -98,7 +98,7 @@ async function one(): Promise<readonly [Handler, SetTaker]> {
   return [handler, { put, remove: () => {} }];
 }
 
-function several(delimiter: string): readonly [Handler, SetTaker] {
+function several(delimiter: string): readonly [ViewSource, SetTaker] {
   const handler = new DataSetsHandler(delimiter);
   return [handler, handler];
 }

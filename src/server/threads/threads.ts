@@ -4,6 +4,7 @@ import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { threadError } from '../../common/rpc.ts';
 import type { LoadNews, Metric, ServerStatus, Settings } from '../../common/status.ts';
+import { Turns } from '../../common/turns.ts';
 import { PROTOCOL_VERSION } from '../../common/version.ts';
 import {
   type CounterName,
@@ -95,7 +96,7 @@ export class Threads implements Server {
   #listener: SharedListener | undefined;
   #watchdog: Watchdog | undefined;
   /** Swaps and replacements happen one after the other. */
-  #work: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns<'add' | 'remove' | 'swap' | 'replace'>();
   #isListening = false;
   #isClosing = false;
 
@@ -200,7 +201,7 @@ export class Threads implements Server {
 
   /** From now on all keys of a data set are misses, if it has nothing to serve yet. */
   add(set: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take('add', async () => {
       const placed = this.#place(set, 0);
       await Promise.all(this.#threads.map((thread) => thread.request({ kind: 'add', ...placed })));
       this.#tellSwapped();
@@ -209,7 +210,7 @@ export class Threads implements Server {
 
   /** Takes a data set out of service. Replies that are under way go on from it. */
   remove(set: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take('remove', async () => {
       this.#sets.get(set)?.served?.map.release();
       this.#sets.delete(set);
       this.#news.delete(set);
@@ -230,7 +231,7 @@ export class Threads implements Server {
    * @throws GoromdbError when no thread could: all serve the old one.
    */
   swap(set: string, map: TableMap, info: DataSetInfo): Promise<void> {
-    return this.#inTurn(() => this.#swap(set, { map, info }));
+    return this.#turns.take('swap', () => this.#swap(set, { map, info }));
   }
 
   async #swap(set: string, next: ServedTable): Promise<void> {
@@ -309,13 +310,6 @@ export class Threads implements Server {
     this.#listener?.close();
   }
 
-  /** Has work done when the work before it is done. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#work.then(work);
-    this.#work = done.catch(() => {});
-    return done;
-  }
-
   #start(place: Place): ServingThread {
     return new ServingThread(place.data, {
       onShutdown: () => this.#options.shutdown?.(),
@@ -349,7 +343,7 @@ export class Threads implements Server {
       return;
     }
     logger.error(`${died}; it is replaced, and its connections are lost`);
-    this.#inTurn(() => this.#replace(place, pauseMs)).catch(onFailure);
+    this.#turns.take('replace', () => this.#replace(place, pauseMs)).catch(onFailure);
   }
 
   async #replace(place: Place, pauseMs: number): Promise<void> {

@@ -88,10 +88,6 @@ export class TableWriter implements RecordSink {
     this.#packer.add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags);
   }
 
-  get records(): number {
-    return this.#packer.records;
-  }
-
   /** What `finish` has found; undefined: every key came once. */
   get repeats(): Repeats | undefined {
     return this.#repeats;

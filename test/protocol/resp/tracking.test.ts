@@ -213,3 +213,35 @@ it('tells the server of the memory that its prefixes take, until they are gone',
     expect(session.heldBytes).toBe(0);
   }
 });
+
+describe('tracking is refused, and stays as it was,', () => {
+  it.each([
+    ['CLIENT TRACKING x', /^-ERR syntax error/],
+    ['CLIENT TRACKING ON x', /^-ERR syntax error/],
+    ['CLIENT TRACKING ON REDIRECT', /^-ERR syntax error/],
+    ['CLIENT TRACKING ON REDIRECT x', /^-ERR value is not an integer/],
+    ['CLIENT TRACKING ON REDIRECT 9', /^-ERR The client ID you want redirect to/],
+    ['CLIENT TRACKING ON REDIRECT <id> REDIRECT <id>', /^-ERR A client can only redirect to a/],
+    ['CLIENT TRACKING ON PREFIX a', /^-ERR PREFIX option requires BCAST/],
+    ['CLIENT TRACKING ON BCAST', /^-ERR You can't switch BCAST mode/],
+    ['CLIENT TRACKING ON OPTIN OPTOUT', /^-ERR You can't specify both/],
+    ['CLIENT TRACKING ON OPTOUT', /^-ERR You can't switch OPTIN\/OPTOUT mode/],
+    ['CLIENT CACHING x', /^-ERR syntax error/],
+    ['CLIENT CACHING NO', /^-ERR CLIENT CACHING NO is only valid when .* OPTOUT mode/],
+  ])('by %s', (line, refusal) => {
+    const { ask } = connect();
+    const id = ask('CLIENT ID').slice(1, -2);
+    ask('HELLO 3');
+    expect(ask('CLIENT TRACKING ON OPTIN', 'CLIENT CACHING YES')).toBe(OK + OK);
+    const before = ask('CLIENT TRACKINGINFO');
+    expect(ask(line.replaceAll('<id>', id))).toMatch(refusal);
+    expect(ask('CLIENT TRACKINGINFO')).toBe(before);
+  });
+
+  it('for prefixes with OPTIN, and for CACHING without tracking', () => {
+    const { ask } = connect();
+    ask('HELLO 3');
+    expect(ask('CLIENT TRACKING ON BCAST OPTIN')).toMatch(/^-ERR OPTIN and OPTOUT are not/);
+    expect(ask('CLIENT CACHING YES')).toMatch(/^-ERR CLIENT CACHING can be called only when/);
+  });
+});
