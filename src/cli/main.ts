@@ -1,13 +1,13 @@
 import process from 'node:process';
 import { VERSION } from '../common/version.ts';
-import { bench } from './bench.ts';
-import { checkConfig, serveConfig } from './config.ts';
-import { runDemo } from './demo.ts';
-import { parseCommandLine } from './flags.ts';
-import { publish } from './publish.ts';
-import { rollback } from './rollback.ts';
-import { fail, serve } from './serve.ts';
-import { showStatus } from './status.ts';
+import { runDemo } from './commands/demo.ts';
+import { publish } from './commands/publish.ts';
+import { rollback } from './commands/rollback.ts';
+import { showStatus } from './commands/status.ts';
+import { checkConfig, serveConfig } from './config/reread.ts';
+import { parseCommandLine } from './parse.ts';
+import { bench } from './process/bench-report.ts';
+import { fail, serve } from './process/run-server.ts';
 
 /**
  * The command `goromdb`.

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readChecked } from '../../src/cli/config.ts';
-import { type Config, readConfig } from '../../src/cli/config-file.ts';
+import { type Config, readConfig } from '../../src/cli/config/config-file.ts';
+import { readChecked } from '../../src/cli/config/reread.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 function read(text: string, folder = temporaryFolder()): Config {

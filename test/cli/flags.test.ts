@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Invocation, parseCommandLine } from '../../src/cli/flags.ts';
-import type { ServeOptions } from '../../src/cli/serve-flags.ts';
+import type { ServeOptions } from '../../src/cli/options/serving.ts';
+import { type Invocation, parseCommandLine } from '../../src/cli/parse.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import type { FieldOptions } from '../../src/storage/scanners/scanner.ts';
 

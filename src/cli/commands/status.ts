@@ -1,19 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { oneLine } from '../common/log.ts';
-import { formatBytes, keysOf } from '../common/quantities.ts';
-import { askServer } from '../control/control-client.ts';
-import { findHolder, type Holder } from '../control/folder-lock.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { oneLine } from '../../common/log.ts';
+import { formatBytes, keysOf } from '../../common/quantities.ts';
+import { askServer } from '../../control/control-client.ts';
+import { findHolder, type Holder } from '../../control/folder-lock.ts';
 import {
   readSlotStatus,
   type ServerStatus,
   type SlotStatus,
-} from '../loader/generations/status.ts';
-import { type Event, readEvents } from '../loader/slots/events.ts';
-import { SLOT_NAMES } from '../loader/slots/slots.ts';
-import { requireFolder } from './require-folder.ts';
+} from '../../loader/generations/status.ts';
+import { type Event, readEvents } from '../../loader/slots/events.ts';
+import { SLOT_NAMES } from '../../loader/slots/slots.ts';
+import { requireFolder } from '../folders/require-folder.ts';
 
 const TIMEOUT_MS = 5_000;
 

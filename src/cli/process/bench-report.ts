@@ -1,14 +1,19 @@
 import process from 'node:process';
-import { formatAddress } from '../common/address.ts';
-import { formatBytes } from '../common/quantities.ts';
-import { fillServer } from '../traffic/fill.ts';
-import { keysOfFile, keysOfRedis, keysOfServer } from '../traffic/key-source.ts';
-import { fillRedis } from '../traffic/redis-fill.ts';
-import type { KeySource } from '../traffic/requests.ts';
-import { type LoadPlan, type LoadProgress, type LoadReport, runLoad } from '../traffic/traffic.ts';
-import type { BenchOptions } from './bench-flags.ts';
+import { formatAddress } from '../../common/address.ts';
+import { formatBytes } from '../../common/quantities.ts';
+import { fillServer } from '../../traffic/fill.ts';
+import { keysOfFile, keysOfRedis, keysOfServer } from '../../traffic/key-source.ts';
+import { fillRedis } from '../../traffic/redis-fill.ts';
+import type { KeySource } from '../../traffic/requests.ts';
+import {
+  type LoadPlan,
+  type LoadProgress,
+  type LoadReport,
+  runLoad,
+} from '../../traffic/traffic.ts';
+import type { BenchOptions } from '../commands/bench.ts';
 import type { Terminal } from './progress.ts';
-import { fail } from './serve.ts';
+import { fail } from './run-server.ts';
 
 /** The command `goromdb bench`: ends with 0 when all replies were right. */
 export async function bench(options: BenchOptions): Promise<void> {

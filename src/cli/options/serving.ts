@@ -1,18 +1,18 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import type { Address } from '../common/address.ts';
-import type { Guards } from '../loader/generations/guards.ts';
-import type { KeepPrevious } from '../loader/slots/rollback.ts';
-import { type AccessOptions, checkAccessFits } from '../server/access.ts';
-import type { Limits } from '../server/limits.ts';
-import { DEFAULT_FIELDS } from '../storage/formats/json/json-lines.ts';
-import { type BucketPath, checkSelection } from '../storage/formats/selection.ts';
-import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
-import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
-import { ACCESS_FLAGS, LISTEN_FLAGS, type PROTOCOL_NAMES } from './client-flags.ts';
-import { DATA_FLAGS, GUARD_FLAGS, WATCH_FLAGS } from './data-flags.ts';
-import { type FlagTable, givenFlags, misuse, valuesOf } from './go-flags.ts';
-import { RESOURCE_FLAGS } from './resource-flags.ts';
+import type { Address } from '../../common/address.ts';
+import type { Guards } from '../../loader/generations/guards.ts';
+import type { KeepPrevious } from '../../loader/slots/rollback.ts';
+import { type AccessOptions, checkAccessFits } from '../../server/access.ts';
+import type { Limits } from '../../server/limits.ts';
+import { DEFAULT_FIELDS } from '../../storage/formats/json/json-lines.ts';
+import { type BucketPath, checkSelection } from '../../storage/formats/selection.ts';
+import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
+import type { FieldOptions, NamespaceOptions } from '../../storage/scanners/scanner.ts';
+import { ACCESS_FLAGS, LISTEN_FLAGS, type PROTOCOL_NAMES } from './clients.ts';
+import { DATA_FLAGS, GUARD_FLAGS, WATCH_FLAGS } from './data.ts';
+import { RESOURCE_FLAGS } from './resources.ts';
+import { type FlagTable, givenFlags, misuse, valuesOf } from './values.ts';
 
 /** What the server was asked to do; every value is checked, every path absolute. */
 export interface ServeOptions {

@@ -1,13 +1,18 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import type { DataSetsOptions, PrefixedDataSet } from '../app/options.ts';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { explained } from '../common/system-fault.ts';
+import type { DataSetsOptions, PrefixedDataSet } from '../../app/options.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
+import {
+  SERVE_FLAGS,
+  type ServeOptions,
+  type ServeValues,
+  serveOptionsOf,
+} from '../options/serving.ts';
+import { misuse, parseName } from '../options/values.ts';
 import { type ConfigLines, findLines, SECTION } from './config-lines.ts';
 import { valueFromToml } from './config-value.ts';
-import { misuse, parseName } from './go-flags.ts';
-import { SERVE_FLAGS, type ServeOptions, type ServeValues, serveOptionsOf } from './serve-flags.ts';
 
 /** Longest configuration file in bytes. */
 const CONFIG_BYTES_MAX = 1024 * 1024;

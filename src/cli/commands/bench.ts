@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { type Address, parseAddress } from '../common/address.ts';
+import { type Address, parseAddress } from '../../common/address.ts';
 import {
   GENERATED_KEYS_MAX,
   GENERATED_VALUE_BYTES_MAX,
   type GeneratedData,
-} from '../traffic/data-set.ts';
-import type { LoadPlan } from '../traffic/traffic.ts';
+} from '../../traffic/data-set.ts';
+import type { LoadPlan } from '../../traffic/traffic.ts';
 import {
   type FlagTable,
   misuse,
@@ -18,7 +18,7 @@ import {
   parseSize,
   parseThreads,
   valuesOf,
-} from './go-flags.ts';
+} from '../options/values.ts';
 
 /** Connections, requests of a pipeline and keys of a request at most. */
 const CONNECTIONS_MAX = 60_000;

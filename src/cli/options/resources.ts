@@ -1,5 +1,5 @@
-import { DEFAULT_LIMITS } from '../server/limits.ts';
-import { THREADS_MAX } from '../server/threads/threads.ts';
+import { DEFAULT_LIMITS } from '../../server/limits.ts';
+import { THREADS_MAX } from '../../server/threads/threads.ts';
 import {
   type FlagTable,
   parseCount,
@@ -9,7 +9,7 @@ import {
   parseScrubRate,
   parseSize,
   parseThreads,
-} from './go-flags.ts';
+} from './values.ts';
 
 const RESOURCES = 'Threads and limits';
 

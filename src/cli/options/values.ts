@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { GoromdbError } from '../common/errors.ts';
-import type { Canary } from '../loader/generations/guards.ts';
-import { SCRUB_RATE_MAX } from '../loader/generations/scrub.ts';
-import { LEAST_REQUEST_LIMITS } from '../protocol/protocol.ts';
-import { createAllowList } from '../server/access.ts';
-import { THREADS_MAX } from '../server/threads/threads.ts';
-import { KEY_BYTES_MAX } from '../storage/scanners/scanner.ts';
+import { GoromdbError } from '../../common/errors.ts';
+import type { Canary } from '../../loader/generations/guards.ts';
+import { SCRUB_RATE_MAX } from '../../loader/generations/scrub.ts';
+import { LEAST_REQUEST_LIMITS } from '../../protocol/protocol.ts';
+import { createAllowList } from '../../server/access.ts';
+import { THREADS_MAX } from '../../server/threads/threads.ts';
+import { KEY_BYTES_MAX } from '../../storage/scanners/scanner.ts';
 
 /** Longest duration of a flag, in milliseconds. The timers of Node fire at once after 24.8 days. */
 const DURATION_MS_MAX = 24 * 60 * 60 * 1000;

@@ -7,7 +7,7 @@ import {
   parseDurationOrZero,
   parseFolderPath,
   valuesOf,
-} from './go-flags.ts';
+} from './values.ts';
 
 const FLAGS = 'Flags';
 

@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from '../common/address.ts';
+import { type Address, parseAddress } from '../../common/address.ts';
 import {
   type FlagTable,
   oneOf,
@@ -6,7 +6,7 @@ import {
   parseBoolean,
   parseFilePath,
   parseMode,
-} from './go-flags.ts';
+} from './values.ts';
 
 const LISTENING = 'Listening';
 const ACCESS = 'Access';

@@ -1,6 +1,7 @@
 import { Command, CommanderError, type HelpConfiguration, Option } from 'commander';
 import type { Address } from '../common/address.ts';
 import { messageOf } from '../common/errors.ts';
+import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './commands/bench.ts';
 import {
   ADMIN_FLAGS,
   PUBLISH_FLAGS,
@@ -9,9 +10,15 @@ import {
   publishOptions,
   ROLLBACK_NOTES,
   STATUS_NOTES,
-} from './admin-flags.ts';
-import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './bench-flags.ts';
-import { ADDRESS_FLAG } from './client-flags.ts';
+} from './options/base-folder.ts';
+import { ADDRESS_FLAG } from './options/clients.ts';
+import {
+  configPath,
+  SERVE_FLAGS,
+  SERVE_NOTES,
+  type ServeOptions,
+  serveOptions,
+} from './options/serving.ts';
 import {
   addFlags,
   type FlagTable,
@@ -20,14 +27,7 @@ import {
   parseFilePath,
   toGnuSpelling,
   valuesOf,
-} from './go-flags.ts';
-import {
-  configPath,
-  SERVE_FLAGS,
-  SERVE_NOTES,
-  type ServeOptions,
-  serveOptions,
-} from './serve-flags.ts';
+} from './options/values.ts';
 
 /** What a command line asks for. Texts end without a newline. */
 export type Invocation =

@@ -1,6 +1,6 @@
-import { STORAGE_NAMES } from '../storage/formats/formats.ts';
-import { DEFAULT_FIELDS } from '../storage/formats/json/json-lines.ts';
-import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
+import { STORAGE_NAMES } from '../../storage/formats/formats.ts';
+import { DEFAULT_FIELDS } from '../../storage/formats/json/json-lines.ts';
+import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
 import {
   type FlagTable,
   oneOf,
@@ -14,7 +14,7 @@ import {
   parseKeyCount,
   parseName,
   parsePercent,
-} from './go-flags.ts';
+} from './values.ts';
 
 const DATA = 'Data';
 const GUARDS = 'Guards: what a new generation must have to be served';

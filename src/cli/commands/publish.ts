@@ -2,13 +2,13 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { GoromdbError } from '../common/errors.ts';
-import { identityOf, sameContent } from '../common/file-identity.ts';
-import { oneLine } from '../common/log.ts';
-import { keysOf } from '../common/quantities.ts';
-import { type Receipt, readReceipt, receiptPath } from '../loader/drops/receipt.ts';
-import type { PublishOptions } from './admin-flags.ts';
-import { type Dropped, dropFile, keepSum } from './drop-file.ts';
+import { GoromdbError } from '../../common/errors.ts';
+import { identityOf, sameContent } from '../../common/file-identity.ts';
+import { oneLine } from '../../common/log.ts';
+import { keysOf } from '../../common/quantities.ts';
+import { type Receipt, readReceipt, receiptPath } from '../../loader/drops/receipt.ts';
+import { type Dropped, dropFile, keepSum } from '../folders/drop-file.ts';
+import type { PublishOptions } from '../options/base-folder.ts';
 
 /** How often the receipt is looked at. */
 const POLL_MS = 100;

@@ -1,13 +1,13 @@
 /** The commands that take a configuration file. */
 import process from 'node:process';
 import { isDeepStrictEqual } from 'node:util';
-import { checkDataSets, type GoromdbDataSets, startDataSets } from '../app/app.ts';
-import type { PrefixedDataSet } from '../app/options.ts';
-import { formatAddress } from '../common/address.ts';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { oneLine } from '../common/log.ts';
+import { checkDataSets, type GoromdbDataSets, startDataSets } from '../../app/app.ts';
+import type { PrefixedDataSet } from '../../app/options.ts';
+import { formatAddress } from '../../common/address.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { oneLine } from '../../common/log.ts';
+import { run, type Tellers } from '../process/run-server.ts';
 import { type Config, readConfig } from './config-file.ts';
-import { run, type Tellers } from './serve.ts';
 
 /** Wrong flags, and a file that is not right. */
 const EXIT_MISUSE = 2;

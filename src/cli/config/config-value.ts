@@ -1,4 +1,4 @@
-import { type Flag, misuse } from './go-flags.ts';
+import { type Flag, misuse } from '../options/values.ts';
 
 /** Placeholders of flags whose values are numbers, or texts with a unit. */
 const NUMBERS: ReadonlySet<string> = new Set(['N', 'PERCENT', 'SIZE', 'DURATION']);

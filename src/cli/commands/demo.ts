@@ -12,18 +12,18 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Goromdb, startGoromdb } from '../app/app.ts';
-import type { Address } from '../common/address.ts';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { explained } from '../common/system-fault.ts';
-import { readReceipt } from '../loader/drops/receipt.ts';
-import { fail, run, type Tellers } from './serve.ts';
-import { quoted } from './shell-words.ts';
+import { type Goromdb, startGoromdb } from '../../app/app.ts';
+import type { Address } from '../../common/address.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
+import { readReceipt } from '../../loader/drops/receipt.ts';
+import { fail, run, type Tellers } from '../process/run-server.ts';
+import { quoted } from '../process/shell-words.ts';
 
 /** How often the receipt is looked at. */
 const POLL_MS = 20;
 
-const SAMPLE = fileURLToPath(new URL('../../fixtures/sample/', import.meta.url));
+const SAMPLE = fileURLToPath(new URL('../../../fixtures/sample/', import.meta.url));
 
 /**
  * Serves a sample data set from a temporary drop folder and tells what to type next.

@@ -1,10 +1,10 @@
 import process from 'node:process';
-import { keysOf } from '../common/quantities.ts';
-import { askServer } from '../control/control-client.ts';
-import { lockFolder } from '../control/folder-lock.ts';
-import { rollBackStopped } from '../loader/slots/offline-rollback.ts';
-import type { RolledBack } from '../loader/slots/rollback.ts';
-import { requireFolder } from './require-folder.ts';
+import { keysOf } from '../../common/quantities.ts';
+import { askServer } from '../../control/control-client.ts';
+import { lockFolder } from '../../control/folder-lock.ts';
+import { rollBackStopped } from '../../loader/slots/offline-rollback.ts';
+import type { RolledBack } from '../../loader/slots/rollback.ts';
+import { requireFolder } from '../folders/require-folder.ts';
 
 /** A server loads the generation before, which takes as long as loading it did. */
 const TIMEOUT_MS = 600_000;

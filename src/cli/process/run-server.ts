@@ -1,9 +1,9 @@
 import process from 'node:process';
-import { type Goromdb, startGoromdb } from '../app/app.ts';
-import type { GoromdbOptions, ServerOptions } from '../app/options.ts';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { createLineLogger, type Logger } from '../common/log.ts';
-import { explained } from '../common/system-fault.ts';
+import { type Goromdb, startGoromdb } from '../../app/app.ts';
+import type { GoromdbOptions, ServerOptions } from '../../app/options.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { createLineLogger, type Logger } from '../../common/log.ts';
+import { explained } from '../../common/system-fault.ts';
 import { showProgress } from './progress.ts';
 import { startLine } from './start-line.ts';
 
