@@ -4,9 +4,9 @@ import { GoromdbError } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
 import { memoryBytes } from '../loader/worker/value-limit.ts';
 import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
-import { THREADS_MAX, Threads, type ThreadsOptions } from '../server/threads/threads.ts';
+import { THREADS_MAX, Threads } from '../server/threads/threads.ts';
 import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
-import type { ServerOptions } from './options.ts';
+import type { ServerOptions, ServerPlan } from './options.ts';
 
 /** The serving threads, and what becomes of them. */
 export interface ServingThreads {
@@ -19,14 +19,10 @@ export interface ServingThreads {
 }
 
 /** @throws GoromdbError OPTION_INVALID. */
-export function createThreads(
-  options: ServerOptions,
-  parts: Pick<ThreadsOptions, 'handler' | 'delimiter'>,
-  shutdown: () => void,
-): ServingThreads {
-  const { threads = 1, protocol = 'memcached' } = options;
+export function createThreads(options: ServerPlan, shutdown: () => void): ServingThreads {
+  const { threads = 1, protocol = 'memcached', handler = 'simple', delimiter } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const access = options.access ?? { allow: [] };
+  const access = options.access ?? {};
   if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
     const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
     throw new GoromdbError('OPTION_INVALID', message);
@@ -43,7 +39,7 @@ export function createThreads(
   // Whoever does not ask for `done` must not be ended by its rejection.
   done.catch(() => {});
   const server = new Threads({
-    ...{ threads, protocol, limits, access, ...parts, onFailure: fail },
+    ...{ threads, protocol, handler, delimiter, limits, access, onFailure: fail },
     logger: options.logger ?? silentLogger,
     loudRefusals: options.loudRefusals ?? false,
     shutdown: options.allowShutdown ? shutdown : undefined,

@@ -1,66 +1,23 @@
-import { Command, CommanderError, type HelpConfiguration, Option } from 'commander';
-import type { Address } from '../common/address.ts';
+import {
+  CommanderError,
+  Option as Flag,
+  type HelpConfiguration,
+  Command as Parser,
+} from 'commander';
 import { messageOf } from '../common/errors.ts';
-import { BENCH_FLAGS, BENCH_NOTES, type BenchOptions, benchOptions } from './commands/bench.ts';
-import {
-  ADMIN_FLAGS,
-  PUBLISH_FLAGS,
-  PUBLISH_NOTES,
-  type PublishOptions,
-  publishOptions,
-  ROLLBACK_NOTES,
-  STATUS_NOTES,
-} from './options/base-folder.ts';
-import { ADDRESS_FLAG } from './options/clients.ts';
-import {
-  configPath,
-  SERVE_FLAGS,
-  SERVE_NOTES,
-  type ServeOptions,
-  serveOptions,
-} from './options/serving.ts';
-import {
-  addFlags,
-  type FlagTable,
-  goSpelling,
-  misuse,
-  parseFilePath,
-  toGnuSpelling,
-  valuesOf,
-} from './options/values.ts';
+import type { Command, Task } from './commands/command.ts';
+import { COMMANDS, DEFAULT_COMMAND } from './commands/commands.ts';
+import { addFlags, goSpelling, readFlags, toGnuSpelling } from './options/flags.ts';
 
 /** What a command line asks for. Texts end without a newline. */
 export type Invocation =
-  | { readonly kind: 'serve'; readonly options: ServeOptions }
-  /** Serve what a file says, or only check it. */
-  | { readonly kind: 'serve-config' | 'check-config'; readonly path: string }
-  | { readonly kind: 'demo'; readonly address: Address }
-  | { readonly kind: 'publish'; readonly options: PublishOptions }
-  | { readonly kind: 'rollback' | 'status'; readonly basedir: string; readonly json: boolean }
-  | { readonly kind: 'bench'; readonly options: BenchOptions }
+  | { readonly kind: 'task'; readonly task: Task }
   /** Help or version, for standard output. */
-  | { readonly kind: 'print'; readonly text: string; readonly exitCode: 0 }
+  | { readonly kind: 'print'; readonly text: string }
   /** For standard error. */
-  | { readonly kind: 'usage-error'; readonly message: string; readonly exitCode: 2 };
+  | { readonly kind: 'usage-error'; readonly message: string };
 
-/** Adds one command to the program; its action hands what was asked for to `accept`. */
-type AddCommand = (program: Command, accept: (invocation: Invocation) => void) => void;
-
-/** The command that runs when none is named. */
-const DEFAULT_COMMAND = 'serve';
-const COMMANDS: readonly AddCommand[] = [
-  addServe,
-  addCheckConfig,
-  addDemo,
-  addPublish,
-  addRollback,
-  addStatus,
-  addBench,
-];
 const HELP_COLUMNS = 80;
-
-const CHECK_CONFIG_NOTES = `
-Nothing is made, changed or loaded. Exit codes: 0 it is right, 2 it is not.`;
 
 /**
  * Reads a command line, in Go's spelling of flags (`-addr X`) or GNU's (`--addr X`). Never throws,
@@ -71,27 +28,27 @@ Nothing is made, changed or loaded. Exit codes: 0 it is right, 2 it is not.`;
  */
 export function parseCommandLine(argv: readonly string[], version: string): Invocation {
   let printed = '';
-  let invocation: Invocation | undefined;
+  let task: Task | undefined;
   const program = createProgram((text) => {
     printed += text;
   });
-  for (const add of COMMANDS) {
-    add(program, (accepted) => {
-      invocation = accepted;
+  for (const command of COMMANDS) {
+    addCommand(program, command, version, (prepared) => {
+      task = prepared;
     });
   }
-  addCommonFlags(program, version);
-
   const [name, ...args] = commandFirst(argv);
-  const command = program.commands.find((candidate) => candidate.name() === name);
+  const parser = program.commands.find((candidate) => candidate.name() === name);
   try {
-    program.parse([name, ...toGnuSpelling(args, command?.options ?? [])], { from: 'user' });
-    return invocation ?? usageError(command, `nothing is done by ${JSON.stringify(name)}`);
+    program.parse([name, ...toGnuSpelling(args, parser?.options ?? [])], { from: 'user' });
+    return task === undefined
+      ? usageError(parser, `nothing is done by ${JSON.stringify(name)}`)
+      : { kind: 'task', task };
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) {
-      return { kind: 'print', text: printed.trimEnd(), exitCode: 0 };
+      return { kind: 'print', text: printed.trimEnd() };
     }
-    return usageError(command, explain(error, command));
+    return usageError(parser, explain(error, parser));
   }
 }
 
@@ -102,99 +59,11 @@ export function parseCommandLine(argv: readonly string[], version: string): Invo
 function commandFirst(argv: readonly string[]): readonly string[] {
   if (argv[0] === 'help') return commandFirst([...argv.slice(1), '-help']);
   if (argv[0] === 'version') return commandFirst([...argv.slice(1), '-version']);
-  return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_COMMAND, ...argv];
+  return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_COMMAND.name, ...argv];
 }
 
-function addServe(program: Command, accept: (invocation: Invocation) => void): void {
-  const command = program
-    .command(DEFAULT_COMMAND)
-    .description(
-      'Serves the newest version of a database file to memcached and Redis clients, read-only.',
-    )
-    .usage(
-      'goromdb -file PATH [flags]\n       goromdb -config PATH\n       goromdb COMMAND [flags]',
-    )
-    .addHelpText('after', SERVE_NOTES)
-    .action(() => {
-      refuseArguments(command);
-      const path = configPath(command);
-      if (path !== undefined) accept({ kind: 'serve-config', path });
-      else accept({ kind: 'serve', options: serveOptions(command) });
-    });
-  addFlags(command, SERVE_FLAGS);
-}
-
-function addCheckConfig(program: Command, accept: (invocation: Invocation) => void): void {
-  const command = program
-    .command('check-config')
-    .description('Says whether a file for -config is right, and what it asks for.')
-    .usage('goromdb check-config FILE')
-    .addHelpText('after', CHECK_CONFIG_NOTES)
-    .allowExcessArguments()
-    .action(() => {
-      const [path, ...others] = command.args;
-      if (path === undefined || others.length > 0) {
-        throw misuse('expected the path of one file, as in goromdb check-config goromdb.toml');
-      }
-      accept({ kind: 'check-config', path: parseFilePath(path) });
-    });
-}
-
-const DEMO_FLAGS = {
-  addr: { ...ADDRESS_FLAG, fallback: '127.0.0.1:11211' },
-} as const satisfies FlagTable;
-
-function addDemo(program: Command, accept: (invocation: Invocation) => void): void {
-  const command = program
-    .command('demo')
-    .description('Serves a sample data set and tells what to type next.')
-    .usage('goromdb demo [flags]')
-    .action(() => {
-      refuseArguments(command);
-      accept({ kind: 'demo', address: valuesOf(command, DEMO_FLAGS).addr });
-    });
-  addFlags(command, DEMO_FLAGS);
-}
-
-function addPublish(program: Command, accept: (invocation: Invocation) => void): void {
-  const command = program
-    .command('publish')
-    .description('Drops a file as a producer should, and waits until it serves.')
-    .usage('goromdb publish FILE DROP [flags]')
-    .addHelpText('after', PUBLISH_NOTES)
-    .action(() => accept({ kind: 'publish', options: publishOptions(command) }));
-  addFlags(command, PUBLISH_FLAGS);
-}
-
-function addRollback(program: Command, accept: (invocation: Invocation) => void): void {
-  const command = program
-    .command('rollback')
-    .description('Returns to the generation before, with a server running or not.')
-    .usage('goromdb rollback -basedir DIR [flags]')
-    .addHelpText('after', ROLLBACK_NOTES)
-    .action(() => accept({ kind: 'rollback', ...adminOptions(command) }));
-  addFlags(command, ADMIN_FLAGS);
-}
-
-function addStatus(program: Command, accept: (invocation: Invocation) => void): void {
-  const command = program
-    .command('status')
-    .description('Shows the slots, what serves, and the last events.')
-    .usage('goromdb status -basedir DIR [flags]')
-    .addHelpText('after', STATUS_NOTES)
-    .action(() => accept({ kind: 'status', ...adminOptions(command) }));
-  addFlags(command, ADMIN_FLAGS);
-}
-
-function adminOptions(command: Command): { readonly basedir: string; readonly json: boolean } {
-  refuseArguments(command);
-  const { basedir, json } = valuesOf(command, ADMIN_FLAGS);
-  if (basedir === undefined) throw misuse('-basedir is required: the base folder of the server');
-  return { basedir, json };
-}
-
-function createProgram(write: (text: string) => void): Command {
-  return new Command('goromdb')
+function createProgram(write: (text: string) => void): Parser {
+  return new Parser('goromdb')
     .exitOverride()
     .helpCommand(false)
     .allowExcessArguments()
@@ -208,26 +77,24 @@ function createProgram(write: (text: string) => void): Command {
     });
 }
 
-function addBench(program: Command, accept: (invocation: Invocation) => void): void {
-  const command = program
-    .command('bench')
-    .description(
-      'Loads a memcached or Redis server, this one or another, and measures how it answers.',
-    )
-    .usage('goromdb bench ADDRESS [flags]')
-    .addHelpText('after', BENCH_NOTES)
-    .allowExcessArguments()
-    .action(() => accept({ kind: 'bench', options: benchOptions(command) }));
-  addFlags(command, BENCH_FLAGS);
-}
-
-function addCommonFlags(program: Command, version: string): void {
-  for (const command of program.commands) {
-    command
-      .optionsGroup('Other:')
-      .version(`goromdb ${version}`, '--version', 'print the version and exit')
-      .addHelpOption(new Option('--help', 'print this text and exit'));
-  }
+function addCommand(
+  program: Parser,
+  command: Command,
+  version: string,
+  accept: (task: Task) => void,
+): void {
+  const { name, summary, usage, notes = '', options } = command;
+  const parser = program
+    .command(name)
+    .description(summary)
+    .usage(usage)
+    .addHelpText('after', notes);
+  parser.action(() => accept(command.prepare({ ...readFlags(parser), args: parser.args })));
+  addFlags(parser, options);
+  parser
+    .optionsGroup('Other:')
+    .version(`goromdb ${version}`, '--version', 'print the version and exit')
+    .addHelpOption(new Flag('--help', 'print this text and exit'));
 }
 
 const HELP: HelpConfiguration = {
@@ -240,22 +107,10 @@ const HELP: HelpConfiguration = {
   subcommandTerm: (command) => command.name(),
   // The help of the default command is what `goromdb -help` prints, so it lists the others.
   visibleCommands: (command) => {
-    const { commands } = (command.name() === DEFAULT_COMMAND && command.parent) || command;
-    return commands.filter((other) => other.name() !== DEFAULT_COMMAND);
+    const { commands } = (command.name() === DEFAULT_COMMAND.name && command.parent) || command;
+    return commands.filter((other) => other.name() !== DEFAULT_COMMAND.name);
   },
 };
-
-/** As in Go, `-gzipped false` sets the flag and leaves an argument over. */
-function refuseArguments(command: Command): void {
-  if (command.args.length === 0) return;
-  const given = JSON.stringify(command.args[0]);
-  const boolean = command.options.find((option) => option.optional);
-  const hint =
-    boolean !== undefined && /^(?:true|false|[01tf])$/i.test(command.args[0])
-      ? `; a yes or no needs "=", as in ${goSpelling(boolean)}=${command.args[0]}`
-      : '';
-  throw misuse(`${given} is not expected: there are only flags here${hint}`);
-}
 
 /** What flags of memcached, Redis and other servers are called here. */
 const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
@@ -272,7 +127,7 @@ const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The flag that another server's would be here, if the command has it. */
-function ownFlag(command: Command | undefined, given: string): string | undefined {
+function ownFlag(command: Parser | undefined, given: string): string | undefined {
   const name = FOREIGN_FLAGS.get(given.replace(/^-+/, ''));
   const option = command?.options.find((one) => one.name() === name);
   if (option === undefined) return undefined;
@@ -281,7 +136,7 @@ function ownFlag(command: Command | undefined, given: string): string | undefine
 }
 
 /** What went wrong, in Go's spelling. */
-function explain(error: unknown, command: Command | undefined): string {
+function explain(error: unknown, command: Parser | undefined): string {
   if (!(error instanceof CommanderError)) return messageOf(error);
   const match = /^error: unknown (option|command) '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/s.exec(
     error.message,
@@ -296,12 +151,11 @@ function explain(error: unknown, command: Command | undefined): string {
   return `unknown command ${JSON.stringify(given)}${advice || '; a data file is given by -file'}`;
 }
 
-function usageError(command: Command | undefined, message: string): Invocation {
-  const isOther = command !== undefined && command.name() !== DEFAULT_COMMAND;
+function usageError(command: Parser | undefined, message: string): Invocation {
+  const isOther = command !== undefined && command.name() !== DEFAULT_COMMAND.name;
   const help = isOther ? `goromdb ${command.name()} -help` : 'goromdb -help';
   return {
     kind: 'usage-error',
     message: `goromdb: ${message}\nRun '${help}' for all flags.`,
-    exitCode: 2,
   };
 }

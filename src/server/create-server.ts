@@ -47,7 +47,7 @@ export function createServer(options: CreateServerOptions): Server {
     protocol: options.protocol ?? detectingProtocol,
     logger,
     limits,
-    access: options.access ?? { allow: [] },
+    access: options.access ?? {},
     loudRefusals: options.loudRefusals ?? false,
     shutdown: options.shutdown,
     counterMemory: createCounterMemory(1),

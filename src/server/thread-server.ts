@@ -258,7 +258,7 @@ export class ThreadServer implements Server {
   }
 
   #isAllowed(socket: net.Socket): boolean {
-    if (this.#parts.access.allow.length === 0) return true;
+    if ((this.#parts.access.allow ?? []).length === 0) return true;
     const { remoteAddress } = socket;
     return remoteAddress !== undefined && isListed(this.#allowList, remoteAddress);
   }

@@ -1,24 +1,30 @@
-import type { Command } from 'commander';
+import process from 'node:process';
 import { type Address, parseAddress } from '../../common/address.ts';
 import {
   GENERATED_KEYS_MAX,
   GENERATED_VALUE_BYTES_MAX,
   type GeneratedData,
 } from '../../traffic/data-set.ts';
-import type { LoadPlan } from '../../traffic/traffic.ts';
+import { fillServer } from '../../traffic/fill.ts';
+import { keysOfFile, keysOfRedis, keysOfServer } from '../../traffic/key-source.ts';
+import { fillRedis } from '../../traffic/redis-fill.ts';
+import type { KeySource } from '../../traffic/requests.ts';
+import { type LoadPlan, runLoad } from '../../traffic/traffic.ts';
+import { misuse, optionGroup, type ValuesOf } from '../options/option.ts';
 import {
-  type FlagTable,
-  misuse,
+  atMost,
+  BOOLEAN,
+  COUNT,
+  DURATION,
+  DURATION_OR_ZERO,
+  FILE,
   oneOf,
-  parseBoolean,
-  parseCount,
-  parseDuration,
-  parseDurationOrZero,
-  parseFilePath,
-  parseSize,
-  parseThreads,
-  valuesOf,
+  PERCENT,
+  SIZE,
+  THREADS,
 } from '../options/values.ts';
+import { progressLine, reportText } from '../process/bench-report.ts';
+import { defineCommand } from './command.ts';
 
 /** Connections, requests of a pipeline and keys of a request at most. */
 const CONNECTIONS_MAX = 60_000;
@@ -26,7 +32,7 @@ const PIPELINE_MAX = 10_000;
 const KEYS_PER_REQUEST_MAX = 1_000;
 
 /** What a server was asked to be loaded with; every value is checked. */
-export interface BenchOptions {
+interface BenchRequest {
   readonly address: Address;
   /** All but the keys, which may have to be read first. */
   readonly plan: Omit<LoadPlan, 'source'>;
@@ -39,179 +45,158 @@ export interface BenchOptions {
   readonly json: boolean;
 }
 
-const KEYS = 'Keys';
-const REQUESTS = 'Requests';
-const LOAD = 'Load';
-const RESULT = 'Result';
-
-/** The flags of `goromdb bench`, in the order of the help. */
-export const BENCH_FLAGS = {
+const KEYS = optionGroup('Keys', {
   keys: {
-    placeholder: 'N',
-    group: KEYS,
+    ...COUNT,
     help: 'ask for the keys key:00000000 to N - 1 of the generated data set, and check values by them',
-    parse: (text: string): number => atMost(parseCount(text), GENERATED_KEYS_MAX),
+    parse: atMost(GENERATED_KEYS_MAX, COUNT.parse),
     fallbackNote: 'the server tells its keys',
   },
   'value-size': {
-    placeholder: 'SIZE',
-    group: KEYS,
+    ...SIZE,
     help: 'length of the generated values',
-    parse: (text: string): number => atMost(parseSize(text), GENERATED_VALUE_BYTES_MAX),
+    parse: atMost(GENERATED_VALUE_BYTES_MAX, SIZE.parse),
     fallback: '100B',
   },
   fill: {
-    group: KEYS,
+    ...BOOLEAN,
     help: 'store the generated data set first, by set, or by MSET with -command redis; for servers that can be written to',
-    parse: parseBoolean,
-    fallback: 'false',
   },
-  'keys-file': {
-    placeholder: 'PATH',
-    group: KEYS,
-    help: 'ask for the keys in this file, one a line',
-    parse: parseFilePath,
-  },
+  'keys-file': { ...FILE, help: 'ask for the keys in this file, one a line' },
   choose: {
     placeholder: 'HOW',
-    group: KEYS,
     help: 'uniform: each key equally often; zipf: some much more often than others',
     parse: oneOf('uniform', 'zipf'),
     fallback: 'uniform',
   },
   misses: {
-    placeholder: 'PERCENT',
-    group: KEYS,
+    ...PERCENT,
     help: 'share of the keys that the server does not have',
-    parse: parsePercent,
     fallback: '0',
   },
+});
+
+const REQUESTS = optionGroup('Requests', {
   command: {
     placeholder: 'NAME',
-    group: REQUESTS,
     help: "get; meta: quiet mg commands that end with mn; redis: Redis' GET, or MGET with -multi",
     parse: oneOf('get', 'meta', 'redis'),
     fallback: 'get',
   },
   multi: {
-    placeholder: 'N',
-    group: REQUESTS,
+    ...COUNT,
     help: 'keys in one request',
-    parse: (text: string): number => atMost(parseCount(text), KEYS_PER_REQUEST_MAX),
+    parse: atMost(KEYS_PER_REQUEST_MAX, COUNT.parse),
     fallback: '1',
   },
   pipeline: {
-    placeholder: 'N',
-    group: REQUESTS,
+    ...COUNT,
     help: 'requests that a connection sends at once',
-    parse: (text: string): number => atMost(parseCount(text), PIPELINE_MAX),
+    parse: atMost(PIPELINE_MAX, COUNT.parse),
     fallback: '1',
   },
+});
+
+const LOAD = optionGroup('Load', {
   connections: {
-    placeholder: 'N',
-    group: LOAD,
+    ...COUNT,
     help: 'connections, over all threads',
-    parse: (text: string): number => atMost(parseCount(text), CONNECTIONS_MAX),
+    parse: atMost(CONNECTIONS_MAX, COUNT.parse),
     fallback: '50',
   },
   threads: {
-    placeholder: 'N',
-    group: LOAD,
+    ...THREADS,
     help: 'threads that load; more when one has its processor busy',
-    parse: parseThreads,
     fallback: '1',
   },
   rate: {
-    placeholder: 'N',
-    group: LOAD,
+    ...COUNT,
     help: 'requests a second, sent on time whether replies come or not',
-    parse: parseCount,
     fallbackNote: 'each connection asks again when it has its reply',
   },
-  warmup: {
-    placeholder: 'DURATION',
-    group: LOAD,
-    help: 'how long to load before measuring',
-    parse: parseDurationOrZero,
-    fallback: '1s',
-  },
-  duration: {
-    placeholder: 'DURATION',
-    group: LOAD,
-    help: 'how long to measure',
-    parse: parseDuration,
-    fallback: '10s',
-  },
-  pid: {
-    placeholder: 'PID',
-    group: RESULT,
-    help: "also tell the processor time and memory of this process, the server's (Linux)",
-    parse: parseCount,
-  },
-  json: {
-    group: RESULT,
-    help: 'print the result as one line of JSON',
-    parse: parseBoolean,
-    fallback: 'false',
-  },
-} as const satisfies FlagTable;
+  warmup: { ...DURATION_OR_ZERO, help: 'how long to load before measuring', fallback: '1s' },
+  duration: { ...DURATION, help: 'how long to measure', fallback: '10s' },
+});
 
-export const BENCH_NOTES = `
+const RESULT = optionGroup('Result', {
+  pid: {
+    ...COUNT,
+    placeholder: 'PID',
+    help: "also tell the processor time and memory of this process, the server's (Linux)",
+  },
+  json: { ...BOOLEAN, help: 'print the result as one line of JSON' },
+});
+
+const OPTIONS = { ...KEYS, ...REQUESTS, ...LOAD, ...RESULT };
+
+/** Ends with 0 when all replies were right. */
+export const bench = defineCommand({
+  name: 'bench',
+  summary: 'Loads a memcached or Redis server, this one or another, and measures how it answers.',
+  usage: 'goromdb bench ADDRESS [flags]',
+  notes: `
 Every reply is counted; one of a thousand is compared byte by byte. The exit code
 is 1 when anything was wrong. A fixed rate keeps a processor busy for each thread,
 and its latencies count from when a request should have been sent.
-`;
+`,
+  options: OPTIONS,
+  takesArguments: true,
+  read({ values, args }): BenchRequest {
+    if (args.length !== 1) {
+      throw misuse(
+        `expected one address, as in "goromdb bench 127.0.0.1:11211"; found ${args.length}`,
+      );
+    }
+    return requestOf(parseAddress(args[0]), values);
+  },
+  async run(request) {
+    process.on('SIGINT', () => process.exit(130));
+    const { plan, json } = request;
+    const source = await keysOf(request);
+    const line = progressLine(process.stderr);
+    const report = await runLoad({ ...plan, source }, line.show).finally(line.clear);
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report, plan));
+    return report.complaints.length > 0 ? 1 : 0;
+  },
+});
 
-/** The options that a parsed command line asks for. */
-export function benchOptions(command: Command): BenchOptions {
-  if (command.args.length !== 1) {
-    const message = `expected one address, as in "goromdb bench 127.0.0.1:11211"; found ${command.args.length}`;
-    throw misuse(message);
-  }
-  const flags = valuesOf(command, BENCH_FLAGS);
-  const address = parseAddress(command.args[0]);
-  if (flags.connections < flags.threads) {
+function requestOf(address: Address, values: ValuesOf<typeof OPTIONS>): BenchRequest {
+  const { keys, fill, json, 'keys-file': keysFile } = values;
+  if (values.connections < values.threads) {
     throw misuse('-connections: each thread needs one; use more connections or fewer -threads');
   }
-  if (flags.keys !== undefined && flags['keys-file'] !== undefined) {
+  if (keys !== undefined && keysFile !== undefined) {
     throw misuse('-keys and -keys-file: only one of them can say which keys to ask for');
   }
-  if (flags.fill && flags.keys === undefined) throw misuse('-fill: say how many keys by -keys');
-  const generated =
-    flags.keys === undefined ? undefined : { keys: flags.keys, valueBytes: flags['value-size'] };
+  if (fill && keys === undefined) throw misuse('-fill: say how many keys by -keys');
+  const generated = keys === undefined ? undefined : { keys, valueBytes: values['value-size'] };
   return {
-    address,
-    generated,
-    keysFile: flags['keys-file'],
-    fill: flags.fill,
-    json: flags.json,
+    ...{ address, generated, keysFile, fill, json },
     plan: {
       address,
       shape: {
-        command: flags.command,
-        keysPerRequest: flags.multi,
-        pipeline: flags.pipeline,
-        choice: flags.choose,
-        missShare: flags.misses / 100,
+        command: values.command,
+        keysPerRequest: values.multi,
+        pipeline: values.pipeline,
+        choice: values.choose,
+        missShare: values.misses / 100,
       },
       expectation: { valueBytes: generated?.valueBytes },
-      connections: flags.connections,
-      threads: flags.threads,
-      ratePerSecond: flags.rate ?? 0,
-      warmUpMs: flags.warmup,
-      durationMs: flags.duration,
-      pid: flags.pid,
+      connections: values.connections,
+      threads: values.threads,
+      ratePerSecond: values.rate ?? 0,
+      warmUpMs: values.warmup,
+      durationMs: values.duration,
+      pid: values.pid,
     },
   };
 }
 
-function atMost(value: number, limit: number): number {
-  if (value <= limit) return value;
-  throw misuse(`${value} is too much: expected at most ${limit}`);
-}
-
-function parsePercent(text: string): number {
-  const percent = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (percent <= 100) return percent;
-  throw misuse(`${JSON.stringify(text)} is not allowed; expected a number from 0 to 100`);
+async function keysOf(request: BenchRequest): Promise<KeySource> {
+  const { address, generated, keysFile, fill, plan } = request;
+  const isRedis = plan.shape.command === 'redis';
+  if (keysFile !== undefined) return keysOfFile(keysFile);
+  if (generated === undefined) return isRedis ? keysOfRedis(address) : keysOfServer(address);
+  if (fill) await (isRedis ? fillRedis : fillServer)(address, generated);
+  return { kind: 'generated', keys: generated.keys };
 }

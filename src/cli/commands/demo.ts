@@ -17,54 +17,67 @@ import type { Address } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
 import { readReceipt } from '../../loader/drops/receipt.ts';
-import { fail, run, type Tellers } from '../process/run-server.ts';
+import { ADDRESS } from '../options/clients.ts';
+import { optionGroup } from '../options/option.ts';
+import { runServer, type Tellers } from '../process/run-server.ts';
 import { quoted } from '../process/shell-words.ts';
+import { defineCommand } from './command.ts';
 
 /** How often the receipt is looked at. */
 const POLL_MS = 20;
 
 const SAMPLE = fileURLToPath(new URL('../../../fixtures/sample/', import.meta.url));
 
-/**
- * Serves a sample data set from a temporary drop folder and tells what to type next.
- *
- * @param argv For the log.
- */
-export async function runDemo(address: Address, argv: readonly string[]): Promise<void> {
-  let file = '';
-  try {
-    const folder = mkdtempSync(join(tmpdir(), 'goromdb-demo-'));
-    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-    file = join(folder, 'data.json');
-    dropSample(file);
-  } catch (error) {
-    const why = messageOf(explained(error, tmpdir()));
-    fail(new GoromdbError('FOLDER_UNUSABLE', `cannot make the folder of the demo: ${why}`));
-  }
-  const start = async (tellers: Tellers): Promise<Goromdb> => {
-    const goromdb = await startGoromdb({ address, file, storage: 'json', ...tellers });
-    // Whoever types what is printed must find the data.
-    void whenServed(file).then(() => {
-      process.stdout.write(nextSteps(goromdb.address, file));
-    });
-    return goromdb;
-  };
-  // A demo belongs to its terminal, and ends with it.
-  await run(argv, start, 'end');
-}
+const OPTIONS = optionGroup('Listening', {
+  addr: { ...ADDRESS, fallback: '127.0.0.1:11211' },
+});
+
+export const demo = defineCommand({
+  name: 'demo',
+  summary: 'Serves a sample data set and tells what to type next.',
+  usage: 'goromdb demo [flags]',
+  options: OPTIONS,
+  read: ({ values }) => ({ address: values.addr }),
+  async run({ address }, argv) {
+    const file = dropSample();
+    const start = async (tellers: Tellers): Promise<Goromdb> => {
+      const goromdb = await startGoromdb({ address, file, storage: 'json', ...tellers });
+      // Whoever types what is printed must find the data.
+      void whenServed(file).then(() => {
+        process.stdout.write(nextSteps(goromdb.address, file));
+      });
+      return goromdb;
+    };
+    // A demo belongs to its terminal, and ends with it.
+    return runServer(argv, start, 'end');
+  },
+});
 
 /** Resolves when the receipt of a file says that it serves, which one that ships with this does. */
 async function whenServed(file: string): Promise<void> {
   while ((await readReceipt(file))?.state !== 'serving') await delay(POLL_MS);
 }
 
-/** Drops as every producer should: the file under its name in one step, and the sum last. */
-function dropSample(file: string): void {
-  const source = join(SAMPLE, 'cities-v1.json');
-  const md5 = createHash('md5').update(readFileSync(source)).digest('hex');
-  copyFileSync(source, `${file}.tmp`);
-  renameSync(`${file}.tmp`, file);
-  writeFileSync(`${file}.md5`, `${md5}  data.json\n`);
+/**
+ * Drops as every producer should: the file under its name in one step, and the sum last.
+ *
+ * @returns The path, in a temporary folder that the process removes at its end.
+ */
+function dropSample(): string {
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'goromdb-demo-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, 'data.json');
+    const source = join(SAMPLE, 'cities-v1.json');
+    const md5 = createHash('md5').update(readFileSync(source)).digest('hex');
+    copyFileSync(source, `${file}.tmp`);
+    renameSync(`${file}.tmp`, file);
+    writeFileSync(`${file}.md5`, `${md5}  data.json\n`);
+    return file;
+  } catch (error) {
+    const why = messageOf(explained(error, tmpdir()));
+    throw new GoromdbError('FOLDER_UNUSABLE', `cannot make the folder of the demo: ${why}`);
+  }
 }
 
 function nextSteps(address: Address, file: string): string {

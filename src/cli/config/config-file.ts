@@ -1,48 +1,38 @@
+/** What belongs in this folder: how the configuration file is read, once and again. */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import type { DataSetsOptions, PrefixedDataSet } from '../../app/options.ts';
+import { checkPlan } from '../../app/app.ts';
+import type { PrefixedDataSet, ServerPlan } from '../../app/options.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
-import {
-  SERVE_FLAGS,
-  type ServeOptions,
-  type ServeValues,
-  serveOptionsOf,
-} from '../options/serving.ts';
-import { misuse, parseName } from '../options/values.ts';
+import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
+import { DATA_SET_OPTIONS, dataSetOf } from '../options/data.ts';
+import { defaultsOf, misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
+import { SERVER_OPTIONS, serverOf } from '../options/server.ts';
 import { type ConfigLines, findLines, SECTION } from './config-lines.ts';
 import { valueFromToml } from './config-value.ts';
 
 /** Longest configuration file in bytes. */
 const CONFIG_BYTES_MAX = 1024 * 1024;
 
-type FlagName = keyof typeof SERVE_FLAGS;
-
-/** The flags that are about one data set. */
-const DATA_SET_KEYS: ReadonlySet<string> = new Set<FlagName>([
-  ...(['file', 'storage', 'gzipped', 'bucket', 'namespaces', 'D', 'basedir'] as const),
-  ...(['jsonl-key', 'jsonl-value', 'jsonl-ignore'] as const),
-  ...(['min-keys', 'max-shrink', 'canary', 'max-hit-drop', 'keep-previous'] as const),
-  ...(['scrub-rate', 'poll-interval', 'rescan'] as const),
-]);
-
-/** Flags that mean nothing in the file. */
-const NOT_IN_FILE: ReadonlySet<string> = new Set<FlagName>(['config', 'handler']);
-
-/** What a flag of a data set is not called in the file. */
-const PREFIX = 'prefix';
-const DELIMITER = 'delimiter';
-
-const SERVER_KEYS: ReadonlySet<string> = new Set(
-  Object.keys(SERVE_FLAGS).filter((name) => !NOT_IN_FILE.has(name) && !DATA_SET_KEYS.has(name)),
-);
-
 /** What a configuration file asks for. */
 export interface Config {
-  readonly options: DataSetsOptions;
+  readonly plan: ServerPlan;
   /** What is given for the server, by key: for telling what another file changes. */
   readonly serverValues: ReadonlyMap<string, unknown>;
+}
+
+/** A file that is right by itself, and whose data sets go together. @throws as `readConfig`. */
+export async function readChecked(path: string): Promise<Config> {
+  const config = readConfig(path);
+  try {
+    await checkPlan(config.plan);
+  } catch (error) {
+    if (!(error instanceof GoromdbError)) throw error;
+    throw new GoromdbError(error.code, `${path}: ${error.message}`, { cause: error });
+  }
+  return config;
 }
 
 /** A table of the file, with what messages need of it. */
@@ -54,7 +44,7 @@ interface Section {
 }
 
 /**
- * Reads a configuration file. Each key is the name of a flag, and is checked as the flag is.
+ * Reads a configuration file. Each key is the name of an option, and is checked as its flag is.
  *
  * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID, with the file, the line if it is known, the
  * key, what was given and what is allowed.
@@ -67,22 +57,12 @@ export function readConfig(path: string): Config {
   if (!Array.isArray(tables) || tables.length === 0 || !tables.every(isTable)) {
     throw faultAt(server, SECTION, `expected one [[${SECTION}]] or more, each with a file`);
   }
-  const { [DELIMITER]: delimiter, ...serverKeys } = top;
-  const serverValues = readValues(server, serverKeys, SERVER_KEYS);
-  // What is wrong with it is told of the server, and not of each data set.
-  const values = { ...DEFAULTS, ...Object.fromEntries(serverValues), file: path } as ServeValues;
-  const whole = inSection(server, undefined, () => {
-    return serveOptionsOf(values, new Set(serverValues.keys()));
+  const serverValues = readValues(server, top, SERVER_OPTIONS);
+  const plan = inSection(server, undefined, () => {
+    return serverOf(allValues(SERVER_OPTIONS, serverValues), new Set(serverValues.keys()));
   });
-  const dataSets = tables.map((table, number) => {
-    return readDataSet({ path, lines, number }, table, serverValues);
-  });
-  const options = {
-    ...serverOptions(whole),
-    dataSets,
-    ...(delimiter === undefined ? {} : { delimiter: textOf(server, DELIMITER, delimiter) }),
-  };
-  return { options, serverValues: new Map([...serverValues, [DELIMITER, delimiter]]) };
+  const dataSets = tables.map((table, number) => readDataSet({ path, lines, number }, table));
+  return { plan: { delimiter: DEFAULT_DELIMITER, ...plan, dataSets }, serverValues };
 }
 
 function readText(path: string): string {
@@ -113,78 +93,58 @@ function parseToml(path: string, text: string): Record<string, unknown> {
   }
 }
 
-function readDataSet(
-  section: Section,
-  table: Readonly<Record<string, unknown>>,
-  server: ReadonlyMap<string, unknown>,
-): PrefixedDataSet {
-  const { [PREFIX]: prefix, ...keys } = table;
-  const own = readValues(section, keys, DATA_SET_KEYS);
-  if (!own.has('file')) throw faultAt(section, undefined, 'file is missing: the file to wait for');
-  const values = { ...DEFAULTS, ...Object.fromEntries([...server, ...own]) } as ServeValues;
-  const given = new Set([...server.keys(), ...own.keys()]);
-  const options = inSection(section, undefined, () => serveOptionsOf(values, given));
-  const { file, storage, gzipped, bucket, fields, namespaces, basedir, guards, scrub } = options;
-  const { keepPrevious, pollIntervalMs, rescanMs } = options;
-  return {
-    ...{ file, storage, gzipped, bucket, fields, namespaces, basedir, guards, scrub },
-    ...{ keepPrevious, pollIntervalMs, rescanMs },
-    prefix: prefix === undefined ? undefined : textOf(section, PREFIX, prefix),
-  };
+function readDataSet(section: Section, table: Readonly<Record<string, unknown>>): PrefixedDataSet {
+  const values = readValues(section, table, DATA_SET_OPTIONS);
+  if (!values.has('file')) {
+    throw faultAt(section, undefined, 'file is missing: the file to wait for');
+  }
+  return inSection(section, undefined, () => dataSetOf(allValues(DATA_SET_OPTIONS, values)));
 }
 
-/** What of the options is about the server. */
-function serverOptions(options: ServeOptions): Omit<DataSetsOptions, 'dataSets'> {
-  const { address, protocol, threads, limits, access, loudRefusals, allowShutdown } = options;
-  return { address, protocol, threads, limits, access, loudRefusals, allowShutdown };
+function allValues<Table extends OptionTable>(
+  table: Table,
+  given: ReadonlyMap<string, unknown>,
+): ValuesOf<Table> {
+  return { ...defaultsOf(table), ...Object.fromEntries(given) } as ValuesOf<Table>;
 }
 
-const DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEntries(
-  Object.entries(SERVE_FLAGS).map(([name, flag]) => {
-    return [name, 'fallback' in flag ? flag.parse(flag.fallback) : undefined];
-  }),
-);
-
-/** The values of a table's keys, as their flags understand them. */
+/** The values of a table's keys, as their options understand them. */
 function readValues(
   section: Section,
   table: Readonly<Record<string, unknown>>,
-  allowed: ReadonlySet<string>,
+  options: OptionTable,
 ): ReadonlyMap<string, unknown> {
   const values = new Map<string, unknown>();
   for (const [key, value] of Object.entries(table)) {
-    if (!allowed.has(key)) throw faultAt(section, key, describeUnknown(section, key, allowed));
-    const flag = SERVE_FLAGS[key as FlagName];
+    if (!isKey(options, key)) throw faultAt(section, key, describeUnknown(section, key, options));
+    const beside = (path: string): string => besideFile(section, path);
     values.set(
       key,
-      inSection(section, key, () => valueFromToml(flag, value, (path) => beside(section, path))),
+      inSection(section, key, () => valueFromToml(options[key], value, beside)),
     );
   }
   return values;
 }
 
-function describeUnknown({ number }: Section, key: string, allowed: ReadonlySet<string>): string {
-  const own = number === undefined ? [SECTION, DELIMITER] : [PREFIX];
-  const names = [...allowed, ...own].sort().join(', ');
-  const isOther = number === undefined ? DATA_SET_KEYS.has(key) || key === PREFIX : isOfServer(key);
-  if (!isOther) return `it is not known; expected one of ${names}`;
-  return number === undefined
-    ? `it belongs to a data set: write it below [[${SECTION}]]`
-    : `it is about the server: write it above the first [[${SECTION}]]`;
+function isKey(options: OptionTable, key: string): boolean {
+  return Object.hasOwn(options, key) && options[key].only !== 'flag';
 }
 
-function isOfServer(key: string): boolean {
-  return SERVER_KEYS.has(key) || key === DELIMITER;
+function describeUnknown({ number }: Section, key: string, options: OptionTable): string {
+  const isServer = number === undefined;
+  if (isKey(isServer ? DATA_SET_OPTIONS : SERVER_OPTIONS, key)) {
+    return isServer
+      ? `it belongs to a data set: write it below [[${SECTION}]]`
+      : `it is about the server: write it above the first [[${SECTION}]]`;
+  }
+  const keys = Object.keys(options).filter((name) => isKey(options, name));
+  const names = [...keys, ...(isServer ? [SECTION] : [])].sort().join(', ');
+  return `it is not known; expected one of ${names}`;
 }
 
 /** Paths in the file are meant from the folder that it is in. */
-function beside({ path }: Section, given: string): string {
+function besideFile({ path }: Section, given: string): string {
   return given === '' || isAbsolute(given) ? given : join(dirname(path), given);
-}
-
-function textOf(section: Section, key: string, value: unknown): string {
-  if (typeof value !== 'string') throw faultAt(section, key, `expected a text in quotes`);
-  return inSection(section, key, () => parseName(value));
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {
@@ -201,8 +161,9 @@ function inSection<T>(section: Section, key: string | undefined, work: () => T):
   }
 }
 
-/** The flags are called in a file what they are called without the dash. */
-const DASHED = new RegExp(`(?<![\\w-])-(?=(?:${Object.keys(SERVE_FLAGS).join('|')})\\b)`, 'g');
+/** In a file, options are called what their flags are called without the dash. */
+const NAMES = Object.keys({ ...SERVER_OPTIONS, ...DATA_SET_OPTIONS }).join('|');
+const DASHED = new RegExp(`(?<![\\w-])-(?=(?:${NAMES})\\b)`, 'g');
 
 function faultAt(
   { path, lines, number }: Section,

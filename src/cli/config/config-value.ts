@@ -1,39 +1,33 @@
-import { type Flag, misuse } from '../options/values.ts';
-
-/** Placeholders of flags whose values are numbers, or texts with a unit. */
-const NUMBERS: ReadonlySet<string> = new Set(['N', 'PERCENT', 'SIZE', 'DURATION']);
-
-/** Placeholders of flags whose values are paths. */
-const PATHS: ReadonlySet<string> = new Set(['PATH', 'DIR']);
+import { misuse, type Option } from '../options/option.ts';
 
 /**
- * The value of a flag that is given in TOML: a boolean as such, a number with or without quotes, all
+ * The value of an option that is given in TOML: a boolean as such, a number with or without quotes, all
  * else in quotes. What may come several times, or with commas, may be an array.
  *
  * @param beside Makes a path of the file absolute.
  * @throws GoromdbError OPTION_INVALID.
  */
 export function valueFromToml(
-  flag: Flag<unknown>,
+  option: Option,
   value: unknown,
   beside: (path: string) => string,
 ): unknown {
-  const { placeholder } = flag;
+  const { placeholder, toml, parse } = option;
   if (placeholder === undefined) {
     if (typeof value !== 'boolean') throw wrongType(value, 'true or false, without quotes');
-    return value;
+    return parse(String(value));
   }
-  if (flag.repeats) {
+  if (option.repeats) {
     const items = Array.isArray(value) ? value : [value];
-    return items.flatMap((item) => flag.parse(textOf(item, 'texts in quotes')) as unknown[]);
+    return items.flatMap((item) => parse(textOf(item, 'texts in quotes')) as unknown[]);
   }
-  if (placeholder === 'LIST' && Array.isArray(value)) {
-    return flag.parse(value.map((item) => textOf(item, 'texts in quotes')).join(','));
+  if (toml === 'list' && Array.isArray(value)) {
+    return parse(value.map((item) => textOf(item, 'texts in quotes')).join(','));
   }
-  if (NUMBERS.has(placeholder) && typeof value === 'number') return flag.parse(String(value));
-  const expected = NUMBERS.has(placeholder) ? 'a number, or a text in quotes' : 'a text in quotes';
+  if (toml === 'number' && typeof value === 'number') return parse(String(value));
+  const expected = toml === 'number' ? 'a number, or a text in quotes' : 'a text in quotes';
   const text = textOf(value, expected);
-  return flag.parse(PATHS.has(placeholder) ? beside(text) : text);
+  return parse(toml === 'path' ? beside(text) : text);
 }
 
 function textOf(value: unknown, expected: string): string {

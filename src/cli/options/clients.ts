@@ -1,101 +1,113 @@
+/** Where clients come, what they speak, which of them may, and what they may do. */
+import type { ServerOptions } from '../../app/options.ts';
 import { type Address, parseAddress } from '../../common/address.ts';
-import {
-  type FlagTable,
-  oneOf,
-  parseAllowList,
-  parseBoolean,
-  parseFilePath,
-  parseMode,
-} from './values.ts';
+import { createAllowList } from '../../server/access.ts';
+import { notAllowed, type Option, optionGroup, type PathOf } from './option.ts';
+import { BOOLEAN, FILE, oneOf } from './values.ts';
 
-const LISTENING = 'Listening';
-const ACCESS = 'Access';
+type ServerOption = Option<unknown, PathOf<ServerOptions>>;
 
-export const PROTOCOL_NAMES = ['memcached', 'text', 'binary', 'redis'] as const;
-
-export const ADDRESS_FLAG = {
+export const ADDRESS = {
   placeholder: 'ADDRESS',
-  group: LISTENING,
   help: 'where to listen: HOST:PORT, :PORT for all interfaces, port 0 for any free one, or the path of a UNIX socket',
   parse: parseAddress,
 } as const;
 
-/** Where clients come, and what they speak. */
-export const LISTEN_FLAGS = {
-  addr: { ...ADDRESS_FLAG, fallback: ':11211' },
+export const LISTENING = optionGroup('Listening', {
+  addr: { ...ADDRESS, fallback: ':11211', sets: 'address' },
   s: {
-    placeholder: 'PATH',
-    group: LISTENING,
+    ...FILE,
     help: 'listen on this UNIX socket, in place of -addr',
-    parse: (text: string): Address => ({ kind: 'unix', path: parseFilePath(text) }),
+    parse: (text: string): Address => ({ kind: 'unix', path: FILE.parse(text) }),
+    sets: 'address',
   },
   proto: {
     placeholder: 'NAME',
-    group: LISTENING,
     help: 'protocol of the clients: text, binary, redis, or memcached, which tells these apart by the first byte',
-    parse: oneOf(...PROTOCOL_NAMES),
+    parse: oneOf('memcached', 'text', 'binary', 'redis'),
     fallback: 'memcached',
+    sets: 'protocol',
   },
+  // There is one: the flag is taken so that command lines of the Go program go on working.
   handler: {
     placeholder: 'NAME',
-    group: LISTENING,
     help: 'how keys are looked up',
     parse: oneOf('simple'),
     fallback: 'simple',
+    only: 'flag',
   },
-} as const satisfies FlagTable;
+} satisfies Record<string, ServerOption>);
 
-/** Which clients may come, and what they may do. */
-export const ACCESS_FLAGS = {
+export const ACCESS = optionGroup('Access', {
   allow: {
     placeholder: 'LIST',
-    group: ACCESS,
+    toml: 'list',
     help: 'addresses and ranges that may connect, such as 10.0.0.0/8,fd00::/8',
     parse: parseAllowList,
     fallbackNote: 'all',
+    sets: 'access.allow',
   },
   'auth-file': {
-    placeholder: 'PATH',
-    group: ACCESS,
+    ...FILE,
     help: "file of user:password lines; clients log in as with memcached's -Y, or by Redis' AUTH",
-    parse: parseFilePath,
     fallbackNote: 'no login',
+    sets: 'access.userFile',
+    protocols: {
+      names: ['memcached', 'text', 'redis'],
+      because: "memcached's binary protocol has no login here",
+    },
   },
   'tls-cert': {
-    placeholder: 'PATH',
-    group: ACCESS,
+    ...FILE,
     help: 'certificate chain, PEM; with -tls-key all connections are TLS, 1.2 or newer',
-    parse: parseFilePath,
+    sets: 'access.tls.certFile',
   },
   'tls-key': {
-    placeholder: 'PATH',
-    group: ACCESS,
+    ...FILE,
     help: 'key of the certificate, PEM',
-    parse: parseFilePath,
+    sets: 'access.tls.keyFile',
   },
   'tls-client-ca': {
-    placeholder: 'PATH',
-    group: ACCESS,
+    ...FILE,
     help: 'clients must have a certificate from these authorities, PEM',
-    parse: parseFilePath,
+    sets: 'access.tls.clientCaFile',
   },
   'loud-refusals': {
-    group: ACCESS,
+    ...BOOLEAN,
     help: "answer writes of memcached's clients with an error, not with what all clients survive",
-    parse: parseBoolean,
-    fallback: 'false',
+    sets: 'loudRefusals',
+    protocols: {
+      names: ['memcached', 'text', 'binary'],
+      because: 'Redis has no other refusals',
+    },
   },
   'enable-shutdown': {
-    group: ACCESS,
+    ...BOOLEAN,
     help: 'let clients end the server by the command shutdown',
-    parse: parseBoolean,
-    fallback: 'false',
+    sets: 'allowShutdown',
+    protocols: {
+      names: ['memcached', 'text'],
+      because: "only memcached's text protocol has the command",
+    },
   },
   'unix-mode': {
     placeholder: 'MODE',
-    group: ACCESS,
     help: 'mode of the UNIX socket, octal',
     parse: parseMode,
     fallbackNote: '0700',
+    sets: 'access.unixMode',
   },
-} as const satisfies FlagTable;
+} satisfies Record<string, ServerOption>);
+
+/** The mode of a file in octal. */
+function parseMode(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+  throw notAllowed(text, 'three octal digits, such as 0770');
+}
+
+/** Addresses and CIDR ranges, with commas between. */
+function parseAllowList(text: string): readonly string[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  createAllowList(entries);
+  return entries;
+}

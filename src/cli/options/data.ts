@@ -1,154 +1,212 @@
+/** What is served, where it is kept, what is asked of it, and how it is noticed: each data set's own. */
+import type { PrefixedDataSet } from '../../app/options.ts';
+import type { Canary } from '../../loader/generations/guards.ts';
+import { SCRUB_RATE_MAX } from '../../loader/generations/scrub.ts';
 import { STORAGE_NAMES } from '../../storage/formats/formats.ts';
 import { DEFAULT_FIELDS } from '../../storage/formats/json/json-lines.ts';
+import { checkSelection } from '../../storage/formats/selection.ts';
 import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
+import { KEY_BYTES_MAX } from '../../storage/scanners/scanner.ts';
 import {
-  type FlagTable,
+  libraryOptions,
+  misuse,
+  notAllowed,
+  type Option,
+  optionGroup,
+  type PathOf,
+  type ValuesOf,
+} from './option.ts';
+import {
+  BOOLEAN,
+  DURATION,
+  DURATION_OR_ZERO,
+  FILE,
+  FOLDER,
   oneOf,
+  PERCENT,
   parseBoolean,
-  parseBucket,
-  parseCanary,
-  parseDuration,
-  parseDurationOrZero,
-  parseFilePath,
-  parseFolderPath,
-  parseKeyCount,
   parseName,
-  parsePercent,
+  SIZE,
 } from './values.ts';
 
-const DATA = 'Data';
-const GUARDS = 'Guards: what a new generation must have to be served';
-const WATCHING = 'Watching';
+type DataSetOption = Option<unknown, PathOf<PrefixedDataSet>>;
 
-/** What is served, and where it is kept. */
-export const DATA_FLAGS = {
+const DATA = optionGroup('Data', {
   file: {
-    placeholder: 'PATH',
-    group: DATA,
+    ...FILE,
     help: 'the file to wait for (required, or -config)',
-    parse: parseFilePath,
+    required: 'the path of the file to wait for, such as -file data.json',
+    sets: 'file',
   },
-  config: {
-    placeholder: 'PATH',
-    group: DATA,
-    help: 'serve what this TOML file says, one or several data sets; no other flag goes with it',
-    parse: parseFilePath,
+  prefix: {
+    placeholder: 'NAME',
+    help: 'serve the keys as NAME, the delimiter and the key; 1 to 64 bytes without the delimiter, spaces and control characters',
+    parse: parseName,
+    fallbackNote: 'all keys of no other prefix',
+    only: 'file',
+    sets: 'prefix',
   },
   storage: {
     placeholder: 'FORMAT',
-    group: DATA,
     help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto goes by its first bytes`,
     parse: oneOf(...STORAGE_NAMES),
     fallback: 'auto',
+    sets: 'storage',
   },
   gzipped: {
-    group: DATA,
+    ...BOOLEAN,
     help: 'the file must be packed with gzip; without it packed files are recognised',
-    parse: parseBoolean,
-    fallback: 'false',
+    sets: 'gzipped',
   },
   bucket: {
     placeholder: 'NAME',
-    group: DATA,
     help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve; given again, a bucket inside of the one before',
-    parse: parseBucket,
+    parse: (text: string): readonly string[] => [parseName(text)],
     repeats: true,
     fallbackNote: 'the unnamed one, or the only bucket',
+    sets: 'bucket',
   },
   namespaces: {
-    group: DATA,
     help: 'serve all buckets or named databases of the file, or the objects in a JSON object, under NAME:KEY',
-    parse: parseBoolean,
-    fallback: 'false',
+    parse: (text: string) => (parseBoolean(text) ? { delimiter: DEFAULT_DELIMITER } : undefined),
+    sets: 'namespaces',
   },
   D: {
     placeholder: 'DELIMITER',
-    group: DATA,
     help: 'what stands between name and key with -namespaces',
     parse: parseName,
     fallbackNote: DEFAULT_DELIMITER,
+    sets: 'namespaces.delimiter',
   },
   'jsonl-key': {
     placeholder: 'FIELD',
-    group: DATA,
     help: 'the field of a record of JSON Lines that is its key',
     parse: parseName,
     fallbackNote: DEFAULT_FIELDS.key,
+    sets: 'fields.key',
   },
   'jsonl-value': {
     placeholder: 'FIELD',
-    group: DATA,
     help: 'the field of a record of JSON Lines that is its value',
     parse: parseName,
     fallbackNote: DEFAULT_FIELDS.value,
+    sets: 'fields.value',
   },
   'jsonl-ignore': {
-    group: DATA,
     help: 'leave out other fields of JSON Lines; without it they are refused',
-    parse: parseBoolean,
-    fallback: 'false',
+    // False is as if it were not given: without fields, any format is right.
+    parse: (text: string) => parseBoolean(text) || undefined,
+    sets: 'fields.ignoreOthers',
   },
   basedir: {
-    placeholder: 'DIR',
-    group: DATA,
+    ...FOLDER,
     help: 'the folder that keeps the data being served',
-    parse: parseFolderPath,
     fallbackNote: 'the folder of -file',
+    sets: 'basedir',
   },
   'keep-previous': {
     placeholder: 'WHERE',
-    group: DATA,
     help: 'whether the generation before stays on disk, to roll back to: disk, or no, which deletes it',
     parse: oneOf('disk', 'no'),
     fallback: 'disk',
+    sets: 'keepPrevious',
   },
-} as const satisfies FlagTable;
+  'scrub-rate': {
+    ...SIZE,
+    help: 'check what serves against its sums in the background, so many bytes a second; 0 does not',
+    parse: parseScrubRate,
+    fallback: '8MiB',
+    sets: 'scrub.bytesPerSecond',
+  },
+} satisfies Record<string, DataSetOption>);
 
-export const GUARD_FLAGS = {
+const GUARDS = optionGroup('Guards: what a new generation must have to be served', {
   'min-keys': {
     placeholder: 'N',
-    group: GUARDS,
+    toml: 'number',
     help: 'refuse a file with fewer keys; with 0, one without keys may replace others',
     parse: parseKeyCount,
     fallbackNote: '1 where keys are served',
+    sets: 'guards.minKeys',
   },
   'max-shrink': {
-    placeholder: 'PERCENT',
-    group: GUARDS,
+    ...PERCENT,
     help: 'refuse a file whose keys or bytes are fewer than those of the serving generation by more than this',
-    parse: parsePercent,
     fallbackNote: 'not asked',
+    sets: 'guards.maxShrinkPercent',
   },
   canary: {
     placeholder: 'KEY[=VALUE]',
-    group: GUARDS,
     help: 'refuse a file without this key, or with another value; may be given several times',
     parse: parseCanary,
     repeats: true,
     fallbackNote: 'none',
+    sets: 'guards.canaries',
   },
   'max-hit-drop': {
-    placeholder: 'PERCENT',
-    group: GUARDS,
+    ...PERCENT,
     help: 'refuse a file in which the lookups of the last minutes would have so many percent fewer hits',
-    parse: parsePercent,
     fallbackNote: 'not asked',
+    sets: 'guards.maxHitDropPercent',
   },
-} as const satisfies FlagTable;
+} satisfies Record<string, DataSetOption>);
 
-export const WATCH_FLAGS = {
+const WATCHING = optionGroup('Watching', {
   'poll-interval': {
-    placeholder: 'DURATION',
-    group: WATCHING,
+    ...DURATION_OR_ZERO,
     help: 'look for files this often, such as 2s, where events do not arrive, as on network file systems; 0 relies on events',
-    parse: parseDurationOrZero,
     fallback: '0',
+    sets: 'pollIntervalMs',
   },
   rescan: {
-    placeholder: 'DURATION',
-    group: WATCHING,
+    ...DURATION,
     help: 'look this often even without an event, in case one was lost',
-    parse: parseDuration,
     fallback: '5s',
+    sets: 'rescanMs',
   },
-} as const satisfies FlagTable;
+} satisfies Record<string, DataSetOption>);
+
+export const DATA_SET_OPTIONS = { ...DATA, ...GUARDS, ...WATCHING };
+
+/**
+ * The data set that values ask for.
+ *
+ * @throws GoromdbError OPTION_INVALID when one is missing, or they do not go together.
+ */
+export function dataSetOf(values: ValuesOf<typeof DATA_SET_OPTIONS>): PrefixedDataSet {
+  if (values.D !== undefined && values.namespaces === undefined) {
+    throw misuse('-D: it is the delimiter of -namespaces; give both');
+  }
+  const { fields, bucket, ...others } = libraryOptions(DATA_SET_OPTIONS, values);
+  const dataSet = {
+    ...others,
+    ...(bucket && { bucket: bucket.length === 1 ? bucket[0] : bucket }),
+    ...(fields && { fields: { ...DEFAULT_FIELDS, ignoreOthers: false, ...fields } }),
+  };
+  checkSelection(dataSet);
+  return dataSet;
+}
+
+/** A number of keys, from 0 on. */
+function parseKeyCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(count)) return count;
+  throw notAllowed(text, 'a whole number from 0 on');
+}
+
+/** `KEY`, or `KEY=VALUE`; the first `=` divides. */
+function parseCanary(text: string): readonly Canary[] {
+  const at = text.indexOf('=');
+  const key = Buffer.from(at === -1 ? text : text.slice(0, at));
+  if (key.length === 0 || key.length > KEY_BYTES_MAX) {
+    throw notAllowed(text, `KEY or KEY=VALUE, with a key of 1 to ${KEY_BYTES_MAX} bytes`);
+  }
+  return [{ key, value: at === -1 ? undefined : Buffer.from(text.slice(at + 1)) }];
+}
+
+/** A number of bytes a second up to {@link SCRUB_RATE_MAX}; 0 is off. */
+function parseScrubRate(text: string): number {
+  const bytes = SIZE.parse(text);
+  if (bytes <= SCRUB_RATE_MAX) return bytes;
+  throw notAllowed(text, 'a size from 0 to 1GiB, such as "8MiB"');
+}

@@ -1,87 +1,81 @@
+/** What a server takes of its machine, and what one client may take. */
+import type { ServerOptions } from '../../app/options.ts';
+import { LEAST_REQUEST_LIMITS } from '../../protocol/protocol.ts';
 import { DEFAULT_LIMITS } from '../../server/limits.ts';
 import { THREADS_MAX } from '../../server/threads/threads.ts';
-import {
-  type FlagTable,
-  parseCount,
-  parseDuration,
-  parseDurationOrZero,
-  parseLineLimit,
-  parseScrubRate,
-  parseSize,
-  parseThreads,
-} from './values.ts';
+import { notAllowed, type Option, optionGroup, type PathOf } from './option.ts';
+import { COUNT, DURATION, DURATION_OR_ZERO, SIZE, THREADS } from './values.ts';
 
-const RESOURCES = 'Threads and limits';
-
-export const RESOURCE_FLAGS = {
+export const RESOURCES = optionGroup('Threads and limits', {
   threads: {
-    placeholder: 'N',
-    group: RESOURCES,
+    ...THREADS,
     help: `threads that serve clients, 1 to ${THREADS_MAX}`,
-    parse: parseThreads,
     fallback: '1',
-  },
-  'scrub-rate': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
-    help: 'check what serves against its sums in the background, so many bytes a second; 0 does not',
-    parse: parseScrubRate,
-    fallback: '8MiB',
+    sets: 'threads',
   },
   'conn-limit': {
-    placeholder: 'N',
-    group: RESOURCES,
+    ...COUNT,
     help: 'connections at one time; a further one gets an error line and is closed',
-    parse: parseCount,
     fallback: String(DEFAULT_LIMITS.connectionsMax),
+    sets: 'limits.connectionsMax',
   },
   'idle-timeout': {
-    placeholder: 'DURATION',
-    group: RESOURCES,
+    ...DURATION_OR_ZERO,
     help: 'close connections that ask for nothing this long; 0 never does',
-    parse: parseDurationOrZero,
     fallback: '0',
+    sets: 'limits.idleTimeoutMs',
   },
   'stall-timeout': {
-    placeholder: 'DURATION',
-    group: RESOURCES,
+    ...DURATION,
     help: 'cut off clients that read nothing of their replies this long',
-    parse: parseDuration,
     fallback: '30s',
+    sets: 'limits.stallTimeoutMs',
   },
   'stale-timeout': {
-    placeholder: 'DURATION',
-    group: RESOURCES,
-    help: 'cut off clients that are not done this long after a swap with a reply from the data before it',
-    parse: parseDuration,
+    ...DURATION,
+    help: 'how long after a swap a client may still read a reply from the data before; then it is cut off',
     fallback: '30s',
+    sets: 'limits.staleTimeoutMs',
   },
   'buffer-limit': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
+    ...SIZE,
     help: 'memory for unfinished requests and unread replies of all connections',
-    parse: parseSize,
     fallback: '256MiB',
+    sets: 'limits.bufferedBytesMax',
   },
   'conn-buffer-limit': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
+    ...SIZE,
     help: 'the same, of one connection',
-    parse: parseSize,
     fallback: '16MiB',
+    sets: 'limits.connectionBufferedBytesMax',
   },
   'line-limit': {
-    placeholder: 'SIZE',
-    group: RESOURCES,
+    ...SIZE,
     help: "length of a line that gets keys in memcached's text protocol",
     parse: parseLineLimit,
     fallback: '1MiB',
+    sets: 'limits.lineBytesMax',
+    protocols: {
+      names: ['memcached', 'text'],
+      because: "only memcached's text protocol has such lines",
+    },
   },
   'keys-limit': {
-    placeholder: 'N',
-    group: RESOURCES,
+    ...COUNT,
     help: 'keys that one request may name',
-    parse: parseCount,
     fallback: String(DEFAULT_LIMITS.keysMax),
+    sets: 'limits.keysMax',
+    protocols: {
+      names: ['memcached', 'text', 'redis'],
+      because: 'a binary request has one key',
+    },
   },
-} as const satisfies FlagTable;
+} satisfies Record<string, Option<unknown, PathOf<ServerOptions>>>);
+
+/** A size of at least what all lines may have. */
+function parseLineLimit(text: string): number {
+  const bytes = SIZE.parse(text);
+  const { lineBytesMax: least } = LEAST_REQUEST_LIMITS;
+  if (bytes >= least && Number.isFinite(bytes)) return bytes;
+  throw notAllowed(text, `a size of at least ${least} bytes, such as "1MiB"`);
+}

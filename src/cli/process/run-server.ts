@@ -1,9 +1,8 @@
+/** What belongs in this folder: what commands do with their process, its signals and its terminal. */
 import process from 'node:process';
-import { type Goromdb, startGoromdb } from '../../app/app.ts';
-import type { GoromdbOptions, ServerOptions } from '../../app/options.ts';
-import { GoromdbError, messageOf } from '../../common/errors.ts';
+import type { Goromdb } from '../../app/app.ts';
+import type { ServerOptions } from '../../app/options.ts';
 import { createLineLogger, type Logger } from '../../common/log.ts';
-import { explained } from '../../common/system-fault.ts';
 import { showProgress } from './progress.ts';
 import { startLine } from './start-line.ts';
 
@@ -14,32 +13,17 @@ const EXIT_TIMEOUT_MS = 2_000;
 export type Tellers = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
 
 /**
- * Runs a server until a signal ends it: SIGINT and SIGTERM close it, SIGHUP makes it look at the
- * drop folder. The process ends with 0, or with 1 and one line that says what was wrong.
+ * Runs a server until a signal ends it: SIGINT and SIGTERM close it. The process ends with 0.
  *
  * @param argv The command line, for the log.
- */
-export function serve(
-  options: Omit<GoromdbOptions, 'logger' | 'onLoad'>,
-  argv: readonly string[],
-): Promise<void> {
-  return run(argv, (tellers) => startGoromdb({ ...options, ...tellers }), reload);
-}
-
-function reload(goromdb: Goromdb): void {
-  goromdb.reload();
-}
-
-/**
- * As `serve`, for a server that is started another way.
- *
  * @param onHangUp What SIGHUP does with the server when it runs; `end`: SIGHUP ends it.
+ * @throws what `start` throws, or what has ended the server.
  */
-export async function run<Server extends Goromdb>(
+export async function runServer<Server extends Goromdb>(
   argv: readonly string[],
   start: (tellers: Tellers) => Promise<Server>,
-  onHangUp: 'end' | ((server: Server, tellers: Tellers) => void),
-): Promise<void> {
+  onHangUp: 'end' | ((server: Server, logger: Logger) => void),
+): Promise<never> {
   const stderr = process.stderr;
   // Whoever read the log may go away; the server stays.
   stderr.on('error', () => {});
@@ -69,7 +53,7 @@ export async function run<Server extends Goromdb>(
     }
     logger.info(`${signal}: reloads`);
     if (goromdb === undefined) isHungUp = true;
-    else onHangUp(goromdb, tellers);
+    else onHangUp(goromdb, logger);
   };
   process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', hangUp);
   // Without a listener the first opens Node's debugger, and the second ends the process.
@@ -77,30 +61,14 @@ export async function run<Server extends Goromdb>(
     process.on(signal, () => logger.info(`${signal} is not used, and changes nothing`));
   }
   logger.info(startLine(argv));
-  try {
-    goromdb = await start(tellers);
-    if (isHungUp && onHangUp !== 'end') onHangUp(goromdb, tellers);
-    await goromdb.done;
-    exit(logger);
-  } catch (error) {
-    fail(error);
-  }
+  goromdb = await start(tellers);
+  if (isHungUp && onHangUp !== 'end') onHangUp(goromdb, logger);
+  await goromdb.done;
+  exit(logger);
 }
 
 function exit(logger: Logger, lack?: string): never {
   if (lack === undefined) logger.info('stopped');
   else logger.warn(`stopped: ${lack}`);
   process.exit(0);
-}
-
-/**
- * Ends the process: one line for what a person can mend, as the system's refusals are; the stack
- * only for a fault of ours.
- */
-export function fail(error: unknown): never {
-  const told = explained(error, 'a file');
-  const isFault = told instanceof Error && !(told instanceof GoromdbError) && !('syscall' in told);
-  const text = isFault ? told.stack : messageOf(told).replace(/\s*[\r\n]\s*/g, ' ');
-  process.stderr.write(`goromdb: ${text}\n`);
-  process.exit(1);
 }
