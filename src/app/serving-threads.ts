@@ -3,6 +3,7 @@
 import { GoromdbError } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
 import { memoryBytes } from '../loader/worker/value-limit.ts';
+import { sessionSettings } from '../protocol/protocol.ts';
 import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
 import { THREADS_MAX, Threads } from '../server/threads/threads.ts';
 import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
@@ -41,7 +42,7 @@ export function createThreads(options: ServerPlan, shutdown: () => void): Servin
   const server = new Threads({
     ...{ threads, protocol, handler, delimiter, limits, access, onFailure: fail },
     logger: options.logger ?? silentLogger,
-    loudRefusals: options.loudRefusals ?? false,
+    sessions: sessionSettings(options),
     shutdown: options.allowShutdown ? shutdown : undefined,
     settings: settingsOf(options, limits),
   });

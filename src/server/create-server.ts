@@ -4,7 +4,7 @@ import type { Handler } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
 import { detectingProtocol } from '../protocol/detect/detect.ts';
-import type { Protocol } from '../protocol/protocol.ts';
+import { type Protocol, type SessionSettings, sessionSettings } from '../protocol/protocol.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { AccessOptions } from './access.ts';
 import { describeReport } from './client-log.ts';
@@ -12,7 +12,7 @@ import { checkLimits, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import type { Server } from './server.ts';
 import { ThreadServer } from './thread-server.ts';
 
-export interface CreateServerOptions {
+export interface CreateServerOptions extends SessionSettings {
   /** What to serve: a storage, or a handler that finds the storage for a key. */
   readonly handler?: Handler;
   readonly storage?: Storage;
@@ -20,8 +20,6 @@ export interface CreateServerOptions {
   readonly protocol?: Protocol;
   readonly limits?: Partial<Limits>;
   readonly access?: AccessOptions;
-  /** Answer writes in the text protocol with an error. Default: with what clients survive. */
-  readonly loudRefusals?: boolean;
   /** What the command `shutdown` does. Default: it is not enabled. */
   readonly shutdown?: () => void;
   /** Told of faults in the parts above, and of clients that write. */
@@ -48,7 +46,7 @@ export function createServer(options: CreateServerOptions): Server {
     logger,
     limits,
     access: options.access ?? {},
-    loudRefusals: options.loudRefusals ?? false,
+    sessions: sessionSettings(options),
     shutdown: options.shutdown,
     counterMemory: createCounterMemory(1),
     thread: 0,

@@ -5,7 +5,7 @@
 import { misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
 
 /** What a command line says after the name of the command. */
-export interface CommandLine<Table extends OptionTable> {
+interface CommandLine<Table extends OptionTable> {
   readonly values: ValuesOf<Table>;
   /** The names of the options that were not left to their defaults. */
   readonly given: ReadonlySet<string>;

@@ -1,5 +1,5 @@
 import type { Address } from '../../common/address.ts';
-import type { ServerFacts } from '../../protocol/protocol.ts';
+import type { ServerFacts, SessionSettings } from '../../protocol/protocol.ts';
 import type { LoadNews } from '../../storage/load-news.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableParts } from '../../storage/table/table.ts';
@@ -19,7 +19,7 @@ export interface ThreadData {
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  readonly loudRefusals: boolean;
+  readonly sessions: SessionSettings;
   /** Whether a client may end the server. */
   readonly allowShutdown: boolean;
 }

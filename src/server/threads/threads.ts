@@ -11,6 +11,7 @@ import {
   countersOf,
   createCounterMemory,
 } from '../../protocol/counters.ts';
+import type { SessionSettings } from '../../protocol/protocol.ts';
 import type { LoadNews } from '../../storage/load-news.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
@@ -39,7 +40,7 @@ export interface ThreadsOptions {
   readonly delimiter?: string | undefined;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  readonly loudRefusals: boolean;
+  readonly sessions: SessionSettings;
   /** See `ServerFacts`. */
   readonly settings: Readonly<Record<string, string | number>>;
   /** What the command `shutdown` does; undefined: nobody may. */
@@ -94,7 +95,7 @@ export class Threads implements Server {
   constructor(options: ThreadsOptions) {
     this.#options = options;
     this.#clientLog = new ClientLog((report) => options.logger.warn(describeReport(report)));
-    const { threads, protocol, handler, delimiter, limits, access, loudRefusals } = options;
+    const { threads, protocol, handler, delimiter, limits, access, sessions } = options;
     // The last block is the main thread's own.
     const counterMemory = createCounterMemory(threads + 1);
     this.#counterMemory = counterMemory;
@@ -109,7 +110,7 @@ export class Threads implements Server {
     const allowShutdown = options.shutdown !== undefined;
     this.#places = Array.from({ length: threads }, (_, thread) => {
       const data = {
-        ...{ thread, protocol, handler, delimiter, limits, access, loudRefusals, facts },
+        ...{ thread, protocol, handler, delimiter, limits, access, sessions, facts },
         ...{ counterMemory, allowShutdown },
       };
       const place: Place = { data, target: undefined, thread: undefined! };
