@@ -112,27 +112,15 @@ const HELP: HelpConfiguration = {
   },
 };
 
-/** What flags of memcached, Redis and other servers are called here. */
-const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
-  ...['p', 'port', 'l', 'listen', 'bind', 'host', 'address'].map((name) => [name, 'addr'] as const),
-  ...['socket', 'unixsocket', 'unix-socket'].map((name) => [name, 's'] as const),
-  ...['t', 'io-threads'].map((name) => [name, 'threads'] as const),
-  ...['c', 'maxclients'].map((name) => [name, 'conn-limit'] as const),
-  ...['v', 'V'].map((name) => [name, 'version'] as const),
-  ['Y', 'auth-file'],
-  ['a', 'unix-mode'],
-  ['B', 'proto'],
-  ['dir', 'basedir'],
-  ['format', 'storage'],
-]);
-
 /** The flag that another server's would be here, if the command has it. */
 function ownFlag(command: Parser | undefined, given: string): string | undefined {
-  const name = FOREIGN_FLAGS.get(given.replace(/^-+/, ''));
-  const option = command?.options.find((one) => one.name() === name);
-  if (option === undefined) return undefined;
-  const example = name === 'addr' ? ', such as -addr 127.0.0.1:11211 or -addr :11211' : '';
-  return `; use ${goSpelling(option)}${example}`;
+  const name = given.replace(/^-+/, '');
+  if (name === 'v' || name === 'V') return '; use -version';
+  const { options = {} } = COMMANDS.find((one) => one.name === command?.name()) ?? {};
+  const own = Object.entries(options).find(([, { elsewhere }]) => elsewhere?.includes(name));
+  if (own === undefined) return undefined;
+  const [flag, { placeholder, example }] = own;
+  return `; use -${flag} ${placeholder}${example === undefined ? '' : `, such as ${example}`}`;
 }
 
 /** What went wrong, in Go's spelling. */

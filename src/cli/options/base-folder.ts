@@ -7,6 +7,7 @@ export const BASE_FOLDER_OPTIONS = optionGroup('Flags', {
     ...FOLDER,
     help: 'the base folder of the server; without -basedir it has the folder of its -file (required)',
     required: 'the base folder of the server',
+    elsewhere: ['dir'],
   },
   json: { ...BOOLEAN, help: 'print JSON' },
 });

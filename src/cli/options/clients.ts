@@ -2,15 +2,15 @@
 import type { ServerOptions } from '../../app/options.ts';
 import { type Address, parseAddress } from '../../common/address.ts';
 import { createAllowList } from '../../server/access.ts';
-import { notAllowed, type Option, optionGroup, type PathOf } from './option.ts';
+import { notAllowed, type OptionsFor, optionGroup } from './option.ts';
 import { BOOLEAN, FILE, oneOf } from './values.ts';
-
-type ServerOption = Option<unknown, PathOf<ServerOptions>>;
 
 export const ADDRESS = {
   placeholder: 'ADDRESS',
   help: 'where to listen: HOST:PORT, :PORT for all interfaces, port 0 for any free one, or the path of a UNIX socket',
   parse: parseAddress,
+  elsewhere: ['p', 'port', 'l', 'listen', 'bind', 'host', 'address'],
+  example: '-addr 127.0.0.1:11211 or -addr :11211',
 } as const;
 
 export const LISTENING = optionGroup('Listening', {
@@ -18,6 +18,7 @@ export const LISTENING = optionGroup('Listening', {
   s: {
     ...FILE,
     help: 'listen on this UNIX socket, in place of -addr',
+    elsewhere: ['socket', 'unixsocket', 'unix-socket'],
     parse: (text: string): Address => ({ kind: 'unix', path: FILE.parse(text) }),
     sets: 'address',
   },
@@ -26,6 +27,7 @@ export const LISTENING = optionGroup('Listening', {
     help: 'protocol of the clients: text, binary, redis, or memcached, which tells these apart by the first byte',
     parse: oneOf('memcached', 'text', 'binary', 'redis'),
     fallback: 'memcached',
+    elsewhere: ['B'],
     sets: 'protocol',
   },
   // There is one: the flag is taken so that command lines of the Go program go on working.
@@ -36,7 +38,7 @@ export const LISTENING = optionGroup('Listening', {
     fallback: 'simple',
     only: 'flag',
   },
-} satisfies Record<string, ServerOption>);
+} satisfies OptionsFor<ServerOptions>);
 
 export const ACCESS = optionGroup('Access', {
   allow: {
@@ -51,6 +53,7 @@ export const ACCESS = optionGroup('Access', {
     ...FILE,
     help: "file of user:password lines; clients log in as with memcached's -Y, or by Redis' AUTH",
     fallbackNote: 'no login',
+    elsewhere: ['Y'],
     sets: 'access.userFile',
     protocols: {
       names: ['memcached', 'text', 'redis'],
@@ -95,9 +98,10 @@ export const ACCESS = optionGroup('Access', {
     help: 'mode of the UNIX socket, octal',
     parse: parseMode,
     fallbackNote: '0700',
+    elsewhere: ['a'],
     sets: 'access.unixMode',
   },
-} satisfies Record<string, ServerOption>);
+} satisfies OptionsFor<ServerOptions>);
 
 /** The mode of a file in octal. */
 function parseMode(text: string): number {

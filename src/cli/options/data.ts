@@ -11,9 +11,8 @@ import {
   libraryOptions,
   misuse,
   notAllowed,
-  type Option,
+  type OptionsFor,
   optionGroup,
-  type PathOf,
   type ValuesOf,
 } from './option.ts';
 import {
@@ -28,8 +27,6 @@ import {
   parseName,
   SIZE,
 } from './values.ts';
-
-type DataSetOption = Option<unknown, PathOf<PrefixedDataSet>>;
 
 const DATA = optionGroup('Data', {
   file: {
@@ -51,6 +48,7 @@ const DATA = optionGroup('Data', {
     help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto goes by its first bytes`,
     parse: oneOf(...STORAGE_NAMES),
     fallback: 'auto',
+    elsewhere: ['format'],
     sets: 'storage',
   },
   gzipped: {
@@ -102,6 +100,7 @@ const DATA = optionGroup('Data', {
     ...FOLDER,
     help: 'the folder that keeps the data being served',
     fallbackNote: 'the folder of -file',
+    elsewhere: ['dir'],
     sets: 'basedir',
   },
   'keep-previous': {
@@ -118,7 +117,7 @@ const DATA = optionGroup('Data', {
     fallback: '8MiB',
     sets: 'scrub.bytesPerSecond',
   },
-} satisfies Record<string, DataSetOption>);
+} satisfies OptionsFor<PrefixedDataSet>);
 
 const GUARDS = optionGroup('Guards: what a new generation must have to be served', {
   'min-keys': {
@@ -149,7 +148,7 @@ const GUARDS = optionGroup('Guards: what a new generation must have to be served
     fallbackNote: 'not asked',
     sets: 'guards.maxHitDropPercent',
   },
-} satisfies Record<string, DataSetOption>);
+} satisfies OptionsFor<PrefixedDataSet>);
 
 const WATCHING = optionGroup('Watching', {
   'poll-interval': {
@@ -164,7 +163,7 @@ const WATCHING = optionGroup('Watching', {
     fallback: '5s',
     sets: 'rescanMs',
   },
-} satisfies Record<string, DataSetOption>);
+} satisfies OptionsFor<PrefixedDataSet>);
 
 export const DATA_SET_OPTIONS = { ...DATA, ...GUARDS, ...WATCHING };
 

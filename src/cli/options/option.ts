@@ -25,6 +25,10 @@ export interface Option<T = unknown, Path extends string = string> {
   readonly only?: 'flag' | 'file';
   /** The option of the library that it gives, as in `limits.keysMax`. */
   readonly sets?: Path;
+  /** What flags of memcached, Redis and other servers are called that are this one here. */
+  readonly elsewhere?: readonly string[];
+  /** The flag with a value, for who has given one of those. */
+  readonly example?: string;
   /** The only protocols with which it does something, and why. */
   readonly protocols?: { readonly names: readonly string[]; readonly because: string };
 }
@@ -42,8 +46,15 @@ export type ValuesOf<Table extends OptionTable> = {
     : Value<Table[Name]> | undefined;
 };
 
+/** Options that give one of the library's each, of the type that it has there. */
+export type OptionsFor<T> = Readonly<
+  Record<string, { [Path in PathOf<T>]: Option<ValueAt<T, Path> | undefined, Path> }[PathOf<T>]>
+>;
+type ValueAt<T, Path extends string> = Path extends `${infer Head}.${infer Rest}`
+  ? ValueAt<NonNullable<T[Head & keyof T]>, Rest>
+  : T[Path & keyof T];
 /** The paths in options of the library, as in `limits.keysMax`. */
-export type PathOf<T> = {
+type PathOf<T> = {
   [K in keyof T & string]: K | `${K}.${InnerPathOf<NonNullable<T[K]>>}`;
 }[keyof T & string];
 type InnerPathOf<T> = T extends readonly unknown[] | ((...args: never[]) => unknown) | string

@@ -3,7 +3,7 @@ import type { ServerOptions } from '../../app/options.ts';
 import { LEAST_REQUEST_LIMITS } from '../../protocol/protocol.ts';
 import { DEFAULT_LIMITS } from '../../server/limits.ts';
 import { THREADS_MAX } from '../../server/threads/threads.ts';
-import { notAllowed, type Option, optionGroup, type PathOf } from './option.ts';
+import { notAllowed, type OptionsFor, optionGroup } from './option.ts';
 import { COUNT, DURATION, DURATION_OR_ZERO, SIZE, THREADS } from './values.ts';
 
 export const RESOURCES = optionGroup('Threads and limits', {
@@ -11,12 +11,14 @@ export const RESOURCES = optionGroup('Threads and limits', {
     ...THREADS,
     help: `threads that serve clients, 1 to ${THREADS_MAX}`,
     fallback: '1',
+    elsewhere: ['t', 'io-threads'],
     sets: 'threads',
   },
   'conn-limit': {
     ...COUNT,
     help: 'connections at one time; a further one gets an error line and is closed',
     fallback: String(DEFAULT_LIMITS.connectionsMax),
+    elsewhere: ['c', 'maxclients'],
     sets: 'limits.connectionsMax',
   },
   'idle-timeout': {
@@ -70,7 +72,7 @@ export const RESOURCES = optionGroup('Threads and limits', {
       because: 'a binary request has one key',
     },
   },
-} satisfies Record<string, Option<unknown, PathOf<ServerOptions>>>);
+} satisfies OptionsFor<ServerOptions>);
 
 /** A size of at least what all lines may have. */
 function parseLineLimit(text: string): number {

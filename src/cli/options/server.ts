@@ -7,8 +7,8 @@ import {
   libraryOptions,
   misuse,
   type Option,
+  type OptionsFor,
   optionGroup,
-  type PathOf,
   type ValuesOf,
 } from './option.ts';
 import { RESOURCES } from './resources.ts';
@@ -23,7 +23,7 @@ const DATA_SETS = optionGroup('Data sets', {
     only: 'file',
     sets: 'delimiter',
   },
-} satisfies Record<string, Option<unknown, PathOf<DataSetsOptions>>>);
+} satisfies OptionsFor<DataSetsOptions>);
 
 export const SERVER_OPTIONS = { ...LISTENING, ...ACCESS, ...RESOURCES, ...DATA_SETS };
 
