@@ -37,7 +37,7 @@ export interface Goromdb {
 export interface GoromdbDataSets extends Goromdb {
   /**
    * Goes over to other data sets while it serves: those that stay the same are left alone, one that
-   * changed serves on what it has until it has something new.
+   * changed keeps serving what it has until it has something new.
    *
    * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
    */

@@ -1,5 +1,4 @@
-/** What a server can be asked to be. */
-
+/** What a server can be asked to be: the options of the library. */
 import type { Address } from '../common/address.ts';
 import type { Logger } from '../common/log.ts';
 import type { DataSetOptions } from '../data-sets/data-set.ts';

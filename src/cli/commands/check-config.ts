@@ -5,7 +5,7 @@ import { oneLine } from '../../common/log.ts';
 import { readChecked } from '../config/config-file.ts';
 import { misuse } from '../options/option.ts';
 import { FILE } from '../options/values.ts';
-import { EXIT_MISUSE, tellMisuse } from '../process/fail.ts';
+import { EXIT_MISUSE, printMisuse } from '../process/fail.ts';
 import { defineCommand } from './command.ts';
 
 export const checkConfig = defineCommand({
@@ -23,7 +23,7 @@ Nothing is made, changed or loaded. Exit codes: 0 it is right, 2 it is not.`,
     return FILE.parse(path);
   },
   async run(path) {
-    const config = await readChecked(path).catch(tellMisuse);
+    const config = await readChecked(path).catch(printMisuse);
     if (config === undefined) return EXIT_MISUSE;
     const { address, dataSets } = config.plan;
     const count = dataSets.length === 1 ? '1 data set' : `${dataSets.length} data sets`;

@@ -19,7 +19,7 @@ import { explained } from '../../common/system-fault.ts';
 import { readReceipt } from '../../loader/drops/receipt.ts';
 import { ADDRESS } from '../options/clients.ts';
 import { optionGroup } from '../options/option.ts';
-import { runServer, type Tellers } from '../process/run-server.ts';
+import { runServer, type Reporting } from '../process/run-server.ts';
 import { quoted } from '../process/shell-words.ts';
 import { defineCommand } from './command.ts';
 
@@ -40,8 +40,8 @@ export const demo = defineCommand({
   read: ({ values }) => ({ address: values.addr }),
   async run({ address }, argv) {
     const file = dropSample();
-    const start = async (tellers: Tellers): Promise<Goromdb> => {
-      const goromdb = await startGoromdb({ address, file, storage: 'json', ...tellers });
+    const start = async (reporting: Reporting): Promise<Goromdb> => {
+      const goromdb = await startGoromdb({ address, file, storage: 'json', ...reporting });
       // Whoever types what is printed must find the data.
       void whenServed(file).then(() => {
         process.stdout.write(nextSteps(goromdb.address, file));

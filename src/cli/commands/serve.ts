@@ -6,7 +6,7 @@ import { DATA_SET_OPTIONS, dataSetOf } from '../options/data.ts';
 import { misuse, optionGroup } from '../options/option.ts';
 import { SERVER_OPTIONS, serverOf } from '../options/server.ts';
 import { FILE } from '../options/values.ts';
-import { EXIT_MISUSE, tellMisuse } from '../process/fail.ts';
+import { EXIT_MISUSE, printMisuse } from '../process/fail.ts';
 import { runServer } from '../process/run-server.ts';
 import { defineCommand } from './command.ts';
 
@@ -47,7 +47,7 @@ Flags may be written -flag X, -flag=X, --flag X or --flag=X.`,
   },
   async run(request, argv) {
     if ('plan' in request) return runPlan(request.plan, argv, (server) => server.reload());
-    const config = await readChecked(request.config).catch(tellMisuse);
+    const config = await readChecked(request.config).catch(printMisuse);
     if (config === undefined) return EXIT_MISUSE;
     return runPlan(config.plan, argv, rereader(request.config, config));
   },
@@ -58,7 +58,7 @@ function runPlan(
   argv: readonly string[],
   onHangUp: ReturnType<typeof rereader>,
 ): Promise<never> {
-  return runServer(argv, (tellers) => startPlan({ ...plan, ...tellers }), onHangUp);
+  return runServer(argv, (reporting) => startPlan({ ...plan, ...reporting }), onHangUp);
 }
 
 function refuseOthers(given: ReadonlySet<string>): void {

@@ -1,3 +1,4 @@
+/** What belongs in this folder: what commands do in drop folders and base folders themselves. */
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';

@@ -7,7 +7,7 @@ import { explained } from '../../common/system-fault.ts';
 export const EXIT_MISUSE = 2;
 
 /** Prints in one line what a person can mend. @throws all else. */
-export function tellMisuse(error: unknown): undefined {
+export function printMisuse(error: unknown): undefined {
   if (!(error instanceof GoromdbError)) throw error;
   process.stderr.write(`goromdb: ${oneLine(error.message)}\n`);
 }

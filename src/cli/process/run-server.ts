@@ -9,8 +9,8 @@ import { startLine } from './start-line.ts';
 /** Ends the process although a client or a disk keeps it waiting. */
 const EXIT_TIMEOUT_MS = 2_000;
 
-/** What a server tells while it runs. */
-export type Tellers = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
+/** Where a server reports while it runs. */
+export type Reporting = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
 
 /**
  * Runs a server until a signal ends it: SIGINT and SIGTERM close it. The process ends with 0.
@@ -21,7 +21,7 @@ export type Tellers = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
  */
 export async function runServer<Server extends Goromdb>(
   argv: readonly string[],
-  start: (tellers: Tellers) => Promise<Server>,
+  start: (reporting: Reporting) => Promise<Server>,
   onHangUp: 'end' | ((server: Server, logger: Logger) => void),
 ): Promise<never> {
   const stderr = process.stderr;
@@ -29,7 +29,7 @@ export async function runServer<Server extends Goromdb>(
   stderr.on('error', () => {});
   process.stdout.on('error', () => {});
   const logger = createLineLogger((line) => stderr.write(line));
-  const tellers = { logger, onLoad: showProgress(stderr) };
+  const reporting = { logger, onLoad: showProgress(stderr) };
   let goromdb: Server | undefined;
   let isEnding = false;
   let isHungUp = false;
@@ -61,7 +61,7 @@ export async function runServer<Server extends Goromdb>(
     process.on(signal, () => logger.info(`${signal} is not used, and changes nothing`));
   }
   logger.info(startLine(argv));
-  goromdb = await start(tellers);
+  goromdb = await start(reporting);
   if (isHungUp && onHangUp !== 'end') onHangUp(goromdb, logger);
   await goromdb.done;
   exit(logger);
