@@ -19,7 +19,7 @@ import { explained } from '../../common/system-fault.ts';
 import { readReceipt } from '../../loader/drops/receipt.ts';
 import { ADDRESS } from '../options/clients.ts';
 import { optionGroup } from '../options/option.ts';
-import { runServer, type Reporting } from '../process/run-server.ts';
+import { type Reporting, runServer } from '../process/run-server.ts';
 import { quoted } from '../process/shell-words.ts';
 import { defineCommand } from './command.ts';
 
