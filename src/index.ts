@@ -29,6 +29,7 @@ export type {
   ServerFacts,
   Session,
   SessionContext,
+  SessionSettings,
   SessionState,
 } from './protocol/protocol.ts';
 export { type Lent, Reply } from './protocol/reply.ts';

@@ -4,14 +4,19 @@ import { type Address, formatAddress } from '../common/address.ts';
 import { messageOf } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
 import type { Metric, Status } from '../common/status.ts';
-import type { DataSetOptions, PlacedDataSet } from '../data-sets/data-set.ts';
-import { checkPlan, DataSets, type Plan } from '../data-sets/data-sets.ts';
+import { checkPlan as checkSets, DataSets, type Plan } from '../data-sets/data-sets.ts';
 import { checkAccess } from '../server/access.ts';
 import { descriptorWarning } from '../server/descriptors.ts';
 import { checkLimits, DEFAULT_LIMITS } from '../server/limits.ts';
 import { checkAddress } from '../server/listener.ts';
-import { DEFAULT_DELIMITER, type KeyPrefix } from '../storage/scanners/namespaces.ts';
-import type { DataSetsOptions, DataSetsPlan, GoromdbOptions, ServerOptions } from './options.ts';
+import { DEFAULT_DELIMITER } from '../storage/scanners/namespaces.ts';
+import type {
+  DataSetsOptions,
+  DataSetsPlan,
+  GoromdbOptions,
+  ServerOptions,
+  ServerPlan,
+} from './options.ts';
 import { createThreads, type ServingThreads } from './serving-threads.ts';
 
 /** A running server with all around it. */
@@ -40,7 +45,7 @@ export interface Goromdb {
 export interface GoromdbDataSets extends Goromdb {
   /**
    * Goes over to other data sets while it serves: those that stay the same are left alone, one that
-   * changed serves on what it has until it has something new.
+   * changed keeps serving what it has until it has something new.
    *
    * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
    */
@@ -53,10 +58,8 @@ export interface GoromdbDataSets extends Goromdb {
  *
  * @throws GoromdbError ADDRESS_UNAVAILABLE, FOLDER_IN_USE, FOLDER_UNUSABLE, OPTION_INVALID.
  */
-export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
-  const { handler = 'simple' } = options;
-  const plan = { sets: [placed(dataSetOf(options), undefined)] };
-  return start(options, plan, { handler, delimiter: undefined });
+export function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
+  return startPlan({ ...options, dataSets: [options], delimiter: undefined });
 }
 
 /**
@@ -64,43 +67,23 @@ export async function startGoromdb(options: GoromdbOptions): Promise<Goromdb> {
  *
  * @throws GoromdbError as `startGoromdb`.
  */
-export async function startDataSets(options: DataSetsOptions): Promise<GoromdbDataSets> {
-  const { delimiter = DEFAULT_DELIMITER } = options;
-  return start(options, planOf(options, delimiter), { handler: 'simple', delimiter });
+export function startDataSets(options: DataSetsOptions): Promise<GoromdbDataSets> {
+  return startPlan({ ...options, delimiter: options.delimiter ?? DEFAULT_DELIMITER });
 }
 
-/** @throws GoromdbError OPTION_INVALID when data sets are not as they must be. */
-export async function checkDataSets(options: DataSetsOptions): Promise<void> {
-  await checkPlan(planOf(options, options.delimiter ?? DEFAULT_DELIMITER));
-  checkServer(options);
+/** @throws GoromdbError OPTION_INVALID when a plan could not be started, wherever it is. */
+export async function checkPlan(plan: ServerPlan): Promise<void> {
+  await checkSets(placedSets(plan, plan.delimiter));
+  checkServer(plan);
 }
 
-function planOf({ dataSets }: DataSetsPlan, delimiter: string): Plan {
-  const sets = dataSets.map(({ prefix, ...options }) =>
-    placed(options, prefix === undefined ? undefined : { name: prefix, delimiter }),
-  );
+function placedSets({ dataSets }: DataSetsPlan, delimiter: string | undefined): Plan {
+  const sets = dataSets.map(({ prefix: name, ...options }) => {
+    const file = resolve(options.file);
+    const prefix = name === undefined || delimiter === undefined ? undefined : { name, delimiter };
+    return { ...options, file, basedir: resolve(options.basedir ?? dirname(file)), prefix };
+  });
   return { sets };
-}
-
-function placed(options: DataSetOptions, prefix: KeyPrefix | undefined): PlacedDataSet {
-  const file = resolve(options.file);
-  return { ...options, file, basedir: resolve(options.basedir ?? dirname(options.file)), prefix };
-}
-
-/** What of the options is about the data set. */
-function dataSetOf(options: GoromdbOptions): DataSetOptions {
-  const { file, storage, gzipped, bucket, fields, namespaces, basedir } = options;
-  const { keepPrevious, guards, scrub, pollIntervalMs, rescanMs } = options;
-  return {
-    ...{ file, storage, bucket, fields, namespaces },
-    ...(gzipped === undefined ? {} : { gzipped }),
-    ...(basedir === undefined ? {} : { basedir }),
-    ...(keepPrevious === undefined ? {} : { keepPrevious }),
-    ...(guards === undefined ? {} : { guards }),
-    ...(scrub === undefined ? {} : { scrub }),
-    ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
-    ...(rescanMs === undefined ? {} : { rescanMs }),
-  };
 }
 
 function checkServer({ access, address, limits }: ServerOptions): void {
@@ -118,21 +101,15 @@ function reloadedLine({ access }: ServerOptions): string {
   return `reloaded: drops are looked at again${read}`;
 }
 
-/** @param parts The handler; or with a delimiter, several data sets. */
-async function start(
-  options: ServerOptions,
-  plan: Plan,
-  parts: { readonly handler: string; readonly delimiter: string | undefined },
-): Promise<GoromdbDataSets> {
+/** Starts what both ways to start come down to. @throws GoromdbError as `startGoromdb`. */
+export async function startPlan(plan: ServerPlan): Promise<GoromdbDataSets> {
   await checkPlan(plan);
-  checkServer(options);
   let shutdown = (): void => {};
-  const threads = createThreads(options, parts, () => shutdown());
-  const { logger = silentLogger, onLoad } = options;
-  const isNamed = parts.delimiter !== undefined;
-  const sets = new DataSets({ threads: threads.server, logger, onLoad }, isNamed);
+  const threads = createThreads(plan, () => shutdown());
+  const { logger = silentLogger, onLoad, delimiter } = plan;
+  const sets = new DataSets({ threads: threads.server, logger, onLoad }, delimiter !== undefined);
   try {
-    const starting = begin(options, plan, threads, sets, parts.delimiter);
+    const starting = begin(plan, threads, sets);
     // A thread that cannot even start must not be waited for.
     const goromdb = await Promise.race([threads.failure, starting]);
     shutdown = () => {
@@ -148,21 +125,19 @@ async function start(
 }
 
 async function begin(
-  options: ServerOptions,
-  plan: Plan,
+  plan: ServerPlan,
   { server, done, resolve }: ServingThreads,
   sets: DataSets,
-  delimiter: string | undefined,
 ): Promise<GoromdbDataSets> {
-  const { logger = silentLogger, limits, threads: threadCount = 1 } = options;
+  const { logger = silentLogger, limits, threads: threadCount = 1, delimiter } = plan;
   const { connectionsMax } = { ...DEFAULT_LIMITS, ...limits };
-  await sets.take(plan);
+  await sets.take(placedSets(plan, delimiter));
   const warning = descriptorWarning(connectionsMax, threadCount);
   if (warning !== undefined) logger.warn(warning);
   // Before the work of loading: an address in use should be told at once.
-  await checkAddress(options.address);
+  await checkAddress(plan.address);
   const lacks = await sets.recover();
-  const address = await server.listen(options.address);
+  const address = await server.listen(plan.address);
   const listensOn = formatAddress(address);
   logger.info([`listens on ${listensOn}`, ...lacks].join('; '));
   sets.watch(listensOn);
@@ -179,7 +154,7 @@ async function begin(
     reload: () => {
       sets.look();
       server.reload().then(
-        () => logger.info(reloadedLine(options)),
+        () => logger.info(reloadedLine(plan)),
         (error: unknown) => {
           logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
         },
@@ -187,7 +162,7 @@ async function begin(
     },
     status: () => ({ server: server.status, dataSets: sets.status }),
     counters: () => [...server.metrics, ...sets.metrics],
-    change: (next) => sets.change(planOf(next, delimiter ?? DEFAULT_DELIMITER)),
+    change: (next) => sets.change(placedSets(next, delimiter)),
     close: () => {
       closing ??= close();
       return closing;

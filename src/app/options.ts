@@ -1,22 +1,20 @@
-/** What a server can be asked to be. */
-
+/** What a server can be asked to be: the options of the library. */
 import type { Address } from '../common/address.ts';
 import type { Logger } from '../common/log.ts';
 import type { DataSetOptions } from '../data-sets/data-set.ts';
 import type { LoaderOptions } from '../loader/loader.ts';
+import type { SessionSettings } from '../protocol/protocol.ts';
 import type { AccessOptions } from '../server/access.ts';
 import type { Limits } from '../server/limits.ts';
 
 /** How to serve, whatever it is. */
-export interface ServerOptions {
+export interface ServerOptions extends SessionSettings {
   readonly address: Address;
   /** `memcached`, or the URL of a module whose default export is a `Protocol`. */
   readonly protocol?: string;
   readonly limits?: Partial<Limits>;
   /** Who may connect, and how. Default: everybody, without TLS. */
   readonly access?: AccessOptions;
-  /** Answer writes in the text protocol with an error. Default: with what clients survive. */
-  readonly loudRefusals?: boolean;
   /** Let clients end the server by the command `shutdown`. Default: no. */
   readonly allowShutdown?: boolean;
   /** Serving threads, 1 to 64. Default 1. */
@@ -47,4 +45,12 @@ export interface DataSetsPlan {
 export interface DataSetsOptions extends ServerOptions, DataSetsPlan {
   /** What stands between prefix and key. Default `:`. */
   readonly delimiter?: string;
+}
+
+/** What to serve, and how: one data set without a prefix is a plan of one. */
+export interface ServerPlan extends ServerOptions, DataSetsPlan {
+  /** What stands between prefix and key; undefined: there is one data set, and it has no prefix. */
+  readonly delimiter: string | undefined;
+  /** See `GoromdbOptions`; for one data set without a prefix. */
+  readonly handler?: string;
 }

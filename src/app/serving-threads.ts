@@ -4,9 +4,10 @@ import { GoromdbError } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
 import type { Settings } from '../common/status.ts';
 import { memoryBytes } from '../loader/worker/value-limit.ts';
+import { sessionSettings } from '../protocol/protocol.ts';
 import { DEFAULT_LIMITS } from '../server/limits.ts';
-import { THREADS_MAX, Threads, type ThreadsOptions } from '../server/threads/threads.ts';
-import type { ServerOptions } from './options.ts';
+import { THREADS_MAX, Threads } from '../server/threads/threads.ts';
+import type { ServerOptions, ServerPlan } from './options.ts';
 
 /** The serving threads, and what becomes of them. */
 export interface ServingThreads {
@@ -19,14 +20,10 @@ export interface ServingThreads {
 }
 
 /** @throws GoromdbError OPTION_INVALID. */
-export function createThreads(
-  options: ServerOptions,
-  parts: Pick<ThreadsOptions, 'handler' | 'delimiter'>,
-  shutdown: () => void,
-): ServingThreads {
-  const { threads = 1, protocol = 'memcached' } = options;
+export function createThreads(options: ServerPlan, shutdown: () => void): ServingThreads {
+  const { threads = 1, protocol = 'memcached', handler = 'simple', delimiter } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const access = options.access ?? { allow: [] };
+  const access = options.access ?? {};
   if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
     const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
     throw new GoromdbError('OPTION_INVALID', message);
@@ -43,9 +40,9 @@ export function createThreads(
   // Whoever does not ask for `done` must not be ended by its rejection.
   done.catch(() => {});
   const server = new Threads({
-    ...{ threads, protocol, limits, access, ...parts, onFailure: fail },
+    ...{ threads, protocol, handler, delimiter, limits, access, onFailure: fail },
     logger: options.logger ?? silentLogger,
-    loudRefusals: options.loudRefusals ?? false,
+    sessions: sessionSettings(options),
     shutdown: options.allowShutdown ? shutdown : undefined,
     settings: settingsOf(options),
   });

@@ -1,13 +1,8 @@
+/** What belongs in this folder: the program `goromdb`, from its command line to its exit code. */
 import process from 'node:process';
 import { VERSION } from '../common/version.ts';
-import { bench } from './bench.ts';
-import { checkConfig, serveConfig } from './config.ts';
-import { runDemo } from './demo.ts';
-import { parseCommandLine } from './flags.ts';
-import { publish } from './publish.ts';
-import { rollback } from './rollback.ts';
-import { fail, serve } from './serve.ts';
-import { showStatus } from './status.ts';
+import { parseCommandLine } from './parse.ts';
+import { EXIT_MISUSE, fail } from './process/fail.ts';
 
 /**
  * The command `goromdb`.
@@ -22,30 +17,9 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case 'usage-error':
       process.stderr.write(`${invocation.message}\n`);
-      process.exitCode = invocation.exitCode;
+      process.exitCode = EXIT_MISUSE;
       return;
-    case 'demo':
-      await runDemo(invocation.address, argv);
-      return;
-    case 'publish':
-      process.exitCode = await publish(invocation.options).catch(fail);
-      return;
-    case 'rollback':
-      await rollback(invocation.basedir, invocation.json).catch(fail);
-      return;
-    case 'status':
-      process.exitCode = await showStatus(invocation.basedir, invocation.json).catch(fail);
-      return;
-    case 'bench':
-      await bench(invocation.options);
-      return;
-    case 'check-config':
-      process.exitCode = await checkConfig(invocation.path).catch(fail);
-      return;
-    case 'serve-config':
-      await serveConfig(invocation.path, argv);
-      return;
-    case 'serve':
-      await serve(invocation.options, argv);
+    case 'task':
+      process.exitCode = await invocation.task.run(argv).catch(fail);
   }
 }

@@ -52,8 +52,19 @@ export interface ConnectionFacts {
 /** A connection without the number that it has in the list of all. */
 export type ConnectionPlace = Omit<ConnectionFacts, 'id'>;
 
+/** What an operator decides for all sessions of a server. They go to its threads as they are. */
+export interface SessionSettings {
+  /** Answer refused writes with an error. Default: with "not stored" or "not found". */
+  readonly loudRefusals?: boolean;
+}
+
+/** Those settings among all options of a server, each with its default. */
+export function sessionSettings({ loudRefusals = false }: SessionSettings): SessionSettings {
+  return { loudRefusals };
+}
+
 /** What a session may use. But for what is told of clients, sessions of a thread have the same. */
-export interface SessionContext {
+export interface SessionContext extends SessionSettings {
   readonly handler: ViewSource;
   /** This thread's counters. */
   readonly counters: Counters;
@@ -64,8 +75,6 @@ export interface SessionContext {
   readonly shared: SharedParts;
   /** Default: {@link DEFAULT_REQUEST_LIMITS}. */
   readonly requestLimits?: RequestLimits;
-  /** Answer refused writes with an error, not with "not stored" or "not found". */
-  readonly loudRefusals?: boolean;
   /** Makes the sums of the counters begin again at 0. Without it, `stats reset` is not allowed. */
   readonly resetCounters?: () => void;
   /** The connections of this server. Without it, `stats conns` says that they are not tracked. */

@@ -15,8 +15,8 @@ const PASSWORDS_MAX = 8;
 
 /** Who may connect, and how. Plain data, so that it can be sent to the serving threads. */
 export interface AccessOptions {
-  /** Addresses and CIDR ranges that may connect; empty: all. Not for a UNIX socket. */
-  readonly allow: readonly string[];
+  /** Addresses and CIDR ranges that may connect. Default: all. Not for a UNIX socket. */
+  readonly allow?: readonly string[];
   /** Path of a file of `user:password` lines; without it nobody has to log in. */
   readonly userFile?: string | undefined;
   readonly tls?: TlsFiles | undefined;
@@ -60,7 +60,7 @@ export function checkAccessFiles({ userFile, tls }: AccessOptions): void {
  *
  * @throws GoromdbError OPTION_INVALID.
  */
-export function checkAccessFits({ allow, unixMode }: AccessOptions, address: Address): void {
+export function checkAccessFits({ allow = [], unixMode }: AccessOptions, address: Address): void {
   const where = formatAddress(address);
   if (address.kind === 'unix' && allow.length > 0) {
     const message = `-allow: ${where} is a UNIX socket, which has no addresses; its mode says who may connect (-unix-mode)`;
@@ -73,7 +73,7 @@ export function checkAccessFits({ allow, unixMode }: AccessOptions, address: Add
 }
 
 /** @throws GoromdbError OPTION_INVALID when an entry is no address and no range. */
-export function createAllowList(entries: readonly string[]): net.BlockList {
+export function createAllowList(entries: readonly string[] = []): net.BlockList {
   const list = new net.BlockList();
   for (const entry of entries) addEntry(list, entry);
   return list;

@@ -4,7 +4,7 @@ import type { ViewSource } from '../handler/handler.ts';
 import { createSimpleHandler } from '../handler/simple.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
 import { detectingProtocol } from '../protocol/detect/detect.ts';
-import type { Protocol } from '../protocol/protocol.ts';
+import { type Protocol, type SessionSettings, sessionSettings } from '../protocol/protocol.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { AccessOptions } from './access.ts';
 import { describeReport } from './client-log.ts';
@@ -13,7 +13,7 @@ import type { Server } from './server.ts';
 import { settingsOf } from './settings.ts';
 import { ThreadServer } from './thread-server.ts';
 
-export interface CreateServerOptions {
+export interface CreateServerOptions extends SessionSettings {
   /** What to serve: a storage, or a handler that finds the storage for a key. */
   readonly handler?: ViewSource;
   readonly storage?: Storage;
@@ -21,8 +21,6 @@ export interface CreateServerOptions {
   readonly protocol?: Protocol;
   readonly limits?: Partial<Limits>;
   readonly access?: AccessOptions;
-  /** Answer writes in the text protocol with an error. Default: with what clients survive. */
-  readonly loudRefusals?: boolean;
   /** What the command `shutdown` does. Default: it is not enabled. */
   readonly shutdown?: () => void;
   /** Told of faults in the parts above, and of clients that write. */
@@ -45,8 +43,8 @@ export function createServer(options: CreateServerOptions): Server {
   checkLimits(limits);
   const parts = {
     limits,
-    access: options.access ?? { allow: [] },
-    loudRefusals: options.loudRefusals ?? false,
+    access: options.access ?? {},
+    sessions: sessionSettings(options),
   };
   return new ThreadServer({
     handler,

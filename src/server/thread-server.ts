@@ -14,6 +14,7 @@ import type {
   ServerFacts,
   Session,
   SessionContext,
+  SessionSettings,
 } from '../protocol/protocol.ts';
 import { Reply } from '../protocol/reply.ts';
 import { SharedParts } from '../protocol/shared-parts.ts';
@@ -74,8 +75,7 @@ export interface ServerParts {
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  /** Answer refused writes with an error. */
-  readonly loudRefusals: boolean;
+  readonly sessions: SessionSettings;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
   /** Told of clients that write or cannot log in, of each address once a minute. */
@@ -138,6 +138,7 @@ export class ThreadServer implements Server {
     };
     this.#clientLog = new ClientLog(parts.onReport);
     this.#context = {
+      ...parts.sessions,
       handler: parts.handler,
       counters,
       sumCounters: () => sumCounters(parts.counterMemory),
@@ -145,7 +146,6 @@ export class ThreadServer implements Server {
       connections: () => this.#describeConnections(),
       shared: new SharedParts(),
       requestLimits: limits,
-      loudRefusals: parts.loudRefusals,
       ...(parts.loadNews === undefined ? {} : { loadNews: parts.loadNews }),
       ...(parts.shutdown === undefined ? {} : { shutdown: parts.shutdown }),
       facts,
@@ -258,7 +258,7 @@ export class ThreadServer implements Server {
   }
 
   #isAllowed(socket: net.Socket): boolean {
-    if (this.#parts.access.allow.length === 0) return true;
+    if ((this.#parts.access.allow ?? []).length === 0) return true;
     const { remoteAddress } = socket;
     return remoteAddress !== undefined && isListed(this.#allowList, remoteAddress);
   }

@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readChecked } from '../../src/cli/config.ts';
-import { type Config, readConfig } from '../../src/cli/config-file.ts';
+import { type Config, readChecked, readConfig } from '../../src/cli/config/config-file.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 function read(text: string, folder = temporaryFolder()): Config {
@@ -28,7 +27,7 @@ const SET = '[[data-set]]\nfile = "data.json"\n';
 describe('a configuration file', () => {
   test('gives each data set what flags of the same names would', () => {
     const folder = temporaryFolder();
-    const { options } = read(
+    const { plan } = read(
       `tls-cert = "c"\ntls-key = "/k"
 [[data-set]]
 prefix = "a"
@@ -54,13 +53,12 @@ D = "/"
 `,
       folder,
     );
-    expect(options).toMatchObject({
-      access: { allow: [], tls: { certFile: join(folder, 'c'), keyFile: '/k' } },
+    expect(plan).toMatchObject({
+      access: { tls: { certFile: join(folder, 'c'), keyFile: '/k' } },
       dataSets: [
         {
           prefix: 'a',
           file: join(folder, 'a/data.json'),
-          basedir: join(folder, 'a'),
           storage: 'auto',
           guards: {
             minKeys: 5,
@@ -75,9 +73,8 @@ D = "/"
           keepPrevious: 'no',
           fields: { key: 'id', value: 'value', ignoreOthers: true },
         },
-        { prefix: 'c', bucket: ['users', 'by-id'], fields: undefined },
+        { prefix: 'c', bucket: ['users', 'by-id'] },
         {
-          prefix: undefined,
           file: '/b/data.bolt',
           basedir: join(folder, 'base'),
           storage: 'boltdb',
@@ -91,7 +88,7 @@ D = "/"
     const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
     const [, example] = /```toml\n(.*?)```/s.exec(page)!;
     expect(await faultOf(example)).toBe('none');
-    const { dataSets } = read(example).options;
+    const { dataSets } = read(example).plan;
     expect(dataSets.map(({ prefix }) => prefix)).toEqual(['geo', 'users', undefined]);
   });
 
@@ -117,7 +114,7 @@ D = "/"
     [`unix-mode = 0o770\n${SET}`, ':1: unix-mode: 504 is not allowed; expected a text in quotes'],
     [`${SET}gzipped = "true"`, ':3: gzipped: "true" is not allowed; expected true or false'],
     [`${SET}canary = [1]`, ':3: canary: 1 is not allowed; expected texts in quotes'],
-    [`${SET}prefix = 1`, ':3: prefix: expected a text in quotes'],
+    [`${SET}prefix = 1`, ':3: prefix: 1 is not allowed; expected a text in quotes'],
     [`${SET}prefix = ""`, ':3: prefix: "" is not allowed; expected a name'],
     [`${SET}prefix = "a b"`, 'prefix: "a b" is not allowed; expected 1 to 64 bytes without spaces'],
     [`${SET}prefix = "a:b"`, 'prefix: "a:b" has the delimiter ":" in it'],

@@ -1,48 +1,59 @@
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Invocation, parseCommandLine } from '../../src/cli/flags.ts';
-import type { ServeOptions } from '../../src/cli/serve-flags.ts';
+import type { PrefixedDataSet, ServerOptions } from '../../src/app/options.ts';
+import { parseCommandLine } from '../../src/cli/parse.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import type { FieldOptions } from '../../src/storage/scanners/scanner.ts';
 
-const parse = (...argv: string[]): Invocation => parseCommandLine(argv, '1.2.3');
+/** What a command line asks for, without what would do it. */
+type Asked =
+  | { readonly kind: string; readonly request: unknown }
+  | { readonly kind: 'print'; readonly text: string }
+  | { readonly kind: 'usage-error'; readonly message: string };
+
+function parse(...argv: string[]): Asked {
+  const invocation = parseCommandLine(argv, '1.2.3');
+  if (invocation.kind !== 'task') return invocation;
+  const { command, request } = invocation.task;
+  return { kind: command, request };
+}
 
 const FILE = resolve('data.json');
-const DEFAULTS: ServeOptions = {
+const SERVER: ServerOptions = {
   address: { kind: 'tcp', host: undefined, port: 11211 },
   protocol: 'memcached',
-  handler: 'simple',
+  threads: 1,
+  limits: DEFAULT_LIMITS,
+  access: {},
+  loudRefusals: false,
+  allowShutdown: false,
+};
+const DATA_SET: PrefixedDataSet = {
   storage: 'auto',
   file: FILE,
   gzipped: false,
   bucket: undefined,
   fields: undefined,
   namespaces: undefined,
-  basedir: dirname(FILE),
-  guards: {
-    minKeys: undefined,
-    maxShrinkPercent: undefined,
-    canaries: undefined,
-    maxHitDropPercent: undefined,
-  },
   scrub: { bytesPerSecond: 8 * 1024 * 1024 },
   keepPrevious: 'disk',
-  threads: 1,
   pollIntervalMs: 0,
   rescanMs: 5000,
-  limits: DEFAULT_LIMITS,
-  access: { allow: [], userFile: undefined, tls: undefined, unixMode: undefined },
-  loudRefusals: false,
-  allowShutdown: false,
 };
-const serve = (options: Partial<ServeOptions> = {}): Invocation => ({
-  kind: 'serve',
-  options: { ...DEFAULTS, ...options },
-});
-const wrong = (message: string, command = 'goromdb'): Invocation => ({
+type Options = Partial<ServerOptions & PrefixedDataSet>;
+
+/** Flags make a plan with one data set, without a prefix. */
+function serve(options: Options = {}): Asked {
+  const isOfServer = ([name]: [string, unknown]): boolean => Object.hasOwn(SERVER, name);
+  const entries = Object.entries(options);
+  const server = Object.fromEntries(entries.filter(isOfServer));
+  const dataSet = Object.fromEntries(entries.filter((entry) => !isOfServer(entry)));
+  const plan = { ...SERVER, ...server, dataSets: [{ ...DATA_SET, ...dataSet }] };
+  return { kind: 'serve', request: { plan } };
+}
+const wrong = (message: string, command = 'goromdb'): Asked => ({
   kind: 'usage-error',
   message: `goromdb: ${message}\nRun '${command} -help' for all flags.`,
-  exitCode: 2,
 });
 
 /** Every way to write a flag and its value. */
@@ -68,16 +79,16 @@ describe('the server command', () => {
   });
 
   describe.each(SPELLINGS)('with flags spelled %s', (_, spell) => {
-    it.each<[string, string, Partial<ServeOptions>]>([
+    it.each<[string, string, Options]>([
       ['addr', ':0', { address: { kind: 'tcp', host: undefined, port: 0 } }],
       ['addr', '[::1]:11212', { address: { kind: 'tcp', host: '::1', port: 11212 } }],
       ['addr', '/run/g.sock', { address: { kind: 'unix', path: '/run/g.sock' } }],
       ['proto', 'memcached', { protocol: 'memcached' }],
-      ['handler', 'simple', { handler: 'simple' }],
+      ['handler', 'simple', {}],
       ['storage', 'json', { storage: 'json' }],
       ['storage', 'lmdb', { storage: 'lmdb' }],
-      ['file', '/srv/d', { file: '/srv/d', basedir: '/srv' }],
-      ['file', 'sub/a=b', { file: resolve('sub/a=b'), basedir: resolve('sub') }],
+      ['file', '/srv/d', { file: '/srv/d' }],
+      ['file', 'sub/a=b', { file: resolve('sub/a=b') }],
       ['file', '-x', { file: resolve('-x') }],
       ['file', '-gzipped', { file: resolve('-gzipped') }],
       ['file', '--version', { file: resolve('--version') }],
@@ -135,7 +146,7 @@ describe('the server command', () => {
   });
 
   it('takes the names of the fields of JSON Lines', () => {
-    const fields = (given: Partial<FieldOptions>): Invocation =>
+    const fields = (given: Partial<FieldOptions>): Asked =>
       serve({ fields: { key: 'key', value: 'value', ignoreOthers: false, ...given } });
     const file = ['-file', 'data.json'];
     expect(parse('-jsonl-key', 'id', ...file)).toEqual(fields({ key: 'id' }));
@@ -148,7 +159,7 @@ describe('the server command', () => {
   });
 
   it('takes -namespaces, with a delimiter or that of memcached', () => {
-    const namespaced = (delimiter: string): Invocation => serve({ namespaces: { delimiter } });
+    const namespaced = (delimiter: string): Asked => serve({ namespaces: { delimiter } });
     expect(parse('-namespaces', '-file', 'data.json')).toEqual(namespaced(':'));
     expect(parse('-namespaces=true', '-D', '/', '-file', 'data.json')).toEqual(namespaced('/'));
     expect(parse('--D=::', '--namespaces', '-file', 'data.json')).toEqual(namespaced('::'));
@@ -271,7 +282,6 @@ describe('limits and access', () => {
       allow: ['10.0.0.0/8', '::1'],
       userFile: resolve('users'),
       tls: { certFile: resolve('c'), keyFile: resolve('k'), clientCaFile: resolve('ca') },
-      unixMode: undefined,
     };
     const tls = ['-tls-cert', 'c', '-tls-key', 'k', '-tls-client-ca', 'ca'];
     const others = ['-allow', '10.0.0.0/8, ::1', '-auth-file', 'users'];
@@ -287,7 +297,7 @@ describe('limits and access', () => {
   it('take a UNIX socket in place of an address', () => {
     const address = { kind: 'unix', path: resolve('run/sock') } as const;
     expect(parse('-file', 'data.json', '-s', 'run/sock')).toEqual(serve({ address }));
-    const access = { ...DEFAULTS.access, unixMode: 0o770 };
+    const access = { unixMode: 0o770 };
     const withMode = parse('-file', 'data.json', '-s', 'run/sock', '-unix-mode', '770');
     expect(withMode).toEqual(serve({ address, access }));
   });
@@ -456,6 +466,10 @@ describe('a wrong command line', () => {
     [['--port=11211'], `unknown flag -port; ${USE_ADDR}`],
     [['-p', '11211'], `unknown flag -p; ${USE_ADDR}`],
     [['-t', '4'], 'unknown flag -t; use -threads N'],
+    [['-B', 'ascii'], 'unknown flag -B; use -proto NAME'],
+    [['-Y', 'users'], 'unknown flag -Y; use -auth-file PATH'],
+    [['--dir', '/srv'], 'unknown flag -dir; use -basedir DIR'],
+    [['-v'], 'unknown flag -v; use -version'],
     [['---file', 'data.json'], 'unknown flag ---file; did you mean -file?'],
     [['-f', 'data.json'], 'unknown flag -f'],
     [["-it's"], "unknown flag -it's"],
@@ -483,12 +497,12 @@ describe('a wrong command line', () => {
 describe('the demo command', () => {
   it('listens for this machine only unless told otherwise', () => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: 11211 };
-    expect(parse('demo')).toEqual({ kind: 'demo', address });
+    expect(parse('demo')).toEqual({ kind: 'demo', request: { address } });
   });
 
   it.each(SPELLINGS)('takes -addr spelled %s', (_, spell) => {
     const address = { kind: 'tcp', host: undefined, port: 0 };
-    expect(parse('demo', ...spell('addr', ':0'))).toEqual({ kind: 'demo', address });
+    expect(parse('demo', ...spell('addr', ':0'))).toEqual({ kind: 'demo', request: { address } });
   });
 
   it('has no flag of the server and no arguments', () => {
@@ -502,8 +516,11 @@ describe('the commands that look after a base folder', () => {
   const basedir = resolve('base');
 
   it.each(['rollback', 'status'] as const)('%s needs a base folder', (kind) => {
-    expect(parse(kind, '-basedir', 'base')).toEqual({ kind, basedir, json: false });
-    expect(parse(kind, '--json', '-basedir=base')).toEqual({ kind, basedir, json: true });
+    expect(parse(kind, '-basedir', 'base')).toEqual({ kind, request: { basedir, json: false } });
+    expect(parse(kind, '--json', '-basedir=base')).toEqual({
+      kind,
+      request: { basedir, json: true },
+    });
     const message = '-basedir is required: the base folder of the server';
     expect(parse(kind)).toEqual(wrong(message, `goromdb ${kind}`));
     expect(parse(kind, '-basedir', 'base', 'x')).toMatchObject({ kind: 'usage-error' });
@@ -513,11 +530,11 @@ describe('the commands that look after a base folder', () => {
     const options = { source: resolve('new'), file: resolve('drop'), force: false };
     expect(parse('publish', 'new', 'drop')).toEqual({
       kind: 'publish',
-      options: { ...options, timeoutMs: 600_000 },
+      request: { ...options, timeoutMs: 600_000 },
     });
     expect(parse('publish', '-timeout', '0', 'new', '-force', 'drop')).toEqual({
       kind: 'publish',
-      options: { ...options, timeoutMs: 0, force: true },
+      request: { ...options, timeoutMs: 0, force: true },
     });
     const message = "expected FILE, and DROP, which is the server's -file; found";
     for (const [argv, found] of [
@@ -533,8 +550,7 @@ describe('the commands that look after a base folder', () => {
 describe('help and version', () => {
   const textOf = (...argv: string[]): string => {
     const invocation = parse(...argv);
-    if (invocation.kind !== 'print') throw new Error(`printed nothing: ${invocation.kind}`);
-    expect(invocation.exitCode).toBe(0);
+    if (!('text' in invocation)) throw new Error(`printed nothing: ${invocation.kind}`);
     return invocation.text;
   };
 

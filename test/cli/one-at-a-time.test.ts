@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { oneAtATime } from '../../src/cli/config.ts';
+import { oneAtATime } from '../../src/cli/config/reread.ts';
 
 test('what is asked for meanwhile is done once more, after what runs', async () => {
   const ends: (() => void)[] = [];

@@ -29,7 +29,7 @@ test(`${SWAPS} swaps of tables in two threads leave no descriptor, no memory and
   );
   const threads = new Threads({
     ...{ threads: 2, protocol: 'memcached', handler: 'simple', limits: DEFAULT_LIMITS },
-    ...{ access: { allow: [] }, loudRefusals: false, shutdown: undefined, settings: {} },
+    ...{ access: { allow: [] }, sessions: {}, shutdown: undefined, settings: {} },
     logger: silentLogger,
     onFailure: (error) => {
       throw error;

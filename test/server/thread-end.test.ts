@@ -35,7 +35,7 @@ const ENDS = `
     const word = new Int32Array(new SharedArrayBuffer(4));
     const data = {
       ...{ thread: 0, protocol: 'memcached', handler: 'simple', delimiter: undefined, facts },
-      ...{ limits: DEFAULT_LIMITS, access: { allow: [] }, loudRefusals: false, allowShutdown: false },
+      ...{ limits: DEFAULT_LIMITS, access: { allow: [] }, sessions: {}, allowShutdown: false },
       ...{ counterMemory: createCounterMemory(2), word },
     };
     const events = { onShutdown: () => {}, onReport: () => {}, onExit: () => ended++ };

@@ -14,7 +14,7 @@ import { writeTable } from '../support/table-file.ts';
 function startThreads(options: Partial<ThreadsOptions> = {}): Threads {
   const threads = new Threads({
     ...{ threads: 2, protocol: 'memcached', handler: 'simple', limits: DEFAULT_LIMITS },
-    ...{ access: { allow: [] }, loudRefusals: false, shutdown: undefined, settings: {} },
+    ...{ access: { allow: [] }, sessions: {}, shutdown: undefined, settings: {} },
     logger: silentLogger,
     onFailure: () => {},
     ...options,

@@ -1,6 +1,6 @@
 import type { Address } from '../../common/address.ts';
 import type { LoadNews } from '../../common/status.ts';
-import type { ServerFacts } from '../../protocol/protocol.ts';
+import type { ServerFacts, SessionSettings } from '../../protocol/protocol.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableParts } from '../../storage/table/table.ts';
 import type { AccessOptions } from '../access.ts';
@@ -19,7 +19,7 @@ export interface ThreadData {
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  readonly loudRefusals: boolean;
+  readonly sessions: SessionSettings;
   /** Whether a client may end the server. */
   readonly allowShutdown: boolean;
 }

@@ -15,7 +15,7 @@ import {
   sumCounters,
 } from '../../protocol/counters.ts';
 import { serverMetrics } from '../../protocol/fields.ts';
-import type { ServerFacts } from '../../protocol/protocol.ts';
+import type { ServerFacts, SessionSettings } from '../../protocol/protocol.ts';
 import { createSampleMemory, readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
@@ -45,7 +45,7 @@ export interface ThreadsOptions {
   readonly delimiter?: string | undefined;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  readonly loudRefusals: boolean;
+  readonly sessions: SessionSettings;
   /** More for `stats settings`. */
   readonly settings: Settings;
   /** What the command `shutdown` does; undefined: nobody may. */
@@ -103,7 +103,7 @@ export class Threads implements Server {
   constructor(options: ThreadsOptions) {
     this.#options = options;
     this.#clientLog = new ClientLog((report) => options.logger.warn(describeReport(report)));
-    const { threads, protocol, handler, delimiter, limits, access, loudRefusals } = options;
+    const { threads, protocol, handler, delimiter, limits, access, sessions } = options;
     // The last block is the main thread's own.
     const counterMemory = createCounterMemory(threads + 1);
     this.#counterMemory = counterMemory;
@@ -119,7 +119,7 @@ export class Threads implements Server {
     this.#facts = facts;
     this.#places = Array.from({ length: threads }, (_, thread) => {
       const data = {
-        ...{ thread, protocol, handler, delimiter, limits, access, loudRefusals, facts },
+        ...{ thread, protocol, handler, delimiter, limits, access, sessions, facts },
         ...{ counterMemory, allowShutdown },
       };
       const place: Place = { data, target: undefined, thread: undefined!, restarts: 0 };

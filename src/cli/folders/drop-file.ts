@@ -1,13 +1,14 @@
+/** What belongs in this folder: what commands do in drop folders and base folders themselves. */
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { type FileIdentity, identityOf, sameContent } from '../common/file-identity.ts';
-import { piecesOf, replaceFile, syncFolder } from '../common/files.ts';
-import { explained } from '../common/system-fault.ts';
-import { forceMarkOf } from '../watcher/force-mark.ts';
-import { parseSumFile, readSumFile } from '../watcher/sum-file.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
+import { piecesOf, replaceFile, syncFolder } from '../../common/files.ts';
+import { explained } from '../../common/system-fault.ts';
+import { forceMarkOf } from '../../watcher/force-mark.ts';
+import { parseSumFile, readSumFile } from '../../watcher/sum-file.ts';
 
 /** Bytes that one step of the copy reads. */
 const COPY_BYTES = 1024 * 1024;

@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { oneLine } from '../common/log.ts';
-import { formatBytes, keysOf } from '../common/quantities.ts';
-import type { ControlStatus, FolderEvent } from '../common/status.ts';
-import { askServer } from '../control/control-client.ts';
-import { findHolder, type Holder } from '../control/folder-lock.ts';
-import { readEvents } from '../loader/slots/events.ts';
-import { readSlotStatus, type SlotStatus } from '../loader/slots/slot-status.ts';
-import { SLOT_NAMES } from '../loader/slots/slots.ts';
-import { requireFolder } from './require-folder.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { oneLine } from '../../common/log.ts';
+import { formatBytes, keysOf } from '../../common/quantities.ts';
+import type { ControlStatus, FolderEvent } from '../../common/status.ts';
+import { askServer } from '../../control/control-client.ts';
+import { findHolder, type Holder } from '../../control/folder-lock.ts';
+import { readEvents } from '../../loader/slots/events.ts';
+import { readSlotStatus, type SlotStatus } from '../../loader/slots/slot-status.ts';
+import { SLOT_NAMES } from '../../loader/slots/slots.ts';
+import { requireFolder } from '../folders/require-folder.ts';
+import { BASE_FOLDER_OPTIONS, baseFolderOf } from '../options/base-folder.ts';
+import { defineCommand } from './command.ts';
 
 const TIMEOUT_MS = 5_000;
 
@@ -26,28 +28,33 @@ interface FolderStatus {
   readonly events: readonly FolderEvent[];
 }
 
-/** See `STATUS_NOTES`. */
+/** See the notes of the command. */
 const EXIT = { serves: 0, unknown: 1, notRunning: 3, noData: 4, damaged: 5 } as const;
 
-/**
- * Prints what the slots of a base folder hold, what serves, and the last events.
- *
- * @returns The exit code.
- * @throws GoromdbError FOLDER_UNUSABLE when it is no base folder.
- */
-export async function showStatus(baseDir: string, isJson: boolean): Promise<number> {
-  await requireFolder(baseDir);
-  const status = await readStatus(baseDir);
-  if (!isBaseFolder(status)) {
-    const message =
-      `${baseDir} is no base folder: expected ${SLOT_NAMES.join(' or ')} in it, found neither, and ` +
-      'no server: check -basedir';
-    throw new GoromdbError('FOLDER_UNUSABLE', message);
-  }
-  const text = isJson ? JSON.stringify(status, undefined, 2) : describe(status).join('\n');
-  process.stdout.write(`${text}\n`);
-  return exitCodeOf(status);
-}
+export const status = defineCommand({
+  name: 'status',
+  summary: 'Shows the slots, what serves, and the last events.',
+  usage: 'goromdb status -basedir DIR [flags]',
+  notes: `
+Exit codes: 0 a server serves from this folder, 1 that cannot be told, or it is
+no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no data
+to serve, 5 it serves, and the file that it serves from is damaged.`,
+  options: BASE_FOLDER_OPTIONS,
+  read: baseFolderOf,
+  async run({ basedir, json }) {
+    await requireFolder(basedir);
+    const status = await readStatus(basedir);
+    if (!isBaseFolder(status)) {
+      const message =
+        `${basedir} is no base folder: expected ${SLOT_NAMES.join(' or ')} in it, found neither, ` +
+        'and no server: check -basedir';
+      throw new GoromdbError('FOLDER_UNUSABLE', message);
+    }
+    const text = json ? JSON.stringify(status, undefined, 2) : describe(status).join('\n');
+    process.stdout.write(`${text}\n`);
+    return exitCodeOf(status);
+  },
+});
 
 function isBaseFolder({ basedir, server, fault, events }: FolderStatus): boolean {
   if (server !== undefined || fault !== undefined || events.length > 0) return true;

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { explained } from '../common/system-fault.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
 
 /** @throws GoromdbError FOLDER_UNUSABLE when there is no such folder. */
 export async function requireFolder(path: string): Promise<void> {

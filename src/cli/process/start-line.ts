@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { VERSION } from '../common/version.ts';
+import { VERSION } from '../../common/version.ts';
 import { quoted } from './shell-words.ts';
 
 /** Longest part of a command line that the log shows. */

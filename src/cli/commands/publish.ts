@@ -1,14 +1,16 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { GoromdbError } from '../common/errors.ts';
-import { identityOf, sameContent } from '../common/file-identity.ts';
-import { oneLine } from '../common/log.ts';
-import { keysOf } from '../common/quantities.ts';
-import { type Receipt, readReceipt, receiptPath } from '../loader/drops/receipt.ts';
-import type { PublishOptions } from './admin-flags.ts';
-import { type Dropped, dropFile, keepSum } from './drop-file.ts';
+import { GoromdbError } from '../../common/errors.ts';
+import { identityOf, sameContent } from '../../common/file-identity.ts';
+import { oneLine } from '../../common/log.ts';
+import { keysOf } from '../../common/quantities.ts';
+import { type Receipt, readReceipt, receiptPath } from '../../loader/drops/receipt.ts';
+import { type Dropped, dropFile, keepSum } from '../folders/drop-file.ts';
+import { misuse, optionGroup } from '../options/option.ts';
+import { BOOLEAN, DURATION_OR_ZERO } from '../options/values.ts';
+import { defineCommand } from './command.ts';
 
 /** How often the receipt is looked at. */
 const POLL_MS = 100;
@@ -36,26 +38,50 @@ class Bar {
   }
 }
 
-/**
- * Drops a file, and waits for what becomes of it. The last line says it: on standard output when the
- * file serves, else on standard error.
- *
- * @returns The exit code.
- * @throws GoromdbError when it could not be dropped.
- */
-export async function publish(options: PublishOptions): Promise<number> {
-  const { source, file, timeoutMs, force } = options;
-  await refuseFolder(file);
-  const bar = new Bar();
-  const before = await readReceipt(file);
-  const onProgress = (percent: number): void => bar.draw(percent, 'copying');
-  const dropped = await dropFile({ source, file, force, onProgress }).finally(() => bar.clear());
-  if (timeoutMs === 0) {
-    process.stdout.write(`dropped ${file}, md5 ${dropped.md5}\n`);
-    return EXIT.done;
-  }
-  return follow(file, dropped, before, { bar, timeoutMs });
-}
+const OPTIONS = optionGroup('Flags', {
+  timeout: {
+    ...DURATION_OR_ZERO,
+    help: 'how long to wait until the file serves; 0 does not wait',
+    fallback: '10m',
+  },
+  force: {
+    ...BOOLEAN,
+    help: 'take it although a guard would refuse it; its sum and its content must be right in any case',
+  },
+});
+
+export const publish = defineCommand({
+  name: 'publish',
+  summary: 'Drops a file as a producer should, and waits until it serves.',
+  usage: 'goromdb publish FILE DROP [flags]',
+  notes: `
+DROP is the path that the server has as -file.
+
+Exit codes: 0 it serves (or is dropped, with -timeout 0), 1 it could not be
+dropped, 2 wrong flags, 3 rejected, 4 no answer in time, 5 another file took its
+place.`,
+  options: OPTIONS,
+  takesArguments: true,
+  read({ values: { timeout, force }, args }) {
+    if (args.length !== 2 || args.includes('')) {
+      const found = args.length === 1 ? '1 argument' : `${args.length} arguments`;
+      throw misuse(`expected FILE, and DROP, which is the server's -file; found ${found}`);
+    }
+    return { source: resolve(args[0]), file: resolve(args[1]), timeoutMs: timeout, force };
+  },
+  async run({ source, file, timeoutMs, force }) {
+    await refuseFolder(file);
+    const bar = new Bar();
+    const before = await readReceipt(file);
+    const onProgress = (percent: number): void => bar.draw(percent, 'copying');
+    const dropped = await dropFile({ source, file, force, onProgress }).finally(() => bar.clear());
+    if (timeoutMs === 0) {
+      process.stdout.write(`dropped ${file}, md5 ${dropped.md5}\n`);
+      return EXIT.done;
+    }
+    return follow(file, dropped, before, { bar, timeoutMs });
+  },
+});
 
 /** A server waits for one name in a folder, and only whoever started it knows which. */
 async function refuseFolder(path: string): Promise<void> {

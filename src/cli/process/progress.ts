@@ -1,6 +1,6 @@
-import { formatBytes } from '../common/quantities.ts';
-import type { LoaderOptions } from '../loader/loader.ts';
-import type { LoadProgress } from '../loader/worker/progress.ts';
+import { formatBytes } from '../../common/quantities.ts';
+import type { LoaderOptions } from '../../loader/loader.ts';
+import type { LoadProgress } from '../../loader/worker/progress.ts';
 
 /** How often the line is drawn. */
 const DRAW_INTERVAL_MS = 200;

@@ -1,46 +1,11 @@
-import process from 'node:process';
-import { formatAddress } from '../common/address.ts';
-import { formatBytes } from '../common/quantities.ts';
-import { fillServer } from '../traffic/fill.ts';
-import { keysOfFile, keysOfRedis, keysOfServer } from '../traffic/key-source.ts';
-import { fillRedis } from '../traffic/redis-fill.ts';
-import type { KeySource } from '../traffic/requests.ts';
-import {
-  runTraffic,
-  type TrafficPlan,
-  type TrafficProgress,
-  type TrafficReport,
-} from '../traffic/traffic.ts';
-import type { BenchOptions } from './bench-flags.ts';
+/** What `goromdb bench` shows. */
+import { formatAddress } from '../../common/address.ts';
+import { formatBytes } from '../../common/quantities.ts';
+import type { TrafficPlan, TrafficProgress, TrafficReport } from '../../traffic/traffic.ts';
 import type { Terminal } from './progress.ts';
-import { fail } from './serve.ts';
-
-/** The command `goromdb bench`: ends with 0 when all replies were right. */
-export async function bench(options: BenchOptions): Promise<void> {
-  const { stderr, stdout } = process;
-  process.on('SIGINT', () => process.exit(130));
-  try {
-    const source = await keysOf(options);
-    const line = progressLine(stderr);
-    const report = await runTraffic({ ...options.plan, source }, line.show).finally(line.clear);
-    stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report, options.plan));
-    if (report.complaints.length > 0) process.exitCode = 1;
-  } catch (error) {
-    fail(error);
-  }
-}
-
-async function keysOf(options: BenchOptions): Promise<KeySource> {
-  const { address, generated, keysFile, fill, plan } = options;
-  const isRedis = plan.shape.command === 'redis';
-  if (keysFile !== undefined) return keysOfFile(keysFile);
-  if (generated === undefined) return isRedis ? keysOfRedis(address) : keysOfServer(address);
-  if (fill) await (isRedis ? fillRedis : fillServer)(address, generated);
-  return { kind: 'generated', keys: generated.keys };
-}
 
 /** One line of a terminal that is drawn over; in a pipe there is none. */
-function progressLine(terminal: Terminal): {
+export function progressLine(terminal: Terminal): {
   readonly show: (progress: TrafficProgress) => void;
   readonly clear: () => void;
 } {
@@ -56,7 +21,7 @@ function progressLine(terminal: Terminal): {
   };
 }
 
-function reportText(report: TrafficReport, plan: Omit<TrafficPlan, 'source'>): string {
+export function reportText(report: TrafficReport, plan: Omit<TrafficPlan, 'source'>): string {
   const { stats, latencyMs, server, complaints } = report;
   const { p50, p90, p99, p999, max } = latencyMs;
   const { shape } = plan;

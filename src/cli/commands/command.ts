@@ -1,0 +1,74 @@
+/**
+ * What belongs in this folder: a file for each command, which says all about it, and the list of them.
+ * Adding one is its file and its line in the list.
+ */
+import { misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
+
+/** What a command line says after the name of the command. */
+interface CommandLine<Table extends OptionTable> {
+  readonly values: ValuesOf<Table>;
+  /** The names of the options that were not left to their defaults. */
+  readonly given: ReadonlySet<string>;
+  /** What is no flag. */
+  readonly args: readonly string[];
+}
+
+interface CommandParts<Table extends OptionTable, Request> {
+  readonly name: string;
+  readonly summary: string;
+  /** How it is written, without `Usage:`. */
+  readonly usage: string;
+  /** What stands below the flags in the help. */
+  readonly notes?: string;
+  readonly options: Table;
+  /** Whether there may be more than flags. */
+  readonly takesArguments?: true;
+  /** What is asked for. @throws GoromdbError OPTION_INVALID. */
+  read(line: CommandLine<Table>): Request;
+  /**
+   * Does it.
+   *
+   * @param argv The whole command line, for a log.
+   * @returns The exit code.
+   * @throws what ends the program with 1, and with one line where a person can mend it.
+   */
+  run(request: Request, argv: readonly string[]): Promise<number>;
+}
+
+/** A command that was asked for. */
+export interface Task {
+  readonly command: string;
+  readonly request: unknown;
+  /** See `CommandParts.run`. */
+  readonly run: (argv: readonly string[]) => Promise<number>;
+}
+
+export interface Command extends Omit<CommandParts<OptionTable, unknown>, 'read' | 'run'> {
+  /** @throws GoromdbError OPTION_INVALID. */
+  readonly prepare: (line: CommandLine<OptionTable>) => Task;
+}
+
+export function defineCommand<Table extends OptionTable, Request>(
+  parts: CommandParts<Table, Request>,
+): Command {
+  const { name: command, options, takesArguments } = parts;
+  return {
+    ...parts,
+    prepare: (line) => {
+      if (takesArguments === undefined) refuseArguments(line.args, options);
+      const request = parts.read(line as CommandLine<Table>);
+      return { command, request, run: (argv) => parts.run(request, argv) };
+    },
+  };
+}
+
+/** As in Go, `-gzipped false` sets the flag and leaves an argument over. */
+function refuseArguments([arg]: readonly string[], options: OptionTable): void {
+  if (arg === undefined) return;
+  const boolean = Object.keys(options).find((name) => options[name].placeholder === undefined);
+  const hint =
+    boolean !== undefined && /^(?:true|false|[01tf])$/i.test(arg)
+      ? `; a yes or no needs "=", as in -${boolean}=${arg}`
+      : '';
+  throw misuse(`${JSON.stringify(arg)} is not expected: there are only flags here${hint}`);
+}

@@ -1,0 +1,22 @@
+import { bench } from './bench.ts';
+import { checkConfig } from './check-config.ts';
+import type { Command } from './command.ts';
+import { demo } from './demo.ts';
+import { publish } from './publish.ts';
+import { rollback } from './rollback.ts';
+import { serve } from './serve.ts';
+import { status } from './status.ts';
+
+/** The command that runs when none is named. */
+export const DEFAULT_COMMAND: Command = serve;
+
+/** In the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  serve,
+  checkConfig,
+  demo,
+  publish,
+  rollback,
+  status,
+  bench,
+];

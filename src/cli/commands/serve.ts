@@ -1,0 +1,70 @@
+import { startPlan } from '../../app/app.ts';
+import type { ServerPlan } from '../../app/options.ts';
+import { readChecked } from '../config/config-file.ts';
+import { rereader } from '../config/reread.ts';
+import { DATA_SET_OPTIONS, dataSetOf } from '../options/data.ts';
+import { misuse, optionGroup } from '../options/option.ts';
+import { SERVER_OPTIONS, serverOf } from '../options/server.ts';
+import { FILE } from '../options/values.ts';
+import { EXIT_MISUSE, printMisuse } from '../process/fail.ts';
+import { runServer } from '../process/run-server.ts';
+import { defineCommand } from './command.ts';
+
+const CONFIG = optionGroup('Data', {
+  config: {
+    ...FILE,
+    help: 'serve what this TOML file says, one or several data sets; no other flag goes with it',
+    only: 'flag',
+  },
+});
+
+/** A plan that flags have made, or the file that has one. */
+export type ServeRequest = { readonly plan: ServerPlan } | { readonly config: string };
+
+export const serve = defineCommand({
+  name: 'serve',
+  summary:
+    'Serves the newest version of a database file to memcached and Redis clients, read-only.',
+  usage: 'goromdb -file PATH [flags]\n       goromdb -config PATH\n       goromdb COMMAND [flags]',
+  notes: `
+Publishing: write PATH, and its MD5 sum as PATH.md5, in either order. Once the
+two match, the file is moved away and served; no request fails meanwhile.
+
+Example:
+  goromdb -file /srv/drop/data.json -addr 127.0.0.1:11211
+  cd /srv/drop && cp ~/data.json . && md5sum data.json > data.json.md5
+
+Flags may be written -flag X, -flag=X, --flag X or --flag=X.`,
+  options: { ...DATA_SET_OPTIONS, ...CONFIG, ...SERVER_OPTIONS },
+  read({ values, given }): ServeRequest {
+    const { config } = values;
+    if (config !== undefined) {
+      refuseOthers(given);
+      return { config };
+    }
+    const dataSets = [dataSetOf(values)];
+    return { plan: { ...serverOf(values, given), dataSets, delimiter: undefined } };
+  },
+  async run(request, argv) {
+    if ('plan' in request) return runPlan(request.plan, argv, (server) => server.reload());
+    const config = await readChecked(request.config).catch(printMisuse);
+    if (config === undefined) return EXIT_MISUSE;
+    return runPlan(config.plan, argv, rereader(request.config, config));
+  },
+});
+
+function runPlan(
+  plan: ServerPlan,
+  argv: readonly string[],
+  onHangUp: ReturnType<typeof rereader>,
+): Promise<never> {
+  return runServer(argv, (reporting) => startPlan({ ...plan, ...reporting }), onHangUp);
+}
+
+function refuseOthers(given: ReadonlySet<string>): void {
+  const others = [...given].filter((name) => name !== 'config').map((name) => `-${name}`);
+  if (others.length === 0) return;
+  throw misuse(
+    `-config: no other flag goes with it, and there is ${others.join(', ')}: write it into the file`,
+  );
+}

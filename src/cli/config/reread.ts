@@ -1,0 +1,63 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { GoromdbDataSets } from '../../app/app.ts';
+import { messageOf } from '../../common/errors.ts';
+import type { Logger } from '../../common/log.ts';
+import { type Config, readChecked } from './config-file.ts';
+
+/**
+ * What SIGHUP does with a server of a configuration file: it reads the file again and changes to the
+ * data sets in it. Asked several times meanwhile, it does so once more.
+ *
+ * @param first What the server was started with.
+ */
+export function rereader(
+  path: string,
+  first: Config,
+): (server: GoromdbDataSets, logger: Logger) => void {
+  let current = first;
+  const once = oneAtATime(async (server: GoromdbDataSets, logger: Logger) => {
+    try {
+      const next = await readChecked(path);
+      await server.change(next.plan);
+      const waiting = restartKeys(first, next);
+      if (waiting.length > 0) {
+        logger.warn(`${path}: a change of ${waiting.join(', ')} takes effect at the next start`);
+      } else {
+        const isSame = isDeepStrictEqual(next.plan, current.plan);
+        logger.info(`${path} was read again${isSame ? ', and says what it said before' : ''}`);
+      }
+      server.reload();
+      current = next;
+    } catch (error) {
+      logger.error(`not taken: ${messageOf(error)}; all stays as it was`);
+    }
+  });
+  return (server, logger) => void once(server, logger);
+}
+
+/**
+ * Runs work that is asked for while it runs once more, when it has ended: that run sees what all who
+ * asked want to be seen.
+ */
+export function oneAtATime<A extends readonly unknown[]>(
+  work: (...args: A) => Promise<void>,
+): (...args: A) => Promise<void> {
+  let isRunning = false;
+  let isAskedAgain = false;
+  return async (...args) => {
+    isAskedAgain = true;
+    if (isRunning) return;
+    isRunning = true;
+    while (isAskedAgain) {
+      isAskedAgain = false;
+      await work(...args);
+    }
+    isRunning = false;
+  };
+}
+
+/** The keys that only a start can change and that are not as they were at the start. */
+function restartKeys({ serverValues: before }: Config, { serverValues: now }: Config): string[] {
+  const keys = new Set([...before.keys(), ...now.keys()]);
+  return [...keys].filter((key) => !isDeepStrictEqual(before.get(key), now.get(key)));
+}

@@ -1,0 +1,117 @@
+/** Where clients come, what they speak, which of them may, and what they may do. */
+import type { ServerOptions } from '../../app/options.ts';
+import { type Address, parseAddress } from '../../common/address.ts';
+import { createAllowList } from '../../server/access.ts';
+import { notAllowed, type OptionsFor, optionGroup } from './option.ts';
+import { BOOLEAN, FILE, oneOf } from './values.ts';
+
+export const ADDRESS = {
+  placeholder: 'ADDRESS',
+  help: 'where to listen: HOST:PORT, :PORT for all interfaces, port 0 for any free one, or the path of a UNIX socket',
+  parse: parseAddress,
+  elsewhere: ['p', 'port', 'l', 'listen', 'bind', 'host', 'address'],
+  example: '-addr 127.0.0.1:11211 or -addr :11211',
+} as const;
+
+export const LISTENING = optionGroup('Listening', {
+  addr: { ...ADDRESS, fallback: ':11211', sets: 'address' },
+  s: {
+    ...FILE,
+    help: 'listen on this UNIX socket, in place of -addr',
+    elsewhere: ['socket', 'unixsocket', 'unix-socket'],
+    parse: (text: string): Address => ({ kind: 'unix', path: FILE.parse(text) }),
+    sets: 'address',
+  },
+  proto: {
+    placeholder: 'NAME',
+    help: 'protocol of the clients: text, binary, redis, or memcached, which tells these apart by the first byte',
+    parse: oneOf('memcached', 'text', 'binary', 'redis'),
+    fallback: 'memcached',
+    elsewhere: ['B'],
+    sets: 'protocol',
+  },
+  // There is one: the flag is taken so that command lines of the Go program go on working.
+  handler: {
+    placeholder: 'NAME',
+    help: 'how keys are looked up',
+    parse: oneOf('simple'),
+    fallback: 'simple',
+    only: 'flag',
+  },
+} satisfies OptionsFor<ServerOptions>);
+
+export const ACCESS = optionGroup('Access', {
+  allow: {
+    placeholder: 'LIST',
+    toml: 'list',
+    help: 'addresses and ranges that may connect, such as 10.0.0.0/8,fd00::/8',
+    parse: parseAllowList,
+    fallbackNote: 'all',
+    sets: 'access.allow',
+  },
+  'auth-file': {
+    ...FILE,
+    help: "file of user:password lines; clients log in as with memcached's -Y, or by Redis' AUTH",
+    fallbackNote: 'no login',
+    elsewhere: ['Y'],
+    sets: 'access.userFile',
+    protocols: {
+      names: ['memcached', 'text', 'redis'],
+      because: "memcached's binary protocol has no login here",
+    },
+  },
+  'tls-cert': {
+    ...FILE,
+    help: 'certificate chain, PEM; with -tls-key all connections are TLS, 1.2 or newer',
+    sets: 'access.tls.certFile',
+  },
+  'tls-key': {
+    ...FILE,
+    help: 'key of the certificate, PEM',
+    sets: 'access.tls.keyFile',
+  },
+  'tls-client-ca': {
+    ...FILE,
+    help: 'clients must have a certificate from these authorities, PEM',
+    sets: 'access.tls.clientCaFile',
+  },
+  'loud-refusals': {
+    ...BOOLEAN,
+    help: "answer writes of memcached's clients with an error, not with what all clients survive",
+    sets: 'loudRefusals',
+    protocols: {
+      names: ['memcached', 'text', 'binary'],
+      because: 'Redis has no other refusals',
+    },
+  },
+  'enable-shutdown': {
+    ...BOOLEAN,
+    help: 'let clients end the server by the command shutdown',
+    sets: 'allowShutdown',
+    protocols: {
+      names: ['memcached', 'text'],
+      because: "only memcached's text protocol has the command",
+    },
+  },
+  'unix-mode': {
+    placeholder: 'MODE',
+    help: 'mode of the UNIX socket, octal',
+    parse: parseMode,
+    fallbackNote: '0700',
+    elsewhere: ['a'],
+    sets: 'access.unixMode',
+  },
+} satisfies OptionsFor<ServerOptions>);
+
+/** The mode of a file in octal. */
+function parseMode(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+  throw notAllowed(text, 'three octal digits, such as 0770');
+}
+
+/** Addresses and CIDR ranges, with commas between. */
+function parseAllowList(text: string): readonly string[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  createAllowList(entries);
+  return entries;
+}

@@ -1,0 +1,211 @@
+/** What is served, where it is kept, what is asked of it, and how it is noticed: each data set's own. */
+import type { PrefixedDataSet } from '../../app/options.ts';
+import type { Canary } from '../../loader/generations/guards.ts';
+import { SCRUB_RATE_MAX } from '../../loader/generations/scrub.ts';
+import { STORAGE_NAMES } from '../../storage/formats/formats.ts';
+import { DEFAULT_FIELDS } from '../../storage/formats/json/json-lines.ts';
+import { checkSelection } from '../../storage/formats/selection.ts';
+import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
+import { KEY_BYTES_MAX } from '../../storage/scanners/scanner.ts';
+import {
+  libraryOptions,
+  misuse,
+  notAllowed,
+  type OptionsFor,
+  optionGroup,
+  type ValuesOf,
+} from './option.ts';
+import {
+  BOOLEAN,
+  DURATION,
+  DURATION_OR_ZERO,
+  FILE,
+  FOLDER,
+  oneOf,
+  PERCENT,
+  parseBoolean,
+  parseName,
+  SIZE,
+} from './values.ts';
+
+const DATA = optionGroup('Data', {
+  file: {
+    ...FILE,
+    help: 'the file to wait for (required, or -config)',
+    required: 'the path of the file to wait for, such as -file data.json',
+    sets: 'file',
+  },
+  prefix: {
+    placeholder: 'NAME',
+    help: 'serve the keys as NAME, the delimiter and the key; 1 to 64 bytes without the delimiter, spaces and control characters',
+    parse: parseName,
+    fallbackNote: 'all keys of no other prefix',
+    only: 'file',
+    sets: 'prefix',
+  },
+  storage: {
+    placeholder: 'FORMAT',
+    help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto goes by its first bytes`,
+    parse: oneOf(...STORAGE_NAMES),
+    fallback: 'auto',
+    elsewhere: ['format'],
+    sets: 'storage',
+  },
+  gzipped: {
+    ...BOOLEAN,
+    help: 'the file must be packed with gzip; without it packed files are recognised',
+    sets: 'gzipped',
+  },
+  bucket: {
+    placeholder: 'NAME',
+    help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve; given again, a bucket inside of the one before',
+    parse: (text: string): readonly string[] => [parseName(text)],
+    repeats: true,
+    fallbackNote: 'the unnamed one, or the only bucket',
+    sets: 'bucket',
+  },
+  namespaces: {
+    help: 'serve all buckets or named databases of the file, or the objects in a JSON object, under NAME:KEY',
+    parse: (text: string) => (parseBoolean(text) ? { delimiter: DEFAULT_DELIMITER } : undefined),
+    sets: 'namespaces',
+  },
+  D: {
+    placeholder: 'DELIMITER',
+    help: 'what stands between name and key with -namespaces',
+    parse: parseName,
+    fallbackNote: DEFAULT_DELIMITER,
+    sets: 'namespaces.delimiter',
+  },
+  'jsonl-key': {
+    placeholder: 'FIELD',
+    help: 'the field of a record of JSON Lines that is its key',
+    parse: parseName,
+    fallbackNote: DEFAULT_FIELDS.key,
+    sets: 'fields.key',
+  },
+  'jsonl-value': {
+    placeholder: 'FIELD',
+    help: 'the field of a record of JSON Lines that is its value',
+    parse: parseName,
+    fallbackNote: DEFAULT_FIELDS.value,
+    sets: 'fields.value',
+  },
+  'jsonl-ignore': {
+    help: 'leave out other fields of JSON Lines; without it they are refused',
+    // False is as if it were not given: without fields, any format is right.
+    parse: (text: string) => parseBoolean(text) || undefined,
+    sets: 'fields.ignoreOthers',
+  },
+  basedir: {
+    ...FOLDER,
+    help: 'the folder that keeps the data being served',
+    fallbackNote: 'the folder of -file',
+    elsewhere: ['dir'],
+    sets: 'basedir',
+  },
+  'keep-previous': {
+    placeholder: 'WHERE',
+    help: 'whether the generation before stays on disk, to roll back to: disk, or no, which deletes it',
+    parse: oneOf('disk', 'no'),
+    fallback: 'disk',
+    sets: 'keepPrevious',
+  },
+  'scrub-rate': {
+    ...SIZE,
+    help: 'check what serves against its sums in the background, so many bytes a second; 0 does not',
+    parse: parseScrubRate,
+    fallback: '8MiB',
+    sets: 'scrub.bytesPerSecond',
+  },
+} satisfies OptionsFor<PrefixedDataSet>);
+
+const GUARDS = optionGroup('Guards: what a new generation must have to be served', {
+  'min-keys': {
+    placeholder: 'N',
+    toml: 'number',
+    help: 'refuse a file with fewer keys; with 0, one without keys may replace others',
+    parse: parseKeyCount,
+    fallbackNote: '1 where keys are served',
+    sets: 'guards.minKeys',
+  },
+  'max-shrink': {
+    ...PERCENT,
+    help: 'refuse a file whose keys or bytes are fewer than those of the serving generation by more than this',
+    fallbackNote: 'not asked',
+    sets: 'guards.maxShrinkPercent',
+  },
+  canary: {
+    placeholder: 'KEY[=VALUE]',
+    help: 'refuse a file without this key, or with another value; may be given several times',
+    parse: parseCanary,
+    repeats: true,
+    fallbackNote: 'none',
+    sets: 'guards.canaries',
+  },
+  'max-hit-drop': {
+    ...PERCENT,
+    help: 'refuse a file in which the lookups of the last minutes would have so many percent fewer hits',
+    fallbackNote: 'not asked',
+    sets: 'guards.maxHitDropPercent',
+  },
+} satisfies OptionsFor<PrefixedDataSet>);
+
+const WATCHING = optionGroup('Watching', {
+  'poll-interval': {
+    ...DURATION_OR_ZERO,
+    help: 'look for files this often, such as 2s, where events do not arrive, as on network file systems; 0 relies on events',
+    fallback: '0',
+    sets: 'pollIntervalMs',
+  },
+  rescan: {
+    ...DURATION,
+    help: 'look this often even without an event, in case one was lost',
+    fallback: '5s',
+    sets: 'rescanMs',
+  },
+} satisfies OptionsFor<PrefixedDataSet>);
+
+export const DATA_SET_OPTIONS = { ...DATA, ...GUARDS, ...WATCHING };
+
+/**
+ * The data set that values ask for.
+ *
+ * @throws GoromdbError OPTION_INVALID when one is missing, or they do not go together.
+ */
+export function dataSetOf(values: ValuesOf<typeof DATA_SET_OPTIONS>): PrefixedDataSet {
+  if (values.D !== undefined && values.namespaces === undefined) {
+    throw misuse('-D: it is the delimiter of -namespaces; give both');
+  }
+  const { fields, bucket, ...others } = libraryOptions(DATA_SET_OPTIONS, values);
+  const dataSet = {
+    ...others,
+    ...(bucket && { bucket: bucket.length === 1 ? bucket[0] : bucket }),
+    ...(fields && { fields: { ...DEFAULT_FIELDS, ignoreOthers: false, ...fields } }),
+  };
+  checkSelection(dataSet);
+  return dataSet;
+}
+
+/** A number of keys, from 0 on. */
+function parseKeyCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(count)) return count;
+  throw notAllowed(text, 'a whole number from 0 on');
+}
+
+/** `KEY`, or `KEY=VALUE`; the first `=` divides. */
+function parseCanary(text: string): readonly Canary[] {
+  const at = text.indexOf('=');
+  const key = Buffer.from(at === -1 ? text : text.slice(0, at));
+  if (key.length === 0 || key.length > KEY_BYTES_MAX) {
+    throw notAllowed(text, `KEY or KEY=VALUE, with a key of 1 to ${KEY_BYTES_MAX} bytes`);
+  }
+  return [{ key, value: at === -1 ? undefined : Buffer.from(text.slice(at + 1)) }];
+}
+
+/** A number of bytes a second up to {@link SCRUB_RATE_MAX}; 0 is off. */
+function parseScrubRate(text: string): number {
+  const bytes = SIZE.parse(text);
+  if (bytes <= SCRUB_RATE_MAX) return bytes;
+  throw notAllowed(text, 'a size from 0 to 1GiB, such as "8MiB"');
+}

@@ -1,0 +1,149 @@
+import {
+  CommanderError,
+  Option as Flag,
+  type HelpConfiguration,
+  Command as Parser,
+} from 'commander';
+import { messageOf } from '../common/errors.ts';
+import type { Command, Task } from './commands/command.ts';
+import { COMMANDS, DEFAULT_COMMAND } from './commands/commands.ts';
+import { addFlags, goSpelling, readFlags, toGnuSpelling } from './options/flags.ts';
+
+/** What a command line asks for. Texts end without a newline. */
+export type Invocation =
+  | { readonly kind: 'task'; readonly task: Task }
+  /** Help or version, for standard output. */
+  | { readonly kind: 'print'; readonly text: string }
+  /** For standard error. */
+  | { readonly kind: 'usage-error'; readonly message: string };
+
+const HELP_COLUMNS = 80;
+
+/**
+ * Reads a command line, in Go's spelling of flags (`-addr X`) or GNU's (`--addr X`). Never throws,
+ * prints or exits: the answer says what to do.
+ *
+ * @param argv The arguments, without those of node and the script.
+ * @param version What `-version` tells.
+ */
+export function parseCommandLine(argv: readonly string[], version: string): Invocation {
+  let printed = '';
+  let task: Task | undefined;
+  const program = createProgram((text) => {
+    printed += text;
+  });
+  for (const command of COMMANDS) {
+    addCommand(program, command, version, (prepared) => {
+      task = prepared;
+    });
+  }
+  const [name, ...args] = commandFirst(argv);
+  const parser = program.commands.find((candidate) => candidate.name() === name);
+  try {
+    program.parse([name, ...toGnuSpelling(args, parser?.options ?? [])], { from: 'user' });
+    return task === undefined
+      ? usageError(parser, `nothing is done by ${JSON.stringify(name)}`)
+      : { kind: 'task', task };
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      return { kind: 'print', text: printed.trimEnd() };
+    }
+    return usageError(parser, explain(error, parser));
+  }
+}
+
+/**
+ * The arguments with the name of their command in front; `help demo` is `demo -help`, and `version` is
+ * `-version`.
+ */
+function commandFirst(argv: readonly string[]): readonly string[] {
+  if (argv[0] === 'help') return commandFirst([...argv.slice(1), '-help']);
+  if (argv[0] === 'version') return commandFirst([...argv.slice(1), '-version']);
+  return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_COMMAND.name, ...argv];
+}
+
+function createProgram(write: (text: string) => void): Parser {
+  return new Parser('goromdb')
+    .exitOverride()
+    .helpCommand(false)
+    .allowExcessArguments()
+    .configureHelp(HELP)
+    .configureOutput({
+      writeOut: write,
+      writeErr: () => {},
+      // Help is the same text wherever it goes, so that it can be tested and pasted.
+      getOutHelpWidth: () => HELP_COLUMNS,
+      getOutHasColors: () => false,
+    });
+}
+
+function addCommand(
+  program: Parser,
+  command: Command,
+  version: string,
+  accept: (task: Task) => void,
+): void {
+  const { name, summary, usage, notes = '', options } = command;
+  const parser = program
+    .command(name)
+    .description(summary)
+    .usage(usage)
+    .addHelpText('after', notes);
+  parser.action(() => accept(command.prepare({ ...readFlags(parser), args: parser.args })));
+  addFlags(parser, options);
+  parser
+    .optionsGroup('Other:')
+    .version(`goromdb ${version}`, '--version', 'print the version and exit')
+    .addHelpOption(new Flag('--help', 'print this text and exit'));
+}
+
+const HELP: HelpConfiguration = {
+  commandUsage: (command) => command.usage(),
+  optionTerm: goSpelling,
+  optionDescription: ({ description, defaultValueDescription: fallback }) =>
+    fallback === undefined || fallback === 'false'
+      ? description
+      : `${description} (default: ${fallback})`,
+  subcommandTerm: (command) => command.name(),
+  // The help of the default command is what `goromdb -help` prints, so it lists the others.
+  visibleCommands: (command) => {
+    const { commands } = (command.name() === DEFAULT_COMMAND.name && command.parent) || command;
+    return commands.filter((other) => other.name() !== DEFAULT_COMMAND.name);
+  },
+};
+
+/** The flag that another server's would be here, if the command has it. */
+function ownFlag(command: Parser | undefined, given: string): string | undefined {
+  const name = given.replace(/^-+/, '');
+  if (name === 'v' || name === 'V') return '; use -version';
+  const { options = {} } = COMMANDS.find((one) => one.name === command?.name()) ?? {};
+  const own = Object.entries(options).find(([, { elsewhere }]) => elsewhere?.includes(name));
+  if (own === undefined) return undefined;
+  const [flag, { placeholder, example }] = own;
+  return `; use -${flag} ${placeholder}${example === undefined ? '' : `, such as ${example}`}`;
+}
+
+/** What went wrong, in Go's spelling. */
+function explain(error: unknown, command: Parser | undefined): string {
+  if (!(error instanceof CommanderError)) return messageOf(error);
+  const match = /^error: unknown (option|command) '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/s.exec(
+    error.message,
+  );
+  if (match === null) return error.message;
+  const [, kind, given, nearMiss] = match;
+  const advice = nearMiss === undefined ? '' : `; did you mean ${nearMiss.replaceAll('--', '-')}?`;
+  if (kind === 'option') {
+    const shown = given.replace(/^--(?!-)/, '-');
+    return `unknown flag ${shown}${ownFlag(command, given) ?? advice}`;
+  }
+  return `unknown command ${JSON.stringify(given)}${advice || '; a data file is given by -file'}`;
+}
+
+function usageError(command: Parser | undefined, message: string): Invocation {
+  const isOther = command !== undefined && command.name() !== DEFAULT_COMMAND.name;
+  const help = isOther ? `goromdb ${command.name()} -help` : 'goromdb -help';
+  return {
+    kind: 'usage-error',
+    message: `goromdb: ${message}\nRun '${help}' for all flags.`,
+  };
+}
