@@ -41,7 +41,7 @@ const FACTS = {
   connectionsMax: 100,
   settings: settingsOf({
     ...{ threads: 2, limits: LIMITS, access: { allow: [] } },
-    ...{ loudRefusals: false, allowShutdown: false },
+    ...{ sessions: {}, allowShutdown: false },
   }),
 };
 

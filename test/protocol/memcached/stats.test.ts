@@ -100,7 +100,7 @@ describe('stats with an argument', () => {
     const facts = { version: '1.0.0', threads: 3, startedAt: 0, connectionsMax: 9 };
     const settings = settingsOf({
       ...{ threads: 3, access: { allow: [], userFile: 'u' }, allowShutdown: true },
-      ...{ limits: { ...DEFAULT_LIMITS, connectionsMax: 9, keysMax: 7 }, loudRefusals: false },
+      ...{ limits: { ...DEFAULT_LIMITS, connectionsMax: 9, keysMax: 7 }, sessions: {} },
     });
     const { output } = play('stats settings\r\n', new MapStorage([]), {
       facts: { ...facts, settings: { ...settings, tcpport: 11211 } },
