@@ -126,6 +126,8 @@ class Child {
 
   /** Resolves when its files are closed. */
   async end(): Promise<void> {
+    // Who waits for its end must live to see it.
+    this.ref();
     this.process.kill('SIGKILL');
     await this.#ended;
   }

@@ -188,7 +188,7 @@ it('tells the server of the memory that its prefixes take, until they are gone',
   // The first time sets up what all share.
   for (const [count, bytes] of [
     [10, 20],
-    [500, 20],
+    [2_000, 20],
     [100, 1_000],
   ]) {
     const track = `CLIENT TRACKING ON BCAST${prefixes(bytes)}`;
