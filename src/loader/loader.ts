@@ -1,38 +1,40 @@
 import type { Logger } from '../common/log.ts';
 import { Turns } from '../common/turns.ts';
+import type { WaitingDrop } from '../storage/load-news.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { Complaint } from '../watcher/complaints.ts';
-import type { Drop, Verdict } from '../watcher/watcher.ts';
-import { Receipts } from './drops/receipt.ts';
 import { Generations, type GenerationsOptions } from './generations/generations.ts';
-import { type DropRules, loadDrop } from './generations/load-drop.ts';
 import { LoadMonitor, type LoadMonitorOptions } from './generations/load-monitor.ts';
+import { stageOffer } from './generations/load-offer.ts';
 import type { LoaderParts } from './generations/loader-parts.ts';
 import { rollBack } from './generations/online-rollback.ts';
-import { type DropPlace, lookBack, recover } from './generations/recover.ts';
+import { lookBack, recover } from './generations/recover.ts';
 import { heal } from './generations/restore.ts';
 import type { SlotFile } from './generations/scrub.ts';
 import { SlotLoads } from './generations/slot-loads.ts';
+import type { Offer, Receiver, Source, Verdict } from './generations/source.ts';
+import type { OfferRules, Staged } from './generations/staged.ts';
 import type { LoaderStatus } from './generations/status.ts';
 import { BaseFolder } from './slots/base-folder.ts';
 import { EventLog } from './slots/events.ts';
 import { type RolledBack, refused } from './slots/rollback.ts';
 import { FileLoads, type FileLoadsOptions } from './worker/file-loads.ts';
 
-/** `guards` judge dropped files; the slots are not asked. */
+/** `guards` judge what is offered; the slots are not asked. */
 export interface LoaderOptions
-  extends DropRules,
+  extends OfferRules,
     FileLoadsOptions,
     GenerationsOptions,
     LoadMonitorOptions {
+  /** Where new generations come from. */
+  readonly source: Source;
   readonly logger: Logger;
 }
 
 /** Works that change what serves. */
 type Work = 'load' | 'rollback' | 'heal' | 'look back';
 
-/** Takes files into service: verify, scan, index, move into the idle slot, switch. */
-export class Loader {
+/** Takes offers into service: verify, scan, index, move into the idle slot, switch. */
+export class Loader implements Receiver {
   readonly events: EventLog;
   readonly #options: LoaderOptions;
   readonly #parts: LoaderParts;
@@ -40,9 +42,11 @@ export class Loader {
   readonly #monitor: LoadMonitor;
   /** Why nothing has served since the start. */
   #startFault: string | undefined;
+  /** What is held, and does not serve yet. */
+  #staged: Staged | undefined;
 
   constructor(options: LoaderOptions) {
-    const { baseDir, logger } = options;
+    const { baseDir, source, logger } = options;
     this.#options = options;
     this.#monitor = new LoadMonitor(options);
     this.events = new EventLog(baseDir, logger, (event) => this.#monitor.noteEvent(event));
@@ -53,7 +57,7 @@ export class Loader {
       files,
       slots: new SlotLoads(files, generations, baseDir, logger),
       generations,
-      receipts: new Receipts(logger),
+      source,
       events: this.events,
       logger,
     };
@@ -87,23 +91,18 @@ export class Loader {
   }
 
   /** Serves what the slots hold, as at a start: see `recover`. @returns Whether they hold something. */
-  async recover(drop: DropPlace): Promise<boolean> {
-    const { isServing, fault } = await recover(this.#parts, drop);
+  async recover(): Promise<boolean> {
+    const { isServing, fault } = await recover(this.#parts);
     this.#startFault = fault;
     return isServing;
   }
 
-  /** No drop is there. */
   noteAbsence(): void {
     this.#monitor.noteAbsence();
   }
 
-  /** Tells in the file's receipt why it is not loaded now. */
-  wait(file: string, complaint: Complaint): void {
-    this.#monitor.noteWait(complaint);
-    const { code, text, md5 } = complaint;
-    const subject = md5 === undefined ? { file } : { file, md5 };
-    this.#parts.receipts.say(subject, { state: 'waiting', code, reason: text });
+  noteWait(why: Pick<WaitingDrop, 'code' | 'text'>): void {
+    this.#monitor.noteWait(why);
   }
 
   /**
@@ -114,19 +113,50 @@ export class Loader {
     return this.#turns.take('look back', () => lookBack(this.#parts));
   }
 
-  /** Loads what the watcher found: see `loadDrop`. */
-  load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
-    return this.#turns.take('load', () => {
-      this.#monitor.noteTry();
-      return loadDrop(this.#parts, this.#options, drop, signal);
+  /** @returns What the offer came to. @throws As `stageOffer`. */
+  load(offer: Offer, signal: AbortSignal): Promise<Verdict> {
+    return this.#turns.take('load', async () => {
+      const staged = await this.#stage(offer, signal);
+      return staged.kind === 'staged' ? staged.switch(signal) : staged;
     });
+  }
+
+  /**
+   * Loads an offer and holds it, until it is switched to or released. The next load takes its place, and
+   * so does a rollback: the idle slot holds one.
+   *
+   * @param generation The number that it is to have: above all before.
+   * @returns What the offer came to, if it is not held.
+   * @throws As `stageOffer`.
+   */
+  stage(
+    offer: Offer,
+    signal: AbortSignal,
+    generation: number,
+  ): Promise<Pick<Staged, 'kind' | 'switch' | 'release'> | Verdict> {
+    return this.#turns.take('load', async () => {
+      const staged = await this.#stage(offer, signal, generation);
+      if (staged.kind !== 'staged') return staged;
+      this.#staged = staged;
+      return {
+        kind: 'staged',
+        switch: (signal) => this.#turns.take('load', () => staged.switch(signal)),
+        release: () => staged.release(),
+      };
+    });
+  }
+
+  async #stage(offer: Offer, signal: AbortSignal, generation?: number): Promise<Staged | Verdict> {
+    await this.#staged?.release();
+    this.#monitor.noteTry();
+    return stageOffer(this.#parts, this.#options, offer, signal, generation);
   }
 
   /**
    * Returns to the generation in the other slot: see `rollBack`. It does not wait for a load, whose
    * data would be what is rolled back.
    *
-   * @throws GoromdbError ROLLBACK_REFUSED, with the reason; what was served is served on.
+   * @throws GoromdbError ROLLBACK_REFUSED, with the reason; the serving generation keeps serving.
    */
   async rollback(): Promise<RolledBack> {
     const { current } = this.#turns;
@@ -142,13 +172,14 @@ export class Loader {
     return this.#turns.take('heal', () => heal(this.#parts, damaged));
   }
 
-  /** Ends the worker. No load may be under way. */
+  /** Ends the worker, and the source. */
   async close(): Promise<void> {
-    const { files, generations, receipts } = this.#parts;
+    const { files, generations, source } = this.#parts;
     await this.#turns.idle();
+    await this.#staged?.release();
     await files.close();
     generations.close();
-    await receipts.flush();
+    await source.close();
     await this.events.flush();
   }
 }

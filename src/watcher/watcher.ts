@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GoromdbError, isChange, messageOf } from '../common/errors.ts';
 import { type FileIdentity, keyOf, type Sight, see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
+import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from '../common/sum-file.ts';
 import {
   type Complaint,
   changed,
@@ -19,7 +20,6 @@ import { isForced } from './force-mark.ts';
 import { type Judgement, nextTryMs } from './judgement.ts';
 import { OfferWatch } from './offer-watch.ts';
 import { Retries } from './retries.ts';
-import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
 import { VOLUME_LINK } from './volume-link.ts';
 
 /** The files are looked at this often even when no event says so: events get lost. */

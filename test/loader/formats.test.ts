@@ -4,13 +4,14 @@ import { pathToFileURL } from 'node:url';
 import zlib from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
+import { DropFolder } from '../../dist/loader/drops/drop-folder.js';
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { waitFor } from '../support/patience.ts';
-import { offerOf } from './loader-harness.ts';
+import { dropOf } from './loader-harness.ts';
 
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -49,8 +50,9 @@ async function load(
 ): Promise<string> {
   const file = join(temporaryFolder(), name);
   drop(file, content);
+  const source = new DropFolder({ file, logger });
   const loader = new Loader({
-    baseDir: base,
+    ...{ baseDir: base, source },
     scanner,
     gzipped,
     bucket: undefined,
@@ -64,7 +66,7 @@ async function load(
     },
   });
   await loader.prepare();
-  const offered = offerOf(file, md5(content));
+  const offered = source.offerOf(dropOf(file, md5(content)));
   const { kind } = await loader.load(offered, new AbortController().signal);
   await loader.close();
   return kind;

@@ -13,13 +13,14 @@ import { gzipSync } from 'node:zlib';
 import { open } from 'lmdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 // The loader's worker is a file of the build.
+import { DropFolder } from '../../dist/loader/drops/drop-folder.js';
 import { Loader, type LoaderOptions } from '../../dist/loader/loader.js';
 import type { Storage } from '../../src/storage/storage.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { offerOf } from './loader-harness.ts';
+import { dropOf } from './loader-harness.ts';
 
 let base: string;
 let file: string;
@@ -47,8 +48,9 @@ interface Subject {
 function startLoader(options: Partial<LoaderOptions> = {}): Subject {
   const logger = collectingLogger();
   let storage: Storage | undefined;
+  const source = new DropFolder({ file, logger });
   const loader = new Loader({
-    ...{ baseDir: base, scanner: 'auto', gzipped: false, bucket: undefined, logger },
+    ...{ baseDir: base, source, scanner: 'auto', gzipped: false, bucket: undefined, logger },
     swap: async (map, info) => {
       const previous = storage;
       const held = map.hold();
@@ -66,12 +68,12 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
     lines: logger.lines,
     load: async (content) => {
       drop(file, content);
-      const offered = offerOf(file, md5(content));
+      const offered = source.offerOf(dropOf(file, md5(content)));
       return (await loader.load(offered, NEVER)).kind;
     },
     recover: async () => {
       await loader.prepare();
-      return loader.recover({ file, sumFile: `${file}.md5` });
+      return loader.recover();
     },
     rollBack: async () => (await loader.rollback()).record.generation,
     get: (key) => {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { GoromdbError } from '../../common/errors.ts';
 import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
@@ -15,9 +16,10 @@ import {
   slotPath,
 } from '../slots/slots.ts';
 import type { Standing } from './admission.ts';
-import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';
+import { infoOf, type LoadedSlot } from './loaded.ts';
 import type { SlotFile } from './scrub.ts';
 import { servingLine } from './serving-line.ts';
+import type { InService } from './source.ts';
 import type { Serving } from './status.ts';
 
 export interface GenerationsOptions {
@@ -56,7 +58,7 @@ export class Generations {
     this.#events = events;
   }
 
-  /** What a new file is measured against. */
+  /** What a new file is compared with. */
   get standing(): Standing | undefined {
     return this.#standing;
   }
@@ -75,6 +77,13 @@ export class Generations {
 
   get nextNumber(): number {
     return this.#newest + 1;
+  }
+
+  /** @param number From outside; undefined: the next one. @throws GoromdbError LOADER_FAILED: it is not new. */
+  numberFor(number = this.nextNumber): number {
+    if (number > this.#newest) return number;
+    const message = `expected the number of a generation above ${this.#newest}, found ${number}`;
+    throw new GoromdbError('LOADER_FAILED', message);
   }
 
   /** Where the serving generation lies. */
@@ -138,23 +147,22 @@ export class Generations {
    * Puts a generation into service, and holds its map from then on.
    *
    * @param loaded Its map is released by whoever loaded it, whatever happens.
-   * @param seconds Those of the stages before.
-   * @returns The seconds of all stages.
+   * @returns What serves, with the seconds of all stages.
    */
-  async switch(slot: SlotName, loaded: LoadedSlot, seconds: Seconds): Promise<Seconds> {
+  async switch(slot: SlotName, loaded: LoadedSlot): Promise<InService> {
     const { logger } = this.#options;
     const { record } = loaded;
     const startMs = performance.now();
     await this.#swap(slot, loaded);
     this.use(record.generation);
-    const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
-    const line = servingLine(slot, record, all);
+    const seconds = { ...loaded.seconds, switch: (performance.now() - startMs) / 1000 };
+    const line = servingLine(slot, record, seconds);
     logger.info(line);
     this.#events.add('serving', line);
     for (const warning of record.warnings ?? []) {
       logger.warn(`in generation ${record.generation} from ${record.source}: ${warning}`);
     }
-    return all;
+    return { slot, record, seconds };
   }
 
   /** Puts a generation into service that was loaded again, since its table was damaged. */

@@ -32,11 +32,10 @@ export function infoOf(
   };
 }
 
-/** The record of a loaded file that becomes a generation now. @param source Where it was dropped. */
+/** The record of a loaded file that becomes a generation now. @param name What its source calls it. */
 export function recordOf(
   generation: number,
-  source: string,
-  md5: string,
+  { name: source, md5 }: { readonly name: string; readonly md5: string },
   { map, format, identity, recipe, headCrc32, notices }: MadeTable,
 ): SlotRecord {
   const { keys } = map.parts.layout;

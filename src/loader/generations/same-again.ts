@@ -1,9 +1,8 @@
-import type { Drop, Verdict } from '../../watcher/watcher.ts';
-import type { Subject } from '../drops/receipt.ts';
-import { outcomeOf } from '../drops/receipt-correction.ts';
-import { takeAway } from '../drops/take-away.ts';
 import { readSlots, type SlotName, type SlotRecord } from '../slots/slots.ts';
+import { removeOffer } from './left-offer.ts';
 import type { LoaderParts } from './loader-parts.ts';
+import type { Offer, Verdict } from './source.ts';
+import { followLoad } from './tell-progress.ts';
 
 /** A generation that serves, in its slot. */
 interface ServingSlot {
@@ -17,7 +16,7 @@ interface ServingSlot {
  */
 export async function servedAlready(
   { base, files, generations }: LoaderParts,
-  { md5 }: Drop,
+  { md5 }: Offer,
 ): Promise<ServingSlot | undefined> {
   const { serving } = generations;
   if (serving === undefined || serving.fileFault !== undefined) return undefined;
@@ -30,26 +29,22 @@ export async function servedAlready(
   return isSame ? { slot: serving.slot, record } : undefined;
 }
 
-/** Removes a drop whose sum is that of what serves, if that is its sum in truth. */
+/** Removes an offer that has the MD5 of what serves, if it has it in truth. */
 export async function takeSameAgain(
   parts: LoaderParts,
-  drop: Drop,
-  subject: Subject,
+  offer: Offer,
   { slot, record }: ServingSlot,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { files, receipts, events, logger } = parts;
-  const { file: path, md5, identity: expected, isLinked } = drop;
-  const follow = receipts.follow.bind(receipts, subject);
-  const load = { path, md5, expected, isLinked, isBeside: true, signal, follow };
-  const result = await files.verify(load);
+  const { base, files, events, logger } = parts;
+  const result = await files.verify({ ...followLoad(offer), isBeside: true, signal });
   if (result.kind !== 'verified') return result;
-  // A scrub may have found damage meanwhile, which this drop can mend.
-  if ((await servedAlready(parts, drop)) === undefined) return { kind: 'changed' };
-  const text = `${path} is what generation ${record.generation} serves already (md5 ${md5}), and is not loaded again`;
+  // A scrub may have found damage meanwhile, which this offer can mend.
+  if ((await servedAlready(parts, offer)) === undefined) return { kind: 'changed' };
+  const text = `${offer.name} is what generation ${record.generation} serves already (md5 ${record.md5}), and is not loaded again`;
   logger.info(text);
   events.add('serving', text);
-  await takeAway(parts, drop, expected, slot, record);
-  receipts.say(subject, outcomeOf(slot, record, result.seconds));
+  await removeOffer(base.path, offer, slot, record);
+  offer.tell({ state: 'serving', slot, record, seconds: result.seconds });
   return { kind: 'taken' };
 }

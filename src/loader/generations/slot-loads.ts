@@ -1,8 +1,9 @@
 import { dirname } from 'node:path';
 import { GoromdbError, messageOf, messageWithCode } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
+import { shareTable } from '../slots/install.ts';
 import { installTable } from '../slots/slot-table.ts';
-import { type FilledSlot, type SlotRecord, shareTable, writeRecord } from '../slots/slots.ts';
+import { type FilledSlot, type SlotRecord, writeRecord } from '../slots/slots.ts';
 import type { FileLoads, MadeTable } from '../worker/file-loads.ts';
 import type { Generations } from './generations.ts';
 import { type LoadedSlot, recordOf } from './loaded.ts';
@@ -59,7 +60,7 @@ export class SlotLoads {
     { name, path, md5, record }: FilledSlot,
     table: MadeTable,
   ): Promise<SlotRecord> {
-    const made = recordOf(this.#generations.nextNumber, path, md5, table);
+    const made = recordOf(this.#generations.nextNumber, { name: path, md5 }, table);
     const { keys, warnings, table: tableRecord } = made;
     const next = record === undefined ? made : { ...record, keys, warnings, table: tableRecord };
     try {

@@ -21,7 +21,7 @@ export interface RolledBack {
   readonly seconds: number;
 }
 
-/** Why there is no rollback; what was served is served on. */
+/** Why there is no rollback; the serving generation keeps serving. */
 export function refused(why: string, cause?: unknown): GoromdbError {
   return new GoromdbError('ROLLBACK_REFUSED', `there is no rollback: ${why}`, { cause });
 }
