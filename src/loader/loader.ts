@@ -2,17 +2,17 @@ import type { Logger } from '../common/log.ts';
 import { Turns } from '../common/turns.ts';
 import type { WaitingDrop } from '../storage/load-news.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
+import type { OfferRules } from './generations/admission.ts';
 import { Generations, type GenerationsOptions } from './generations/generations.ts';
 import { LoadMonitor, type LoadMonitorOptions } from './generations/load-monitor.ts';
-import { stageOffer } from './generations/load-offer.ts';
 import type { LoaderParts } from './generations/loader-parts.ts';
+import { OfferLoad } from './generations/offer-load.ts';
 import { rollBack } from './generations/online-rollback.ts';
 import { lookBack, recover } from './generations/recover.ts';
 import { heal } from './generations/restore.ts';
 import type { SlotFile } from './generations/scrub.ts';
 import { SlotLoads } from './generations/slot-loads.ts';
 import type { Offer, Receiver, Source, Verdict } from './generations/source.ts';
-import type { OfferRules, Staged } from './generations/staged.ts';
 import type { LoaderStatus } from './generations/status.ts';
 import { BaseFolder } from './slots/base-folder.ts';
 import { EventLog } from './slots/events.ts';
@@ -30,6 +30,14 @@ export interface LoaderOptions
   readonly logger: Logger;
 }
 
+/** A generation that is loaded and held. */
+export interface Staged {
+  readonly kind: 'staged';
+  /** Puts it into service. @returns `changed`: it is not held any more. */
+  switch(signal: AbortSignal): Promise<Verdict>;
+  release(): Promise<void>;
+}
+
 /** Works that change what serves. */
 type Work = 'load' | 'rollback' | 'heal' | 'look back';
 
@@ -43,7 +51,7 @@ export class Loader implements Receiver {
   /** Why nothing has served since the start. */
   #startFault: string | undefined;
   /** What is held, and does not serve yet. */
-  #staged: Staged | undefined;
+  #staged: OfferLoad | undefined;
 
   constructor(options: LoaderOptions) {
     const { baseDir, source, logger } = options;
@@ -58,6 +66,7 @@ export class Loader implements Receiver {
       slots: new SlotLoads(files, generations, baseDir, logger),
       generations,
       source,
+      rules: options,
       events: this.events,
       logger,
     };
@@ -113,43 +122,39 @@ export class Loader implements Receiver {
     return this.#turns.take('look back', () => lookBack(this.#parts));
   }
 
-  /** @returns What the offer came to. @throws As `stageOffer`. */
   load(offer: Offer, signal: AbortSignal): Promise<Verdict> {
     return this.#turns.take('load', async () => {
-      const staged = await this.#stage(offer, signal);
-      return staged.kind === 'staged' ? staged.switch(signal) : staged;
+      const load = await this.#begin(offer);
+      return (await load.stage(signal)) ?? load.switch(signal);
     });
   }
 
   /**
-   * Loads an offer and holds it, until it is switched to or released. The next load takes its place, and
-   * so does a rollback: the idle slot holds one.
+   * Loads an offer and holds it, until it is switched to or released. The idle slot holds one: the next
+   * load takes its place, and so does a rollback.
    *
-   * @param generation The number that it is to have: above all before.
+   * @param number The generation that it is to be, above all before.
    * @returns What the offer came to, if it is not held.
-   * @throws As `stageOffer`.
+   * @throws As `load`.
    */
-  stage(
-    offer: Offer,
-    signal: AbortSignal,
-    generation: number,
-  ): Promise<Pick<Staged, 'kind' | 'switch' | 'release'> | Verdict> {
+  stage(offer: Offer, signal: AbortSignal, number: number): Promise<Staged | Verdict> {
     return this.#turns.take('load', async () => {
-      const staged = await this.#stage(offer, signal, generation);
-      if (staged.kind !== 'staged') return staged;
-      this.#staged = staged;
+      const load = await this.#begin(offer, number);
+      const verdict = await load.stage(signal);
+      if (verdict !== undefined) return verdict;
+      this.#staged = load;
       return {
         kind: 'staged',
-        switch: (signal) => this.#turns.take('load', () => staged.switch(signal)),
-        release: () => staged.release(),
+        switch: (signal) => this.#turns.take('load', () => load.switch(signal)),
+        release: () => load.release(),
       };
     });
   }
 
-  async #stage(offer: Offer, signal: AbortSignal, generation?: number): Promise<Staged | Verdict> {
+  async #begin(offer: Offer, number?: number): Promise<OfferLoad> {
     await this.#staged?.release();
     this.#monitor.noteTry();
-    return stageOffer(this.#parts, this.#options, offer, signal, generation);
+    return new OfferLoad(this.#parts, offer, number);
   }
 
   /**

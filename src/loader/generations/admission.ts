@@ -7,6 +7,7 @@ import { replay } from '../../storage/replay.ts';
 import type { DataSetInfo, Storage } from '../../storage/storage.ts';
 import { openTableIn } from '../../storage/table/table.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
+import type { KeepPrevious } from '../slots/rollback.ts';
 import { checkRoom } from '../slots/room.ts';
 import { checkGuards, checkNotEmpty, type Guards, shrinkNotices } from './guards.ts';
 import type { Offer } from './source.ts';
@@ -17,11 +18,12 @@ export interface Standing {
   readonly fileBytes: number;
 }
 
-/** What decides whether an offer may serve. */
-export interface Admission {
+/** What an offer is let in by, and what becomes of the generation before it. */
+export interface OfferRules {
   readonly guards?: Guards | undefined;
   /** Lookups that clients made of late. */
   readonly sample?: (() => readonly SampledLookup[]) | undefined;
+  readonly keepPrevious?: KeepPrevious | undefined;
 }
 
 /**
@@ -69,7 +71,7 @@ export async function admitTable(
   { force }: Offer,
   { map, info, notices }: Candidate,
   serving: Standing | undefined,
-  { guards = {}, sample = () => [] }: Admission,
+  { guards = {}, sample = () => [] }: OfferRules,
 ): Promise<readonly string[]> {
   const candidate = await openTableIn(map.parts, info, () => {});
   try {

@@ -2,6 +2,7 @@ import type { Logger } from '../../common/log.ts';
 import type { BaseFolder } from '../slots/base-folder.ts';
 import type { EventLog } from '../slots/events.ts';
 import type { FileLoads } from '../worker/file-loads.ts';
+import type { OfferRules } from './admission.ts';
 import type { Generations } from './generations.ts';
 import type { SlotLoads } from './slot-loads.ts';
 import type { Source } from './source.ts';
@@ -13,6 +14,7 @@ export interface LoaderParts {
   readonly slots: SlotLoads;
   readonly generations: Generations;
   readonly source: Source;
+  readonly rules: OfferRules;
   readonly events: EventLog;
   readonly logger: Logger;
 }
