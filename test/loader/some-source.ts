@@ -1,7 +1,13 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identityOf } from '../../src/common/file-identity.ts';
-import type { Offer, Receiver, Source, Verdict } from '../../src/loader/generations/source.ts';
+import type {
+  Offer,
+  OfferNews,
+  Receiver,
+  Source,
+  Verdict,
+} from '../../src/loader/generations/source.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -9,10 +15,14 @@ import { temporaryFolder } from '../support/folder.ts';
 export class SomeSource implements Source {
   readonly wanted = 'something is given';
   readonly told: string[] = [];
+  readonly news: OfferNews[] = [];
   #receiver: Receiver | undefined;
 
   give(content: string): Promise<Verdict> {
-    const tell: Offer['tell'] = ({ state }) => void this.told.push(state);
+    const tell = (news: OfferNews): void => {
+      this.news.push(news);
+      this.told.push(news.state);
+    };
     const offer = { ...someOffer(content), tell };
     return this.#receiver!.load(offer, new AbortController().signal);
   }

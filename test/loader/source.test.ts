@@ -1,6 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
 import { LoaderHarness, version } from './loader-harness.ts';
 import { SomeSource, someOffer } from './some-source.ts';
 
@@ -32,6 +34,34 @@ test('a source of its own has its offers served, rejected and rolled back, and i
   await harness.start();
   expect(source.told.at(-1)).toBe('resume 3');
 });
+
+test('an offer is told the progress of its load in percent', async () => {
+  const scanner = join(temporaryFolder(), 'scanner.mjs');
+  const go = `${scanner}.go`;
+  writeFileSync(
+    scanner,
+    `import { existsSync } from 'node:fs';
+    import { setTimeout } from 'node:timers/promises';
+    export default {
+      format: 'slow',
+      async scan({ size }, { onProgress }, sink) {
+        onProgress(size / 2);
+        while (!existsSync('${go}')) await setTimeout(5);
+        sink.add(Buffer.from('v'), 0, 1, Buffer.from('1'), 0, 1, 0);
+      },
+    };`,
+  );
+  const source = new SomeSource();
+  const harness = new LoaderHarness({ source, scanner: pathToFileURL(scanner).href });
+  await harness.start();
+  source.start(harness.loader);
+  const verdict = source.give('half of this');
+  const half = { state: 'loading', stage: 'scan', percent: 50 };
+  await expect.poll(() => source.news, { timeout: 60_000 }).toContainEqual(half);
+  writeFileSync(go, '');
+  expect(await verdict).toEqual({ kind: 'taken' });
+  expect(source.news[0]).toEqual({ state: 'verifying', percent: 0 });
+}, 90_000);
 
 test('an offer is staged under a number from outside, and serves when it is switched to', async () => {
   const { harness } = await started();

@@ -4,7 +4,7 @@ import type { Logger } from '../../common/log.ts';
 import { areWarnings } from '../../common/notices.ts';
 import { readAtMost } from '../../common/read-at-most.ts';
 import type { OfferNews, Reason } from '../generations/source.ts';
-import type { Stage } from '../worker/progress.ts';
+import type { Seconds } from '../worker/progress.ts';
 
 /** More than the longest receipt takes. */
 const RECEIPT_BYTES_MAX = 256 * 1024;
@@ -23,8 +23,7 @@ export type Outcome =
       readonly keys: number;
       readonly format: string;
       readonly slot: string;
-      /** Seconds of each stage. */
-      readonly seconds: Partial<Record<Stage, number>>;
+      readonly seconds: Seconds;
       /** What the owner of the data should know; undefined: nothing. */
       readonly warnings?: readonly string[] | undefined;
     }

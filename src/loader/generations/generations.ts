@@ -16,9 +16,8 @@ import {
   slotPath,
 } from '../slots/slots.ts';
 import type { Standing } from './admission.ts';
-import { infoOf, type LoadedSlot } from './loaded.ts';
+import { infoOf, type LoadedSlot, servingLine } from './loaded.ts';
 import type { SlotFile } from './scrub.ts';
-import { servingLine } from './serving-line.ts';
 import type { InService } from './source.ts';
 import type { Serving } from './status.ts';
 

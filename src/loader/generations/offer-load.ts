@@ -4,15 +4,21 @@ import { remove } from '../../common/files.ts';
 import { bounded } from '../../common/notices.ts';
 import { clearSlot, emptySlot, install, isFilled } from '../slots/install.ts';
 import { TABLE_INCOMING_NAME } from '../slots/slot-table.ts';
-import { otherSlot, type SlotName, slotPath } from '../slots/slots.ts';
-import type { FileLoads, MadeTable } from '../worker/file-loads.ts';
+import {
+  otherSlot,
+  type SlotName,
+  type SlotRecord,
+  slotPath,
+  writeRecord,
+} from '../slots/slots.ts';
+import type { FileLoad, FileLoads, MadeTable } from '../worker/file-loads.ts';
+import type { Progress } from '../worker/progress.ts';
 import { admitOffer, admitTable } from './admission.ts';
 import { infoOf, recordOf } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { settled } from './settled.ts';
-import type { Offer, Verdict } from './source.ts';
-import { removeOffer, takenBefore } from './taken-before.ts';
-import { followLoad } from './tell-progress.ts';
+import type { Offer, OfferNews, Verdict } from './source.ts';
+import { servedAlready, takenAs } from './taken-before.ts';
 
 /**
  * An offer on its way into service: a table is made of it in the idle slot, held there, and swapped in.
@@ -26,7 +32,7 @@ export class OfferLoad {
   #made: MadeTable | undefined;
   #isOver = false;
 
-  /** @param number The generation that it is to be; undefined: the next one, and none if it serves already. */
+  /** @param number The generation that it is to be; undefined: the next one, and none if it was taken. */
   constructor(parts: LoaderParts, offer: Offer, number?: number) {
     this.#parts = parts;
     this.#offer = offer;
@@ -43,11 +49,7 @@ export class OfferLoad {
   async stage(signal: AbortSignal): Promise<Verdict | undefined> {
     let isHeld = false;
     try {
-      const verdict = await settled(this.#parts, this.#offer, signal, async () => {
-        const isNext = this.#number === undefined;
-        const verdict = isNext ? await takenBefore(this.#parts, this.#offer, signal) : undefined;
-        return verdict ?? (await this.#make(signal));
-      });
+      const verdict = await settled(this.#parts, this.#offer, signal, () => this.#stage(signal));
       isHeld = verdict === undefined;
       return verdict;
     } finally {
@@ -80,6 +82,36 @@ export class OfferLoad {
     await remove(join(this.#parts.base.path, this.#slot, TABLE_INCOMING_NAME)).catch(() => {});
   }
 
+  async #stage(signal: AbortSignal): Promise<Verdict | undefined> {
+    if (this.#number !== undefined) return this.#make(signal);
+    const { base, logger } = this.#parts;
+    const taken = await takenAs(base.path, this.#offer);
+    if (taken !== undefined) {
+      logger.warn(`${this.#offer.name} was taken as generation ${taken}, and is not loaded again`);
+      return { kind: 'taken' };
+    }
+    const isServed = !this.#offer.force && (await servedAlready(this.#parts, this.#offer));
+    return isServed ? this.#takeAgain(signal) : this.#make(signal);
+  }
+
+  /** Removes an offer that has the MD5 of what serves, if it has it in truth. */
+  async #takeAgain(signal: AbortSignal): Promise<Verdict> {
+    const { files, events, logger } = this.#parts;
+    const result = await files.verify({ ...this.#fileLoad(signal), isBeside: true });
+    if (result.kind !== 'verified') return result;
+    // A scrub may have found damage meanwhile, which this offer can mend.
+    const same = await servedAlready(this.#parts, this.#offer);
+    if (same === undefined) return { kind: 'changed' };
+    const { generation, md5 } = same.record;
+    const what = `what generation ${generation} serves already (md5 ${md5})`;
+    const text = `${this.#offer.name} is ${what}, and is not loaded again`;
+    logger.info(text);
+    events.add('serving', text);
+    await this.#remove(same.slot, same.record);
+    this.#offer.tell({ state: 'serving', ...same, seconds: result.seconds });
+    return { kind: 'taken' };
+  }
+
   async #make(signal: AbortSignal): Promise<Verdict | undefined> {
     const { base, generations, rules } = this.#parts;
     const offer = this.#offer;
@@ -101,7 +133,7 @@ export class OfferLoad {
     const { base, files, generations } = this.#parts;
     const folder = dirname(slotPath(base.path, this.#slot));
     const isBeside = generations.serving !== undefined;
-    const load = { ...followLoad(this.#offer), folder, isBeside, signal };
+    const load = { ...this.#fileLoad(signal), folder, isBeside };
     try {
       return await files.run(load);
     } catch (error) {
@@ -113,6 +145,13 @@ export class OfferLoad {
     }
   }
 
+  #fileLoad(signal: AbortSignal): Omit<FileLoad, 'folder'> {
+    const { path, md5, identity: expected, isLinked } = this.#offer;
+    const onProgress = (progress: Progress): void =>
+      this.#offer.tell(newsOf(progress, Number(expected.size)));
+    return { path, md5, expected, isLinked, signal, onProgress };
+  }
+
   async #serve(made: MadeTable, signal: AbortSignal): Promise<void> {
     const { base, generations, rules } = this.#parts;
     const { identity, isCopy, map } = made;
@@ -122,11 +161,18 @@ export class OfferLoad {
     const installation = { file: this.#offer.path, identity, record, isCopy };
     await install(base.path, this.#slot, installation, signal);
     generations.use(record.generation);
-    await removeOffer(base.path, this.#offer, this.#slot, record);
+    await this.#remove(this.#slot, record);
     const seconds = { ...made.seconds, move: (performance.now() - startMs) / 1000 };
     const now = await generations.switch(this.#slot, { record, map, seconds });
     this.#offer.tell({ state: 'serving', ...now });
     if (rules.keepPrevious === 'no') await this.#emptyOther();
+  }
+
+  /** A slot holds its content. If it stays, the slot's record says so: it must not be loaded again. */
+  async #remove(slot: SlotName, record: SlotRecord): Promise<void> {
+    const left = await this.#offer.remove();
+    if (left === undefined) return;
+    await writeRecord(this.#parts.base.path, slot, { ...record, left }).catch(() => {});
   }
 
   async #emptyOther(): Promise<void> {
@@ -137,4 +183,11 @@ export class OfferLoad {
       logger.warn(`slot ${other} could not be emptied (${messageOf(error)})`);
     });
   }
+}
+
+function newsOf({ stage, bytes }: Progress, size: number): OfferNews {
+  const percent = size > 0 ? Math.min(100, Math.floor((bytes * 100) / size)) : 0;
+  return stage === 'verify'
+    ? { state: 'verifying', percent }
+    : { state: 'loading', stage, percent };
 }

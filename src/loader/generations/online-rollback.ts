@@ -1,6 +1,12 @@
 import { messageWithCode } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
-import { findPrevious, type RolledBack, refused, writeRestored } from '../slots/rollback.ts';
+import {
+  findPrevious,
+  type RolledBack,
+  refused,
+  restored,
+  writeRestored,
+} from '../slots/rollback.ts';
 import type { FilledSlot } from '../slots/slots.ts';
 import type { LoadedSlot } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
@@ -22,12 +28,7 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   const { record: before, map } = loaded;
   // Of a slot that another program filled it was made just now.
   generations.use(before.generation);
-  const record = {
-    ...before,
-    generation: generations.nextNumber,
-    installedAt: new Date().toISOString(),
-    restores: before.restores ?? before.generation,
-  };
+  const record = restored(before, generations.nextNumber);
   const now = await (async () => {
     await writeRestored(base.path, previous.name, record);
     generations.use(record.generation);

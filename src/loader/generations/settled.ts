@@ -1,10 +1,4 @@
-import {
-  GoromdbError,
-  isChange,
-  isRefusal,
-  messageOf,
-  provesFileBad,
-} from '../../common/errors.ts';
+import { GoromdbError, isChange, messageOf, mustReject } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
 import { slotPath } from '../slots/slots.ts';
 import type { LoaderParts } from './loader-parts.ts';
@@ -27,7 +21,7 @@ export async function settled<Result>(
   } catch (caught) {
     const error = explained(caught, parts.base.path);
     if (isChange(error)) return { kind: 'changed' };
-    if (provesFileBad(error) || isRefusal(error)) return await reject(parts, offer, error);
+    if (mustReject(error)) return await reject(parts, offer, error);
     noteFailure(parts, offer, error, signal);
     throw error;
   }

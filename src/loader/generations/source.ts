@@ -1,16 +1,15 @@
 /**
  * Where generations come from: the port between those who bring data and the loader, which decides about
  * it. A source offers; the loader takes an offer into a slot and into service, or rejects it, and tells
- * the source. Whoever adds a source implements `Source` and `Offer`, and touches nothing else of the loader.
+ * it so. Whoever adds a source implements `Source` and `Offer`, and touches nothing else of the loader.
  */
 import type { FileIdentity } from '../../common/file-identity.ts';
 import type { WaitingDrop } from '../../storage/load-news.ts';
 import type { SlotName, SlotRecord } from '../slots/slots.ts';
-import type { Stage } from '../worker/progress.ts';
+import type { Seconds, Stage } from '../worker/progress.ts';
 import type { LoadResult } from '../worker/worker.ts';
-import type { Seconds } from './loaded.ts';
 
-/** A generation that serves. */
+/** A generation that serves, and what it took. */
 export interface InService {
   readonly slot: SlotName;
   readonly record: SlotRecord;
@@ -25,13 +24,13 @@ export interface Reason {
   readonly numbers?: Readonly<Record<string, number | string>> | undefined;
 }
 
-/** What becomes of an offer, as it goes on. */
+/** What becomes of an offer. Percent counts the bytes of a stage. */
 export type OfferNews =
   /** Nothing can be done with it now. */
   | ({ readonly state: 'waiting' } & Reason)
-  /** Its MD5 is computed; percent counts its bytes. */
+  /** Its MD5 is computed. */
   | { readonly state: 'verifying'; readonly percent: number }
-  /** Its MD5 is right, and it is on its way; percent counts the bytes of this stage. */
+  /** Its MD5 is right, and it is on its way. */
   | { readonly state: 'loading'; readonly stage: Stage; readonly percent: number }
   | ({ readonly state: 'serving' } & InService);
 
@@ -48,8 +47,8 @@ export interface Offer {
   /** Guards that would refuse it are overridden. */
   readonly force: boolean;
   /**
-   * Whoever brought it may not be allowed to read it, since it is reached by a link or has a second name:
-   * what it holds is told to nobody before it serves.
+   * It is reached by a link, or has a second name: whoever put it there may not be allowed to read it.
+   * What it holds is told to nobody before it serves.
    */
   readonly isLinked: boolean;
   /** Called as often as there is news; nobody waits for what it does. */
@@ -57,22 +56,22 @@ export interface Offer {
   /**
    * A slot holds its content: removes what is left of it. A crash may come before this.
    *
-   * @returns undefined when it is gone; else a text that tells it from a later one: see `isLeft`.
+   * @returns undefined: it is gone; else what tells it from a later one, for `isLeft`.
    */
   remove(): Promise<string | undefined>;
-  /** Whether this text, which `remove` returned, is of this offer, so that it was taken already. */
+  /** Whether `remove` returned this for this offer, maybe in an earlier process. */
   isLeft(text: string): Promise<boolean>;
   /**
-   * It must not be loaded: puts it where nobody takes it for good.
+   * It must not be loaded: puts it where it is not offered any more.
    *
-   * @returns What was done with it, for the log; undefined when another one has taken its place.
+   * @returns What was done with it, for the log; undefined: another one has taken its place.
    */
   reject(why: Reason): Promise<string | undefined>;
 }
 
 /** What an offer came to. */
 export type Verdict =
-  /** It serves, or did, and is not offered again. */
+  /** Its content is in a slot, and it is not offered again. */
   | { readonly kind: 'taken' }
   /** It is bad, or a guard refused it: it is not offered again until something changes. */
   | { readonly kind: 'rejected' }
@@ -82,7 +81,7 @@ export type Verdict =
 /** Who takes offers: the loader. */
 export interface Receiver {
   /**
-   * Takes an offer into service, or rejects it. One at a time.
+   * Takes an offer into service, or rejects it.
    *
    * @param signal Aborts the load.
    * @throws What says nothing about the file, such as a full disk: the offer is worth another try.
@@ -94,31 +93,23 @@ export interface Receiver {
   noteAbsence(): void;
 }
 
-/** Brings offers. */
+/** Brings offers, one at a time. */
 export interface Source {
   /** What ends a lack of data, for messages: "/drop/data.json and its .md5 are dropped". */
   readonly wanted: string;
   /** Whether something is there that can be offered. */
   hasNext(): Promise<boolean>;
   /**
-   * Mends what a crash may have left behind. Called once, before `start`.
+   * Mends what a crash may have left behind, before `start`.
    *
-   * @param now What serves, of an earlier process; undefined: nothing.
+   * @param now What serves from an earlier process; undefined: nothing.
    */
   resume(now: InService | undefined): Promise<void>;
-  /** Offers from now on. */
   start(receiver: Receiver): void;
   /** Looks for something to offer now, also for what was rejected. */
   look(): void;
-  /**
-   * A rollback has taken a generation out of service.
-   *
-   * @param withdrawn Its record, where there is one.
-   */
+  /** @param withdrawn The record of the generation that a rollback has taken out of service. */
   rolledBack(now: InService, withdrawn: SlotRecord | undefined): Promise<void>;
-  /**
-   * Offers nothing more: aborts a load under way, and waits for it and for what is still to be told. May
-   * be called again.
-   */
+  /** Aborts a load under way, and resolves when that is over and all is told. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -46,6 +46,12 @@ export async function findPrevious(
   throw refused(`slot ${otherSlot(serving)} holds no generation to go back to${fault}`);
 }
 
+/** The record of a generation that is gone back to, under a new number. */
+export function restored(record: SlotRecord, generation: number): SlotRecord {
+  const restores = record.restores ?? record.generation;
+  return { ...record, generation, installedAt: new Date().toISOString(), restores };
+}
+
 /**
  * Makes the generation in a slot the newest one.
  *
