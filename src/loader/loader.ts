@@ -38,15 +38,15 @@ export interface Staged {
   release(): Promise<void>;
 }
 
-/** Works that change what serves. */
-type Work = 'load' | 'rollback' | 'heal' | 'look back';
+/** Jobs that change what serves. */
+type Job = 'load' | 'rollback' | 'heal' | 'look back';
 
 /** Takes offers into service: verify, scan, index, move into the idle slot, switch. */
 export class Loader implements Receiver {
   readonly events: EventLog;
   readonly #options: LoaderOptions;
   readonly #parts: LoaderParts;
-  readonly #turns = new Turns<Work>();
+  readonly #turns = new Turns<Job>();
   readonly #monitor: LoadMonitor;
   /** Why nothing has served since the start. */
   #startFault: string | undefined;

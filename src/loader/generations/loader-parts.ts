@@ -7,7 +7,7 @@ import type { Generations } from './generations.ts';
 import type { SlotLoads } from './slot-loads.ts';
 import type { Source } from './source.ts';
 
-/** What a loader's works share; each part owns its state. */
+/** What a loader's jobs share; each part owns its state. */
 export interface LoaderParts {
   readonly base: BaseFolder;
   readonly files: FileLoads;

@@ -18,7 +18,7 @@ import { infoOf, recordOf } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import { settled } from './settled.ts';
 import type { Offer, OfferNews, Verdict } from './source.ts';
-import { servedAlready, takenAs } from './taken-before.ts';
+import { findTaken } from './taken-before.ts';
 
 /**
  * An offer on its way into service: a table is made of it in the idle slot, held there, and swapped in.
@@ -83,15 +83,13 @@ export class OfferLoad {
   }
 
   async #stage(signal: AbortSignal): Promise<Verdict | undefined> {
-    if (this.#number !== undefined) return this.#make(signal);
-    const { base, logger } = this.#parts;
-    const taken = await takenAs(base.path, this.#offer);
-    if (taken !== undefined) {
-      logger.warn(`${this.#offer.name} was taken as generation ${taken}, and is not loaded again`);
-      return { kind: 'taken' };
-    }
-    const isServed = !this.#offer.force && (await servedAlready(this.#parts, this.#offer));
-    return isServed ? this.#takeAgain(signal) : this.#make(signal);
+    const isNext = this.#number === undefined;
+    const taken = isNext ? await findTaken(this.#parts, this.#offer) : undefined;
+    if (taken === undefined) return this.#make(signal);
+    if (!taken.isLeft) return this.#takeAgain(signal);
+    const what = `was taken as generation ${taken.record.generation}`;
+    this.#parts.logger.warn(`${this.#offer.name} ${what}, and is not loaded again`);
+    return { kind: 'taken' };
   }
 
   /** Removes an offer that has the MD5 of what serves, if it has it in truth. */
@@ -100,15 +98,15 @@ export class OfferLoad {
     const result = await files.verify({ ...this.#fileLoad(signal), isBeside: true });
     if (result.kind !== 'verified') return result;
     // A scrub may have found damage meanwhile, which this offer can mend.
-    const same = await servedAlready(this.#parts, this.#offer);
-    if (same === undefined) return { kind: 'changed' };
-    const { generation, md5 } = same.record;
-    const what = `what generation ${generation} serves already (md5 ${md5})`;
+    const taken = await findTaken(this.#parts, this.#offer);
+    if (taken === undefined) return { kind: 'changed' };
+    const { slot, record } = taken;
+    const what = `what generation ${record.generation} serves already (md5 ${record.md5})`;
     const text = `${this.#offer.name} is ${what}, and is not loaded again`;
     logger.info(text);
     events.add('serving', text);
-    await this.#remove(same.slot, same.record);
-    this.#offer.tell({ state: 'serving', ...same, seconds: result.seconds });
+    await this.#remove(slot, record);
+    this.#offer.tell({ state: 'serving', slot, record, seconds: result.seconds });
     return { kind: 'taken' };
   }
 

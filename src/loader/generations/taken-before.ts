@@ -1,36 +1,32 @@
-import { type FilledSlot, readSlots, type SlotName, type SlotRecord } from '../slots/slots.ts';
+import { readSlots, type SlotName, type SlotRecord } from '../slots/slots.ts';
 import type { LoaderParts } from './loader-parts.ts';
 import type { Offer } from './source.ts';
 
-/** A generation in its slot. */
-export interface Kept {
+/** A generation that an offer need not be loaded for again. */
+export interface TakenBefore {
   readonly slot: SlotName;
   readonly record: SlotRecord;
+  /**
+   * Whether it is of this very offer, which its source could not remove: to load it again, as at the next
+   * start, would undo a rollback. Else it serves, and was made of the same MD5 by the options of today: to
+   * load the same again would only push out the generation to go back to.
+   */
+  readonly isLeft: boolean;
 }
 
-/** The generation that an offer was taken as, if its source could not remove it then. */
-export async function takenAs(baseDir: string, offer: Offer): Promise<number | undefined> {
-  for (const { md5, record } of await readSlots(baseDir, () => {})) {
-    if (md5 !== offer.md5 || record?.left === undefined) continue;
-    if (await offer.isLeft(record.left)) return record.generation;
-  }
-  return undefined;
-}
-
-/**
- * What serves, if it was made of this MD5 by the options of today, and its file is sound: to load the same
- * again would only push out the generation to go back to.
- */
-export async function servedAlready(
+/** The file of what serves counts as sound, unless a scrub has found damage. */
+export async function findTaken(
   { base, files, generations: { serving } }: LoaderParts,
-  { md5 }: Offer,
-): Promise<Kept | undefined> {
-  if (serving === undefined || serving.fileFault !== undefined) return undefined;
-  const isServing = ({ name }: FilledSlot): boolean => name === serving.slot;
-  const record = (await readSlots(base.path, () => {})).find(isServing)?.record;
-  const isSame =
-    record?.generation === serving.generation &&
-    record.md5 === md5 &&
-    record.table?.recipe === files.recipe;
-  return isSame ? { slot: serving.slot, record } : undefined;
+  offer: Offer,
+): Promise<TakenBefore | undefined> {
+  let same: TakenBefore | undefined;
+  for (const { name: slot, md5, record } of await readSlots(base.path, () => {})) {
+    if (record === undefined || md5 !== offer.md5) continue;
+    const { left, generation, table } = record;
+    if (left !== undefined && (await offer.isLeft(left))) return { slot, record, isLeft: true };
+    const isServing = slot === serving?.slot && generation === serving.generation;
+    const isSound = serving?.fileFault === undefined && table?.recipe === files.recipe;
+    if (isServing && isSound && !offer.force) same = { slot, record, isLeft: false };
+  }
+  return same;
 }
