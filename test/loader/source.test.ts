@@ -2,6 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
+import type { Guards } from '../../src/loader/generations/guards.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { LoaderHarness, version } from './loader-harness.ts';
 import { SomeSource, someOffer } from './some-source.ts';
@@ -9,9 +10,11 @@ import { SomeSource, someOffer } from './some-source.ts';
 const { signal } = new AbortController();
 
 /** A loader that serves version 1 as generation 1, of a source that has nothing to do with a drop folder. */
-async function started(): Promise<{ harness: LoaderHarness; source: SomeSource }> {
+async function started(
+  options: { readonly guards?: Guards } = {},
+): Promise<{ harness: LoaderHarness; source: SomeSource }> {
   const source = new SomeSource();
-  const harness = new LoaderHarness({ source });
+  const harness = new LoaderHarness({ source, ...options });
   await harness.start();
   source.start(harness.loader);
   expect(await source.give(version(1))).toEqual({ kind: 'taken' });
@@ -57,8 +60,8 @@ test('an offer is told the progress of its load in percent', async () => {
   source.start(harness.loader);
   const verdict = source.give('half of this');
   const half = { state: 'loading', stage: 'scan', percent: 50 };
-  await expect.poll(() => source.news, { timeout: 60_000 }).toContainEqual(half);
-  writeFileSync(go, '');
+  const polled = expect.poll(() => source.news, { timeout: 60_000 }).toContainEqual(half);
+  await polled.finally(() => writeFileSync(go, ''));
   expect(await verdict).toEqual({ kind: 'taken' });
   expect(source.news[0]).toEqual({ state: 'verifying', percent: 0 });
 }, 90_000);
@@ -74,16 +77,25 @@ test('an offer is staged under a number from outside, and serves when it is swit
   expect(await staged.switch(signal)).toEqual({ kind: 'changed' });
 });
 
-test('a staged offer that is released leaves nothing, nor does one that another load replaced', async () => {
-  const { harness, source } = await started();
+test('a staged offer that is released leaves nothing, nor does one that a guard refuses', async () => {
+  const { harness } = await started({
+    guards: { canaries: [{ key: Buffer.from('v'), value: undefined }] },
+  });
   const first = await harness.loader.stage(someOffer(version(7)), signal, 7);
   if (first.kind !== 'staged') throw new Error(first.kind);
   await first.release();
   expect(readdirSync(join(harness.base, 'data01'))).toEqual([]);
-  const second = await harness.loader.stage(someOffer(version(8)), signal, 8);
-  await source.give(version(2));
-  expect(second.kind === 'staged' && (await second.switch(signal))).toEqual({ kind: 'changed' });
-  expect([harness.value, harness.generation]).toEqual(['2', 2]);
+  const second = await harness.loader.stage(someOffer('{"w":"8"}'), signal, 8);
+  expect(second).toEqual({ kind: 'rejected' });
+  expect(readdirSync(join(harness.base, 'data01'))).toEqual([]);
+});
+
+test('a staged offer whose place another load took does not serve', async () => {
+  const { harness, source } = await started();
+  const staged = await harness.loader.stage(someOffer(version(7)), signal, 7);
+  expect(await source.give('[]')).toEqual({ kind: 'rejected' });
+  expect(staged.kind === 'staged' && (await staged.switch(signal))).toEqual({ kind: 'changed' });
+  expect([harness.value, harness.generation]).toEqual(['1', 1]);
 });
 
 test('a staged offer does not serve from a slot that a rollback has gone back to', async () => {
