@@ -11,7 +11,6 @@ import { rollBack } from './generations/online-rollback.ts';
 import { lookBack, recover } from './generations/recover.ts';
 import { heal } from './generations/restore.ts';
 import type { SlotFile } from './generations/scrub.ts';
-import { SlotLoads } from './generations/slot-loads.ts';
 import type { Offer, Receiver, Source, Verdict } from './generations/source.ts';
 import type { LoaderStatus } from './generations/status.ts';
 import { BaseFolder } from './slots/base-folder.ts';
@@ -58,13 +57,10 @@ export class Loader implements Receiver {
     this.#options = options;
     this.#monitor = new LoadMonitor(options);
     this.events = new EventLog(baseDir, logger, (event) => this.#monitor.noteEvent(event));
-    const files = new FileLoads(options);
-    const generations = new Generations(options, this.events);
     this.#parts = {
       base: new BaseFolder(baseDir),
-      files,
-      slots: new SlotLoads(files, generations, baseDir, logger),
-      generations,
+      files: new FileLoads(options),
+      generations: new Generations(options, this.events),
       source,
       rules: options,
       events: this.events,
@@ -174,7 +170,11 @@ export class Loader implements Receiver {
 
   /** Puts the generation that serves into service once more, because its table is damaged. */
   heal(damaged: DataSetInfo): Promise<void> {
-    return this.#turns.take('heal', () => heal(this.#parts, damaged));
+    return this.#turns.take('heal', async () => {
+      // It may write to the slot that is idle.
+      await this.#staged?.release();
+      await heal(this.#parts, damaged);
+    });
   }
 
   /** Ends the worker, and the source. */

@@ -65,7 +65,7 @@ export class Retries {
       ? `${SCANNER_TRIES_MAX} times in all`
       : `at least every ${inWords(AGAIN_MS_MAX)}`;
     return (
-      `${messageOf(error)}. Nothing was changed: the drop stays, and what is served is served on. ` +
+      `${messageOf(error)}. Nothing was changed: the drop stays, and what serves keeps serving. ` +
       `It is tried again in ${inWords(this.#againMs)}, then less often, ${last}; ` +
       'at once when either file changes, and at SIGHUP.'
     );

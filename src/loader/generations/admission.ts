@@ -13,7 +13,7 @@ import { checkGuards, checkNotEmpty, type Guards, shrinkNotices } from './guards
 import type { Offer } from './source.ts';
 
 /** The serving generation, which an offer is compared with. */
-export interface Standing {
+export interface Baseline {
   readonly info: DataSetInfo;
   readonly fileBytes: number;
 }
@@ -35,7 +35,7 @@ export interface OfferRules {
 export async function admitOffer(
   { path, identity, force }: Offer,
   slotFile: string,
-  serving: Standing | undefined,
+  serving: Baseline | undefined,
 ): Promise<void> {
   if (force) return;
   const isMovable = await canRename(path, dirname(slotFile)).catch(() => true);
@@ -70,7 +70,7 @@ interface Candidate {
 export async function admitTable(
   { force }: Offer,
   { map, info, notices }: Candidate,
-  serving: Standing | undefined,
+  serving: Baseline | undefined,
   { guards = {}, sample = () => [] }: OfferRules,
 ): Promise<readonly string[]> {
   const candidate = await openTableIn(map.parts, info, () => {});

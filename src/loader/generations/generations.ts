@@ -15,7 +15,7 @@ import {
   type SlotName,
   slotPath,
 } from '../slots/slots.ts';
-import type { Standing } from './admission.ts';
+import type { Baseline } from './admission.ts';
 import { infoOf, type LoadedSlot, servingLine } from './loaded.ts';
 import type { SlotFile } from './scrub.ts';
 import type { InService } from './source.ts';
@@ -42,7 +42,7 @@ interface Held {
 export class Generations {
   readonly #options: GenerationsOptions;
   readonly #events: EventLog;
-  #standing: Standing | undefined;
+  #baseline: Baseline | undefined;
   /** What a scrub has found wrong with the dropped file, while the table made of it is sound. */
   #fileFault: string | undefined;
   #held: Held | undefined;
@@ -58,13 +58,13 @@ export class Generations {
   }
 
   /** What a new file is compared with. */
-  get standing(): Standing | undefined {
-    return this.#standing;
+  get baseline(): Baseline | undefined {
+    return this.#baseline;
   }
 
   get serving(): Serving | undefined {
-    if (this.#standing === undefined || this.#held === undefined) return undefined;
-    const { generation } = this.#standing.info;
+    if (this.#baseline === undefined || this.#held === undefined) return undefined;
+    const { generation } = this.#baseline.info;
     const fileFault = this.#fileFault;
     return { slot: this.#held.slot, generation, ...(fileFault && { fileFault }) };
   }
@@ -87,15 +87,15 @@ export class Generations {
 
   /** Where the serving generation lies. */
   get slotFile(): SlotFile | undefined {
-    if (this.#standing === undefined || this.#held === undefined) return undefined;
-    const { generation, md5 } = this.#standing.info;
+    if (this.#baseline === undefined || this.#held === undefined) return undefined;
+    const { generation, md5 } = this.#baseline.info;
     const path = slotPath(this.#options.baseDir, this.#held.slot);
     return { generation, md5, path, layout: this.#held.map.parts.layout };
   }
 
   /** A scrub has found the file of a generation damaged. */
   noteFileFault(generation: number, text: string): void {
-    if (this.#standing?.info.generation === generation) this.#fileFault = text;
+    if (this.#baseline?.info.generation === generation) this.#fileFault = text;
     this.#events.add('damaged', text);
   }
 
@@ -193,7 +193,7 @@ export class Generations {
     this.releasePrevious();
     this.#previous = this.#held;
     this.#held = { slot, md5: record.md5, map: map.hold(), identity };
-    this.#standing = { info, fileBytes: record.bytes };
+    this.#baseline = { info, fileBytes: record.bytes };
     this.#fileFault = undefined;
     this.#nextSlot = otherSlot(slot);
   }

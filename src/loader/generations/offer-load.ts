@@ -116,12 +116,12 @@ export class OfferLoad {
     const number = generations.numberFor(this.#number);
     // The table is written in the slot: no other folder may be in its place.
     await base.openSlot(this.#slot);
-    await admitOffer(offer, slotPath(base.path, this.#slot), generations.standing);
+    await admitOffer(offer, slotPath(base.path, this.#slot), generations.baseline);
     const made = await this.#makeTable(signal);
     if (made.kind !== 'table') return made;
     this.#made = made;
     const info = infoOf(recordOf(number, offer, made), made.map);
-    const more = await admitTable(offer, { ...made, info }, generations.standing, rules);
+    const more = await admitTable(offer, { ...made, info }, generations.baseline, rules);
     this.#made = { ...made, notices: [...made.notices, ...more.map(bounded)] };
     return undefined;
   }

@@ -10,6 +10,7 @@ import {
 import type { FilledSlot } from '../slots/slots.ts';
 import type { LoadedSlot } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
+import { loadSlot } from './slot-loads.ts';
 
 /**
  * Returns to the generation in the other slot. It gets a new number, so that the newest complete
@@ -42,16 +43,14 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   return { slot: previous.name, record, seconds };
 }
 
-async function loadPrevious(
-  { base, generations, slots }: LoaderParts,
-  slot: FilledSlot,
-): Promise<LoadedSlot> {
+async function loadPrevious(parts: LoaderParts, slot: FilledSlot): Promise<LoadedSlot> {
+  const { base, generations } = parts;
   const { record } = slot;
   const map = await generations.heldMap(slot);
   if (map !== undefined && record !== undefined) return { record, map, seconds: {} };
   map?.release();
   try {
-    return await slots.load(slot);
+    return await loadSlot(parts, slot);
   } catch (cause) {
     throw refused(
       `slot ${slot.name} cannot be used: ${messageWithCode(explained(cause, base.path))}`,

@@ -4,6 +4,7 @@ import { messageWithCode } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
 import { type FilledSlot, readSlots, SLOT_NAMES, slotPath } from '../slots/slots.ts';
 import type { LoaderParts } from './loader-parts.ts';
+import { loadSlot } from './slot-loads.ts';
 import type { InService } from './source.ts';
 
 /** What a start has found in the slots. */
@@ -44,9 +45,9 @@ export async function recover(parts: LoaderParts): Promise<Recovery> {
   return { isServing: false, fault };
 }
 
-async function serve({ slots, generations }: LoaderParts, slot: FilledSlot): Promise<InService> {
-  const loaded = await slots.load(slot);
-  return generations.switch(slot.name, loaded).finally(() => loaded.map.release());
+async function serve(parts: LoaderParts, slot: FilledSlot): Promise<InService> {
+  const loaded = await loadSlot(parts, slot);
+  return parts.generations.switch(slot.name, loaded).finally(() => loaded.map.release());
 }
 
 /** A crash in the first installation of all leaves the number 1, and no file. */
