@@ -76,9 +76,9 @@ export function isChange(error: unknown): boolean {
   return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
 }
 
-/** Whether a guard has refused a file that is sound. */
-export function isRefusal(error: unknown): error is GoromdbError {
-  return error instanceof GoromdbError && REFUSED.has(error.code);
+/** Whether a file must not be loaded: it is bad, or sound and refused by a guard. */
+export function mustReject(error: unknown): error is GoromdbError {
+  return provesFileBad(error) || (error instanceof GoromdbError && REFUSED.has(error.code));
 }
 
 /** The message of anything that was thrown. */

@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
-import { messageOf } from './errors.ts';
+import { GoromdbError, messageOf } from './errors.ts';
 
 /**
  * What tells one content of a path from another without reading it. `ctimeNs` is part of it because
@@ -37,6 +37,21 @@ export function sameContent(one: FileIdentity, other: FileIdentity): boolean {
     one.size === other.size &&
     one.mtimeNs === other.mtimeNs
   );
+}
+
+/** Whether a path still leads to the content that was seen there, as far as metadata tells. */
+export async function isStill(path: string, identity: FileIdentity): Promise<boolean> {
+  const stats = await stat(path, { bigint: true }).catch(() => undefined);
+  return stats !== undefined && sameContent(identityOf(stats), identity);
+}
+
+/** @throws GoromdbError FILE_CHANGED when a path leads to other content than was seen there. */
+export async function checkStill(path: string, identity: FileIdentity): Promise<void> {
+  if (!(await isStill(path, identity))) throw hasChanged(path);
+}
+
+export function hasChanged(path: string): GoromdbError {
+  return new GoromdbError('FILE_CHANGED', `${path} has changed while it was loaded`);
 }
 
 /** What stands at a path; `unusable` is anything that is there and can never be read as a file. */

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GoromdbError } from './errors.ts';
-import { type FileIdentity, identityOf, sameContent } from './file-identity.ts';
+import { type FileIdentity, hasChanged, identityOf, sameContent } from './file-identity.ts';
 
 /** Bytes that one step of a copy reads. */
 const COPY_BYTES = 4 * 1024 * 1024;
@@ -152,7 +152,7 @@ export async function copyDurably(
   try {
     const stats = await from.stat({ bigint: true });
     if (expected !== undefined && !sameContent(identityOf(stats), expected)) {
-      throw new GoromdbError('FILE_CHANGED', `${source} has changed while it was loaded`);
+      throw hasChanged(source);
     }
     const to = await openNew(target, Number(stats.mode & 0o666n) | 0o600);
     try {

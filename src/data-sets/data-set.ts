@@ -1,13 +1,14 @@
-/** One data set: its slots, its watcher, its loader and what looks after them. */
+/** One data set: its slots, its source, its loader and what looks after them. */
 
 import { messageOf } from '../common/errors.ts';
-import { see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
 import type { ControlStatus, DataSetCounter, DataSetStatus } from '../common/status.ts';
 import { VERSION } from '../common/version.ts';
 import { Control } from '../control/control.ts';
+import { DropFolder } from '../loader/drops/drop-folder.ts';
 import type { Guards } from '../loader/generations/guards.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from '../loader/generations/scrub.ts';
+import type { Source } from '../loader/generations/source.ts';
 import { Loader, type LoaderOptions } from '../loader/loader.ts';
 import { prepareBase } from '../loader/slots/prepare.ts';
 import { type KeepPrevious, refused } from '../loader/slots/rollback.ts';
@@ -18,7 +19,6 @@ import { emptyStorage } from '../storage/empty.ts';
 import type { BucketPath } from '../storage/formats/selection.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
-import { startWatcher, type Watcher } from '../watcher/watcher.ts';
 
 /** What a data set is made of, and what is asked of it. */
 export interface DataSetOptions {
@@ -74,8 +74,8 @@ export class DataSet {
   readonly #control: Control;
   readonly #loader: Loader;
   readonly #counters = noneCounted();
+  readonly #source: Source;
   #prepared: Promise<void> | undefined;
-  #watcher: Watcher | undefined;
   #scrub: Scrub | undefined;
 
   /** @param control Holds the base folder. */
@@ -83,7 +83,8 @@ export class DataSet {
     this.options = options;
     this.#share = share;
     this.#control = control;
-    this.#loader = createLoader(options, share, (name) => this.#count(name));
+    this.#source = new DropFolder({ ...options, logger: share.logger });
+    this.#loader = createLoader(options, this.#source, share, (name) => this.#count(name));
   }
 
   /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
@@ -120,13 +121,11 @@ export class DataSet {
 
   /** Puts the newest generation in the slots into service. @returns Whether there was one. */
   recover(): Promise<boolean> {
-    const { file } = this.options;
-    return this.#loader.recover({ file, sumFile: `${file}.md5` });
+    return this.#loader.recover();
   }
 
   /** Waits for files from now on, and answers commands. @param address Where the server listens. */
   watch(address: string): void {
-    const { file, pollIntervalMs, rescanMs } = this.options;
     const loader = this.#loader;
     const control = this.#control;
     loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${address}`);
@@ -134,25 +133,16 @@ export class DataSet {
     control.answer('status', async (): Promise<ControlStatus> => {
       return { ...this.#share.threads.status, ...this.status };
     });
-    this.#watcher = startWatcher({
-      file,
-      onDrop: (drop, signal) => loader.load(drop, signal),
-      onWait: (complaint) => loader.wait(file, complaint),
-      onAbsent: () => loader.noteAbsence(),
-      logger: this.#share.logger,
-      polling: (pollIntervalMs ?? 0) > 0,
-      ...(pollIntervalMs ? { pollMs: pollIntervalMs } : {}),
-      ...(rescanMs ? { rescanMs } : {}),
-    });
+    this.#source.start(loader);
     loader.lookBack().catch((error: unknown) => {
       this.#share.logger.warn(`the generation before was not looked at: ${messageOf(error)}`);
     });
     this.#scrub = this.#startScrub();
   }
 
-  /** Looks at the drop folder now, and again at what was refused. */
+  /** Looks for new data now, and again at what was refused. */
   look(): void {
-    this.#watcher?.look();
+    this.#source.look();
   }
 
   /** What a start without data says: whether somebody must do something. */
@@ -160,26 +150,25 @@ export class DataSet {
     const { file } = this.options;
     // What is wrong was told, and so was what helps.
     if (this.#loader.status.fault !== undefined) return 'no slot can be served';
-    const [data, sum] = await Promise.all([see(file), see(`${file}.md5`)]);
-    if (data.kind === 'file' && sum.kind === 'file') {
+    if (await this.#source.hasNext()) {
       return `there is no data in the slots yet: ${file} is there, and is loaded next`;
     }
-    return `there is no data yet, so every key is a miss until ${file} and its .md5 are dropped`;
+    return `there is no data yet, so every key is a miss until ${this.#source.wanted}`;
   }
 
   /** Takes no files any more; a load under way is stopped. */
   async unwatch(): Promise<void> {
-    await this.#watcher?.close();
+    await this.#source.close();
   }
 
-  /** Stops looking after it: what serves serves on. The base folder stays taken. */
+  /** Stops looking after it: what serves keeps serving. The base folder stays taken. */
   async stop(): Promise<void> {
     this.#control.answer('rollback', () => {
       throw refused('this data set is being changed, or closed; ask again');
     });
     await this.unwatch();
     await this.#scrub?.close();
-    if (this.#watcher !== undefined) {
+    if (this.#scrub !== undefined) {
       this.#loader.events.add('closed', `pid ${this.#control.holder.pid}`);
     }
     await this.#loader.close();
@@ -219,6 +208,7 @@ export function nameOf(options: PlacedDataSet): string {
 
 function createLoader(
   options: PlacedDataSet,
+  source: Source,
   { threads, logger, onLoad }: DataSetShare,
   count: (name: DataSetCounter) => void,
 ): Loader {
@@ -227,7 +217,7 @@ function createLoader(
   const set = setOf(options);
   return new Loader({
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, fields, namespaces, prefix },
-    keepPrevious,
+    ...{ source, keepPrevious },
     swap: (map, info) => threads.swap(set, map, info),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),

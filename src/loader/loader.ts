@@ -1,62 +1,70 @@
 import type { Logger } from '../common/log.ts';
-import type { DataSetStatus } from '../common/status.ts';
+import type { DataSetStatus, WaitingDrop } from '../common/status.ts';
 import { Turns } from '../common/turns.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { Complaint } from '../watcher/complaints.ts';
-import type { Drop, Verdict } from '../watcher/watcher.ts';
-import { Receipts } from './drops/receipt.ts';
+import type { OfferRules } from './generations/admission.ts';
 import { Generations, type GenerationsOptions } from './generations/generations.ts';
-import { type DropRules, loadDrop } from './generations/load-drop.ts';
 import { LoadMonitor, type LoadMonitorOptions } from './generations/load-monitor.ts';
 import type { LoaderParts } from './generations/loader-parts.ts';
+import { OfferLoad } from './generations/offer-load.ts';
 import { rollBack } from './generations/online-rollback.ts';
-import { type DropPlace, lookBack, recover } from './generations/recover.ts';
+import { lookBack, recover } from './generations/recover.ts';
 import { heal } from './generations/restore.ts';
 import type { SlotFile } from './generations/scrub.ts';
-import { SlotLoads } from './generations/slot-loads.ts';
+import type { Offer, Receiver, Source, Verdict } from './generations/source.ts';
 import { BaseFolder } from './slots/base-folder.ts';
 import { EventLog } from './slots/events.ts';
 import { type RolledBack, refused } from './slots/rollback.ts';
 import { FileLoads, type FileLoadsOptions } from './worker/file-loads.ts';
 
-/** `guards` judge dropped files; the slots are not asked. */
+/** `guards` judge what is offered; the slots are not asked. */
 export interface LoaderOptions
-  extends DropRules,
+  extends OfferRules,
     FileLoadsOptions,
     GenerationsOptions,
     LoadMonitorOptions {
+  /** Where new generations come from. */
+  readonly source: Source;
   readonly logger: Logger;
 }
 
 /** What a loader tells of its data set. */
 type LoaderStatus = Omit<DataSetStatus, 'prefix' | 'file' | 'basedir' | 'counters'>;
 
-/** Works that change what serves. */
-type Work = 'load' | 'rollback' | 'heal' | 'look back';
+/** A generation that is loaded and held. */
+export interface Staged {
+  readonly kind: 'staged';
+  /** Puts it into service. @returns `changed`: it is not held any more. */
+  switch(signal: AbortSignal): Promise<Verdict>;
+  release(): Promise<void>;
+}
 
-/** Takes files into service: verify, scan, index, move into the idle slot, switch. */
-export class Loader {
+/** Jobs that change what serves. */
+type Job = 'load' | 'rollback' | 'heal' | 'look back';
+
+/** Takes offers into service: verify, scan, index, move into the idle slot, switch. */
+export class Loader implements Receiver {
   readonly events: EventLog;
   readonly #options: LoaderOptions;
   readonly #parts: LoaderParts;
-  readonly #turns = new Turns<Work>();
+  readonly #turns = new Turns<Job>();
   readonly #monitor: LoadMonitor;
   /** Why nothing has served since the start. */
   #startFault: string | undefined;
+  /** What is held, and does not serve yet. */
+  #staged: OfferLoad | undefined;
 
   constructor(options: LoaderOptions) {
-    const { baseDir, logger } = options;
+    const { baseDir, source, logger } = options;
     this.#options = options;
     this.#monitor = new LoadMonitor(options);
     this.events = new EventLog(baseDir, logger, (event) => this.#monitor.noteEvent(event));
-    const files = new FileLoads(options);
-    const generations = new Generations(options, this.events);
     this.#parts = {
       base: new BaseFolder(baseDir),
-      files,
-      slots: new SlotLoads(files, generations, baseDir, logger),
-      generations,
-      receipts: new Receipts(logger),
+      files: new FileLoads(options),
+      generations: new Generations(options, this.events),
+      source,
+      rules: options,
       events: this.events,
       logger,
     };
@@ -91,23 +99,18 @@ export class Loader {
   }
 
   /** Serves what the slots hold, as at a start: see `recover`. @returns Whether they hold something. */
-  async recover(drop: DropPlace): Promise<boolean> {
-    const { isServing, fault } = await recover(this.#parts, drop);
+  async recover(): Promise<boolean> {
+    const { isServing, fault } = await recover(this.#parts);
     this.#startFault = fault;
     return isServing;
   }
 
-  /** No drop is there. */
   noteAbsence(): void {
     this.#monitor.noteAbsence();
   }
 
-  /** Tells in the file's receipt why it is not loaded now. */
-  wait(file: string, complaint: Complaint): void {
-    this.#monitor.noteWait(complaint);
-    const { code, text, md5 } = complaint;
-    const subject = md5 === undefined ? { file } : { file, md5 };
-    this.#parts.receipts.say(subject, { state: 'waiting', code, reason: text });
+  noteWait(why: Pick<WaitingDrop, 'code' | 'text'>): void {
+    this.#monitor.noteWait(why);
   }
 
   /**
@@ -118,21 +121,52 @@ export class Loader {
     return this.#turns.take('look back', () => lookBack(this.#parts));
   }
 
-  /** Loads what the watcher found: see `loadDrop`. */
-  load(drop: Drop, signal: AbortSignal): Promise<Verdict> {
+  load(offer: Offer, signal: AbortSignal): Promise<Verdict> {
     return this.#turns.take('load', async () => {
-      this.#monitor.noteTry();
-      const verdict = await loadDrop(this.#parts, this.#options, drop, signal);
-      if (verdict.kind === 'taken') this.#monitor.noteTaken();
-      return verdict;
+      const load = await this.#begin(offer);
+      return this.#counted((await load.stage(signal)) ?? (await load.switch(signal)));
     });
+  }
+
+  /**
+   * Loads an offer and holds it, until it is switched to or released. The idle slot holds one: the next
+   * load takes its place, and so does a rollback.
+   *
+   * @param number The generation that it is to be, above all before.
+   * @returns What the offer came to, if it is not held.
+   * @throws As `load`.
+   */
+  stage(offer: Offer, signal: AbortSignal, number: number): Promise<Staged | Verdict> {
+    return this.#turns.take('load', async () => {
+      const load = await this.#begin(offer, number);
+      const verdict = await load.stage(signal);
+      if (verdict !== undefined) return verdict;
+      this.#staged = load;
+      return {
+        kind: 'staged',
+        switch: (signal) =>
+          this.#turns.take('load', async () => this.#counted(await load.switch(signal))),
+        release: () => load.release(),
+      };
+    });
+  }
+
+  #counted(verdict: Verdict): Verdict {
+    if (verdict.kind === 'taken') this.#monitor.noteTaken();
+    return verdict;
+  }
+
+  async #begin(offer: Offer, number?: number): Promise<OfferLoad> {
+    await this.#staged?.release();
+    this.#monitor.noteTry();
+    return new OfferLoad(this.#parts, offer, number);
   }
 
   /**
    * Returns to the generation in the other slot: see `rollBack`. It does not wait for a load, whose
    * data would be what is rolled back.
    *
-   * @throws GoromdbError ROLLBACK_REFUSED, with the reason; what was served is served on.
+   * @throws GoromdbError ROLLBACK_REFUSED, with the reason; the serving generation keeps serving.
    */
   async rollback(): Promise<RolledBack> {
     const { current } = this.#turns;
@@ -145,16 +179,21 @@ export class Loader {
 
   /** Puts the generation that serves into service once more, because its table is damaged. */
   heal(damaged: DataSetInfo): Promise<void> {
-    return this.#turns.take('heal', () => heal(this.#parts, damaged));
+    return this.#turns.take('heal', async () => {
+      // It may write to the slot that is idle.
+      await this.#staged?.release();
+      await heal(this.#parts, damaged);
+    });
   }
 
-  /** Ends the worker. No load may be under way. */
+  /** Ends the worker, and the source. */
   async close(): Promise<void> {
-    const { files, generations, receipts } = this.#parts;
+    const { files, generations, source } = this.#parts;
     await this.#turns.idle();
+    await this.#staged?.release();
     await files.close();
     generations.close();
-    await receipts.flush();
+    await source.close();
     await this.events.flush();
   }
 }

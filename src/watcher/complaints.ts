@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { ErrorCode } from '../common/errors.ts';
-import { excerptOf, SUM_FILE_BYTES_MAX, SUM_FILE_FORMS } from './sum-file.ts';
+import { excerptOf, SUM_FILE_BYTES_MAX, SUM_FILE_FORMS } from '../common/sum-file.ts';
 
 /** How much of an unreadable sum file a warning shows. */
 const EXCERPT_BYTES_MAX = 80;

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { readAtMost } from '../common/read-at-most.ts';
-import { isBlank, parseSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
+import { isBlank, parseSumFile, SUM_FILE_BYTES_MAX } from '../common/sum-file.ts';
 
 /** The mark beside a file that says: take it although a guard would refuse it. */
 export function forceMarkOf(file: string): string {

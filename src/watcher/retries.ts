@@ -1,9 +1,27 @@
 import { GoromdbError, messageOf } from '../common/errors.ts';
+import type { Complaint } from './complaints.ts';
 
 /** The pauses between tries double up to this. */
 const AGAIN_MS_MAX = 600_000;
 /** A scanner that fails on a file this often will not succeed: it sees the same bytes each time. */
 const SCANNER_TRIES_MAX = 5;
+
+/** What a look at a file and its sum file has come to. */
+export interface Judgement {
+  /** The pair that was judged; another pair is not bound by it. */
+  readonly key: string;
+  /** What to warn of once the pair has settled. */
+  readonly complaint?: Complaint;
+  /** When the same pair is worth another try; never, unless given. Nothing is said until then. */
+  readonly retryAtMs?: number;
+  /** The same for what may fail for other reasons than the files: it is complained of at once. */
+  readonly againAtMs?: number;
+}
+
+/** When the same pair is worth another try. */
+export function nextTryMs({ retryAtMs = Infinity, againAtMs = Infinity }: Judgement): number {
+  return Math.min(retryAtMs, againAtMs);
+}
 
 /** What is to be done about a load that failed for another reason than the file. */
 export interface Retry {
@@ -47,7 +65,7 @@ export class Retries {
       ? `${SCANNER_TRIES_MAX} times in all`
       : `at least every ${inWords(AGAIN_MS_MAX)}`;
     return (
-      `${messageOf(error)}. Nothing was changed: the drop stays, and what is served is served on. ` +
+      `${messageOf(error)}. Nothing was changed: the drop stays, and what serves keeps serving. ` +
       `It is tried again in ${inWords(this.#againMs)}, then less often, ${last}; ` +
       'at once when either file changes, and at SIGHUP.'
     );

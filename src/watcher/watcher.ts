@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GoromdbError, isChange, messageOf } from '../common/errors.ts';
 import { type FileIdentity, keyOf, type Sight, see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
+import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from '../common/sum-file.ts';
 import {
   type Complaint,
   changed,
@@ -16,10 +17,8 @@ import {
 import { duration } from './duration.ts';
 import { FolderEvents } from './folder-events.ts';
 import { isForced } from './force-mark.ts';
-import { type Judgement, nextTryMs } from './judgement.ts';
 import { OfferWatch } from './offer-watch.ts';
-import { Retries } from './retries.ts';
-import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from './sum-file.ts';
+import { type Judgement, nextTryMs, Retries } from './retries.ts';
 import { VOLUME_LINK } from './volume-link.ts';
 
 /** The files are looked at this often even when no event says so: events get lost. */
@@ -131,17 +130,12 @@ interface Pair {
 class PairWatcher implements Watcher {
   readonly #file: string;
   readonly #sumFile: string;
-  readonly #onDrop: WatcherOptions['onDrop'];
-  readonly #onWait: NonNullable<WatcherOptions['onWait']>;
-  readonly #onAbsent: NonNullable<WatcherOptions['onAbsent']>;
-  readonly #logger: Logger;
+  readonly #options: WatcherOptions;
   readonly #rescanMs: number;
   readonly #stableMs: number;
   readonly #settledMs: number;
   readonly #retries: Retries;
-  readonly #now: () => number;
   readonly #abort = new AbortController();
-
   readonly #events: FolderEvents;
 
   #pairKey = '';
@@ -163,14 +157,10 @@ class PairWatcher implements Watcher {
   #closing: Promise<void> | undefined;
 
   constructor(options: WatcherOptions) {
+    const { polling = false } = options;
     this.#file = resolve(options.file);
     this.#sumFile = `${this.#file}.md5`;
-    this.#onDrop = options.onDrop;
-    this.#onWait = options.onWait ?? (() => {});
-    this.#onAbsent = options.onAbsent ?? (() => {});
-    this.#logger = options.logger;
-    this.#now = options.now ?? (() => performance.now());
-    const { polling = false } = options;
+    this.#options = options;
     const pollMs = duration('pollMs', options.pollMs, POLL_INTERVAL_MS);
     const rescanMs = duration('rescanMs', options.rescanMs, RESCAN_INTERVAL_MS);
     this.#rescanMs = polling ? Math.min(pollMs, rescanMs) : rescanMs;
@@ -218,7 +208,7 @@ class PairWatcher implements Watcher {
       clearTimeout(this.#timer);
       this.#wakeMs = this.#rescanMs;
       await this.#examine().catch((error: unknown) => {
-        this.#logger.error(`Looking at ${this.#file} failed: ${messageOf(error)}`);
+        this.#options.logger.error(`Looking at ${this.#file} failed: ${messageOf(error)}`);
       });
       await delay(LOOK_GAP_MS, undefined, { signal }).catch(() => {});
     }
@@ -240,14 +230,14 @@ class PairWatcher implements Watcher {
       this.#retries.forget();
     }
     if (!(await this.#events.attend())) {
-      this.#onAbsent();
+      this.#options.onAbsent?.();
       return;
     }
     const pair = await this.#seePair();
     if (this.#abort.signal.aborted) return;
     if (pair.key !== this.#pairKey) {
       this.#pairKey = pair.key;
-      this.#changedAtMs = this.#now();
+      this.#changedAtMs = this.#nowMs();
     }
     // The event of the last of many changes may be lost: look once more when they seem over.
     this.#wakeIn(this.#stableMs - this.#quietMs());
@@ -262,21 +252,25 @@ class PairWatcher implements Watcher {
     // Judging takes time: warn of nothing before another look has found the pair unchanged.
     this.#judgement = judgement;
     this.#wanted = true;
-    if (judgement.complaint !== undefined) this.#onWait(judgement.complaint);
+    if (judgement.complaint !== undefined) this.#options.onWait?.(judgement.complaint);
+  }
+
+  #nowMs(): number {
+    return (this.#options.now ?? performance.now.bind(performance))();
   }
 
   /** How long the pair has not changed, as far as looks tell. */
   #quietMs(): number {
-    return this.#now() - this.#changedAtMs;
+    return this.#nowMs() - this.#changedAtMs;
   }
 
   /** That is how most drops begin; a file that lies there for long is forgotten, or misunderstood. */
   #waitForSum(key: string): void {
     const complaint = sumMissing(this.#file, this.#sumFile);
-    this.#onWait(complaint);
+    this.#options.onWait?.(complaint);
     const waitMs = SUM_WAIT_MS - this.#quietMs();
     if (waitMs > 0) this.#wakeIn(waitMs);
-    else this.#tellOnce(key, () => this.#logger.warn(lineOf(complaint)));
+    else this.#tellOnce(key, () => this.#options.logger.warn(lineOf(complaint)));
   }
 
   async #seePair(): Promise<Pair> {
@@ -295,7 +289,7 @@ class PairWatcher implements Watcher {
       if (file.kind === 'unusable') return { key, complaint: unusable(this.#file, file.what) };
       if (sum.kind === 'unusable') return { key, complaint: unusable(this.#sumFile, sum.what) };
       if (file.kind === 'file') this.#waitForSum(key);
-      else this.#onAbsent();
+      else this.#options.onAbsent?.();
       return undefined;
     }
     const waitMs = this.#cautious ? this.#pauseMs() - this.#quietMs() : 0;
@@ -342,11 +336,13 @@ class PairWatcher implements Watcher {
     this.#offered = watch;
     let verdict: Verdict;
     try {
-      verdict = await this.#onDrop(drop, watch.signal);
+      verdict = await this.#options.onDrop(drop, watch.signal);
     } catch (error) {
       if (signal.aborted) return undefined;
       if (!watch.isSuperseded) return this.#postpone(drop, key, error);
-      this.#logger.info(`the load of ${drop.file} is given up: another file is in its place`);
+      this.#options.logger.info(
+        `the load of ${drop.file} is given up: another file is in its place`,
+      );
       verdict = { kind: 'changed' };
     } finally {
       watch.end();
@@ -356,7 +352,7 @@ class PairWatcher implements Watcher {
     this.#offerMs = nowMs - startMs;
     this.#cautious = verdict.kind === 'mismatch' || verdict.kind === 'changed';
     if (verdict.kind === 'changed') {
-      this.#onWait(changed(drop, drop.md5));
+      this.#options.onWait?.(changed(drop, drop.md5));
       return { key, retryAtMs: nowMs + this.#settledMs };
     }
     if (verdict.kind !== 'mismatch') return { key };
@@ -368,8 +364,8 @@ class PairWatcher implements Watcher {
   #postpone(drop: Drop, key: string, error: unknown): Judgement {
     const { pauseMs, news } = this.#retries.after(key, error);
     const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
-    this.#onWait(failed(drop, drop.md5, code, messageOf(error)));
-    if (news !== undefined) this.#logger.error(`Loading ${drop.file} failed: ${news}`);
+    this.#options.onWait?.(failed(drop, drop.md5, code, messageOf(error)));
+    if (news !== undefined) this.#options.logger.error(`Loading ${drop.file} failed: ${news}`);
     return { key, ...this.#again(pauseMs) };
   }
 
@@ -384,7 +380,7 @@ class PairWatcher implements Watcher {
       return;
     }
     this.#judgement = againAtMs === undefined ? { key } : { key, againAtMs };
-    this.#tellOnce(key, () => this.#logger.warn(lineOf(complaint)));
+    this.#tellOnce(key, () => this.#options.logger.warn(lineOf(complaint)));
   }
 
   /** Says what is wrong with a pair; what further tries find of the same pair is no news. */

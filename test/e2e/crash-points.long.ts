@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { LoaderHarness, offerOf, version } from '../loader/loader-harness.ts';
+import { dropOf, LoaderHarness, version } from '../loader/loader-harness.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
@@ -79,8 +79,7 @@ test.each(FORMATS)(
       expect(harness.generation, context).toBe(Number(harness.value));
       outcomes.add(`${seen} then ${harness.value}`);
       if (existsSync(harness.file)) {
-        const offer = offerOf(harness.file, md5(third));
-        await harness.loader.load(offer, new AbortController().signal);
+        await harness.loadDrop(dropOf(harness.file, md5(third)));
       }
       expect(harness.value, context).toBe('3');
       await harness.end();

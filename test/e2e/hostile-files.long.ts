@@ -56,7 +56,7 @@ async function dropAll(
     expect(line, name).toContain(` error rejected ${file}: `);
     expect(line, name).toMatch(reason);
     expect(line, name).toContain(
-      `; set aside as ${file}.rejected; generation 1 from ${join(file, '../data00/data.db')} serves on`,
+      `; set aside as ${file}.rejected; generation 1 from ${join(file, '../data00/data.db')} keeps serving`,
     );
     expect(readFileSync(`${file}.rejected`).equals(Buffer.from(content)), name).toBe(true);
     expect([file, `${file}.md5`].filter(existsSync), name).toEqual([]);

@@ -17,7 +17,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { md5 } from '../support/drop.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 import { layoutIn, seal, tableBytes } from '../support/table-bytes.ts';
-import { LoaderHarness, offerOf } from './loader-harness.ts';
+import { dropOf, LoaderHarness } from './loader-harness.ts';
 
 const AUTO = { scanner: 'auto' };
 
@@ -34,8 +34,8 @@ function dropBytes(file: string, bytes: Buffer): void {
 
 async function load(harness: LoaderHarness, bytes: Buffer): Promise<string> {
   dropBytes(harness.file, bytes);
-  const offered = offerOf(harness.file, md5(bytes));
-  return (await harness.loader.load(offered, new AbortController().signal)).kind;
+  const dropped = dropOf(harness.file, md5(bytes));
+  return (await harness.loadDrop(dropped)).kind;
 }
 
 function inodesOf(harness: LoaderHarness, slot: string): number[] {
@@ -199,8 +199,8 @@ describe('what is wrong', () => {
     const damaged = Buffer.from(bytes);
     damaged[4096] ^= 1;
     writeFileSync(harness.file, damaged);
-    const offered = offerOf(harness.file, md5(bytes));
-    const verdict = await harness.loader.load(offered, new AbortController().signal);
+    const dropped = dropOf(harness.file, md5(bytes));
+    const verdict = await harness.loadDrop(dropped);
     expect(verdict).toMatchObject({ kind: 'mismatch', found: md5(damaged) });
     expect(readdirSync(join(harness.base, 'data00'))).toEqual([]);
   });
@@ -253,10 +253,10 @@ test('a file that has taken the place of the one that was seen stays, unread', a
   await harness.start();
   const bytes = await tableOf('1');
   dropBytes(harness.file, bytes);
-  const offered = offerOf(harness.file, md5(bytes));
+  const dropped = dropOf(harness.file, md5(bytes));
   writeFileSync(`${harness.file}.next`, await tableOf('2'));
   renameSync(`${harness.file}.next`, harness.file);
-  const verdict = await harness.loader.load(offered, new AbortController().signal);
+  const verdict = await harness.loadDrop(dropped);
   expect(verdict.kind).toBe('changed');
   expect(existsSync(harness.file)).toBe(true);
 });

@@ -22,7 +22,7 @@ import type { Drop } from '../../src/watcher/watcher.ts';
 import { buildFile } from '../storage/scanners/bolt-fixture.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { LoaderHarness, offerOf, serving, version } from './loader-harness.ts';
+import { dropOf, LoaderHarness, serving, version } from './loader-harness.ts';
 
 describe('the file that serves, dropped again', () => {
   test('is taken away, has the receipt of its generation, and leaves the slots as they are', async () => {
@@ -172,12 +172,10 @@ describe('a file that the dropped name leads to', () => {
   test('is not read when it has taken the place of the file that was seen', async () => {
     const harness = await serving();
     drop(harness.file, version(3));
-    const seen = offerOf(harness.file, md5('x'));
+    const seen = dropOf(harness.file, md5('x'));
     rmSync(harness.file);
     dropLink(harness, 'secret', symlinkSync as typeof linkSync);
-    expect(await harness.loader.load(seen, new AbortController().signal)).toEqual({
-      kind: 'changed',
-    });
+    expect(await harness.loadDrop(seen)).toEqual({ kind: 'changed' });
   });
 
   test.each([0o600, 0o640])(

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import zlib from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { DropFolder } from '../../src/loader/drops/drop-folder.ts';
 import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { waitFor } from '../support/patience.ts';
-import { offerOf } from './loader-harness.ts';
+import { dropOf } from './loader-harness.ts';
 
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -48,8 +49,9 @@ async function load(
 ): Promise<string> {
   const file = join(temporaryFolder(), name);
   drop(file, content);
+  const source = new DropFolder({ file, logger });
   const loader = new Loader({
-    baseDir: base,
+    ...{ baseDir: base, source },
     scanner,
     gzipped,
     bucket: undefined,
@@ -63,7 +65,7 @@ async function load(
     },
   });
   await loader.prepare();
-  const offered = offerOf(file, md5(content));
+  const offered = source.offerOf(dropOf(file, md5(content)));
   const { kind } = await loader.load(offered, new AbortController().signal);
   await loader.close();
   return kind;

@@ -14,8 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { FileIdentity } from '../../src/common/file-identity.ts';
+import { removeDrop, setAside } from '../../src/loader/drops/drop-files.ts';
+import { install } from '../../src/loader/slots/install.ts';
 import { prepareSlots } from '../../src/loader/slots/prepare.ts';
-import { install, removeDrop, setAside } from '../../src/loader/slots/slots.ts';
 import { md5 } from '../support/drop.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -38,11 +40,16 @@ beforeEach(() => {
   dropFolder = temporaryFolder();
 });
 
-function dropped(content: string): { file: string; sumFile: string; md5: string } {
+function dropped(content: string): {
+  file: string;
+  sumFile: string;
+  md5: string;
+  identity: FileIdentity;
+} {
   const file = join(dropFolder, 'data.json');
   writeFileSync(file, content);
   writeFileSync(`${file}.md5`, `${md5(content)}  data.json\n`);
-  return { file, sumFile: `${file}.md5`, md5: md5(content) };
+  return { file, sumFile: `${file}.md5`, md5: md5(content), identity: identify(file) };
 }
 
 describe('installing', () => {
@@ -294,43 +301,41 @@ describe('installing', () => {
 describe('clearing the drop folder', () => {
   test('removes the file and its sum file', async () => {
     const drop = dropped('a');
-    await removeDrop(drop, identify(drop.file));
+    await removeDrop(drop);
     expect(readdirSync(dropFolder)).toEqual([]);
   });
 
   test('leaves a newer file of the producer and its sum', async () => {
     const drop = dropped('a');
-    const identity = identify(drop.file);
     dropped('bb');
-    await removeDrop(drop, identity);
+    await removeDrop(drop);
     expect(readdirSync(dropFolder)).toEqual(['data.json', 'data.json.md5']);
   });
 
   test('leaves a newer sum file that waits for its file', async () => {
     const drop = dropped('a');
     writeFileSync(drop.sumFile, `${md5('b')}  data.json\n`);
-    await removeDrop(drop, identify(drop.file));
+    await removeDrop(drop);
     expect(readdirSync(dropFolder)).toEqual(['data.json.md5']);
   });
 
   test('sets a bad file aside with its sum', async () => {
     const drop = dropped('bad');
-    await setAside(drop, identify(drop.file));
+    await setAside(drop);
     expect(readdirSync(dropFolder)).toEqual(['data.json.rejected', 'data.json.rejected.md5']);
   });
 
   test('does not set a file aside that has taken the place of the bad one', async () => {
     const drop = dropped('bad');
-    const identity = identify(drop.file);
     dropped('good');
-    await expect(setAside(drop, identity)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+    await expect(setAside(drop)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
     expect(readdirSync(dropFolder)).toEqual(['data.json', 'data.json.md5']);
   });
 
   test('sets a bad file aside without the sum that waits for the next file', async () => {
     const drop = dropped('bad');
     writeFileSync(drop.sumFile, `${md5('good')}  data.json\n`);
-    await setAside(drop, identify(drop.file));
+    await setAside(drop);
     expect(readdirSync(dropFolder)).toEqual(['data.json.md5', 'data.json.rejected']);
   });
 });

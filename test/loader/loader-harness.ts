@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import type { DataSetInfo } from 'goromdb';
 import { onTestFinished } from 'vitest';
 import { identityOf } from '../../src/common/file-identity.ts';
+import { DropFolder } from '../../src/loader/drops/drop-folder.ts';
 import type { Receipt } from '../../src/loader/drops/receipt.ts';
+import type { Verdict } from '../../src/loader/generations/source.ts';
 import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
-import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
+import type { Drop } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -16,8 +18,8 @@ export function version(v: number | string): string {
   return `{"v":"${v}"}`;
 }
 
-/** The file as the watcher offers it. */
-export function offerOf(file: string, sum: string): Drop {
+/** The file as the watcher finds it. */
+export function dropOf(file: string, sum: string): Drop {
   const identity = identityOf(statSync(file, { bigint: true }));
   return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false, isLinked: false };
 }
@@ -32,6 +34,7 @@ export class LoaderHarness {
   /** The value of the key "v" in what serves. */
   value: string | undefined;
   loader!: Loader;
+  source!: DropFolder;
   readonly #options: Partial<LoaderOptions>;
 
   constructor(options: Partial<LoaderOptions> = {}) {
@@ -41,8 +44,9 @@ export class LoaderHarness {
   /** Starts a loader, as at a start of the server. */
   async start(options: Partial<LoaderOptions> = {}): Promise<boolean> {
     this.value = undefined;
+    this.source = new DropFolder({ file: this.file, logger: this.logger });
     this.loader = new Loader({
-      baseDir: this.base,
+      ...{ baseDir: this.base, source: this.source },
       ...{ scanner: 'json', gzipped: false, bucket: undefined },
       swap: async (map, info) => {
         const storage = await openTableIn(map.parts, info, () => {});
@@ -59,19 +63,23 @@ export class LoaderHarness {
     const { loader } = this;
     onTestFinished(() => loader.close());
     await loader.prepare();
-    return loader.recover({ file: this.file, sumFile: `${this.file}.md5` });
+    return loader.recover();
   }
 
   /** Drops this content and has it loaded. */
   load(content: string | Uint8Array, signal = new AbortController().signal): Promise<Verdict> {
     drop(this.file, content);
-    return this.loader.load(offerOf(this.file, md5(content)), signal);
+    return this.loadDrop(dropOf(this.file, md5(content)), signal);
   }
 
   /** Has what lies there loaded, as if its sum file had this sum. */
   offer(sum: string, more: Partial<Drop> = {}): Promise<Verdict> {
-    const { signal } = new AbortController();
-    return this.loader.load({ ...offerOf(this.file, sum), ...more }, signal);
+    return this.loadDrop({ ...dropOf(this.file, sum), ...more });
+  }
+
+  /** Has a drop loaded, as it was found. */
+  loadDrop(found: Drop, signal = new AbortController().signal): Promise<Verdict> {
+    return this.loader.load(this.source.offerOf(found), signal);
   }
 
   /** All files of the slots with what tells one writing of them from another. */

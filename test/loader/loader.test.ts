@@ -5,7 +5,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -14,14 +13,15 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DataSetInfo } from 'goromdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { identityOf } from '../../src/common/file-identity.ts';
+import { DropFolder } from '../../src/loader/drops/drop-folder.ts';
+import type { Offer, Verdict } from '../../src/loader/generations/source.ts';
 import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { isForced } from '../../src/watcher/force-mark.ts';
-import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { dropOf } from './loader-harness.ts';
 
 let base: string;
 let file: string;
@@ -56,7 +56,8 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
     served.push(info);
   };
   const defaults = { scanner: 'json', gzipped: false, bucket: undefined };
-  const loader = new Loader({ baseDir: base, ...defaults, swap, logger, ...options });
+  const source = new DropFolder({ file, logger });
+  const loader = new Loader({ baseDir: base, source, ...defaults, swap, logger, ...options });
   onTestFinished(() => loader.close());
   return {
     loader,
@@ -70,15 +71,14 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
     },
     recover: async () => {
       await loader.prepare();
-      return loader.recover({ file, sumFile: `${file}.md5` });
+      return loader.recover();
     },
   };
 }
 
-/** The file as the watcher offers it. */
-function offer(sum: string): Drop {
-  const identity = identityOf(statSync(file, { bigint: true }));
-  return { file, sumFile: `${file}.md5`, md5: sum, identity, force: false, isLinked: false };
+/** The file as the drop folder offers it. */
+function offer(sum: string, logger = collectingLogger()): Offer {
+  return new DropFolder({ file, logger }).offerOf(dropOf(file, sum));
 }
 
 function version(v: number): string {
@@ -167,7 +167,7 @@ describe('a load', () => {
     expect(subject.logger.lines).toEqual([]);
   });
 
-  test('sets a bad file aside with its sum, says why, and serves on what it served', async () => {
+  test('sets a bad file aside with its sum, says why, and keeps serving what it served', async () => {
     const subject = startLoader();
     await subject.recover();
     await subject.load(version(1));
@@ -183,7 +183,7 @@ describe('a load', () => {
     expect(subject.logger.lines.at(-1)).toBe(
       `error rejected ${file}: expected a string at byte 5, key "v", found a number ` +
         `(FORMAT_UNSUPPORTED); set aside as ${file}.rejected; ` +
-        `generation 1 from ${join(base, 'data00', 'data.db')} serves on`,
+        `generation 1 from ${join(base, 'data00', 'data.db')} keeps serving`,
     );
     await subject.load(version(2));
     expect(subject.served.map((info) => info.generation)).toEqual([1, 2]);
@@ -465,7 +465,7 @@ function moduleFile(text: string): string {
 describe('a guard', () => {
   const guards = { minKeys: 2 };
 
-  test('has a sound file set aside before anything is moved, and what served serves on', async () => {
+  test('has a sound file set aside before anything is moved, and what served keeps serving', async () => {
     const subject = startLoader({ guards });
     await subject.recover();
     await subject.load('{"v":"1","w":"1"}');
@@ -475,7 +475,7 @@ describe('a guard', () => {
     expect(existsSync(join(base, 'data01', 'data.db'))).toBe(false);
     expect(subject.logger.lines.at(-1)).toBe(
       `error rejected ${file}: expected at least 2 keys (-min-keys), found 1 (TOO_FEW_KEYS); set ` +
-        `aside as ${file}.rejected; generation 1 from ${join(base, 'data00', 'data.db')} serves on`,
+        `aside as ${file}.rejected; generation 1 from ${join(base, 'data00', 'data.db')} keeps serving`,
     );
   });
 

@@ -12,7 +12,6 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Receipt, Receipts, readReceipt } from '../../src/loader/drops/receipt.ts';
-import { LoadProgress } from '../../src/loader/worker/progress.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -50,7 +49,7 @@ describe('the receipt of a file', () => {
   test('that waits has the reason', async () => {
     const harness = new LoaderHarness();
     await harness.start();
-    harness.loader.wait(harness.file, { code: 'SUM_MISSING', text: 'it waits for its sum' });
+    harness.source.noteWait({ code: 'SUM_MISSING', text: 'it waits for its sum' });
     await harness.end();
     expect(harness.receipt()).toEqual({
       ...{ file: harness.file, state: 'waiting', at: TIME },
@@ -147,21 +146,6 @@ describe('the receipt of a file', () => {
 describe('writing receipts', () => {
   const waiting = (code: string): { state: 'waiting'; code: string; reason: string } => ({
     ...{ state: 'waiting', code, reason: '' },
-  });
-
-  test('tells of the progress in percent, until it ends', async () => {
-    const file = join(temporaryFolder(), 'data.db');
-    const receipts = new Receipts(collectingLogger());
-    const progress = new LoadProgress();
-    progress.write({ stage: 'verify', bytes: 25 });
-    const stop = receipts.follow({ file, bytes: 100 }, progress);
-    await receipts.flush();
-    expect(await readReceipt(file)).toMatchObject({ state: 'verifying', percent: 25 });
-    progress.write({ stage: 'scan', bytes: 250 });
-    await expect
-      .poll(() => readReceipt(file))
-      .toMatchObject({ state: 'loading', stage: 'scan', percent: 100 });
-    stop();
   });
 
   test('never leaves a part, and the last word is the last', async () => {

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { drop, md5 } from '../support/drop.ts';
-import { LoaderHarness, offerOf, version } from './loader-harness.ts';
+import { LoaderHarness, version } from './loader-harness.ts';
 
 /** Generations 1 and 2 are there, and 2 serves. */
 async function twoGenerations(): Promise<LoaderHarness> {
@@ -255,8 +255,7 @@ describe('the base folder', () => {
     expect(existsSync(harness.file)).toBe(true);
     rmSync(harness.base, { recursive: true, force: true });
     renameSync(`${harness.base}.away`, harness.base);
-    const { file, loader } = harness;
-    await loader.load(offerOf(file, md5(version(3))), new AbortController().signal);
+    await harness.offer(md5(version(3)));
     expect(harness.value).toBe('3');
   });
 

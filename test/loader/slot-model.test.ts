@@ -2,11 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
+import { emptySlot, install } from '../../src/loader/slots/install.ts';
 import { rollBackStopped } from '../../src/loader/slots/offline-rollback.ts';
 import { prepareSlots } from '../../src/loader/slots/prepare.ts';
 import {
-  emptySlot,
-  install,
   leastNeededSlot,
   newestGeneration,
   otherSlot,

@@ -12,13 +12,14 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { open } from 'lmdb';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { DropFolder } from '../../src/loader/drops/drop-folder.ts';
 import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { offerOf } from './loader-harness.ts';
+import { dropOf } from './loader-harness.ts';
 
 let base: string;
 let file: string;
@@ -46,8 +47,9 @@ interface Subject {
 function startLoader(options: Partial<LoaderOptions> = {}): Subject {
   const logger = collectingLogger();
   let storage: Storage | undefined;
+  const source = new DropFolder({ file, logger });
   const loader = new Loader({
-    ...{ baseDir: base, scanner: 'auto', gzipped: false, bucket: undefined, logger },
+    ...{ baseDir: base, source, scanner: 'auto', gzipped: false, bucket: undefined, logger },
     swap: async (map, info) => {
       const previous = storage;
       const held = map.hold();
@@ -65,12 +67,12 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
     lines: logger.lines,
     load: async (content) => {
       drop(file, content);
-      const offered = offerOf(file, md5(content));
+      const offered = source.offerOf(dropOf(file, md5(content)));
       return (await loader.load(offered, NEVER)).kind;
     },
     recover: async () => {
       await loader.prepare();
-      return loader.recover({ file, sumFile: `${file}.md5` });
+      return loader.recover();
     },
     rollBack: async () => (await loader.rollback()).record.generation,
     get: (key) => {

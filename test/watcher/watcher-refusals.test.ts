@@ -6,9 +6,9 @@ import { afterEach, describe, expect, it, type Mock, vi } from 'vitest';
 import { GoromdbError } from '../../src/common/errors.ts';
 import { see } from '../../src/common/file-identity.ts';
 import { silentLogger } from '../../src/common/log.ts';
+import { readSumFile } from '../../src/common/sum-file.ts';
 import { Receipts, receiptPath } from '../../src/loader/drops/receipt.ts';
 import type { Complaint } from '../../src/watcher/complaints.ts';
-import { readSumFile } from '../../src/watcher/sum-file.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import {
   createGate,

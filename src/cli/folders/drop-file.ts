@@ -6,9 +6,9 @@ import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
 import { piecesOf, replaceFile, syncFolder } from '../../common/files.ts';
+import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
 import { explained } from '../../common/system-fault.ts';
 import { forceMarkOf } from '../../watcher/force-mark.ts';
-import { parseSumFile, readSumFile } from '../../watcher/sum-file.ts';
 
 /** Bytes that one step of the copy reads. */
 const COPY_BYTES = 1024 * 1024;

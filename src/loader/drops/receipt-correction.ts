@@ -1,44 +1,32 @@
 import { basename } from 'node:path';
 import { see } from '../../common/file-identity.ts';
-import { parseSumFile, readSumFile } from '../../watcher/sum-file.ts';
-import { generationOf, type SlotName, type SlotRecord } from '../slots/slots.ts';
-import type { Stage } from '../worker/progress.ts';
-import { type Outcome, type Receipts, readReceipt } from './receipt.ts';
-
-/** The receipt of a file that serves. */
-export function outcomeOf(
-  slot: SlotName,
-  record: SlotRecord,
-  seconds: Partial<Record<Stage, number>>,
-): Outcome {
-  const { generation, keys, format, warnings } = generationOf(slot, record);
-  const told = warnings && { warnings };
-  return { state: 'serving', generation, keys, format, slot, seconds, ...told };
-}
+import type { InService } from '../generations/source.ts';
+import type { SlotRecord } from '../slots/slots.ts';
+import { rejectedPath, saysSum } from './drop-files.ts';
+import { outcomeOf, type Receipts, readReceipt } from './receipt.ts';
 
 /**
  * What serves has changed other than by a drop, at a start or by a rollback: the receipt of the last
  * file that came is the last word about that file nevertheless, or is made so.
  *
  * @param file Where files are dropped.
- * @param outcome What the receipt of the file that serves now should say.
- * @param record The generation that serves now.
+ * @param now What serves now.
  * @param withdrawn The one that was served before it.
  */
 export async function correctReceipt(
   receipts: Receipts,
   file: string,
-  outcome: Outcome,
-  record: SlotRecord,
+  now: InService,
   withdrawn?: SlotRecord,
 ): Promise<void> {
   const last = await readReceipt(file);
   // With a file in its place the receipt is about that file.
   if (last === undefined || (await see(file)).kind !== 'absent') return;
+  const { record } = now;
   const { md5, bytes, generation } = record;
   if (last.md5 === md5) {
     const isRight = last.state === 'serving' && last.generation === generation;
-    if (!isRight) receipts.say({ file, md5, bytes }, outcome);
+    if (!isRight) receipts.say({ file, md5, bytes }, outcomeOf({ state: 'serving', ...now }));
     return;
   }
   if (withdrawn === undefined || last.md5 !== withdrawn.md5) return;
@@ -56,8 +44,8 @@ export async function correctRejection(receipts: Receipts, file: string): Promis
   const last = await readReceipt(file);
   const isUnderWay = last?.state === 'verifying' || last?.state === 'loading';
   if (!isUnderWay || last.md5 === undefined || (await see(file)).kind !== 'absent') return;
-  const bytes = await readSumFile(`${file}.rejected.md5`).catch(() => undefined);
-  if (bytes === undefined || parseSumFile(bytes, basename(file)) !== last.md5) return;
+  const setAside = rejectedPath(file);
+  if (!(await saysSum(`${setAside}.md5`, last.md5, basename(file)))) return;
   receipts.say(
     { file, md5: last.md5, ...(last.bytes === undefined ? {} : { bytes: last.bytes }) },
     {
@@ -65,7 +53,7 @@ export async function correctRejection(receipts: Receipts, file: string): Promis
       code: 'LOADER_FAILED',
       reason:
         'it was refused, and the server ended before it could say why; drop it again to learn it',
-      setAside: `${file}.rejected`,
+      setAside,
     },
   );
 }

@@ -4,10 +4,9 @@ import type { Logger } from '../../common/log.ts';
 import { areWarnings } from '../../common/notices.ts';
 import { readAtMost } from '../../common/read-at-most.ts';
 import type { GenerationStatus } from '../../common/status.ts';
-import type { LoadProgress, Stage } from '../worker/progress.ts';
-
-/** How often the progress of a load is written. */
-const PROGRESS_INTERVAL_MS = 500;
+import type { OfferNews, Reason } from '../generations/source.ts';
+import { generationOf } from '../slots/slots.ts';
+import type { Seconds } from '../worker/progress.ts';
 
 /** More than the longest receipt takes. */
 const RECEIPT_BYTES_MAX = 256 * 1024;
@@ -19,28 +18,26 @@ export function receiptPath(file: string): string {
 
 /** What became of a dropped file so far. */
 export type Outcome =
-  /** Nothing can be done with it now; `code` and `reason` say what is missing. */
-  | { readonly state: 'waiting'; readonly code: string; readonly reason: string }
-  /** Its sum is computed. */
-  | { readonly state: 'verifying'; readonly percent: number }
-  /** Its sum is right, and it is on its way; percent counts the bytes of this stage. */
-  | { readonly state: 'loading'; readonly stage: Stage; readonly percent: number }
+  | Exclude<OfferNews, { state: 'serving' }>
   | ({
       readonly state: 'serving';
-      /** Seconds of each stage. */
-      readonly seconds: Partial<Record<Stage, number>>;
+      readonly seconds: Seconds;
     } & Pick<GenerationStatus, 'generation' | 'keys' | 'format' | 'slot' | 'warnings'>)
-  | {
+  | ({
       readonly state: 'rejected';
-      readonly code: string;
-      readonly reason: string;
-      /** The figures that the reason speaks of, where there are some. */
-      readonly numbers?: Readonly<Record<string, number | string>> | undefined;
       /** Where the file is now; undefined when it could not be set aside. */
       readonly setAside: string | undefined;
-    }
+    } & Reason)
   /** It was served, and somebody has rolled back to the generation before. */
   | { readonly state: 'rolled-back'; readonly generation: number; readonly reason: string };
+
+/** What a receipt says of the news of an offer. */
+export function outcomeOf(news: OfferNews): Outcome {
+  if (news.state !== 'serving') return news;
+  const { state, slot, record, seconds } = news;
+  const { generation, keys, format, warnings } = generationOf(slot, record);
+  return { state, generation, keys, format, slot, seconds, ...(warnings && { warnings }) };
+}
 
 /** The file that a receipt is about. */
 export interface Subject {
@@ -88,26 +85,6 @@ export class Receipts {
     const receipt = { ...said, at: new Date().toISOString() } as Receipt;
     this.#next = { path: receiptPath(file), receipt };
     this.#writing ??= this.#write();
-  }
-
-  /**
-   * Tells how far a load is until it ends.
-   *
-   * @returns Ends it; whoever calls it has the next word.
-   */
-  follow(subject: Subject, progress: LoadProgress): () => void {
-    const tell = (): void => {
-      const { stage, bytes } = progress.read();
-      const percent = subject.bytes ? Math.min(100, Math.floor((bytes * 100) / subject.bytes)) : 0;
-      this.say(
-        subject,
-        stage === 'verify' ? { state: 'verifying', percent } : { state: 'loading', stage, percent },
-      );
-    };
-    tell();
-    const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
-    timer.unref();
-    return () => clearInterval(timer);
   }
 
   /** Resolves when the last word is written, or could not be. */

@@ -7,36 +7,38 @@ import { replay } from '../../storage/replay.ts';
 import type { DataSetInfo, Storage } from '../../storage/storage.ts';
 import { openTableIn } from '../../storage/table/table.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
-import type { Drop } from '../../watcher/watcher.ts';
+import type { KeepPrevious } from '../slots/rollback.ts';
 import { checkRoom } from '../slots/room.ts';
 import { checkGuards, checkNotEmpty, type Guards, shrinkNotices } from './guards.ts';
+import type { Offer } from './source.ts';
 
-/** What a dropped file is measured against. */
-export interface Standing {
+/** The serving generation, which an offer is compared with. */
+export interface Baseline {
   readonly info: DataSetInfo;
   readonly fileBytes: number;
 }
 
-/** What decides whether a dropped file may serve. */
-export interface Admission {
+/** What an offer is let in by, and what becomes of the generation before it. */
+export interface OfferRules {
   readonly guards?: Guards | undefined;
   /** Lookups that clients made of late. */
   readonly sample?: (() => readonly SampledLookup[]) | undefined;
+  readonly keepPrevious?: KeepPrevious | undefined;
 }
 
 /**
- * Before a load: whether there is room for it. A forced drop is not asked.
+ * Before a load: whether there is room for it. A forced offer is not asked.
  *
  * @param slotFile Where the file would go.
  * @throws GoromdbError DISK_FULL.
  */
-export async function admitDrop(
-  { file, identity, force }: Drop,
+export async function admitOffer(
+  { path, identity, force }: Offer,
   slotFile: string,
-  serving: Standing | undefined,
+  serving: Baseline | undefined,
 ): Promise<void> {
   if (force) return;
-  const isMovable = await canRename(file, dirname(slotFile)).catch(() => true);
+  const isMovable = await canRename(path, dirname(slotFile)).catch(() => true);
   // Files mostly come in one format, and of a table a slot holds one copy, which is served.
   const isTable = serving?.info.format === 'table';
   await checkRoom({
@@ -59,17 +61,17 @@ interface Candidate {
 }
 
 /**
- * Before anything is moved or switched: whether the guards let it pass. For a forced drop it is
+ * Before anything is moved or switched: whether the guards let it pass. For a forced offer it is
  * only told that they would not. What clients asked for of late is in memory afterwards.
  *
  * @returns What else its owner should know.
  * @throws GoromdbError See `checkNotEmpty` and `checkGuards`.
  */
 export async function admitTable(
-  { force }: Drop,
+  { force }: Offer,
   { map, info, notices }: Candidate,
-  serving: Standing | undefined,
-  { guards = {}, sample = () => [] }: Admission,
+  serving: Baseline | undefined,
+  { guards = {}, sample = () => [] }: OfferRules,
 ): Promise<readonly string[]> {
   const candidate = await openTableIn(map.parts, info, () => {});
   try {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { GoromdbError } from '../../common/errors.ts';
 import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';
 import type { GenerationStatus, ServingStatus } from '../../common/status.ts';
@@ -17,10 +18,10 @@ import {
   type SlotRecord,
   slotPath,
 } from '../slots/slots.ts';
-import type { Standing } from './admission.ts';
-import { infoOf, type LoadedSlot, type Seconds } from './loaded.ts';
+import type { Baseline } from './admission.ts';
+import { infoOf, type LoadedSlot, servingLine } from './loaded.ts';
 import type { SlotFile } from './scrub.ts';
-import { servingLine } from './serving-line.ts';
+import type { InService } from './source.ts';
 
 export interface GenerationsOptions {
   /** Folder of the two slots. */
@@ -43,7 +44,7 @@ interface Held {
 export class Generations {
   readonly #options: GenerationsOptions;
   readonly #events: EventLog;
-  #standing: Standing | undefined;
+  #baseline: Baseline | undefined;
   /** What a scrub has found wrong with the dropped file, while the table made of it is sound. */
   #fileFault: string | undefined;
   #held: Held | undefined;
@@ -58,14 +59,14 @@ export class Generations {
     this.#events = events;
   }
 
-  /** What a new file is measured against. */
-  get standing(): Standing | undefined {
-    return this.#standing;
+  /** What a new file is compared with. */
+  get baseline(): Baseline | undefined {
+    return this.#baseline;
   }
 
   get serving(): ServingStatus | undefined {
-    if (this.#standing === undefined || this.#held === undefined) return undefined;
-    const { bytes: tableBytes, loadedAt: servedSinceMs } = this.#standing.info;
+    if (this.#baseline === undefined || this.#held === undefined) return undefined;
+    const { bytes: tableBytes, loadedAt: servedSinceMs } = this.#baseline.info;
     const generation = generationOf(this.#held.slot, this.#held.record);
     const fileFault = this.#fileFault;
     return { ...generation, tableBytes, servedSinceMs, ...(fileFault && { fileFault }) };
@@ -85,17 +86,24 @@ export class Generations {
     return this.#newest + 1;
   }
 
+  /** @param number From outside; undefined: the next one. @throws GoromdbError LOADER_FAILED: it is not new. */
+  numberFor(number = this.nextNumber): number {
+    if (number > this.#newest) return number;
+    const message = `expected the number of a generation above ${this.#newest}, found ${number}`;
+    throw new GoromdbError('LOADER_FAILED', message);
+  }
+
   /** Where the serving generation lies. */
   get slotFile(): SlotFile | undefined {
-    if (this.#standing === undefined || this.#held === undefined) return undefined;
-    const { generation, md5 } = this.#standing.info;
+    if (this.#baseline === undefined || this.#held === undefined) return undefined;
+    const { generation, md5 } = this.#baseline.info;
     const path = slotPath(this.#options.baseDir, this.#held.slot);
     return { generation, md5, path, layout: this.#held.map.parts.layout };
   }
 
   /** A scrub has found the file of a generation damaged. */
   noteFileFault(generation: number, text: string): void {
-    if (this.#standing?.info.generation === generation) this.#fileFault = text;
+    if (this.#baseline?.info.generation === generation) this.#fileFault = text;
     this.#events.add('damaged', text);
   }
 
@@ -146,23 +154,22 @@ export class Generations {
    * Puts a generation into service, and holds its map from then on.
    *
    * @param loaded Its map is released by whoever loaded it, whatever happens.
-   * @param seconds Those of the stages before.
-   * @returns The seconds of all stages.
+   * @returns What serves, with the seconds of all stages.
    */
-  async switch(slot: SlotName, loaded: LoadedSlot, seconds: Seconds): Promise<Seconds> {
+  async switch(slot: SlotName, loaded: LoadedSlot): Promise<InService> {
     const { logger } = this.#options;
     const { record } = loaded;
     const startMs = performance.now();
     await this.#swap(slot, loaded);
     this.use(record.generation);
-    const all = { ...seconds, switch: (performance.now() - startMs) / 1000 };
-    const line = servingLine(slot, record, all);
+    const seconds = { ...loaded.seconds, switch: (performance.now() - startMs) / 1000 };
+    const line = servingLine(slot, record, seconds);
     logger.info(line);
     this.#events.add('serving', line);
     for (const warning of record.warnings ?? []) {
       logger.warn(`in generation ${record.generation} from ${record.source}: ${warning}`);
     }
-    return all;
+    return { slot, record, seconds };
   }
 
   /** Puts a generation into service that was loaded again, since its table was damaged. */
@@ -194,7 +201,7 @@ export class Generations {
     this.releasePrevious();
     this.#previous = this.#held;
     this.#held = { slot, record, map: map.hold(), identity };
-    this.#standing = { info, fileBytes: record.bytes };
+    this.#baseline = { info, fileBytes: record.bytes };
     this.#fileFault = undefined;
     this.#nextSlot = otherSlot(slot);
   }

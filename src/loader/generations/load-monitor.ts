@@ -1,6 +1,5 @@
 import { oneLine } from '../../common/log.ts';
-import type { LoadNews } from '../../common/status.ts';
-import type { Complaint } from '../../watcher/complaints.ts';
+import type { LoadNews, WaitingDrop } from '../../common/status.ts';
 import type { NewEvent } from '../slots/events.ts';
 
 /** Longest text that clients are told of an error. */
@@ -41,7 +40,7 @@ export class LoadMonitor {
     }
   }
 
-  noteWait({ code, text: reason }: Complaint): void {
+  noteWait({ code, text: reason }: Pick<WaitingDrop, 'code' | 'text'>): void {
     const { waiting } = this.#news;
     const text = shortened(reason);
     if (waiting?.code === code && waiting.text === text) return;

@@ -1,8 +1,9 @@
+import { formatBytes, keysOf } from '../../common/quantities.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
-import type { SlotRecord } from '../slots/slots.ts';
+import type { SlotName, SlotRecord } from '../slots/slots.ts';
 import type { MadeTable } from '../worker/file-loads.ts';
-import type { Stage } from '../worker/progress.ts';
+import { type Seconds, STAGES } from '../worker/progress.ts';
 
 /** What a slot holds, ready to serve. Whoever loaded it holds its map. */
 export interface LoadedSlot {
@@ -10,9 +11,6 @@ export interface LoadedSlot {
   readonly map: TableMap;
   readonly seconds: Seconds;
 }
-
-/** Seconds that the stages took. */
-export type Seconds = Partial<Record<Stage, number>>;
 
 /** What the storage of a generation says of itself. */
 export function infoOf(
@@ -32,11 +30,10 @@ export function infoOf(
   };
 }
 
-/** The record of a loaded file that becomes a generation now. @param source Where it was dropped. */
+/** The record of a loaded file that becomes a generation now. @param name What its source calls it. */
 export function recordOf(
   generation: number,
-  source: string,
-  md5: string,
+  { name: source, md5 }: { readonly name: string; readonly md5: string },
   { map, format, identity, recipe, headCrc32, notices }: MadeTable,
 ): SlotRecord {
   const { keys } = map.parts.layout;
@@ -46,4 +43,15 @@ export function recordOf(
     ...(notices.length > 0 && { warnings: notices }),
     table: { recipe, headCrc32 },
   };
+}
+
+/** The one line that says that a generation serves, and what it took. */
+export function servingLine(slot: SlotName, record: SlotRecord, seconds: Seconds): string {
+  const stages = STAGES.filter((stage) => seconds[stage] !== undefined)
+    .map((stage) => `${stage} ${seconds[stage]!.toFixed(3)} s`)
+    .join(', ');
+  return (
+    `generation ${record.generation} serves from slot ${slot}: ${keysOf(record.keys)}, ` +
+    `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}; ${stages}`
+  );
 }

@@ -1,19 +1,25 @@
 import { messageWithCode } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
-import { correctReceipt, outcomeOf } from '../drops/receipt-correction.ts';
-import { findPrevious, type RolledBack, refused, writeRestored } from '../slots/rollback.ts';
+import {
+  findPrevious,
+  type RolledBack,
+  refused,
+  restored,
+  writeRestored,
+} from '../slots/rollback.ts';
 import type { FilledSlot } from '../slots/slots.ts';
 import type { LoadedSlot } from './loaded.ts';
 import type { LoaderParts } from './loader-parts.ts';
+import { loadSlot } from './slot-loads.ts';
 
 /**
  * Returns to the generation in the other slot. It gets a new number, so that the newest complete
  * generation is the one to serve, at the next start also; to roll back again returns to this one.
  *
- * @throws GoromdbError ROLLBACK_REFUSED, with the reason; what was served is served on.
+ * @throws GoromdbError ROLLBACK_REFUSED, with the reason; the serving generation keeps serving.
  */
 export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
-  const { base, generations, receipts, events, logger } = parts;
+  const { base, generations, source, events, logger } = parts;
   const startMs = performance.now();
   const { serving } = generations;
   if (serving === undefined) throw refused('nothing serves yet');
@@ -23,37 +29,28 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   const { record: before, map } = loaded;
   // Of a slot that another program filled it was made just now.
   generations.use(before.generation);
-  const record = {
-    ...before,
-    generation: generations.nextNumber,
-    installedAt: new Date().toISOString(),
-    restores: before.restores ?? before.generation,
-  };
-  const all = await (async () => {
+  const record = restored(before, generations.nextNumber);
+  const now = await (async () => {
     await writeRestored(base.path, previous.name, record);
     generations.use(record.generation);
-    return generations.switch(previous.name, { ...loaded, record }, loaded.seconds);
+    return generations.switch(previous.name, { ...loaded, record });
   })().finally(() => map.release());
   const seconds = (performance.now() - startMs) / 1000;
   const text = `rolled back to the data of generation ${record.restores}, which is generation ${record.generation} now`;
   logger.warn(`${text}; ${seconds.toFixed(3)} s`);
   events.add('rolled back', text);
-  const file = current?.record?.source ?? before.source;
-  const outcome = outcomeOf(previous.name, record, all);
-  await correctReceipt(receipts, file, outcome, record, current?.record);
+  await source.rolledBack(now, current?.record);
   return { slot: previous.name, record, seconds };
 }
 
-async function loadPrevious(
-  { base, generations, slots }: LoaderParts,
-  slot: FilledSlot,
-): Promise<LoadedSlot> {
+async function loadPrevious(parts: LoaderParts, slot: FilledSlot): Promise<LoadedSlot> {
+  const { base, generations } = parts;
   const { record } = slot;
   const map = await generations.heldMap(slot);
   if (map !== undefined && record !== undefined) return { record, map, seconds: {} };
   map?.release();
   try {
-    return await slots.load(slot);
+    return await loadSlot(parts, slot);
   } catch (cause) {
     throw refused(
       `slot ${slot.name} cannot be used: ${messageWithCode(explained(cause, base.path))}`,

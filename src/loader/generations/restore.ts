@@ -3,6 +3,7 @@ import { explained } from '../../common/system-fault.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import { type FilledSlot, readSlots } from '../slots/slots.ts';
 import type { LoaderParts } from './loader-parts.ts';
+import { loadSlot, rebuildSlot } from './slot-loads.ts';
 
 /**
  * Puts a generation into service once more, because its table is damaged, if it still serves. If the
@@ -11,7 +12,7 @@ import type { LoaderParts } from './loader-parts.ts';
  * @throws GoromdbError FILE_UNREADABLE when neither can be loaded.
  */
 export async function heal(parts: LoaderParts, { generation }: DataSetInfo): Promise<void> {
-  const { base, slots, generations, logger } = parts;
+  const { base, generations, logger } = parts;
   if (generations.serving?.generation !== generation) return;
   await base.check();
   const refuse = (name: string, error: unknown): void =>
@@ -22,7 +23,7 @@ export async function heal(parts: LoaderParts, { generation }: DataSetInfo): Pro
   const filled = await readSlots(base.path, refuse);
   for (const slot of [...filled.filter(isDamaged), ...filled.filter((one) => !isDamaged(one))]) {
     try {
-      const loaded = await (isDamaged(slot) ? slots.rebuild(slot) : slots.load(slot));
+      const loaded = await (isDamaged(slot) ? rebuildSlot(parts, slot) : loadSlot(parts, slot));
       await generations.switchAgain(slot.name, loaded).finally(() => loaded.map.release());
       return;
     } catch (error) {

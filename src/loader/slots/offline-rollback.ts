@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf } from '../../common/errors.ts';
 import { md5Of } from '../../common/md5.ts';
-import { findPrevious, type RolledBack, refused, writeRestored } from './rollback.ts';
+import { findPrevious, type RolledBack, refused, restored, writeRestored } from './rollback.ts';
 import { isSoundTable } from './slot-table.ts';
 import { newestGeneration, readSlots } from './slots.ts';
 
@@ -28,14 +28,9 @@ export async function rollBackStopped(baseDir: string): Promise<RolledBack> {
       throw refused(`${path} is damaged: its MD5 file says ${md5}, the file has ${found}`);
     }
   }
-  const restored = {
-    ...record,
-    generation: (await newestGeneration(baseDir)) + 1,
-    restores: record.restores ?? record.generation,
-    installedAt: new Date().toISOString(),
-  };
-  await writeRestored(baseDir, name, restored);
-  return { slot: name, record: restored, seconds: (performance.now() - startMs) / 1000 };
+  const next = restored(record, (await newestGeneration(baseDir)) + 1);
+  await writeRestored(baseDir, name, next);
+  return { slot: name, record: next, seconds: (performance.now() - startMs) / 1000 };
 }
 
 function sumOf(path: string): string {

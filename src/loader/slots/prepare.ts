@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { folderKey, makeFolder, remove, writeAtomically } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
+import { INCOMING_NAME } from './install.ts';
 import { makeSlot } from './slot-folder.ts';
 import { isTableLeftover } from './slot-table.ts';
-import { INCOMING_NAME, SLOT_NAMES } from './slots.ts';
+import { SLOT_NAMES } from './slots.ts';
 
 /**
  * Makes the base folder, and says so. The folder that it lies in must be there: a mistyped path must not

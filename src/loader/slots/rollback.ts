@@ -21,7 +21,7 @@ export interface RolledBack {
   readonly seconds: number;
 }
 
-/** Why there is no rollback; what was served is served on. */
+/** Why there is no rollback; the serving generation keeps serving. */
 export function refused(why: string, cause?: unknown): GoromdbError {
   return new GoromdbError('ROLLBACK_REFUSED', `there is no rollback: ${why}`, { cause });
 }
@@ -44,6 +44,12 @@ export async function findPrevious(
   const current = slots.find(({ name }) => name === serving);
   if (previous !== undefined) return { previous, current };
   throw refused(`slot ${otherSlot(serving)} holds no generation to go back to${fault}`);
+}
+
+/** The record of a generation that is gone back to, under a new number. */
+export function restored(record: SlotRecord, generation: number): SlotRecord {
+  const restores = record.restores ?? record.generation;
+  return { ...record, generation, installedAt: new Date().toISOString(), restores };
 }
 
 /**

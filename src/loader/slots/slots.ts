@@ -1,47 +1,21 @@
-import { lstat, rename, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { GoromdbError } from '../../common/errors.ts';
-import {
-  type FileIdentity,
-  identityOf,
-  isAbsence,
-  sameContent,
-} from '../../common/file-identity.ts';
-import {
-  canRename,
-  copyDurably,
-  remove,
-  syncFile,
-  syncFolder,
-  tryLink,
-  tryRename,
-  writeAtomically,
-} from '../../common/files.ts';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isAbsence } from '../../common/file-identity.ts';
+import { writeAtomically } from '../../common/files.ts';
 import { areWarnings } from '../../common/notices.ts';
 import { readAtMost } from '../../common/read-at-most.ts';
 import type { GenerationStatus } from '../../common/status.ts';
-import { forceMarkOf, isForced } from '../../watcher/force-mark.ts';
-import { parseSumFile, readSumFile } from '../../watcher/sum-file.ts';
-import {
-  DATA_NAME,
-  installTable,
-  isTableRecord,
-  removeTable,
-  TABLE_INCOMING_NAME,
-  TABLE_NAME,
-  type TableRecord,
-} from './slot-table.ts';
+import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
+import { DATA_NAME, isTableRecord, type TableRecord } from './slot-table.ts';
 
 /** The two folders that generations take turns in. */
 export const SLOT_NAMES = ['data00', 'data01'] as const;
 export type SlotName = (typeof SLOT_NAMES)[number];
 
-const SUM_NAME = 'data.db.md5';
-const RECORD_NAME = 'generation.json';
+export const SUM_NAME = 'data.db.md5';
+export const RECORD_NAME = 'generation.json';
 /** A record of a longer path than this is found out anew. */
 const RECORD_BYTES_MAX = 64 * 1024;
-/** A copy from another file system grows under this name. */
-export const INCOMING_NAME = 'data.db.incoming';
 
 /** What a slot holds, as its record file says it. */
 export interface SlotRecord extends Omit<GenerationStatus, 'slot'> {
@@ -171,203 +145,4 @@ export async function writeRecord(
 ): Promise<void> {
   const path = join(baseDir, name, RECORD_NAME);
   await writeAtomically(path, `${JSON.stringify(record, undefined, 2)}\n`);
-}
-
-/** What is to be moved into a slot. */
-export interface Installation {
-  /** The dropped file, as it was verified. */
-  readonly file: string;
-  readonly identity: FileIdentity;
-  readonly record: SlotRecord;
-  /** Whether the slot's new table is the file itself, copied. Default: no. */
-  readonly isCopy?: boolean;
-}
-
-/**
- * Moves a verified file into a slot that does not serve; a file that cannot be moved is copied and
- * stays, and so does one whose copy is the slot's new table. The order is what makes a crash harmless: the old sum goes first, so that the slot counts
- * as empty; record and sum come before the file, so that the file's arrival, one rename, makes the
- * slot a complete generation. Nothing that needs room on the disk comes after it.
- *
- * @param signal Stops a copy.
- * @throws GoromdbError FILE_CHANGED when the file is no longer the one that was verified. After any
- *   fault the file is still or again in its place, and the slot is empty or as it was.
- */
-export async function install(
-  baseDir: string,
-  name: SlotName,
-  { file, identity, record, isCopy = false }: Installation,
-  signal?: AbortSignal,
-): Promise<void> {
-  const folder = join(baseDir, name);
-  const data = join(folder, DATA_NAME);
-  const incoming = join(folder, INCOMING_NAME);
-  const copy = async (): Promise<void> => {
-    const table = join(folder, TABLE_INCOMING_NAME);
-    const isLinked = isCopy && (await tryLink(table, incoming));
-    const source = isCopy ? { path: table } : { path: file, identity };
-    if (!isLinked) await copyMakingRoom(source, incoming, folder, signal);
-    await checkUnchanged(file, file, identity);
-  };
-  try {
-    const isMovable = !isCopy && (await canRename(file, folder));
-    if (isMovable) await checkUnchanged(file, file, identity);
-    else await copy();
-    await clearSlot(folder);
-    await installTable(folder);
-    await writeRecord(baseDir, name, record);
-    await writeAtomically(join(folder, SUM_NAME), `${record.md5}  ${DATA_NAME}\n`);
-    if (isMovable && (await tryRename(file, data))) {
-      await checkMoved(data, file, identity);
-      return;
-    }
-    if (isMovable) await copy();
-    await rename(incoming, data);
-    await syncFolder(folder);
-  } catch (error) {
-    await remove(incoming).catch(() => {});
-    await remove(join(folder, TABLE_INCOMING_NAME)).catch(() => {});
-    // Its producer took it away, or is about to put another one in its place.
-    const isGone = isAbsence(error) && (error as NodeJS.ErrnoException).path === file;
-    throw isGone ? hasChanged(file) : error;
-  }
-}
-
-/** Has a slot hold a table once, which is its file as well. */
-export async function shareTable(folder: string): Promise<void> {
-  const incoming = join(folder, INCOMING_NAME);
-  if (!(await tryLink(join(folder, TABLE_NAME), incoming))) return;
-  await rename(incoming, join(folder, DATA_NAME));
-  await syncFolder(folder);
-}
-
-/** Copies; on a full disk, the slot's old generation gives way. */
-async function copyMakingRoom(
-  { path, identity }: { readonly path: string; readonly identity?: FileIdentity },
-  incoming: string,
-  folder: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  try {
-    await copyDurably(path, incoming, identity, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    await remove(incoming);
-    await clearSlot(folder);
-    await copyDurably(path, incoming, identity, signal);
-  }
-}
-
-/**
- * Removes what is left of a drop that was installed, but nothing that a producer has put there
- * since. Its mark goes first: it must not hold for the next file.
- */
-export async function removeDrop(
-  { file, sumFile, md5 }: { readonly file: string; readonly sumFile: string; readonly md5: string },
-  identity: FileIdentity,
-): Promise<void> {
-  await removeMark(file, md5);
-  if (await isSame(file, identity)) await remove(file);
-  await removeSumOf(sumFile, md5, basename(file));
-  await syncFolder(dirname(file));
-}
-
-/** Removes a sum file if it says this sum: another one belongs to the next file. */
-export async function removeSumOf(sumFile: string, md5: string, name: string): Promise<void> {
-  if (await saysSum(sumFile, md5, name)) await remove(sumFile);
-}
-
-/** Where a bad file is put. */
-export function rejectedPath(file: string): string {
-  return `${file}.rejected`;
-}
-
-/**
- * Puts a bad file out of the way, and its sum beside it.
- *
- * @throws GoromdbError FILE_CHANGED when another file is in its place, which stays.
- */
-export async function setAside(
-  { file, sumFile, md5 }: { readonly file: string; readonly sumFile: string; readonly md5: string },
-  identity: FileIdentity,
-): Promise<void> {
-  await checkUnchanged(file, file, identity);
-  await removeMark(file, md5);
-  const aside = rejectedPath(file);
-  await rename(file, aside);
-  const hasSum = await saysSum(sumFile, md5, basename(file));
-  if (hasSum) await rename(sumFile, `${aside}.md5`);
-}
-
-/** Removes the mark of a drop that was served or rejected: it must not hold for the next one. */
-export async function removeMark(file: string, md5: string): Promise<void> {
-  if (await isForced(file, md5)) await remove(forceMarkOf(file));
-}
-
-async function saysSum(sumFile: string, md5: string, name: string): Promise<boolean> {
-  const bytes = await readSumFile(sumFile).catch(() => undefined);
-  return bytes !== undefined && parseSumFile(bytes, name) === md5;
-}
-
-async function isSame(path: string, identity: FileIdentity): Promise<boolean> {
-  const stats = await stat(path, { bigint: true }).catch(() => undefined);
-  return stats !== undefined && sameContent(identityOf(stats), identity);
-}
-
-/**
- * Deletes what a slot holds, and with it the number that it had: the other slot must serve, and have a
- * higher one.
- */
-export async function emptySlot(baseDir: string, name: SlotName): Promise<void> {
-  const folder = join(baseDir, name);
-  await clearSlot(folder);
-  await remove(join(folder, RECORD_NAME));
-  await syncFolder(folder);
-}
-
-/** Whether a slot's folder holds what `clearSlot` would remove. */
-export async function isFilled(folder: string): Promise<boolean> {
-  const found = await Promise.all(
-    [DATA_NAME, TABLE_NAME].map((name) => lstat(join(folder, name)).catch(() => undefined)),
-  );
-  return found.some((stats) => stats !== undefined);
-}
-
-/**
- * Makes room in a slot. The record stays until another one replaces it: its number may be the highest
- * that was ever served, when the file turned out to be damaged, and must not be given away again.
- */
-export async function clearSlot(folder: string): Promise<void> {
-  await remove(join(folder, SUM_NAME));
-  await syncFolder(folder);
-  await remove(join(folder, DATA_NAME));
-  await removeTable(folder);
-  await syncFolder(folder);
-}
-
-async function checkUnchanged(at: string, file: string, identity: FileIdentity): Promise<void> {
-  if (!(await isSame(at, identity))) throw hasChanged(file);
-}
-
-function hasChanged(file: string): GoromdbError {
-  return new GoromdbError('FILE_CHANGED', `${file} has changed while it was loaded`);
-}
-
-/**
- * Makes a move last, and takes it back if that fails or if what was moved is not what was verified:
- * a producer may have put another file in place just before the rename took it.
- */
-async function checkMoved(data: string, file: string, identity: FileIdentity): Promise<void> {
-  try {
-    // A link may lead to the file that was verified, which could change later.
-    const isMovedFile = (await lstat(data)).isFile() && (await isSame(data, identity));
-    if (!isMovedFile) throw hasChanged(file);
-    await syncFile(data);
-    await syncFolder(dirname(data));
-  } catch (error) {
-    await remove(join(dirname(data), SUM_NAME));
-    const isReplaced = (await lstat(file).catch(() => undefined)) !== undefined;
-    if (!isReplaced) await rename(data, file);
-    throw error;
-  }
 }

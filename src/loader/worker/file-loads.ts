@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileIdentity } from '../../common/file-identity.ts';
@@ -8,10 +8,22 @@ import type { Selection } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
-import { loadMsMax } from './load-time.ts';
 import { LoaderProcess } from './loader-process.ts';
-import { LoadProgress } from './progress.ts';
+import { LoadProgress, type Progress } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
+
+/** How often the progress of a load is told. */
+const PROGRESS_INTERVAL_MS = 500;
+
+/**
+ * How long the work on a file may take: some time for any, and more for each byte, at a rate a hundred
+ * times slower than what is slow. A scanner that does not come to an end must not keep up all others.
+ */
+const LOAD_MS_MIN = 10 * 60 * 1000;
+const LOAD_BYTES_PER_MS = 1_000;
+
+/** Node's timers cannot wait longer. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export interface FileLoadsOptions extends Selection {
   readonly baseDir: string;
@@ -42,8 +54,8 @@ export interface FileLoad {
   readonly isLinked?: boolean;
   /** Aborts the load. */
   readonly signal?: AbortSignal | undefined;
-  /** Told where to read the progress. @returns Ends it. */
-  readonly follow?: ((progress: LoadProgress) => () => void) | undefined;
+  /** Called when it begins, and from time to time. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** A table that was made of a file, and its map, which whoever asked for it holds. */
@@ -131,7 +143,10 @@ export class FileLoads {
     const progress = new LoadProgress();
     this.#running = { path, progress, isLinked };
     onLoad?.(this.#running);
-    const stop = load.follow?.(progress);
+    const tell = (): void => load.onProgress?.(progress.read());
+    tell();
+    const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
+    timer.unref();
     try {
       const request = {
         ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
@@ -143,7 +158,7 @@ export class FileLoads {
         signal: load.signal,
       });
     } finally {
-      stop?.();
+      clearInterval(timer);
       this.#running = undefined;
       onLoad?.(undefined);
     }
@@ -162,4 +177,10 @@ function isWritable(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** How many milliseconds the work on a file may take. */
+async function loadMsMax(path: string, msMin: number = LOAD_MS_MIN): Promise<number> {
+  const stats = await stat(path).catch(() => undefined);
+  return Math.min(TIMER_MS_MAX, msMin + (stats?.size ?? 0) / LOAD_BYTES_PER_MS);
 }

@@ -2,6 +2,9 @@
 export const STAGES = ['verify', 'scan', 'index', 'move', 'switch'] as const;
 export type Stage = (typeof STAGES)[number];
 
+/** Seconds that the stages of a load took. */
+export type Seconds = Partial<Record<Stage, number>>;
+
 /** How far a load is. */
 export interface Progress {
   readonly stage: Stage;

@@ -1,6 +1,6 @@
-import { GoromdbError } from '../common/errors.ts';
-import { type FileIdentity, identityOf, sameIdentity } from '../common/file-identity.ts';
-import { readAtMost } from '../common/read-at-most.ts';
+import { GoromdbError } from './errors.ts';
+import { type FileIdentity, identityOf, sameIdentity } from './file-identity.ts';
+import { readAtMost } from './read-at-most.ts';
 
 /** A larger sum file is refused unread; the usual one has one line. */
 export const SUM_FILE_BYTES_MAX = 4096;

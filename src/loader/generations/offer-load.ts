@@ -1,0 +1,190 @@
+import { dirname, join } from 'node:path';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { remove } from '../../common/files.ts';
+import { bounded } from '../../common/notices.ts';
+import { clearSlot, emptySlot, install, isFilled } from '../slots/install.ts';
+import { TABLE_INCOMING_NAME } from '../slots/slot-table.ts';
+import {
+  otherSlot,
+  type SlotName,
+  type SlotRecord,
+  slotPath,
+  writeRecord,
+} from '../slots/slots.ts';
+import type { FileLoad, FileLoads, MadeTable } from '../worker/file-loads.ts';
+import type { Progress } from '../worker/progress.ts';
+import { admitOffer, admitTable } from './admission.ts';
+import { infoOf, recordOf } from './loaded.ts';
+import type { LoaderParts } from './loader-parts.ts';
+import { settled } from './settled.ts';
+import type { Offer, OfferNews, Verdict } from './source.ts';
+import { findTaken } from './taken-before.ts';
+
+/**
+ * An offer on its way into service: a table is made of it in the idle slot, held there, and swapped in.
+ * Whatever is wrong with it, the serving generation keeps serving; a crash leaves nothing of what is held.
+ */
+export class OfferLoad {
+  readonly #parts: LoaderParts;
+  readonly #offer: Offer;
+  readonly #number: number | undefined;
+  readonly #slot: SlotName;
+  #made: MadeTable | undefined;
+  #isOver = false;
+
+  /** @param number The generation that it is to be; undefined: the next one, and none if it was taken. */
+  constructor(parts: LoaderParts, offer: Offer, number?: number) {
+    this.#parts = parts;
+    this.#offer = offer;
+    this.#number = number;
+    this.#slot = parts.generations.nextSlot;
+  }
+
+  /**
+   * Makes the table: verify, scan, index, guards.
+   *
+   * @returns What the offer came to; undefined: its table is held.
+   * @throws What says nothing about the file, such as a full disk: the offer is worth another try.
+   */
+  async stage(signal: AbortSignal): Promise<Verdict | undefined> {
+    let isHeld = false;
+    try {
+      const verdict = await settled(this.#parts, this.#offer, signal, () => this.#stage(signal));
+      isHeld = verdict === undefined;
+      return verdict;
+    } finally {
+      if (!isHeld) await this.release();
+    }
+  }
+
+  /**
+   * Moves the file into the slot, and swaps the table in. Nothing is held afterwards.
+   *
+   * @param signal Stops a copy.
+   * @returns `changed` also when it was released, or its slot serves by now.
+   * @throws As `stage`.
+   */
+  switch(signal: AbortSignal): Promise<Verdict> {
+    return settled<Verdict>(this.#parts, this.#offer, signal, async () => {
+      const isIdle = this.#parts.generations.nextSlot === this.#slot;
+      if (this.#made === undefined || !isIdle) return { kind: 'changed' };
+      await this.#serve(this.#made, signal);
+      return { kind: 'taken' };
+    }).finally(() => this.release());
+  }
+
+  /** Lets go of the table, and removes it unless it serves. Safe to call twice. */
+  async release(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#made?.map.release();
+    this.#made = undefined;
+    await remove(join(this.#parts.base.path, this.#slot, TABLE_INCOMING_NAME)).catch(() => {});
+  }
+
+  async #stage(signal: AbortSignal): Promise<Verdict | undefined> {
+    const isNext = this.#number === undefined;
+    const taken = isNext ? await findTaken(this.#parts, this.#offer) : undefined;
+    if (taken === undefined) return this.#make(signal);
+    if (!taken.isLeft) return this.#takeAgain(signal);
+    const what = `was taken as generation ${taken.record.generation}`;
+    this.#parts.logger.warn(`${this.#offer.name} ${what}, and is not loaded again`);
+    return { kind: 'taken' };
+  }
+
+  /** Removes an offer that has the MD5 of what serves, if it has it in truth. */
+  async #takeAgain(signal: AbortSignal): Promise<Verdict> {
+    const { files, events, logger } = this.#parts;
+    const result = await files.verify(this.#fileLoad(signal));
+    if (result.kind !== 'verified') return result;
+    // A scrub may have found damage meanwhile, which this offer can mend.
+    const taken = await findTaken(this.#parts, this.#offer);
+    if (taken === undefined) return { kind: 'changed' };
+    const { slot, record } = taken;
+    const what = `what generation ${record.generation} serves already (md5 ${record.md5})`;
+    const text = `${this.#offer.name} is ${what}, and is not loaded again`;
+    logger.info(text);
+    events.add('serving', text);
+    await this.#remove(slot, record);
+    this.#offer.tell({ state: 'serving', slot, record, seconds: result.seconds });
+    return { kind: 'taken' };
+  }
+
+  async #make(signal: AbortSignal): Promise<Verdict | undefined> {
+    const { base, generations, rules } = this.#parts;
+    const offer = this.#offer;
+    const number = generations.numberFor(this.#number);
+    // The table is written in the slot: no other folder may be in its place.
+    await base.openSlot(this.#slot);
+    await admitOffer(offer, slotPath(base.path, this.#slot), generations.baseline);
+    const made = await this.#makeTable(signal);
+    if (made.kind !== 'table') return made;
+    this.#made = made;
+    const info = infoOf(recordOf(number, offer, made), made.map);
+    const more = await admitTable(offer, { ...made, info }, generations.baseline, rules);
+    this.#made = { ...made, notices: [...made.notices, ...more.map(bounded)] };
+    return undefined;
+  }
+
+  /** On a full disk, the generation that the slot holds gives way. */
+  async #makeTable(signal: AbortSignal): ReturnType<FileLoads['run']> {
+    const { base, files, generations } = this.#parts;
+    const folder = dirname(slotPath(base.path, this.#slot));
+    const load = { ...this.#fileLoad(signal), folder };
+    try {
+      return await files.run(load);
+    } catch (error) {
+      const isFull = error instanceof GoromdbError && error.code === 'DISK_FULL';
+      if (!isFull || !(await isFilled(folder))) throw error;
+      generations.releasePrevious();
+      await clearSlot(folder);
+      return await files.run(load);
+    }
+  }
+
+  #fileLoad(signal: AbortSignal): Omit<FileLoad, 'folder'> {
+    const { path, md5, identity: expected, isLinked } = this.#offer;
+    const onProgress = (progress: Progress): void =>
+      this.#offer.tell(newsOf(progress, Number(expected.size)));
+    return { path, md5, expected, isLinked, signal, onProgress };
+  }
+
+  async #serve(made: MadeTable, signal: AbortSignal): Promise<void> {
+    const { base, generations, rules } = this.#parts;
+    const { identity, isCopy, map } = made;
+    const record = recordOf(generations.numberFor(this.#number), this.#offer, made);
+    const startMs = performance.now();
+    await base.check();
+    const installation = { file: this.#offer.path, identity, record, isCopy };
+    await install(base.path, this.#slot, installation, signal);
+    generations.use(record.generation);
+    await this.#remove(this.#slot, record);
+    const seconds = { ...made.seconds, move: (performance.now() - startMs) / 1000 };
+    const now = await generations.switch(this.#slot, { record, map, seconds });
+    this.#offer.tell({ state: 'serving', ...now });
+    if (rules.keepPrevious === 'no') await this.#emptyOther();
+  }
+
+  /** A slot holds its content. If it stays, the slot's record says so: it must not be loaded again. */
+  async #remove(slot: SlotName, record: SlotRecord): Promise<void> {
+    const left = await this.#offer.remove();
+    if (left === undefined) return;
+    await writeRecord(this.#parts.base.path, slot, { ...record, left }).catch(() => {});
+  }
+
+  async #emptyOther(): Promise<void> {
+    const { base, generations, logger } = this.#parts;
+    const other = otherSlot(this.#slot);
+    generations.releasePrevious();
+    await emptySlot(base.path, other).catch((error: unknown) => {
+      logger.warn(`slot ${other} could not be emptied (${messageOf(error)})`);
+    });
+  }
+}
+
+function newsOf({ stage, bytes }: Progress, size: number): OfferNews {
+  const percent = size > 0 ? Math.min(100, Math.floor((bytes * 100) / size)) : 0;
+  return stage === 'verify'
+    ? { state: 'verifying', percent }
+    : { state: 'loading', stage, percent };
+}
