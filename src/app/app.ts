@@ -1,4 +1,8 @@
-/** The composition root: makes the parts, connects them, starts and closes them in order. */
+/**
+ * What belongs in this folder: makes the parts, connects them, starts and closes them in order.
+ *
+ * The composition root: makes the parts, connects them, starts and closes them in order.
+ */
 import { dirname, resolve } from 'node:path';
 import { type Address, formatAddress } from '../common/address.ts';
 import { messageOf } from '../common/errors.ts';

@@ -1,3 +1,8 @@
+/**
+ * What belongs in this folder: leaf helpers that know nothing of goromdb: errors, log, addresses,
+ * files, quantities.
+ */
+
 /** Stable codes of every error that this package throws or logs. Messages may change, codes do not. */
 export type ErrorCode =
   | 'ADDRESS_INVALID'

@@ -1,3 +1,7 @@
+/**
+ * What belongs in this folder: locks a base folder, and answers `goromdb status` and `goromdb
+ * rollback`.
+ */
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';

@@ -1,5 +1,8 @@
-/** The data sets of one process, and how they become others while it serves. */
-
+/**
+ * What belongs in this folder: the data sets of a process, each with its source and its loader.
+ *
+ * The data sets of one process, and how they become others while it serves.
+ */
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { GoromdbError, messageOf } from '../common/errors.ts';

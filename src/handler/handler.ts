@@ -1,3 +1,6 @@
+/**
+ * What belongs in this folder: chooses the data set that a key belongs to, and finds its record.
+ */
 import type { Batch, DataSetInfo, Entry, RecordVisitor, Storage } from '../storage/storage.ts';
 
 /**

@@ -1,3 +1,4 @@
+/** What belongs in this folder: takes what sources offer into service, one job at a time. */
 import type { Logger } from '../common/log.ts';
 import type { DataSetStatus, WaitingDrop } from '../common/status.ts';
 import { Turns } from '../common/turns.ts';

@@ -1,3 +1,7 @@
+/**
+ * What belongs in this folder: what all protocols share: the `Protocol` interface, replies, login,
+ * counters.
+ */
 import type { LoadNews, Settings } from '../common/status.ts';
 import type { ViewSource } from '../handler/handler.ts';
 import type { Counters } from './counters.ts';

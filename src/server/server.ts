@@ -1,3 +1,7 @@
+/**
+ * What belongs in this folder: sockets: accepts connections, moves bytes, enforces access and
+ * limits.
+ */
 import type { Address } from '../common/address.ts';
 
 /** A server on a listening socket. */

@@ -1,3 +1,8 @@
+/**
+ * What belongs in this folder: what answers a key: the `Storage` interface and the layout of a
+ * record.
+ */
+
 /** Keeps memory that a storage has lent, after `close` too, until it is released. */
 export interface Lease {
   retain(): void;

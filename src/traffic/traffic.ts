@@ -1,3 +1,4 @@
+/** What belongs in this folder: the load generator of `goromdb bench`. */
 import { Worker } from 'node:worker_threads';
 import { type Address, formatAddress } from '../common/address.ts';
 import { GoromdbError, messageOf } from '../common/errors.ts';

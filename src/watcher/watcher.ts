@@ -1,3 +1,4 @@
+/** What belongs in this folder: waits until a file and its MD5 are in the drop folder and quiet. */
 import { basename, dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GoromdbError, isChange, messageOf } from '../common/errors.ts';

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -60,15 +60,5 @@ describe.each(PAGES)('%s', (page) => {
 
   it('names no file that is not there, such as a test that shows a promise', () => {
     expect(missingPaths(page)).toEqual([]);
-  });
-});
-
-describe('the README', () => {
-  it('lists the folders of src that have files', () => {
-    const [, table] = /^\| folder \|.*\n\|---.*\n((?:\|.*\n)+)/m.exec(read('README.md'))!;
-    const listed = [...table.matchAll(/^\| \**`([\w./-]+)`/gm)].map(([, name]) => name);
-    const files = filesIn('src').filter((path) => statSync(join(ROOT, path)).isFile());
-    const folders = files.map((path) => relative('src', dirname(path)) || relative('src', path));
-    expect(listed.toSorted()).toEqual([...new Set(folders)].toSorted());
   });
 });

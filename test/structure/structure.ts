@@ -17,11 +17,12 @@ export type Imports = ReadonlyMap<string, readonly string[]>;
 const IMPORT = /\b(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g;
 
 /** The first comment of a folder's interface file. */
-const INTERFACE = /^\/\*\*[\s*]*What belongs in this folder: ([^]*?)(?:\n \*\n[^]*?)?\s*\*\//;
+const INTERFACE = /^\/\*\*[\s*]*What belongs in this folder: (.*?)(?:\n \*\n.*?)?\s*\*\//s;
 
 /** The rows of the README's list, in their order. */
 export function foldersIn(readme: string): readonly Folder[] {
-  const rows = readme.matchAll(/^\| \**`([a-z/-]+|index\.ts)`\** \| (.+) \|$/gm);
+  const [, table] = /^\| folder \| .*\n\|---.*\n((?:\|.*\n)+)/m.exec(readme)!;
+  const rows = table.matchAll(/^\| \**`([a-z/-]+|index\.ts)`\** \| (.+) \|$/gm);
   return [...rows].map(([, path, sentence]) => ({
     path: path === 'index.ts' ? '' : path,
     sentence,

@@ -1,6 +1,6 @@
 /**
- * What belongs in this folder: a file for each command, which says all about it, and the list of them.
- * Adding one is its file and its line in the list.
+ * What belongs in this folder: a file for each command, which says all about it, and the list of
+ * them.
  */
 import { misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
 

@@ -1,4 +1,4 @@
-/** What belongs in this folder: how the configuration file is read, once and again. */
+/** What belongs in this folder: reads the TOML file of `-config`. */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';

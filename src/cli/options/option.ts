@@ -1,6 +1,6 @@
 /**
  * What belongs in this folder: the options, each declared once, and how declarations become flags,
- * keys of the configuration file, and options of the library. Adding one is an entry in a group.
+ * TOML keys and help.
  */
 import { GoromdbError } from '../../common/errors.ts';
 

@@ -1,4 +1,7 @@
-/** What belongs in this folder: what commands do with their process, its signals and its terminal. */
+/**
+ * What belongs in this folder: runs a server as a process: signals, exit codes, what a terminal
+ * shows.
+ */
 import process from 'node:process';
 import type { Goromdb } from '../../app/app.ts';
 import type { ServerOptions } from '../../app/options.ts';

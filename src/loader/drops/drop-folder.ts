@@ -1,3 +1,7 @@
+/**
+ * What belongs in this folder: the drop folder as a source: receipts, quarantine, what becomes of a
+ * dropped file.
+ */
 import { basename } from 'node:path';
 import { see } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';

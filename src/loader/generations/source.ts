@@ -1,4 +1,6 @@
 /**
+ * What belongs in this folder: decides what serves: guards, swap, recovery, rollback, scrub.
+ *
  * Where generations come from: the port between those who bring data and the loader, which decides about
  * it. A source offers; the loader takes an offer into a slot and into service, or rejects it, and tells
  * it so. Whoever adds a source implements `Source` and `Offer`, and touches nothing else of the loader.

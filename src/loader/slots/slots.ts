@@ -1,3 +1,4 @@
+/** What belongs in this folder: what is durable: the two slots, their records, the events. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbsence } from '../../common/file-identity.ts';

@@ -1,4 +1,9 @@
-/** What the loader process does: a file is verified, and a table made of it. */
+/**
+ * What belongs in this folder: works on bytes, in a process of its own: verifies, scans, writes the
+ * table.
+ *
+ * What the loader process does: a file is verified, and a table made of it.
+ */
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf, provesFileBad } from '../../common/errors.ts';

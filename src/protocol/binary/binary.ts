@@ -1,3 +1,4 @@
+/** What belongs in this folder: memcached's binary protocol. */
 import { createLoginSession } from '../login.ts';
 import type { Protocol } from '../protocol.ts';
 import { BinarySession } from './session.ts';

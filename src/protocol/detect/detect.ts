@@ -1,3 +1,4 @@
+/** What belongs in this folder: chooses the protocol of a connection by its first bytes. */
 import { binaryProtocol } from '../binary/binary.ts';
 import { REQUEST_MAGIC } from '../binary/packet.ts';
 import { memcachedProtocol } from '../memcached/memcached.ts';

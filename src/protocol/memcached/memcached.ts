@@ -1,3 +1,4 @@
+/** What belongs in this folder: memcached's text protocol with its meta commands. */
 import { createLoginSession } from '../login.ts';
 import type { Protocol } from '../protocol.ts';
 import { TextSession } from './session.ts';

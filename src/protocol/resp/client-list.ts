@@ -1,5 +1,6 @@
 import type { Reply } from '../reply.ts';
-import { type Call, type ConnectedClient, fail, isInteger, SYNTAX_ERROR, told } from './command.ts';
+import type { ConnectedClient } from './client.ts';
+import { type Call, fail, isInteger, SYNTAX_ERROR, told } from './command.ts';
 import { appendVerbatim } from './output.ts';
 
 /** CLIENT LIST ends behind so many characters: some 200 clients. */

@@ -1,75 +1,11 @@
 import type { View } from '../../handler/handler.ts';
-import type { DataSetInfo } from '../../storage/storage.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
+import type { Client, ConnectedClient } from './client.ts';
 import type { Args } from './frame.ts';
 import type { KeyAnswer } from './lookups.ts';
-import { appendArray, appendError, appendSimple, type RespVersion } from './output.ts';
+import { appendArray, appendError, appendSimple } from './output.ts';
 import type { ScanPositions } from './positions.ts';
-import type { Tracking } from './tracking.ts';
-import type { Transaction } from './transaction.ts';
-
-/** What the server knows of one client. */
-export interface Client {
-  readonly id: number;
-  /** When it connected, in milliseconds since 1970. */
-  readonly sinceMs: number;
-  /** '' for none. */
-  name: string;
-  /** Whom it has logged in as. */
-  user: string;
-  /** The command that it sent last, as `client|list`: one that is known, no text of its own. '' for none. */
-  lastCommand: string;
-  resp: RespVersion;
-  /** Whether it has logged in, or need not. */
-  isKnown: boolean;
-  /** Its logins that failed. */
-  loginFailures: number;
-  /** What came since MULTI. */
-  transaction: Transaction | undefined;
-  /** The data as it was at WATCH. */
-  watched: DataSetInfo | undefined;
-  /** What it wants to be told of changes. */
-  tracking: Tracking | undefined;
-  /** Whether it is told that the data was replaced, for others that track: see `SUBSCRIBE`. */
-  isSubscribed: boolean;
-  /** Whether its thread has swapped, and it was neither told nor past the replies under way: see `isToBeTold`. */
-  hasSwapped: boolean;
-  /** The same, when all threads have. */
-  hasSwappedEverywhere: boolean;
-  /** Whether the connection is to be closed once the reply is out. */
-  isEnding: boolean;
-}
-
-/** Whom a client is, or means, that gives no name. */
-export const DEFAULT_USER = 'default';
-
-/** A client that has said nothing yet. */
-export function newClient(id: number, isKnown: boolean): Client {
-  return {
-    id,
-    sinceMs: Date.now(),
-    name: '',
-    user: DEFAULT_USER,
-    lastCommand: '',
-    resp: 2,
-    isKnown,
-    transaction: undefined,
-    watched: undefined,
-    tracking: undefined,
-    isSubscribed: false,
-    hasSwapped: false,
-    hasSwappedEverywhere: false,
-    isEnding: false,
-    loginFailures: 0,
-  };
-}
-
-/** A client, and where it is connected. */
-export interface ConnectedClient {
-  readonly client: Client;
-  readonly connection: SessionContext['connection'];
-}
 
 /** A command that a client sent, as the code that answers it sees it. */
 export interface Call {

@@ -1,12 +1,11 @@
 import { LOGIN_FAILURES_MAX, LOGIN_WORK } from '../login.ts';
 import type { Reply } from '../reply.ts';
 import { REDIS_VERSION } from './about.ts';
+import { type Client, DEFAULT_USER } from './client.ts';
 import { clientInfo, clientList } from './client-list.ts';
 import {
   type Call,
-  type Client,
   type Command,
-  DEFAULT_USER,
   fail,
   failArity,
   NOT_AN_INTEGER,

@@ -1,3 +1,4 @@
+/** What belongs in this folder: Redis' protocol, RESP2 and RESP3. */
 import type { Protocol } from '../protocol.ts';
 import { RespSession } from './session.ts';
 import { RespShare } from './share.ts';

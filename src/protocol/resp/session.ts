@@ -3,15 +3,8 @@ import { countGets } from '../counters.ts';
 import { LineFinder } from '../line.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import { type Reply, TURN_WORK_MAX } from '../reply.ts';
-import {
-  type Call,
-  type Client,
-  type Command,
-  fail,
-  fitsArity,
-  newClient,
-  takesKeys,
-} from './command.ts';
+import { type Client, newClient } from './client.ts';
+import { type Call, type Command, fail, fitsArity, takesKeys } from './command.ts';
 import { COMMANDS, EXEC, GET, HTTP_WORDS } from './commands.ts';
 import { Discard } from './discard.ts';
 import {

@@ -1,6 +1,6 @@
 import { isMainThread, threadId } from 'node:worker_threads';
 import type { ServerFacts } from '../protocol.ts';
-import type { ConnectedClient } from './command.ts';
+import type { ConnectedClient } from './client.ts';
 import { Args } from './frame.ts';
 import { ScanPositions } from './positions.ts';
 

@@ -1,4 +1,4 @@
-import type { Client } from './command.ts';
+import type { Client } from './client.ts';
 
 /** Arguments, and bytes of a request, that a client may send which has not logged in. */
 const STRANGER_ARGS_MAX = 10;

@@ -1,5 +1,6 @@
 import type { Reply } from '../reply.ts';
-import { type Call, type Client, type Command, fail, plainCommand } from './command.ts';
+import type { Client } from './client.ts';
+import { type Call, type Command, fail, plainCommand } from './command.ts';
 import { appendBulkCopy, appendBulkText, appendInteger, appendNull, appendPush } from './output.ts';
 
 /** Where a client of RESP2 hears of what others track (Redis' TrackingChannelName). */

@@ -1,12 +1,6 @@
 import type { Reply } from '../reply.ts';
-import {
-  type Call,
-  type Client,
-  fail,
-  isInteger,
-  NOT_AN_INTEGER,
-  SYNTAX_ERROR,
-} from './command.ts';
+import type { Client, Tracking, TrackingOptions } from './client.ts';
+import { type Call, fail, isInteger, NOT_AN_INTEGER, SYNTAX_ERROR } from './command.ts';
 import {
   appendArray,
   appendBulkText,
@@ -41,25 +35,6 @@ const NOT_OPT =
 function cannotSwitch(mode: string): string {
   const first = `ERR You can't switch ${mode} before disabling tracking for this client`;
   return `${first}, and then re-enabling it with a different mode.`;
-}
-
-/** What CLIENT TRACKING takes. */
-interface TrackingOptions {
-  /** Of MODES. */
-  readonly flags: ReadonlySet<string>;
-  /** The id of the client that is told instead; 0: itself. */
-  readonly redirect: number;
-  /** Of BCAST. */
-  readonly prefixes: readonly string[];
-}
-
-/**
- * What a client wants to be told, to keep values of its own. Data changes by a swap and in no other
- * way, so whatever a client tracks, a swap has it forget all. Its prefixes do not overlap.
- */
-export interface Tracking extends TrackingOptions {
-  /** Memory that the prefixes take. */
-  readonly heldBytes: number;
 }
 
 /** CLIENT TRACKING ON|OFF [REDIRECT id] [PREFIX prefix …] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] */

@@ -1,3 +1,4 @@
+/** What belongs in this folder: starts, swaps, watches and replaces the serving threads. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Address, formatAddress } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';

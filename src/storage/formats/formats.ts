@@ -1,4 +1,8 @@
-/** The formats of files: which there are, which one a file is of, and how it is scanned. */
+/**
+ * What belongs in this folder: the list of formats, and which of them a file has.
+ *
+ * The formats of files: which there are, which one a file is of, and how it is scanned.
+ */
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { loadPlugin } from '../../common/plugin.ts';
 import { type Feature, type Format, firstBytesOf } from '../scanners/format.ts';

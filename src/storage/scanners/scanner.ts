@@ -1,3 +1,8 @@
+/**
+ * What belongs in this folder: what all scanners share: the `Scanner` and `Format` interfaces,
+ * pages, checks of keys.
+ */
+
 /** What all scanners share: what a scanner is given, what it hands on, and how it reads pages. */
 
 /** Longest key a data set may hold, in bytes. memcached clients can ask for at most 250. */

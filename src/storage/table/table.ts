@@ -1,3 +1,6 @@
+/**
+ * What belongs in this folder: the table: how it is built, written, mapped, checked and searched.
+ */
 import { equalWords, viewOf } from '../copy-words.ts';
 import { loadMapReader, mappedBytes } from '../map-window.ts';
 import { RecordReader } from '../record.ts';

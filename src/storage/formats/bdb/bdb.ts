@@ -1,4 +1,8 @@
-/** Btree and hash files of Berkeley DB, and what MemcacheDB keeps in them. */
+/**
+ * What belongs in this folder: Berkeley DB and MemcacheDB.
+ *
+ * Btree and hash files of Berkeley DB, and what MemcacheDB keeps in them.
+ */
 import { unsupported } from '../../scanners/faults.ts';
 import { createFormat } from '../../scanners/format.ts';
 import { printable } from '../../scanners/name-list.ts';

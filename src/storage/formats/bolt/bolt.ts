@@ -1,4 +1,8 @@
-/** Files of BoltDB and bbolt. */
+/**
+ * What belongs in this folder: BoltDB and bbolt.
+ *
+ * Files of BoltDB and bbolt.
+ */
 import { unsupported } from '../../scanners/faults.ts';
 import { createFormat } from '../../scanners/format.ts';
 import { NameList } from '../../scanners/name-list.ts';

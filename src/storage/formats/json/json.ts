@@ -1,4 +1,8 @@
-/** JSON texts: one object of strings, or a record on each line. */
+/**
+ * What belongs in this folder: JSON and JSON Lines.
+ *
+ * JSON texts: one object of strings, or a record on each line.
+ */
 import { readBytes } from '../../scanners/byte-source.ts';
 import { createFormat } from '../../scanners/format.ts';
 import { NamespaceSink } from '../../scanners/namespaces.ts';

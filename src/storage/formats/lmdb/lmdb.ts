@@ -1,4 +1,8 @@
-/** Data files of LMDB, of both data formats. */
+/**
+ * What belongs in this folder: LMDB, data formats 1 and 2.
+ *
+ * Data files of LMDB, of both data formats.
+ */
 import { unknown, unsupported } from '../../scanners/faults.ts';
 import { createFormat, firstBytesOf } from '../../scanners/format.ts';
 import type { PageLink } from '../../scanners/linked-pages.ts';
