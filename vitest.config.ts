@@ -21,7 +21,7 @@ const BUILT_FILE = /new URL\('(\.\/[a-z0-9-]+\.js)', import\.meta\.url\)/g;
  * Tests import src. Threads and helper processes that src starts come from dist: Node 20 runs no
  * TypeScript.
  */
-const startFromBuild: Plugin = {
+export const startFromBuild: Plugin = {
   name: 'start-from-build',
   enforce: 'pre',
   transform: (code, id) => {

@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
+import { startFromBuild } from './vitest.config.ts';
 
 /** Tests that need minutes by their nature; `npm test` runs some of them in a short form. */
 export default defineConfig({
+  plugins: [startFromBuild],
   test: {
     include: [
       'test/e2e/*.long.ts',

@@ -85,7 +85,7 @@ test('the server outlives hostile JSON files and takes the next good one', async
     ['line ends', '\r\n'.repeat(1000), /\(DATA_CORRUPT\)/],
     ['random bytes', random.bytes(MIB), /\(FORMAT_UNKNOWN\)/],
     ['zero bytes', Buffer.alloc(MIB), /\(FORMAT_UNKNOWN\)/],
-    ['an LMDB file', fixture('lmdb/v1-plain.mdb'), /use -storage lmdb \(FORMAT_UNKNOWN\)/],
+    ['an LMDB file', fixture('lmdb/v1-plain.mdb'), /use -storage lmdb or auto \(FORMAT_UNKNOWN\)/],
     ['half of a file', good.subarray(0, good.length / 2), /the end of the file \(DATA_CORRUPT\)/],
     ['two files', Buffer.concat([good, good]), /nothing after.*\(DATA_CORRUPT\)/],
     ['an array', '["a"]', /\(FORMAT_UNSUPPORTED\)/],

@@ -124,6 +124,11 @@ class Child {
     return this.#lastWords.includes('heap out of memory');
   }
 
+  /** What Node wrote of an error that ended it, in a line. */
+  get error(): string | undefined {
+    return /^\w*Error\b.*$/m.exec(this.#lastWords)?.[0];
+  }
+
   /** Resolves when its files are closed. */
   async end(): Promise<void> {
     // Who waits for its end must live to see it.
@@ -184,7 +189,8 @@ function endOf(child: Child, path: string, code: number | null, by: string | nul
     return new GoromdbError('LIMIT_EXCEEDED', message);
   }
   const hint = by === 'SIGKILL' ? ', as the system does when memory is short' : '';
-  return failed(path, `its process was ended by ${by ?? `exit code ${code}`}${hint}`);
+  const error = child.error === undefined ? '' : `: ${child.error}`;
+  return failed(path, `its process was ended by ${by ?? `exit code ${code}`}${hint}${error}`);
 }
 
 function failed(path: string, why: string, cause?: Error): GoromdbError {
