@@ -138,7 +138,7 @@ async function begin(
   await sets.take(placedSets(plan, delimiter));
   const warning = descriptorWarning(connectionsMax, threadCount);
   if (warning !== undefined) logger.warn(warning);
-  // Before the work of loading: an address in use should be told at once.
+  // Before the work of loading: an address in use should be an error at once.
   await checkAddress(plan.address);
   const lacks = await sets.recover();
   const address = await server.listen(plan.address);

@@ -43,13 +43,13 @@ export interface DataSetsPlan {
 
 /** Several data sets, and how to serve them. */
 export interface DataSetsOptions extends ServerOptions, DataSetsPlan {
-  /** What stands between prefix and key. Default `:`. */
+  /** What is between prefix and key. Default `:`. */
   readonly delimiter?: string;
 }
 
 /** What to serve, and how: one data set without a prefix is a plan of one. */
 export interface ServerPlan extends ServerOptions, DataSetsPlan {
-  /** What stands between prefix and key; undefined: there is one data set, and it has no prefix. */
+  /** What is between prefix and key; undefined: there is one data set, and it has no prefix. */
   readonly delimiter: string | undefined;
   /** See `GoromdbOptions`; for one data set without a prefix. */
   readonly handler?: string;

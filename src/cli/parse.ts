@@ -24,7 +24,7 @@ const HELP_COLUMNS = 80;
  * prints or exits: the answer says what to do.
  *
  * @param argv The arguments, without those of node and the script.
- * @param version What `-version` tells.
+ * @param version What `-version` prints.
  */
 export function parseCommandLine(argv: readonly string[], version: string): Invocation {
   let printed = '';

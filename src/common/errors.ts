@@ -31,7 +31,7 @@ export type ErrorCode =
   | 'LOAD_FAILED'
   | 'SERVER_FAILED';
 
-/** The codes that prove a file bad: loading it again cannot help, so it is set aside. */
+/** The codes that show a file to be bad: loading it again cannot help, so it is quarantined. */
 const BAD_FILE: ReadonlySet<ErrorCode> = new Set([
   'FORMAT_UNKNOWN',
   'FORMAT_UNSUPPORTED',
@@ -72,7 +72,7 @@ export class GoromdbError extends Error {
 }
 
 /** Whether an error says that the file itself is bad, as against a disk, a permission or a race. */
-export function provesFileBad(error: unknown): error is GoromdbError {
+export function isBadFile(error: unknown): error is GoromdbError {
   return error instanceof GoromdbError && BAD_FILE.has(error.code);
 }
 
@@ -83,7 +83,7 @@ export function isChange(error: unknown): boolean {
 
 /** Whether a file must not be loaded: it is bad, or sound and refused by a guard. */
 export function mustReject(error: unknown): error is GoromdbError {
-  return provesFileBad(error) || (error instanceof GoromdbError && REFUSED.has(error.code));
+  return isBadFile(error) || (error instanceof GoromdbError && REFUSED.has(error.code));
 }
 
 /** The message of anything that was thrown. */

@@ -3,9 +3,9 @@ import { lstat, stat } from 'node:fs/promises';
 import { GoromdbError, messageOf } from './errors.ts';
 
 /**
- * What tells one content of a path from another without reading it. `ctimeNs` is part of it because
- * `cp -p` and `rsync -t` set `mtimeNs` back, and no program can set `ctimeNs`. A rename changes
- * `ctimeNs`: compare a file that was moved with {@link sameContent}.
+ * What distinguishes one content of a path from another without reading it. `ctimeNs` is part of it
+ * because `cp -p` and `rsync -t` set `mtimeNs` back, and no program can set `ctimeNs`. A rename
+ * changes `ctimeNs`: compare a file that was moved with {@link sameContent}.
  */
 export interface FileIdentity {
   readonly dev: bigint;
@@ -29,7 +29,7 @@ export function sameIdentity(one: FileIdentity, other: FileIdentity): boolean {
   return sameContent(one, other) && one.ctimeNs === other.ctimeNs;
 }
 
-/** Whether two looks saw the same bytes, as far as metadata tells, moved or not. */
+/** Whether two looks saw the same bytes, as far as metadata shows, moved or not. */
 export function sameContent(one: FileIdentity, other: FileIdentity): boolean {
   return (
     one.dev === other.dev &&
@@ -39,7 +39,7 @@ export function sameContent(one: FileIdentity, other: FileIdentity): boolean {
   );
 }
 
-/** Whether a path still leads to the content that was seen there, as far as metadata tells. */
+/** Whether a path still leads to the content that was seen there, as far as metadata shows. */
 export async function isStill(path: string, identity: FileIdentity): Promise<boolean> {
   const stats = await stat(path, { bigint: true }).catch(() => undefined);
   return stats !== undefined && sameContent(identityOf(stats), identity);
@@ -60,7 +60,9 @@ export type Sight =
   | {
       readonly kind: 'file';
       readonly identity: FileIdentity;
-      /** Reached by a symbolic link, or by one of several names: whoever put it there may not read it. */
+      /**
+       * Reached by a symbolic link, or by one of several names: whoever put it there may not read it.
+       */
       readonly isLinked: boolean;
     }
   | { readonly kind: 'unusable'; readonly what: string };

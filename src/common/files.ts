@@ -19,7 +19,7 @@ export async function makeFolder(path: string): Promise<boolean> {
   }
 }
 
-/** What tells a folder from another one at its path; undefined when there is none. */
+/** What distinguishes a folder from another one at its path; undefined when there is none. */
 export async function folderKey(path: string): Promise<string | undefined> {
   const stats = await stat(path, { bigint: true }).catch(() => undefined);
   return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined;
@@ -55,7 +55,10 @@ export async function writeAtomically(path: string, text: string): Promise<void>
 export interface Replacement {
   /** Where the text is until it is renamed. Default: the path with `.tmp` behind it. */
   readonly temporary?: string;
-  /** Whether the text is flushed first. Else, after a power loss the file may be the old one, or empty. */
+  /**
+   * Whether the text is flushed first. Else, after a power loss the file may be the old one, or
+   * empty.
+   */
   readonly isFlushed?: boolean;
 }
 

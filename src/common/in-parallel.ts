@@ -1,5 +1,5 @@
 /**
- * Does works side by side, so many at a time, and waits for all of them, also when one fails.
+ * Runs jobs side by side, so many at a time, and waits for all of them, also when one fails.
  *
  * @throws What the first of them in order threw.
  */

@@ -1,4 +1,4 @@
-/** Where the program tells what happens. Passed in everywhere; there is no global logger. */
+/** Where the program logs what happens. Passed in everywhere; there is no global logger. */
 export interface Logger {
   info(message: string): void;
   warn(message: string): void;

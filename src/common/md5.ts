@@ -10,7 +10,7 @@ export const READ_BYTES = 256 * 1024;
 /**
  * The MD5 sum of an open file, from its beginning to its end.
  *
- * @param onProgress Told how many bytes are done, after each read.
+ * @param onProgress Called with the bytes that are done, after each read.
  * @returns 32 lower-case hexadecimal digits.
  */
 export function md5Of(fd: number, onProgress: (bytes: number) => void): string {

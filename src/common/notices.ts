@@ -1,6 +1,6 @@
 import { oneLine } from './log.ts';
 
-/** Warnings about one file that are kept: a scanner of a user's own may have many. */
+/** Warnings about one file that are kept: a user's scanner may have many. */
 const NOTICES_MAX = 16;
 
 /** Longest one that is kept, in characters. */

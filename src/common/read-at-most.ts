@@ -14,8 +14,8 @@ export interface ReadOptions {
  * block nor count as an empty file, a device must not fill the memory, and a link must not lead to what
  * they may not read.
  *
- * @throws GoromdbError FILE_UNREADABLE when it is no regular file; what the file system throws, and what
- * `check` throws.
+ * @throws GoromdbError FILE_UNREADABLE when it is no regular file; what the file system throws, and
+ *   what `check` throws.
  */
 export async function readAtMost(
   path: string,

@@ -74,7 +74,7 @@ export type DataSetCounter =
   | 'scrub_file_faults'
   | 'scrub_table_faults';
 
-/** What serving threads are told of the loads of a data set. */
+/** What serving threads know of the loads of a data set. */
 export interface LoadNews {
   /** Why the last load failed, or its file was rejected; undefined since one that served. */
   readonly lastError?: LoadError | undefined;
@@ -133,7 +133,10 @@ export interface LoadStatus {
   /** Path of the file. */
   readonly path: string;
   readonly stage: 'verify' | 'scan' | 'index' | 'move' | 'switch';
-  /** Bytes of the file that this stage is done with. Undefined while they would tell a linked file's size. */
+  /**
+   * Bytes of the file that this stage is done with. Undefined while they would reveal a linked file's
+   * size.
+   */
   readonly bytes?: number | undefined;
 }
 
@@ -161,7 +164,9 @@ export type EventKind =
 export interface Metric {
   /** The name that `stats` has for it; with `data_set_` before it where it is about one data set. */
   readonly name: string;
-  /** A counter only grows, until the server restarts or a client resets it; a gauge is how it is now. */
+  /**
+   * A counter only grows, until the server restarts or a client resets it; a gauge is how it is now.
+   */
   readonly kind: 'counter' | 'gauge';
   /** One sentence, with the unit. */
   readonly help: string;

@@ -61,7 +61,7 @@ type SystemError = NodeJS.ErrnoException & { readonly dest?: string };
 /**
  * An error of the system as one of ours, with what it means, and where it occurred.
  *
- * @param where Stands for the path, where the system does not tell one.
+ * @param where Stands for the path, where the system does not name one.
  * @returns The same error when it is no such error.
  */
 export function explained(error: unknown, where: string): unknown {

@@ -41,7 +41,7 @@ export class Control {
   /**
    * @param baseDir Must be there.
    * @throws GoromdbError FOLDER_IN_USE when another server has it. A folder in which no socket can
-   *   be made is told of as a warning.
+   *   be made is a warning.
    */
   static async take(baseDir: string, logger: Logger): Promise<Control> {
     const control = new Control(await lockFolder(baseDir));

@@ -9,7 +9,10 @@ const INTRODUCTION_MS_MAX = 1_000;
 /** More than an introduction ever has. */
 const INTRODUCTION_BYTES_MAX = 4_096;
 
-/** Connections to the lock at one time: whoever is on the machine may connect, and each takes a descriptor. */
+/**
+ * Connections to the lock at one time: whoever is on the machine may connect, and each takes a
+ * descriptor.
+ */
 const CONNECTIONS_MAX = 16;
 
 /** Who holds a folder. */
@@ -31,7 +34,7 @@ export interface FolderLock {
  * after the folder's device and inode: to bind it is one step that only one process can take, no
  * path of the folder leads around it, and the kernel frees it with the process. It has no power over
  * processes in other network namespaces, and other systems than Linux have none: there, only the
- * control socket in the folder tells.
+ * control socket in the folder says.
  *
  * @param folder Must be there.
  * @throws GoromdbError FOLDER_IN_USE, with who holds it and since when.
@@ -65,7 +68,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   return { holder, release };
 }
 
-/** Who holds a folder; undefined: nobody, as far as can be told. @param folder Must be there. */
+/** Who holds a folder; undefined: nobody, as far as can be seen. @param folder Must be there. */
 export async function findHolder(folder: string): Promise<Holder | undefined> {
   return process.platform === 'linux' ? introduction(await lockPath(folder)) : undefined;
 }

@@ -52,8 +52,8 @@ export function identitiesOf(path: string): readonly string[] {
     const { dev, ino } = statSync(real, { bigint: true });
     return [real, `${dev}:${ino}`];
   } catch {
-    // What cannot be looked at, such as a link to itself, is told of by whoever needs it: a producer
-    // may have put it there, and what is in the slots serves nevertheless.
+    // What cannot be looked at, such as a link to itself, is reported by the part that needs it: a
+    // producer may have put it there, and what is in the slots serves nevertheless.
     return [real];
   }
 }

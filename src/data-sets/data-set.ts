@@ -20,7 +20,7 @@ import type { BucketPath } from '../storage/formats/selection.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
 
-/** What a data set is made of, and what is asked of it. */
+/** The options of one data set. */
 export interface DataSetOptions {
   /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
   readonly file: string;
@@ -40,11 +40,12 @@ export interface DataSetOptions {
   readonly basedir?: string;
   /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
   readonly keepPrevious?: KeepPrevious;
-  /** What is asked of each new generation. Default: nothing but that its file is sound. */
+  /** The guards of each new generation. Default: its file must be sound, and nothing else. */
   readonly guards?: Guards;
   /**
-   * How fast what serves is checked against its sums in the background, in bytes a second up to
-   * 1 GiB (default 8 MiB; 0: not at all), and how long it rests after each time (default 60 s).
+   * How fast the serving generation is checked against its checksums in the background, in bytes a
+   * second up to 1 GiB (default 8 MiB; 0: not at all), and how long it rests after each time (default
+   * 60 s).
    */
   readonly scrub?: { readonly bytesPerSecond?: number; readonly passPauseMs?: number };
   /** Look at the drop folder this often in place of waiting for events; 0: wait for events. */
@@ -148,7 +149,7 @@ export class DataSet {
   /** What a start without data says: whether somebody must do something. */
   async describeLack(): Promise<string> {
     const { file } = this.options;
-    // What is wrong was told, and so was what helps.
+    // What is wrong was logged, with what helps.
     if (this.#loader.status.fault !== undefined) return 'no slot can be served';
     if (await this.#source.hasNext()) {
       return `there is no data in the slots yet: ${file} is there, and is loaded next`;
@@ -161,7 +162,7 @@ export class DataSet {
     await this.#source.close();
   }
 
-  /** Stops looking after it: what serves keeps serving. The base folder stays taken. */
+  /** Stops looking after it: the serving generation keeps serving. The base folder stays taken. */
   async stop(): Promise<void> {
     this.#control.answer('rollback', () => {
       throw refused('this data set is being changed, or closed; ask again');
@@ -190,7 +191,7 @@ export class DataSet {
       slotFile: () => this.#loader.slotFile,
       count: (name) => this.#count(name),
       onFileFault: (generation, text) => this.#loader.noteFileFault(generation, text),
-      heal: (damaged) => this.#loader.heal(damaged),
+      repair: (damaged) => this.#loader.repair(damaged),
       logger,
     });
   }

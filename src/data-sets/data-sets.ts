@@ -110,8 +110,8 @@ export class DataSets {
 
   /**
    * Goes over to other data sets: adds, changes and takes away, and leaves alone what stays the same.
-   * One that changes serves on what it has until it has something new; so does one whose base folder
-   * goes on under another prefix.
+   * One that changes keeps serving what it has until it has something new; so does one whose base
+   * folder goes on under another prefix.
    *
    * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
    */
@@ -179,7 +179,7 @@ export class DataSets {
       if (!(await set.recover())) {
         const hasServed = threads.served(set.set) !== undefined;
         const lack = hasServed
-          ? `what it has served serves on until ${set.options.file} is loaded`
+          ? `it keeps serving what it has until ${set.options.file} is loaded`
           : await set.describeLack();
         await threads.add(set.set);
         logger.info(name + lack);

@@ -10,7 +10,7 @@ import type { LoaderParts } from './generations/loader-parts.ts';
 import { OfferLoad } from './generations/offer-load.ts';
 import { rollBack } from './generations/online-rollback.ts';
 import { lookBack, recover } from './generations/recover.ts';
-import { heal } from './generations/restore.ts';
+import { repair } from './generations/restore.ts';
 import type { SlotFile } from './generations/scrub.ts';
 import type { Offer, Receiver, Source, Verdict } from './generations/source.ts';
 import { BaseFolder } from './slots/base-folder.ts';
@@ -29,7 +29,7 @@ export interface LoaderOptions
   readonly logger: Logger;
 }
 
-/** What a loader tells of its data set. */
+/** What a loader knows of its data set. */
 type LoaderStatus = Omit<DataSetStatus, 'prefix' | 'file' | 'basedir' | 'counters'>;
 
 /** A generation that is loaded and held. */
@@ -40,8 +40,8 @@ export interface Staged {
   release(): Promise<void>;
 }
 
-/** Jobs that change what serves. */
-type Job = 'load' | 'rollback' | 'heal' | 'look back';
+/** Jobs that may swap. */
+type Job = 'load' | 'rollback' | 'repair' | 'look back';
 
 /** Takes offers into service: verify, scan, index, move into the idle slot, switch. */
 export class Loader implements Receiver {
@@ -179,11 +179,11 @@ export class Loader implements Receiver {
   }
 
   /** Puts the generation that serves into service once more, because its table is damaged. */
-  heal(damaged: DataSetInfo): Promise<void> {
-    return this.#turns.take('heal', async () => {
+  repair(damaged: DataSetInfo): Promise<void> {
+    return this.#turns.take('repair', async () => {
       // It may write to the slot that is idle.
       await this.#staged?.release();
-      await heal(this.#parts, damaged);
+      await repair(this.#parts, damaged);
     });
   }
 

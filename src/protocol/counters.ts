@@ -8,8 +8,8 @@ const write = (command: string): Declaration => [
 ];
 
 /**
- * What the server counts: the name that `stats` and `Goromdb.counters` have for it, memcached's where it
- * has one, and what it means. The order is that of a counter block.
+ * What the server counts: the name that `stats` and `Goromdb.counters` have for it, memcached's where
+ * it has one, and what it means. The order is that of a counter block.
  */
 export const COUNTERS = {
   curr_connections: ['gauge', 'Open connections.'],

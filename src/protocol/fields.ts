@@ -1,4 +1,6 @@
-/** What `stats`, `INFO` and `Goromdb.counters` tell of the server and of data sets: one list of each. */
+/**
+ * What `stats`, `INFO` and `Goromdb.counters` show of the server and of data sets: one list of each.
+ */
 import process from 'node:process';
 import type { DataSetStatus, LoadNews, Metric } from '../common/status.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
@@ -82,7 +84,7 @@ export function serverStats(facts: ServerFacts, nowMs: number): readonly Stat[] 
   return statsOf(SERVER_FIELDS, facts, nowMs);
 }
 
-/** What serves: a data set, or all of them together. */
+/** A serving data set, or all of them together. */
 export function servedStats(info: DataSetInfo, nowMs: number): readonly Stat[] {
   return statsOf(SERVED_FIELDS, info, nowMs);
 }
@@ -104,7 +106,7 @@ export function serverMetrics(facts: ServerFacts, counters: Counters): readonly 
   ];
 }
 
-/** A data set, with what serves of it. */
+/** A data set, with its serving generation. */
 export interface DataSetFigures extends LoadNews, Pick<DataSetStatus, 'prefix' | 'counters'> {
   readonly info: DataSetInfo;
 }
@@ -144,7 +146,7 @@ function seconds<T extends number | undefined>(ms: T): T {
   return (ms && Math.floor(ms / 1000)) as T;
 }
 
-/** A restart does not change it; a storage of a user's own need not tell it. */
+/** A restart does not change it; a user's storage need not know it. */
 function ageOf(installedAtMs: number | undefined, nowMs: number): number | undefined {
   return installedAtMs && Math.max(0, seconds(nowMs - installedAtMs));
 }

@@ -1,6 +1,7 @@
 /**
- * A line longer than this closes the connection, unless it gets keys: see `RequestLimits`. memcached asks only before
- * it has seen the line's end, so there it depends on how the bytes arrive; here it does not.
+ * A line longer than this closes the connection, unless it gets keys: see `RequestLimits`. memcached
+ * asks only before it has seen the line's end, so there it depends on how the bytes arrive; here it
+ * does not.
  */
 export const LINE_BYTES_MAX = 2048;
 
@@ -37,7 +38,7 @@ export class LineFinder {
     this.#searched = this.next - 1 - from;
   }
 
-  /** @returns Whether input[start, end) begins with a whole line, whose place the fields tell. */
+  /** @returns Whether input[start, end) begins with a whole line, whose place is in the fields. */
   find(input: Buffer, start: number, end: number): boolean {
     const at = findLineFeed(input, start + this.#searched, end);
     if (at < 0) {

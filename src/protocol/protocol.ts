@@ -8,7 +8,7 @@ import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
 import type { SharedParts } from './shared-parts.ts';
 
-/** What the protocols can tell about the server they run in. */
+/** Facts that the protocols show about their server. */
 export interface ServerFacts {
   /** Three dotted numbers; memcached clients accept nothing else. */
   readonly version: string;
@@ -67,7 +67,7 @@ export function sessionSettings({ loudRefusals = false }: SessionSettings): Sess
   return { loudRefusals };
 }
 
-/** What a session may use. But for what is told of clients, sessions of a thread have the same. */
+/** What a session may use. Sessions of a thread share it, but for the reports about clients. */
 export interface SessionContext extends SessionSettings {
   readonly handler: ViewSource;
   /** This thread's counters. */
@@ -83,17 +83,17 @@ export interface SessionContext extends SessionSettings {
   readonly resetCounters?: () => void;
   /** The connections of this server. Without it, `stats conns` says that they are not tracked. */
   readonly connections?: () => Iterable<ConnectionFacts>;
-  /** The connection of this session. Without it, nobody is told its addresses. */
+  /** The connection of this session. Undefined: its addresses are unknown. */
   readonly connection?: () => ConnectionPlace;
-  /** What is told of loads, by the prefix of the data set's keys; empty: without. */
+  /** The state of loads, by the prefix of the data set's keys; empty: without. */
   readonly loadNews?: ReadonlyMap<string, LoadNews>;
   /** Ends the server. Without it, `shutdown` is not enabled. */
   readonly shutdown?: () => void;
-  /** Is told of each write that was well-formed and refused, by the name of its command. */
+  /** Called for each write that was well-formed and refused, with the name of its command. */
   readonly onRefusedWrite?: (command: string) => void;
   /** Clients have to log in, and this knows who may. See `Protocol.hasLogin`. */
   readonly authenticate?: Authenticate;
-  /** Is told of each login that failed. */
+  /** Called for each login that failed. */
   readonly onFailedLogin?: () => void;
 }
 
@@ -115,7 +115,7 @@ export interface Session {
    */
   readonly isSuspended?: boolean;
   /**
-   * To be told that the data was replaced. When `hasNews` is then true, `receive` has something to
+   * To be called when the data was replaced. When `hasNews` is then true, `receive` has something to
    * say to the client, also without input.
    */
   noteSwap?(): void;

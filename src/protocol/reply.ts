@@ -32,7 +32,7 @@ export const LEND_BYTES_MIN = 16 * 1024;
 /** A reply up to this length can be taken in one piece; see `Reply.takeShort`. */
 const SHORT_BYTES_MAX = 4 * 1024;
 
-/** Text that stands before values: see `Reply.lend`. */
+/** Text that is before values: see `Reply.lend`. */
 export interface Head {
   readonly bytes: Buffer;
   /** The same text, and room behind it for the last word. */
@@ -128,7 +128,7 @@ export class Reply {
   /**
    * Appends the bytes [start, end) of memory that must not change until they are sent.
    *
-   * @param head What stands before them.
+   * @param head What is before them.
    */
   lend({ buffer: source, view, lease }: Lent, start: number, end: number, head = NO_HEAD): void {
     const length = end - start;

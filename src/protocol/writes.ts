@@ -167,7 +167,7 @@ function refuseFlush(words: readonly string[]): Refusal {
   return refused('flush_all', isQuiet, 'CLIENT_ERROR flush_all not allowed', 'cmd_flush');
 }
 
-/** memcached looks at the last word only, whatever stands before it. */
+/** memcached looks at the last word only, whatever is before it. */
 function isLastNoreply(words: readonly string[]): boolean {
   return words.at(-1) === 'noreply';
 }

@@ -10,7 +10,10 @@ import type { Authenticate } from '../protocol/protocol.ts';
 /** The user file may have this many bytes. */
 const USER_FILE_BYTES_MAX = 64 * 1024;
 
-/** Passwords of one user: each is compared at a login, and two are enough to change from one to the other. */
+/**
+ * Passwords of one user: each is compared at a login, and two are enough to change from one to the
+ * other.
+ */
 const PASSWORDS_MAX = 8;
 
 /** Who may connect, and how. Plain data, so that it can be sent to the serving threads. */
@@ -125,7 +128,7 @@ export function loadUsers(path: string): Authenticate {
     }
     users.set(user, known);
   }
-  // Nobody is compared in the same way: how long it takes does not tell whether there is a user.
+  // Nobody is compared in the same way: the time it takes does not show whether there is a user.
   const nobody = [randomBytes(DIGEST_BYTES)];
   return (user, password) => {
     const given = digest(password);

@@ -1,7 +1,7 @@
-/** An address is told of this often at most, for each kind of report. */
+/** An address is reported this often at most, for each kind of report. */
 const QUIET_MS = 60_000;
 
-/** Addresses that are remembered; when there are more, the oldest may be told of again too soon. */
+/** Addresses that are remembered; when there are more, the oldest may be reported again too soon. */
 const ADDRESSES_MAX = 10_000;
 
 /** What an owner should know of a client. */
@@ -9,14 +9,14 @@ export interface ClientReport {
   readonly kind: 'refused write' | 'failed login';
   /** Address without a port: each connection of a client has another one. */
   readonly client: string;
-  /** Of a write: its command. Of a login nothing is told, not even the name. */
+  /** Of a write: its command. Of a login nothing is reported, not even the name. */
   readonly command?: string;
 }
 
 /** Tells an owner of clients without flooding the log. */
 export class ClientLog {
   readonly #tell: (report: ClientReport) => void;
-  /** When each kind and address was told of, the oldest first. */
+  /** When each kind and address was reported, the oldest first. */
   readonly #toldAtMs = new Map<string, number>();
 
   constructor(tell: (report: ClientReport) => void) {

@@ -42,7 +42,7 @@ export interface ConnectionShare {
   /** Milliseconds on a clock that is set once a sweep; reading it costs nothing. */
   nowMs: number;
   readonly onClose: (connection: Connection) => void;
-  /** Told of a fault of a storage, handler or protocol. Only the connection it came from ends. */
+  /** Called for a fault of a storage, handler or protocol. Only the connection it came from ends. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -123,14 +123,14 @@ export class Connection {
     return this.#staleUntilMs;
   }
 
-  /** To be told that the data was replaced. @param untilMs How long a reply may go on from it. */
+  /** To be called when the data was replaced. @param untilMs How long a reply may go on from it. */
   noteSwap(untilMs: number): void {
     if (this.#holdsData) this.#staleUntilMs ??= untilMs;
     this.#session.noteSwap?.();
     this.#tellNews();
   }
 
-  /** To be told that no thread has the data any more that was replaced. */
+  /** To be called when no thread has the replaced data any more. */
   noteSwapEverywhere(): void {
     this.#session.noteSwapEverywhere?.();
     this.#tellNews();
@@ -151,7 +151,7 @@ export class Connection {
     }
   }
 
-  /** What `stats conns` tells of it. */
+  /** What `stats conns` shows of it. */
   describe(): Pick<ConnectionFacts, 'address' | 'state' | 'idleSeconds'> {
     const { remoteAddress, remotePort, remoteFamily } = this.#socket;
     const kind = remoteFamily === 'IPv6' ? 'tcp6' : 'tcp';

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-/** Descriptors of the program itself, and of each serving thread: 28 and 7 were measured (2026-11-21). */
+/**
+ * Descriptors of the program itself, and of each serving thread: 28 and 7 were measured (2026-11-21).
+ */
 const OWN_DESCRIPTORS = 64;
 const DESCRIPTORS_PER_THREAD = 16;
 
@@ -10,7 +12,7 @@ const LIMITS_FILE = '/proc/self/limits';
  * How many descriptors this process may have open. Node has raised the soft limit to the hard one
  * at its start, where the system lets it.
  *
- * @returns undefined where the system does not tell, as only Linux does.
+ * @returns undefined on systems other than Linux, which do not say.
  */
 export function descriptorsMax(limitsFile: string = LIMITS_FILE): number | undefined {
   try {
@@ -23,7 +25,7 @@ export function descriptorsMax(limitsFile: string = LIMITS_FILE): number | undef
 }
 
 /**
- * What to tell an owner whose limit on connections cannot be reached: without a descriptor left,
+ * The warning for an owner whose limit on connections cannot be reached: without a descriptor left,
  * libuv closes who connects.
  */
 export function descriptorWarning(

@@ -6,7 +6,7 @@ interface SocketInside {
 }
 
 interface Handle {
-  /** Writes at once what the system takes; the rest when it takes more, and `request` tells. */
+  /** Writes at once what the system takes; the rest when it takes more, and calls `request` then. */
   writeBuffer(request: WriteRequest | null, bytes: Uint8Array): number;
   /** Bytes that the system has not taken yet. */
   readonly writeQueueSize: number;
@@ -73,7 +73,7 @@ export class DirectWriter {
   /** @returns Whether the system has taken all; if not, the bytes must not change until it has. */
   write(bytes: Buffer): boolean {
     const handle = (this.#socket as unknown as SocketInside)._handle;
-    // The socket is closed, and 'close' is about to tell.
+    // The socket is closed, and 'close' is about to be emitted.
     if (handle === null) return true;
     if (request === undefined) return this.#learn(handle, bytes);
     const error = handle.writeBuffer(request, bytes);
@@ -113,7 +113,7 @@ export class DirectWriter {
   #waitForDrain(): void {
     this.#isPending = true;
     this.#socket.write(NOTHING, (error) => {
-      // The socket closes, and 'close' tells.
+      // The socket closes, and emits 'close'.
       if (error) return;
       this.#isPending = false;
       this.#onDrain();

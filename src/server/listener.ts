@@ -14,7 +14,7 @@ export type ListenTarget =
   | { readonly address: Address; readonly reusePort: boolean }
   | { readonly address: Address; readonly fd: number };
 
-/** Makes a server listen and tells on which address it does. */
+/** Makes a server listen. @returns The address. */
 export async function listen(
   server: net.Server,
   target: ListenTarget,
@@ -99,7 +99,7 @@ function unavailable(where: string, reason: string, cause?: unknown): GoromdbErr
 
 /**
  * Removes what a killed process left behind: its socket refuses connections, one in use does not.
- * Says what else is in the way; the system's own errors for these cases tell something else.
+ * Says what else is in the way; the system's own errors for these cases mislead.
  */
 async function makeRoomForSocket(path: string): Promise<void> {
   const where = formatAddress({ kind: 'unix', path });

@@ -78,7 +78,7 @@ export interface ServerParts {
   readonly sessions: SessionSettings;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
-  /** Told of clients that write or cannot log in, of each address once a minute. */
+  /** Called for clients that write or cannot log in, for each address once a minute. */
   readonly onReport: (report: ClientReport) => void;
   /** See `SessionContext`. */
   readonly loadNews?: SessionContext['loadNews'];
@@ -89,7 +89,7 @@ function faultOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** The same of a TLS connection as of what it runs over, which Node does not tell. */
+/** The same of a TLS connection as of what it runs over, which Node does not show. */
 function peerOf({ remoteAddress, remotePort }: net.Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
@@ -156,7 +156,7 @@ export class ThreadServer implements Server {
   /**
    * Reads certificates and users again, for connections to come.
    *
-   * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID; what was in use stays.
+   * @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID; the old ones stay in use.
    */
   reload(): void {
     const { access } = this.#parts;
@@ -168,7 +168,7 @@ export class ThreadServer implements Server {
   }
 
   /**
-   * To be told when the handler was given other data. Replies that are under way may go on from what
+   * To be called when the handler was given other data. Replies that are under way may go on from what
    * they began with for a time; those of still older data, for a moment.
    */
   noteSwap(): void {
@@ -178,7 +178,7 @@ export class ThreadServer implements Server {
     this.#endStale(performance.now());
   }
 
-  /** To be told when the handlers of all threads were given other data. */
+  /** To be called when the handlers of all threads were given other data. */
   noteSwapEverywhere(): void {
     for (const connection of this.#connections) connection.noteSwapEverywhere();
   }
@@ -346,7 +346,7 @@ export class ThreadServer implements Server {
     counters.stale_connections = count;
   }
 
-  /** The largest go: the others, most of whom hold next to nothing, are served on. */
+  /** The largest go: the others, most of whom hold next to nothing, keep being served. */
   #makeRoom(): void {
     const { budget, counters } = this.#share;
     while (budget.isExceeded) {

@@ -13,7 +13,9 @@ const CR = 0x0d;
 const LF = 0x0a;
 const ZERO = 0x30;
 
-/** Below this many bytes a loop beats `set` with its view (they cross at 40 to 50 bytes, 2026-11-21). */
+/**
+ * Below this many bytes a loop beats `set` with its view (they cross at 40 to 50 bytes, 2026-11-21).
+ */
 const LOOP_COPY_BYTES_MAX = 48;
 
 /** Copies source[start, end) to target[at…] and returns the offset behind it. */
@@ -72,7 +74,7 @@ export function recordBytes(keyBytes: number, valueBytes: number, flags: number)
   return lengths + keyBytes + digitsOf(flags) + digitsOf(valueBytes) + valueBytes + 6;
 }
 
-/** Writes the part of a record that stands before the value's bytes; returns where these begin. */
+/** Writes the part of a record that is before the value's bytes; returns where these begin. */
 export function writeRecordHead(
   segment: Uint8Array,
   at: number,

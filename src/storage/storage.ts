@@ -26,7 +26,7 @@ export interface Entry {
   /** The unique number that `gets` reports: the generation that the record belongs to. */
   readonly cas: number;
   /**
-   * Where `<key> <flags> <bytes>\r\n` begins in `buffer`, when that text stands right before the
+   * Where `<key> <flags> <bytes>\r\n` begins in `buffer`, when that text is right before the
    * value and `\r\n` right behind it; -1 when the storage does not keep records in wire form.
    */
   readonly wireStart: number;
@@ -53,7 +53,7 @@ export interface DataSetInfo {
   readonly loadedAt: number;
   /**
    * When it was installed as this generation, in milliseconds since 1970: a restart loads it again, and
-   * does not install it. 0 before there is data. Undefined: a storage of one's own need not tell.
+   * does not install it. 0 before there is data. Undefined: a user's storage need not know.
    */
   readonly installedAt?: number | undefined;
   /**
@@ -67,7 +67,7 @@ export interface DataSetInfo {
  * Is shown one record: its key in key[start, end), and the entry. Both are lent for the call. The
  * visitor must not `get` or `scan` in the same storage meanwhile.
  *
- * @returns false to be shown no more in this `scan`. A storage of one's own may show more all the
+ * @returns false to be shown no more in this `scan`. A user's storage may show more all the
  *   same; then the other clients wait longer when keys are long.
  */
 export type RecordVisitor = (

@@ -13,7 +13,7 @@ const KEYS_MAX = 1_000_000;
 /** memcached's limit. */
 const KEY_BYTES_MAX = 250;
 
-/** How long the server may be silent while it tells its keys. */
+/** How long the server may be silent while it sends its keys. */
 const SILENCE_MS = 5_000;
 
 /**
@@ -51,7 +51,7 @@ function isKey(text: string): boolean {
 /**
  * Asks a server for its keys by `lru_crawler metadump all`, which memcached and goromdb have.
  *
- * @throws GoromdbError LOAD_FAILED when it does not tell any.
+ * @throws GoromdbError LOAD_FAILED when it sends none.
  */
 export async function keysOfServer(address: Address): Promise<KeySource> {
   const keys: string[] = [];
@@ -89,7 +89,7 @@ function unescapeKey(text: string): string {
 /**
  * Asks a server for the keys of its strings by Redis' `SCAN`.
  *
- * @throws GoromdbError LOAD_FAILED when it does not tell any.
+ * @throws GoromdbError LOAD_FAILED when it sends none.
  */
 export async function keysOfRedis(address: Address): Promise<KeySource> {
   const client = new RedisClient(address);

@@ -117,7 +117,7 @@ export class TrafficConnection {
       if (this.#untilCheck === 0) this.#checked = batch;
       else this.#untilCheck--;
     } else if (this.#checked !== undefined) {
-      // Only a batch that is alone on its way can be told from the others: the next one then.
+      // Only a batch that is alone on its way can be measured: the next one then.
       this.#checked = undefined;
       this.#received = [];
     }

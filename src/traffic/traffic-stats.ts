@@ -11,7 +11,7 @@ const STAT_NAMES = [
   'checked',
   'wrong',
   'connected',
-  /** Connections that ended before they were told to. */
+  /** Connections that ended early. */
   'lost',
 ] as const;
 

@@ -69,8 +69,8 @@ interface Mark {
 type Client = WorkerClient<TrafficWorkerRequest, TrafficWorkerReply>;
 
 /**
- * Sends traffic to a server and measures it. The measured time begins when the warm-up is over and ends with
- * the last request sent; a fixed rate's latencies also count the replies that come later.
+ * Sends traffic to a server and measures it. The measured time begins when the warm-up is over and
+ * ends with the last request sent; a fixed rate's latencies also count the replies that come later.
  *
  * @throws GoromdbError LOAD_FAILED: it cannot be connected to, or the process to watch is not there.
  */

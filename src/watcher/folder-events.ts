@@ -8,7 +8,7 @@ import type { Logger } from '../common/log.ts';
 export interface FolderEventsOptions {
   /** Absolute path of the folder. */
   readonly folder: string;
-  /** The names in the folder that matter; no other one is told of. */
+  /** The names in the folder that matter; events of others are dropped. */
   readonly names: ReadonlySet<string>;
   /** Whether events are asked for at all; if not, only the folder is looked after. */
   readonly isWatched: boolean;
@@ -19,7 +19,7 @@ export interface FolderEventsOptions {
 
 /**
  * A watcher that lists no folder. At each event of a folder chokidar lists it and looks at all that it
- * finds: with 100,000 files there, that kept a processor busy for seconds. It is told here that there is
+ * finds: with 100,000 files there, that kept a processor busy for seconds. It learns here that there is
  * nothing, and its raw events, which have names, are enough. A chokidar that lists folders by another
  * method would be slow again, not wrong.
  */
@@ -30,8 +30,8 @@ class UnlistedFolderWatcher extends FSWatcher {
 }
 
 /**
- * Tells when something happens to some names in a folder, which may go away and come back. The folder is
- * never listed, and no file in it is watched by itself: others may put any number of them there.
+ * Tells when something happens to some names in a folder, which may go away and come back. The folder
+ * is never listed, and no file in it is watched by itself: others may put any number of them there.
  */
 export class FolderEvents {
   readonly #options: FolderEventsOptions;
@@ -98,7 +98,7 @@ export class FolderEvents {
     // The other events come of listings, and are throttled by dropping.
     watcher.on('raw', (event, name) => {
       const isFolder = name === basename(folder);
-      // A new folder may get the number of the old one: the key alone would not tell.
+      // A new folder may get the number of the old one: the key alone would not show it.
       if (isFolder && event === 'rename' && this.#watcher === watcher) this.#key = undefined;
       if (!name || isFolder || names.has(name)) onEvent();
     });
@@ -122,7 +122,7 @@ export class FolderEvents {
   }
 }
 
-/** What tells the folder at a path from an earlier one, or why there is none. */
+/** What distinguishes the folder at a path from an earlier one, or why there is none. */
 async function findFolder(
   folder: string,
 ): Promise<{ readonly key: string } | { readonly key: undefined; readonly why: string }> {

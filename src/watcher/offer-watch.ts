@@ -24,7 +24,7 @@ export class OfferWatch {
 
   /**
    * @param outer Stops the load as well.
-   * @param rescanMs How often to look without being told to.
+   * @param rescanMs How often to look unasked.
    */
   constructor(offered: Offered, outer: AbortSignal, rescanMs: number) {
     this.#offered = offered;

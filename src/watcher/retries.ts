@@ -65,7 +65,7 @@ export class Retries {
       ? `${SCANNER_TRIES_MAX} times in all`
       : `at least every ${inWords(AGAIN_MS_MAX)}`;
     return (
-      `${messageOf(error)}. Nothing was changed: the drop stays, and what serves keeps serving. ` +
+      `${messageOf(error)}. Nothing was changed: the drop stays, and the serving generation keeps serving.  ` +
       `It is tried again in ${inWords(this.#againMs)}, then less often, ${last}; ` +
       'at once when either file changes, and at SIGHUP.'
     );
@@ -73,7 +73,7 @@ export class Retries {
 
   #giveUp(error: unknown): Retry {
     const news =
-      `${messageOf(error)}. It was tried ${this.#tries} times and is given up: mend the scanner or ` +
+      `${messageOf(error)}. It was tried ${this.#tries} times and is not tried again: mend the scanner or ` +
       'drop another file; SIGHUP has this one tried again.';
     return { pauseMs: undefined, news };
   }

@@ -30,7 +30,7 @@ const STABLE_MS = 250;
 const SETTLED_MS = 2000;
 /** A load that failed for want of descriptors, space or permission is first tried again after this. */
 const AGAIN_MS = 30_000;
-/** A file that is still without its sum file this long after its last change is told of. */
+/** A file that is still without its sum file this long after its last change is logged. */
 const SUM_WAIT_MS = 30_000;
 /** How often the file system is asked in polling mode. */
 const POLL_INTERVAL_MS = 1000;
@@ -54,7 +54,7 @@ export interface Drop {
   readonly force: boolean;
   /**
    * The file or its sum file is reached by a symbolic link, or has a second name: whoever put it there
-   * may not be allowed to read it. What it holds is told to nobody before it serves.
+   * may not be allowed to read it. What it holds is shown to nobody before it serves.
    */
   readonly isLinked: boolean;
 }
@@ -63,7 +63,7 @@ export interface Drop {
 export type Verdict =
   /** Loaded and moved away. */
   | { readonly kind: 'taken' }
-  /** Proven bad and set aside, or not movable: not offered again until something changes. */
+  /** Found bad and quarantined, or not movable: not offered again until something changes. */
   | { readonly kind: 'rejected' }
   /** The file's MD5 is `found`, not what the sum file promises. */
   | { readonly kind: 'mismatch'; readonly found: string }
@@ -79,7 +79,10 @@ export interface WatcherOptions {
    * drop is offered again later, or when something changes.
    */
   readonly onDrop: (drop: Drop, signal: AbortSignal) => Promise<Verdict>;
-  /** Told why a file that is there is not offered, or not now. May be told the same again. */
+  /**
+   * Called with the reason when a file is there and not offered now. May be called again with the
+   * same.
+   */
   readonly onWait?: (complaint: Complaint) => void;
   /** Called when there is no file, as often as that is seen. */
   readonly onAbsent?: () => void;
@@ -96,7 +99,7 @@ export interface WatcherOptions {
   readonly settledMs?: number;
   /** Default {@link AGAIN_MS}. */
   readonly againMs?: number;
-  /** Clock in milliseconds that tells how long the files have been quiet. */
+  /** Clock in milliseconds that measures how long the files have been quiet. */
   readonly now?: () => number;
 }
 
@@ -260,7 +263,7 @@ class PairWatcher implements Watcher {
     return (this.#options.now ?? performance.now.bind(performance))();
   }
 
-  /** How long the pair has not changed, as far as looks tell. */
+  /** How long the pair has not changed, as far as looks show. */
   #quietMs(): number {
     return this.#nowMs() - this.#changedAtMs;
   }
@@ -342,7 +345,7 @@ class PairWatcher implements Watcher {
       if (signal.aborted) return undefined;
       if (!watch.isSuperseded) return this.#postpone(drop, key, error);
       this.#options.logger.info(
-        `the load of ${drop.file} is given up: another file is in its place`,
+        `the load of ${drop.file} is aborted: another file is in its place`,
       );
       verdict = { kind: 'changed' };
     } finally {

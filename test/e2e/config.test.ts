@@ -52,7 +52,7 @@ function memcached(address: Address): (...keys: string[]) => Promise<Record<stri
     });
 }
 
-test('two data sets of different formats are read by one client; one swaps, the other serves on', async () => {
+test('two data sets of different formats are read by one client; one swaps, the other keeps serving', async () => {
   const { config, file, write } = scene();
   write(
     `${HEAD}threads = 2\n${dataSet('users', 'namespaces = true\nD = "/"')}${dataSet('geo', 'storage = "json"\ncanary = "a"')}[[data-set]]\nfile = "rest/data"\n`,
@@ -187,10 +187,10 @@ test('a data set that SIGHUP gives another prefix or file keeps its base folder'
   await goromdb.says(/was read again/);
   expect(await get('old:a', 'new:a')).toEqual({ 'new:a': 'one' });
 
-  // With nothing in another folder, it serves on.
+  // With nothing in another folder, it keeps serving.
   write(`${HEAD}[[data-set]]\nprefix = "new"\nfile = "old/other"\nbasedir = "elsewhere"\n`);
   await goromdb.kill('SIGHUP');
-  await goromdb.says(/data set new: what it has served serves on until .*old\/other is loaded/);
+  await goromdb.says(/data set new: it keeps serving what it has until .*old\/other is loaded/);
   expect(await get('new:a')).toEqual({ 'new:a': 'one' });
 });
 

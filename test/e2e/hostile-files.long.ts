@@ -29,7 +29,7 @@ function residentBytesMax(pid: number): number {
 }
 
 /**
- * Drops each file while a client holds a connection, and expects it to be set aside with one line
+ * Drops each file while a client holds a connection, and expects it to be quarantined with one line
  * that tells why, and the good generation to serve on as if nothing had happened.
  */
 async function dropAll(
@@ -56,7 +56,7 @@ async function dropAll(
     expect(line, name).toContain(` error rejected ${file}: `);
     expect(line, name).toMatch(reason);
     expect(line, name).toContain(
-      `; set aside as ${file}.rejected; generation 1 from ${join(file, '../data00/data.db')} keeps serving`,
+      `; quarantined as ${file}.rejected; generation 1 from ${join(file, '../data00/data.db')} keeps serving`,
     );
     expect(readFileSync(`${file}.rejected`).equals(Buffer.from(content)), name).toBe(true);
     expect([file, `${file}.md5`].filter(existsSync), name).toEqual([]);

@@ -310,7 +310,7 @@ describe('a dropped file that is a mount by itself', () => {
     mountFile(context, harness, '[]');
     expect(await harness.offer(md5('[]'))).toEqual({ kind: 'rejected' });
     expect(harness.logger.lines.at(-1)).toMatch(
-      /could not be set aside \(.*: mount its folder \(EBUSY/,
+      /could not be quarantined \(.*: mount its folder \(EBUSY/,
     );
   });
 });

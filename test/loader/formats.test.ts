@@ -122,7 +122,7 @@ test.each([
   expect(logger.lines[0]).toContain(`; it looks like ${format}: use -storage ${format}`);
 });
 
-test('memcachedb-bdb serves the records inside of Berkeley DB, packed or not', async () => {
+test('memcachedb-bdb serves the records inside of Berkeley DB, compressed or not', async () => {
   const content = fixture('memcachedb/btree-items.db');
   expect(await load('memcachedb-bdb', content)).toBe('taken');
   expect(keys).toContain('key-00067');
@@ -140,14 +140,14 @@ test('zstd is unpacked, or the version of Node that can is named', async () => {
   const content = fixture('lmdb/v1-plain.mdb');
   if (zstdCompressSync === undefined) {
     expect(await load('auto', Buffer.from('28b52ffd00', 'hex'))).toBe('rejected');
-    expect(logger.lines[0]).toMatch(/it takes Node 22.15 or newer, or a file packed with gzip/);
+    expect(logger.lines[0]).toMatch(/it takes Node 22.15 or newer, or a file compressed with gzip/);
   } else {
     expect(await load('auto', zstdCompressSync(content))).toBe('taken');
     expect(keys).toContain('key-00067');
   }
 });
 
-test('text in gzip is read as it is unpacked: the base folder need not have room', async () => {
+test('text in gzip is read as it is decompressed: the base folder need not have room', async () => {
   const text = JSON.stringify({ a: '1', b: '2' });
   const unpacked = new Set<string>();
   const watcher = watch(base, (_, name) => {
@@ -183,7 +183,7 @@ describe('keys that come more than once', () => {
 
   test.each([
     ['json', `{"a":"1","b":"2",${again}`, 'at byte 17'],
-    ['json', zlib.gzipSync(`{"a":"1","b":"2",${again}`), 'at byte 17 of the unpacked text'],
+    ['json', zlib.gzipSync(`{"a":"1","b":"2",${again}`), 'at byte 17 of the decompressed text'],
     [
       'jsonl',
       ['a', 'b', 'a', 'b', 'a'].map((key) => `{"key":"${key}","value":"1"}`).join('\n'),
@@ -219,7 +219,7 @@ test.each([
   ['lmdb', fixture('lmdb/v2-named.mdb'), 'users:user-00067'],
   ['bdb', fixture('bdb/databases.db'), 'orders:order-00067'],
   ['json', Buffer.from('{"users":{"7":"Ann"},"orders":{"7":"pen"}}'), 'orders:7'],
-])('namespaces of %s are served with auto, packed or not', async (format, content, key) => {
+])('namespaces of %s are served with auto, compressed or not', async (format, content, key) => {
   expect(await load('auto', content, { delimiter: ':' })).toBe('taken');
   expect(keys).toContain(key);
   keys.clear();
@@ -239,7 +239,7 @@ describe('JSON Lines whose fields have other names', () => {
     ['lines', two, fields],
     ['lines with more fields', more + more, { ...fields, ignoreOthers: true }],
     ['one line with more fields', more, { ...fields, ignoreOthers: true }],
-  ])('are served by auto and jsonl, packed or not: %s', async (_, text, fields) => {
+  ])('are served by auto and jsonl, compressed or not: %s', async (_, text, fields) => {
     for (const scanner of ['auto', 'jsonl']) {
       for (const content of [Buffer.from(text), zlib.gzipSync(text)]) {
         keys.clear();
@@ -284,7 +284,7 @@ describe('JSON Lines whose fields have other names', () => {
   });
 });
 
-test('a bucket inside of others is served by its path, packed or not', async () => {
+test('a bucket inside of others is served by its path, compressed or not', async () => {
   const content = fixture('bolt/nested.db');
   for (const file of [content, zlib.gzipSync(content)]) {
     keys.clear();
@@ -310,7 +310,7 @@ describe('a file of another kind is called by its name', () => {
   const lmdb32 = Buffer.from(fixture('lmdb/v1-plain.mdb'));
   // The header of a page has 16 bytes in data format 2 of 32 bits, and in format 1 of 64.
   lmdb32.writeUInt32LE(2, 20);
-  const UNPACK = 'xz: unpack it first';
+  const UNPACK = 'xz: decompress it first';
 
   test.each([
     ['auto', xz, UNPACK],

@@ -182,20 +182,20 @@ describe('a load', () => {
     expect(readFileSync(`${file}.rejected`, 'utf8')).toBe('{"v":1}');
     expect(subject.logger.lines.at(-1)).toBe(
       `error rejected ${file}: expected a string at byte 5, key "v", found a number ` +
-        `(FORMAT_UNSUPPORTED); set aside as ${file}.rejected; ` +
+        `(FORMAT_UNSUPPORTED); quarantined as ${file}.rejected; ` +
         `generation 1 from ${join(base, 'data00', 'data.db')} keeps serving`,
     );
     await subject.load(version(2));
     expect(subject.served.map((info) => info.generation)).toEqual([1, 2]);
   });
 
-  test('says when a bad file cannot be set aside, and does not ask for it again', async () => {
+  test('says when a bad file cannot be quarantined, and does not ask for it again', async () => {
     const subject = startLoader();
     await subject.recover();
     mkdirSync(`${file}.rejected`);
     expect(await subject.load('[]')).toEqual({ kind: 'rejected' });
     expect(subject.logger.lines).toEqual([
-      expect.stringMatching(/; it could not be set aside \(.*\); no data is served yet$/),
+      expect.stringMatching(/; it could not be quarantined \(.*\); no data is served yet$/),
     ]);
     expect(existsSync(file)).toBe(true);
   });
@@ -465,7 +465,7 @@ function moduleFile(text: string): string {
 describe('a guard', () => {
   const guards = { minKeys: 2 };
 
-  test('has a sound file set aside before anything is moved, and what served keeps serving', async () => {
+  test('has a sound file quarantined before anything is moved, and what served keeps serving', async () => {
     const subject = startLoader({ guards });
     await subject.recover();
     await subject.load('{"v":"1","w":"1"}');

@@ -96,7 +96,7 @@ describe('the receipt of a file', () => {
     expect(harness.receipt()).toMatchObject({ state: 'serving', generation: 1 });
   });
 
-  test('of a file that was set aside just before a crash says so after the next start', async () => {
+  test('of a file that was quarantined just before a crash says so after the next start', async () => {
     const harness = new LoaderHarness();
     await harness.start();
     await harness.load('[]');

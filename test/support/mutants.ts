@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { expect } from 'vitest';
-import { GoromdbError, provesFileBad } from '../../src/common/errors.ts';
+import { GoromdbError, isBadFile } from '../../src/common/errors.ts';
 import type { ScanOptions } from '../../src/storage/scanners/scanner.ts';
 import { Random } from './random-bytes.ts';
 import type { Records, ScratchFile } from './scratch-file.ts';
@@ -97,7 +97,7 @@ export async function tryMutants(plan: MutantPlan): Promise<void> {
       await file.scanTo(records, bytes, way);
     } catch (error) {
       refused++;
-      if (!(error instanceof GoromdbError) || !provesFileBad(error)) {
+      if (!(error instanceof GoromdbError) || !isBadFile(error)) {
         throw new Error(title, { cause: error });
       }
     }

@@ -262,7 +262,7 @@ describe('a load', () => {
   it.each([
     ['replaced', (): Promise<void> => putFile('two')],
     ['written to', (): Promise<void> => writeFile(file, 'two')],
-  ])('is given up when its file is %s', async (_, change) => {
+  ])('is aborted when its file is %s', async (_, change) => {
     await putFile('one');
     await putSum('one');
     start(endless());
@@ -271,11 +271,11 @@ describe('a load', () => {
     await putSum('two');
     await until(() => expect(drops).toHaveLength(2));
     expect(drops[1].md5).toBe(md5('two'));
-    expect(infos).toEqual([`the load of ${file} is given up: another file is in its place`]);
+    expect(infos).toEqual([`the load of ${file} is aborted: another file is in its place`]);
     expect(errors).toEqual([]);
   });
 
-  it('is given up by re-scan where no events arrive', async () => {
+  it('is aborted by re-scan where no events arrive', async () => {
     await putFile('one');
     await putSum('one');
     const running = start({ ...endless(), rescanMs: 20, polling: true, pollMs: NEVER_MS });
@@ -285,7 +285,7 @@ describe('a load', () => {
     await running.close();
   });
 
-  it('is not given up when its file is moved away, as it is when it is taken', async () => {
+  it('is not aborted when its file is moved away, as it is when it is taken', async () => {
     await putFile('one');
     await putSum('one');
     const running = start({ ...endless(), rescanMs: 10 });
@@ -408,7 +408,7 @@ describe('verdicts', () => {
     start({ onDrop, againMs: 1, rescanMs: 5 });
     await until(() => expect(errors).toHaveLength(2));
     expect(errors[0]).toContain('5 times in all');
-    expect(errors[1]).toContain('It was tried 5 times and is given up: mend the scanner');
+    expect(errors[1]).toContain('It was tried 5 times and is not tried again: mend the scanner');
     await pass();
     expect(onDrop).toHaveBeenCalledTimes(5);
     await putFile('two');

@@ -18,7 +18,7 @@ interface CommandParts<Table extends OptionTable, Request> {
   readonly summary: string;
   /** How it is written, without `Usage:`. */
   readonly usage: string;
-  /** What stands below the flags in the help. */
+  /** The text below the flags in the help. */
   readonly notes?: string;
   readonly options: Table;
   /** Whether there may be more than flags. */

@@ -19,7 +19,7 @@ const CONFIG_BYTES_MAX = 1024 * 1024;
 /** What a configuration file asks for. */
 export interface Config {
   readonly plan: ServerPlan;
-  /** What is given for the server, by key: for telling what another file changes. */
+  /** What is given for the server, by key: to find what another file changes. */
   readonly serverValues: ReadonlyMap<string, unknown>;
 }
 

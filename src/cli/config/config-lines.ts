@@ -1,11 +1,11 @@
-/** Where in a TOML file a key stands. Lines are counted from 1. */
+/** Where in a TOML file a key is. Lines are counted from 1. */
 export interface ConfigLines {
   /** @param section The number of the data set, from 0; undefined: the part above them. */
   lineOf(key: string | undefined, section: number | undefined): number | undefined;
 }
 
 /**
- * Finds the keys of a TOML text, which was parsed and is right: the parser does not tell where they
+ * Finds the keys of a TOML text, which was parsed and is right: the parser does not say where they
  * are. Only keys at the beginning of a line are found, so that a message may do without a line.
  */
 export function findLines(text: string): ConfigLines {

@@ -29,13 +29,13 @@ interface Drop {
   /** Where the server waits for it. */
   readonly file: string;
   readonly force: boolean;
-  /** Told how much of the source is copied, in percent. */
+  /** Called with the copied share of the source, in percent. */
   readonly onProgress: (percent: number) => void;
 }
 
 /**
  * Drops a file as a producer should: under a temporary name in the drop folder, flushed, renamed, and
- * its sum last. The sum is that of the source as it was read, so it proves the copy, too.
+ * its sum last. The MD5 is that of the source as it was read, so it checks the copy, too.
  *
  * @throws GoromdbError FILE_UNREADABLE, FILE_CHANGED, FOLDER_UNUSABLE; nothing new is in the drop
  *   folder then that a server would take.

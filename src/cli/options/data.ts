@@ -1,4 +1,6 @@
-/** What is served, where it is kept, what is asked of it, and how it is noticed: each data set's own. */
+/**
+ * The options of one data set: what is served, where it is kept, its guards, how it is noticed.
+ */
 import type { PrefixedDataSet } from '../../app/options.ts';
 import type { Canary } from '../../loader/generations/guards.ts';
 import { SCRUB_RATE_MAX } from '../../loader/generations/scrub.ts';
@@ -53,7 +55,7 @@ const DATA = optionGroup('Data', {
   },
   gzipped: {
     ...BOOLEAN,
-    help: 'the file must be packed with gzip; without it packed files are recognised',
+    help: 'the file must be compressed with gzip; without it compressed files are recognised',
     sets: 'gzipped',
   },
   bucket: {

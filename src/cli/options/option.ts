@@ -19,7 +19,7 @@ export interface Option<T = unknown, Path extends string = string> {
   readonly required?: string;
   /** It may be given several times: what `parse` returns is a list, and the lists are joined. */
   readonly repeats?: true;
-  /** How it may stand in TOML, when not as a boolean or a text. */
+  /** Its forms in TOML, other than a boolean or a text. */
   readonly toml?: 'number' | 'path' | 'list';
   /** Where it can be given, when not everywhere. */
   readonly only?: 'flag' | 'file';

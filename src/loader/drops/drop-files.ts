@@ -6,7 +6,7 @@ import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
 import { forceMarkOf, isForced } from '../../watcher/force-mark.ts';
 import type { Drop } from '../../watcher/watcher.ts';
 
-/** What a drop's files are told by. */
+/** What identifies a drop's files. */
 type DropFiles = Pick<Drop, 'file' | 'sumFile' | 'md5' | 'identity'>;
 
 /**

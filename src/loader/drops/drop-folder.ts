@@ -24,7 +24,7 @@ export interface DropFolderOptions {
   readonly logger: Logger;
 }
 
-/** Offers what producers drop at a path, and tells them in a receipt what became of it. */
+/** Offers what producers drop at a path, and says in a receipt what became of it. */
 export class DropFolder implements Source {
   readonly wanted: string;
   readonly #options: DropFolderOptions;

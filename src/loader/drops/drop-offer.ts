@@ -17,7 +17,7 @@ export function dropOffer(drop: Drop, receipts: Receipts, logger: Logger): Offer
     ...{ name: file, path: file, identity, md5, force, isLinked },
     tell: (news) => receipts.say(subject, outcomeOf(news)),
     remove: async () => ((await takeAway(drop, logger)) ? undefined : keyOfIdentity(identity)),
-    // A volume's files are others each time it is mounted: of them the MD5 tells.
+    // A volume's files are others each time it is mounted: the MD5 identifies them.
     isLeft: async (text) => text === keyOfIdentity(identity) || (await isVolumeLink(file)),
     reject: async (why) => {
       const place = await quarantine(drop);
@@ -54,7 +54,7 @@ async function takeAway(drop: Drop, logger: Logger): Promise<boolean> {
 /**
  * Puts a rejected file out of the way.
  *
- * @returns Where it is now, if it could be moved, and what is to be told of that; undefined when another
+ * @returns Where it is now, if it could be moved, and what the log says of that; undefined when another
  *   file is in its place already.
  */
 async function quarantine(
@@ -69,11 +69,11 @@ async function quarantine(
   }
   try {
     await setAside(drop);
-    return { path, text: `set aside as ${path}` };
+    return { path, text: `quarantined as ${path}` };
   } catch (cause) {
     if (cause instanceof GoromdbError && cause.code === 'FILE_CHANGED') return undefined;
     const why = messageOf(explained(cause, path));
-    return { path: undefined, text: `it could not be set aside (${why})` };
+    return { path: undefined, text: `it could not be quarantined (${why})` };
   }
 }
 

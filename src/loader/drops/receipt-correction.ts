@@ -6,11 +6,11 @@ import { rejectedPath, saysSum } from './drop-files.ts';
 import { outcomeOf, type Receipts, readReceipt } from './receipt.ts';
 
 /**
- * What serves has changed other than by a drop, at a start or by a rollback: the receipt of the last
+ * A start or a rollback has changed the serving generation, not a drop: the receipt of the last
  * file that came is the last word about that file nevertheless, or is made so.
  *
  * @param file Where files are dropped.
- * @param now What serves now.
+ * @param now The serving generation.
  * @param withdrawn The one that was served before it.
  */
 export async function correctReceipt(
@@ -36,7 +36,7 @@ export async function correctReceipt(
 }
 
 /**
- * A crash may come after a file was set aside and before its receipt says so; nothing else would.
+ * A crash may come after a file was quarantined and before its receipt says so; nothing else would.
  *
  * @param file Where files are dropped.
  */

@@ -25,7 +25,7 @@ export type Outcome =
     } & Pick<GenerationStatus, 'generation' | 'keys' | 'format' | 'slot' | 'warnings'>)
   | ({
       readonly state: 'rejected';
-      /** Where the file is now; undefined when it could not be set aside. */
+      /** Where the file is now; undefined when it could not be moved. */
       readonly setAside: string | undefined;
     } & Reason)
   /** It was served, and somebody has rolled back to the generation before. */
@@ -46,7 +46,7 @@ export interface Subject {
   /** The sum that its sum file promises, where that is known. */
   readonly md5?: string;
   readonly bytes?: number;
-  /** Whether sum and size must not be told before the file serves: see `Drop.isLinked`. */
+  /** Whether MD5 and size must not be shown before the file serves: see `Drop.isLinked`. */
   readonly isLinked?: boolean;
 }
 

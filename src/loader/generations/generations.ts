@@ -86,7 +86,10 @@ export class Generations {
     return this.#newest + 1;
   }
 
-  /** @param number From outside; undefined: the next one. @throws GoromdbError LOADER_FAILED: it is not new. */
+  /**
+   * @param number From outside; undefined: the next one. @throws GoromdbError LOADER_FAILED: it is
+   * not new.
+   */
   numberFor(number = this.nextNumber): number {
     if (number > this.#newest) return number;
     const message = `expected the number of a generation above ${this.#newest}, found ${number}`;
@@ -154,7 +157,7 @@ export class Generations {
    * Puts a generation into service, and holds its map from then on.
    *
    * @param loaded Its map is released by whoever loaded it, whatever happens.
-   * @returns What serves, with the seconds of all stages.
+   * @returns The serving generation, with the seconds of all stages.
    */
   async switch(slot: SlotName, loaded: LoadedSlot): Promise<InService> {
     const { logger } = this.#options;

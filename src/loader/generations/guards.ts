@@ -23,7 +23,10 @@ export interface Guards {
 /** With fewer sampled lookups than this, chance says more than they do. */
 export const REPLAY_LOOKUPS_MIN = 100;
 
-/** A new generation that is smaller by more than this is told of, where no guard says how much may be. */
+/**
+ * A new generation that is smaller by more than this is warned of, where no guard says how much may
+ * be.
+ */
 const SHRINK_TOLD_PERCENT = 50;
 
 /** Bytes of a key or value that a message shows. */
@@ -33,7 +36,7 @@ const SHOWN_BYTES_MAX = 60;
  * Refuses to replace records by nothing, which hardly anybody means to do. Whoever does says so by
  * `-min-keys 0`.
  *
- * @param notices What the file's scanner had to say: it may tell where the records are.
+ * @param notices The scanner's warnings: they may say where the records are.
  * @throws GoromdbError TOO_FEW_KEYS.
  */
 export function checkNotEmpty(
@@ -79,7 +82,7 @@ function fewer(what: string, percent: number, found: number, before: number): st
  * Refuses a generation that is sound but not what its owner wants.
  *
  * @param candidate As it would serve; only looked at.
- * @param serving What serves now; undefined when nothing does.
+ * @param serving The serving generation; undefined when there is none.
  * @param sample Lookups that clients made of late.
  * @throws GoromdbError TOO_FEW_KEYS, SHRUNK_TOO_MUCH, CANARY_MISSING, HIT_RATE_DROPPED.
  */

@@ -2,19 +2,19 @@ import { oneLine } from '../../common/log.ts';
 import type { LoadNews, WaitingDrop } from '../../common/status.ts';
 import type { NewEvent } from '../slots/events.ts';
 
-/** Longest text that clients are told of an error. */
+/** Longest text of an error that clients see. */
 const TEXT_CHARS_MAX = 250;
 
 /** What of the loads is counted. */
 type LoadCount = 'loads_taken' | 'loads_rejected' | 'loads_failed';
 
-/** Who is told of what becomes of drops. */
+/** Who is notified of what becomes of drops. */
 export interface LoadMonitorOptions {
   readonly onNews?: ((news: LoadNews) => void) | undefined;
   readonly onCount?: ((name: LoadCount) => void) | undefined;
 }
 
-/** Knows how it stands with the loads of a data set, for those who watch over it. */
+/** Knows the state of a data set's loads, for whoever monitors it. */
 export class LoadMonitor {
   readonly #options: LoadMonitorOptions;
   #news: LoadNews = { lastError: undefined, waiting: undefined };

@@ -22,7 +22,8 @@ import { findTaken } from './taken-before.ts';
 
 /**
  * An offer on its way into service: a table is made of it in the idle slot, held there, and swapped in.
- * Whatever is wrong with it, the serving generation keeps serving; a crash leaves nothing of what is held.
+ * Whatever is wrong with it, the serving generation keeps serving; a crash leaves nothing of what is
+ * held.
  */
 export class OfferLoad {
   readonly #parts: LoaderParts;
@@ -32,7 +33,9 @@ export class OfferLoad {
   #made: MadeTable | undefined;
   #isOver = false;
 
-  /** @param number The generation that it is to be; undefined: the next one, and none if it was taken. */
+  /**
+   * @param number The generation that it is to be; undefined: the next one, and none if it was taken.
+   */
   constructor(parts: LoaderParts, offer: Offer, number?: number) {
     this.#parts = parts;
     this.#offer = offer;
@@ -92,7 +95,7 @@ export class OfferLoad {
     return { kind: 'taken' };
   }
 
-  /** Removes an offer that has the MD5 of what serves, if it has it in truth. */
+  /** Removes an offer that has the MD5 of the serving generation, if that MD5 is right. */
   async #takeAgain(signal: AbortSignal): Promise<Verdict> {
     const { files, events, logger } = this.#parts;
     const result = await files.verify(this.#fileLoad(signal));

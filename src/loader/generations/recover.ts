@@ -56,14 +56,14 @@ function hasHeldData({ base, generations }: LoaderParts): boolean {
   return hasFile || generations.nextNumber > 2;
 }
 
-/** Holds the generation before, if its table is sound as far as head and index tell. */
+/** Holds the generation before, if its table is sound as far as head and index show. */
 export async function lookBack({ base, files, generations }: LoaderParts): Promise<void> {
   const { serving } = generations;
   if (serving === undefined) return;
   const slots = await readSlots(base.path, () => {});
   const previous = slots.find(({ name }) => name !== serving.slot);
   if (previous === undefined) return;
-  // What is wrong with it is told when it is asked for.
+  // What is wrong with it is reported by a rollback.
   const map = await files
     .open(dirname(previous.path), previous.record?.table)
     .catch(() => undefined);

@@ -11,7 +11,7 @@ import { loadSlot, rebuildSlot } from './slot-loads.ts';
  *
  * @throws GoromdbError FILE_UNREADABLE when neither can be loaded.
  */
-export async function heal(parts: LoaderParts, { generation }: DataSetInfo): Promise<void> {
+export async function repair(parts: LoaderParts, { generation }: DataSetInfo): Promise<void> {
   const { base, generations, logger } = parts;
   if (generations.serving?.generation !== generation) return;
   await base.check();

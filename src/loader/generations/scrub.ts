@@ -11,7 +11,7 @@ import { isSoundRegion, openToRead } from '../../storage/table/table-file.ts';
 import type { Region, TableLayout } from '../../storage/table/table-layout.ts';
 import { TABLE_NAME } from '../slots/slot-table.ts';
 
-/** Bytes a second that are checked unless told otherwise. */
+/** Bytes a second that are checked by default. */
 export const SCRUB_RATE_DEFAULT = 8 * 1024 * 1024;
 /** And at most: what is faster would not be in the background. */
 export const SCRUB_RATE_MAX = 1024 * 1024 * 1024;
@@ -40,10 +40,10 @@ export interface ScrubOptions {
   readonly slotFile: () => SlotFile | undefined;
   /** Counts what was found. */
   readonly count: (name: 'scrub_passes' | 'scrub_file_faults' | 'scrub_table_faults') => void;
-  /** Told once of a generation whose file is damaged. */
+  /** Called once for a generation whose file is damaged. */
   readonly onFileFault: (generation: number, text: string) => void;
   /** Makes this generation's table anew, or puts the previous one into service. */
-  readonly heal: (damaged: DataSetInfo) => Promise<void>;
+  readonly repair: (damaged: DataSetInfo) => Promise<void>;
   readonly logger: Logger;
   readonly passPauseMs?: number;
 }
@@ -51,13 +51,16 @@ export interface ScrubOptions {
 /** Has a check wait, after so many bytes. */
 type Pause = (bytes: number) => Promise<void>;
 
-/** Checks what serves against its sums: once after a start, then over and over, slowly. */
+/**
+ * Checks the serving generation against its checksums: once after a start, then over and over,
+ * slowly.
+ */
 export class Scrub {
   readonly #options: ScrubOptions;
   readonly #abort = new AbortController();
   readonly #sliceBytes: number;
   readonly #work: Promise<void>;
-  /** The generation whose file was found damaged: it is told once. */
+  /** The generation whose file was found damaged: it is reported once. */
   #toldOf = 0;
 
   constructor(options: ScrubOptions) {
@@ -110,7 +113,7 @@ export class Scrub {
 
   /** @returns Whether the table that serves is sound; undefined when another one serves meanwhile. */
   async #checkTable(pause: Pause): Promise<boolean | undefined> {
-    const { served, slotFile, count, heal, logger } = this.#options;
+    const { served, slotFile, count, repair, logger } = this.#options;
     const file = slotFile();
     const info = served();
     if (info === undefined || file?.generation !== info.generation) return undefined;
@@ -123,7 +126,7 @@ export class Scrub {
       count('scrub_table_faults');
       const where = `${path}, the table of generation ${info.generation}, is damaged (bytes ${region.at} to ${region.at + region.bytes - 1} have another CRC-32)`;
       logger.error(`${where}: replies may have been wrong; it is made anew`);
-      await heal(info).catch((error: unknown) => {
+      await repair(info).catch((error: unknown) => {
         logger.error(`${where} and cannot be made anew: ${messageOf(error)}; drop the file again`);
       });
       return false;

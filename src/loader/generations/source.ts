@@ -1,9 +1,10 @@
 /**
  * What belongs in this folder: decides what serves: guards, swap, recovery, rollback, scrub.
  *
- * Where generations come from: the port between those who bring data and the loader, which decides about
- * it. A source offers; the loader takes an offer into a slot and into service, or rejects it, and tells
- * it so. Whoever adds a source implements `Source` and `Offer`, and touches nothing else of the loader.
+ * Where generations come from: the port between those who bring data and the loader, which decides
+ * about it. A source offers; the loader takes an offer into a slot and into service, or rejects it,
+ * and notifies it. Whoever adds a source implements `Source` and `Offer`, and touches nothing else of
+ * the loader.
  */
 import type { FileIdentity } from '../../common/file-identity.ts';
 import type { WaitingDrop } from '../../common/status.ts';
@@ -50,7 +51,7 @@ export interface Offer {
   readonly force: boolean;
   /**
    * It is reached by a link, or has a second name: whoever put it there may not be allowed to read it.
-   * What it holds is told to nobody before it serves.
+   * What it holds is shown to nobody before it serves.
    */
   readonly isLinked: boolean;
   /** Called as often as there is news; nobody waits for what it does. */
@@ -58,7 +59,7 @@ export interface Offer {
   /**
    * A slot holds its content: removes what is left of it. A crash may come before this.
    *
-   * @returns undefined: it is gone; else what tells it from a later one, for `isLeft`.
+   * @returns undefined: it is gone; else what distinguishes it from a later one, for `isLeft`.
    */
   remove(): Promise<string | undefined>;
   /** Whether `remove` returned this for this offer, maybe in an earlier process. */
@@ -104,7 +105,7 @@ export interface Source {
   /**
    * Mends what a crash may have left behind, before `start`.
    *
-   * @param now What serves from an earlier process; undefined: nothing.
+   * @param now The serving generation of an earlier process; undefined: none.
    */
   resume(now: InService | undefined): Promise<void>;
   start(receiver: Receiver): void;
@@ -112,6 +113,8 @@ export interface Source {
   look(): void;
   /** @param withdrawn The record of the generation that a rollback has taken out of service. */
   rolledBack(now: InService, withdrawn: SlotRecord | undefined): Promise<void>;
-  /** Aborts a load under way, and resolves when that is over and all is told. Safe to call twice. */
+  /**
+   * Aborts a load under way, and resolves when that is over and all is reported. Safe to call twice.
+   */
   close(): Promise<void>;
 }

@@ -7,14 +7,14 @@ export interface TakenBefore {
   readonly slot: SlotName;
   readonly record: SlotRecord;
   /**
-   * Whether it is of this very offer, which its source could not remove: to load it again, as at the next
-   * start, would undo a rollback. Else it serves, and was made of the same MD5 by the options of today: to
-   * load the same again would only push out the generation to go back to.
+   * Whether it is of this very offer, which its source could not remove: to load it again, as at the
+   * next start, would undo a rollback. Else it serves, and was made of the same MD5 by the options of
+   * today: to load the same again would only push out the generation to go back to.
    */
   readonly isLeft: boolean;
 }
 
-/** The file of what serves counts as sound, unless a scrub has found damage. */
+/** The file of the serving generation counts as sound, unless a scrub has found damage. */
 export async function findTaken(
   { base, files, generations: { serving } }: LoaderParts,
   offer: Offer,

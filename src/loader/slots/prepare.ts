@@ -9,8 +9,8 @@ import { isTableLeftover } from './slot-table.ts';
 import { SLOT_NAMES } from './slots.ts';
 
 /**
- * Makes the base folder, and says so. The folder that it lies in must be there: a mistyped path must not
- * become an empty server beside the data.
+ * Makes the base folder, and says so. The folder that it lies in must be there: a mistyped path must
+ * not become an empty server beside the data.
  *
  * @throws GoromdbError FOLDER_UNUSABLE.
  */

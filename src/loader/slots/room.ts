@@ -15,7 +15,7 @@ export interface Need {
   readonly isCopied: boolean;
   /** The file of the slot that it goes to, which gives way. */
   readonly slotFile: string;
-  /** What serves now, which tells how large the table of a file is. */
+  /** What serves now: it gives an estimate for the next table. */
   readonly serving: { readonly fileBytes: number; readonly tableBytes: number } | undefined;
 }
 

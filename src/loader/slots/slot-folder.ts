@@ -11,7 +11,7 @@ const OTHERS_WRITE = 0o002;
  * Who may put names into a folder, or take them away, beside this process's user and root. Also in a
  * sticky folder others may put a name there first.
  *
- * @returns undefined when nobody may, or the system does not tell.
+ * @returns undefined when nobody may, or the system does not say.
  */
 async function writersOf(folder: string): Promise<string | undefined> {
   const self = process.geteuid?.();
@@ -40,8 +40,8 @@ export async function writersWarning(baseDir: string): Promise<string | undefine
 }
 
 /**
- * A slot that others can have put there must not lead elsewhere, or files that are none of ours would be
- * overwritten. Where only this user may write, it may be a link to another disk.
+ * A slot that others can have put there must not lead elsewhere, or files that are none of ours would
+ * be overwritten. Where only this user may write, it may be a link to another disk.
  *
  * @throws GoromdbError FOLDER_UNUSABLE.
  */

@@ -73,7 +73,7 @@ export async function openSlotTable(
   }
 }
 
-/** Whether a slot has the recorded table, as far as head and index tell. */
+/** Whether a slot has the recorded table, as far as head and index show. */
 export async function isSoundTable(
   folder: string,
   record: TableRecord | undefined,

@@ -26,7 +26,7 @@ export interface SlotRecord extends Omit<GenerationStatus, 'slot'> {
   readonly table?: TableRecord | undefined;
 }
 
-/** What is told of the generation in a slot. */
+/** The generation in a slot, for a status. */
 export function generationOf(slot: SlotName, record: SlotRecord): GenerationStatus {
   const { left, table, ...told } = record;
   return { slot, ...told };
@@ -65,10 +65,10 @@ export function slotPath(baseDir: string, name: SlotName): string {
 }
 
 /**
- * The slots that hold a file with its sum, the newest first. Generation numbers tell; with a slot
+ * The slots that hold a file with its sum, the newest first. Generation numbers decide; with a slot
  * that another program filled, time does.
  *
- * @param onFault Told of a slot that is there and cannot be read; it counts as empty.
+ * @param onFault Called for a slot that is there and cannot be read; it counts as empty.
  */
 export async function readSlots(
   baseDir: string,

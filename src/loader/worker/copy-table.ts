@@ -1,7 +1,7 @@
 import { closeSync, fsync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { GoromdbError, messageOf, provesFileBad } from '../../common/errors.ts';
+import { GoromdbError, isBadFile, messageOf } from '../../common/errors.ts';
 import { md5Of, READ_BYTES } from '../../common/md5.ts';
 import { KeyCheck } from '../../storage/scanners/key-check.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
@@ -86,12 +86,12 @@ function sumOf(fd: number, onProgress: OnProgress): string {
   return md5Of(fd, (bytes) => onProgress('verify', bytes));
 }
 
-/** @returns What `read` does; or the error that proves the table bad. */
+/** @returns What `read` does; or the error that shows the table to be bad. */
 function unlessBad<T>(read: () => T): T | GoromdbError {
   try {
     return read();
   } catch (error) {
-    if (provesFileBad(error)) return error;
+    if (isBadFile(error)) return error;
     throw error;
   }
 }

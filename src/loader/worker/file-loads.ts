@@ -12,7 +12,7 @@ import { LoaderProcess } from './loader-process.ts';
 import { LoadProgress, type Progress } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
 
-/** How often the progress of a load is told. */
+/** How often the progress of a load is reported. */
 const PROGRESS_INTERVAL_MS = 500;
 
 /**
@@ -34,7 +34,9 @@ export interface FileLoadsOptions extends Selection {
   readonly prefix?: KeyPrefix | undefined;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
-  /** Told when a load begins, with where to read its progress, and undefined when it has ended. */
+  /**
+   * Called when a load begins, with where to read its progress, and with undefined when it has ended.
+   */
   readonly onLoad?:
     | ((load: { path: string; progress: LoadProgress } | undefined) => void)
     | undefined;
@@ -50,7 +52,7 @@ export interface FileLoad {
   readonly mayBeNameless?: boolean;
   /** The file as it was seen: another one is not read. */
   readonly expected?: FileIdentity;
-  /** Whether its size must not be told yet: see `Drop.isLinked`. */
+  /** Whether its size must not be shown yet: see `Drop.isLinked`. */
   readonly isLinked?: boolean;
   /** Aborts the load. */
   readonly signal?: AbortSignal | undefined;
@@ -65,7 +67,7 @@ export interface MadeTable extends WrittenTable {
   readonly recipe: string;
 }
 
-/** What a look at a file's sum alone comes to. */
+/** The result when only the MD5 is checked. */
 type Verified = Exclude<LoadResult, { kind: 'table' }>;
 
 /** Has the worker verify files and make tables of them. */

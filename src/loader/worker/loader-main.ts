@@ -18,8 +18,8 @@ let toldMs = 0;
 let toldStage: Stage | undefined;
 
 /**
- * A load takes the whole thread, so that nobody hears there that the server has ended. It must not go on
- * then: the next server may write to the same slot.
+ * A load takes the whole thread, so that nobody hears there that the server has ended. It must not go
+ * on then: the next server may write to the same slot.
  */
 function onProgress(stage: Stage, bytes: number): void {
   if (process.ppid !== serverPid) process.exit(1);

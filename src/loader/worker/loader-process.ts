@@ -13,9 +13,9 @@ const HEAP_MIB = 512;
 /**
  * One thread does all, collects garbage too, and the heap for young objects is small, so that a load
  * takes one processor at most, and gives way with all that it does. Beside 10,000 gets a second on two
- * processors, while a million JSON keys were replaced, p99 was 3.2 ms and the load took 1.1 s. A thread of
- * the server had to rest three quarters of its time for a p99 of 3.3 ms, since V8's helper threads,
- * which have no lower priority, worked beside it; so its load took 3.4 s (2026-11-28).
+ * processors, while a million JSON keys were replaced, p99 was 3.2 ms and the load took 1.1 s. A
+ * thread of the server had to rest three quarters of its time for a p99 of 3.3 ms, since V8's helper
+ * threads, which have no lower priority, worked beside it; so its load took 3.4 s (2026-11-28).
  */
 const FLAGS = [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=1', '--single-threaded'];
 
@@ -28,7 +28,7 @@ const IDLE_MS = 2_000;
 /** What is kept of its standard error, in characters. */
 const LAST_WORDS_MAX = 4_096;
 
-/** What the loader process tells. */
+/** What the loader process sends. */
 export type LoaderMessage =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'result'; readonly result: LoadResult }
@@ -44,8 +44,8 @@ export interface LoadWatch {
 }
 
 /**
- * Verifies files and makes tables of them, one at a time, in a process of its own: neither its memory nor
- * its garbage is the server's, and whatever a file does to it, the server lives.
+ * Verifies files and makes tables of them, one at a time, in a process of its own: neither its memory
+ * nor its garbage is the server's, and whatever a file does to it, the server lives.
  */
 export class LoaderProcess {
   #idle: Child | undefined;

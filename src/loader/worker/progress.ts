@@ -15,7 +15,7 @@ export interface Progress {
 /** Called as a load goes on, after each small piece of work. */
 export type OnProgress = (stage: Stage, bytes: number) => void;
 
-/** The last that a load told of its progress, for whoever wants to know it. */
+/** The last progress that a load has reported. */
 export class LoadProgress {
   #last: Progress = { stage: 'verify', bytes: 0 };
 

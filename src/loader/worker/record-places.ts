@@ -3,8 +3,8 @@ const CHUNK_BYTES = 1024 * 1024;
 const DISTANCE_BYTES_MAX = 8;
 
 /**
- * Remembers where in a text each record begins, so that the place of one can be told later. It keeps
- * distances (LEB128), which take 1 or 2 bytes for records of usual size.
+ * Remembers where in a text each record begins, so that a message can name the place of one later. It
+ * keeps distances (LEB128), which take 1 or 2 bytes for records of usual size.
  */
 export class RecordPlaces {
   readonly #chunks: { readonly bytes: Uint8Array; used: number }[] = [];

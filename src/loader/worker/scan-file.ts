@@ -22,7 +22,7 @@ export interface ScanRequest extends Selection {
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
-  /** Where a packed file is unpacked to. */
+  /** Where a compressed file is decompressed to. */
   readonly scratchDir: string;
 }
 
@@ -40,7 +40,7 @@ export interface Source {
 }
 
 /**
- * Finds out what a file is, unpacks it if it must be, and lets `use` read its records.
+ * Finds out what a file is, decompresses it if it must be, and lets `use` read its records.
  *
  * @param onProgress Called with how much is unpacked.
  * @throws GoromdbError as `Scanner.scan` and `unpack`, and what `use` throws.
@@ -74,7 +74,7 @@ export async function withSource<T>(
 }
 
 /**
- * What a gzip file holds, as the first bytes say that it unpacks to.
+ * What a gzip file holds, as the first bytes say that it decompresses to.
  *
  * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
  */
@@ -111,7 +111,7 @@ export function repeatsNotice(
   places: RecordPlaces,
 ): string {
   const offset = places.offsetOf(first);
-  const text = recognise(input).packing === undefined ? '' : ' of the unpacked text';
+  const text = recognise(input).packing === undefined ? '' : ' of the decompressed text';
   const place = offset === undefined ? '' : `, at byte ${offset}${text}`;
   const name = printable(key.toString());
   return `${countNotice(count)}; the first such key is ${name}${place}`;

@@ -19,21 +19,21 @@ import type { Packing } from '../../storage/formats/recognise.ts';
 import { readBytes } from '../../storage/scanners/byte-source.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 
-/** Most bytes a packed file may unpack to (64 GiB). */
+/** Most bytes a compressed file may decompress to (64 GiB). */
 const UNPACKED_BYTES_MAX = 64 * 1024 * 1024 * 1024;
 
-/** Share of the free disk space that unpacking may take: what serves must find room, too. */
+/** Share of the free disk space that decompressing may take: the serving generation needs room, too. */
 const FREE_SPACE_SHARE = 0.5;
 
 /** Newer than the types of the oldest Node that is supported: 22.15, 23.8. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transform };
 
 /**
- * Unpacks a file for scanners that read by page. What it unpacks to has no name, so that it goes
+ * Decompresses a file for scanners that read by page. What it decompresses to has no name, so that it goes
  * with the process, however that ends.
  *
  * @param folder Where there is room for it.
- * @returns The unpacked file, open; it is the caller's to close.
+ * @returns The decompressed file, open; the caller closes it.
  * @throws GoromdbError DATA_CORRUPT, FORMAT_UNSUPPORTED, LIMIT_EXCEEDED, FOLDER_UNUSABLE.
  */
 export async function unpack(
@@ -50,14 +50,14 @@ export async function unpack(
     const write = (chunk: Uint8Array): void => {
       bytes += chunk.length;
       if (bytes > bytesMax) {
-        const message = `${input.path} unpacks to more than ${bytesMax} bytes, which is half of the free space in ${folder}`;
+        const message = `${input.path} decompresses to more than ${bytesMax} bytes, which is half of the free space in ${folder}`;
         throw new GoromdbError('LIMIT_EXCEEDED', message);
       }
       writeAll(fd, chunk, folder);
     };
     if (packing === 'zstd') await unpackZstd(input, write, onProgress);
     else for await (const chunk of readBytes(input, { gzipped: true, onProgress })) write(chunk);
-    return { path: `${input.path} (unpacked)`, fd, size: fstatSync(fd).size };
+    return { path: `${input.path} (decompressed)`, fd, size: fstatSync(fd).size };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -70,7 +70,7 @@ async function unpackZstd(
   onProgress: (bytes: number) => void,
 ): Promise<void> {
   if (createZstdDecompress === undefined) {
-    const message = `${input.path}: this is a zstd file, which this Node cannot unpack: it takes Node 22.15 or newer, or a file packed with gzip`;
+    const message = `${input.path}: this is a zstd file, which this Node cannot decompress: it takes Node 22.15 or newer, or a file compressed with gzip`;
     throw new GoromdbError('FORMAT_UNSUPPORTED', message);
   }
   const source = createReadStream(input.path, { fd: input.fd, start: 0, autoClose: false });
@@ -86,7 +86,7 @@ async function unpackZstd(
     onProgress(input.size);
   } catch (cause) {
     if (cause instanceof GoromdbError) throw cause;
-    const message = `${input.path}: the zstd data is damaged after ${bytes} unpacked bytes: ${messageOf(cause)}`;
+    const message = `${input.path}: the zstd data is damaged after ${bytes} decompressed bytes: ${messageOf(cause)}`;
     throw new GoromdbError('DATA_CORRUPT', message, { cause });
   }
 }

@@ -6,7 +6,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { GoromdbError, messageOf, provesFileBad } from '../../common/errors.ts';
+import { GoromdbError, isBadFile, messageOf } from '../../common/errors.ts';
 import {
   type FileIdentity,
   identityOf,
@@ -202,7 +202,7 @@ async function loadRecords(loading: Loading): Promise<LoadResult> {
     return { kind: 'table', ...written, isCopy: false, identity, seconds: clock.seconds };
   } catch (error) {
     // A file that changes under the scanner can look corrupt without being so.
-    if (!isUnchanged(input.fd, identity) || (provesFileBad(error) && verify() !== md5)) {
+    if (!isUnchanged(input.fd, identity) || (isBadFile(error) && verify() !== md5)) {
       return { kind: 'changed' };
     }
     throw error;
@@ -217,7 +217,7 @@ function checkSize({ path, scratchDir }: LoadRequest, { size }: FileIdentity): v
   throw new GoromdbError('LIMIT_EXCEEDED', message);
 }
 
-/** @returns undefined when the folder is gone, which is told when the file is to be moved there. */
+/** @returns undefined when the folder is gone, which is an error when the file is moved there. */
 function fileSystemBytes(folder: string): number | undefined {
   try {
     const { blocks, bsize } = statfsSync(folder);
@@ -227,7 +227,7 @@ function fileSystemBytes(folder: string): number | undefined {
   }
 }
 
-/** Makes the table of a file that unpacks to one. */
+/** Makes the table of a file that decompresses to one. */
 async function copyUnpacked(
   loading: Loading,
   { input }: Source,

@@ -9,7 +9,7 @@ interface Shape {
   /** Whether it may come without the extras. */
   readonly mayLackExtras?: true;
   readonly key: 'needed' | 'none' | 'optional';
-  /** Whether something may stand behind the key. */
+  /** Whether something may be behind the key. */
   readonly hasValue?: true;
 }
 

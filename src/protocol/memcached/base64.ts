@@ -1,4 +1,4 @@
-/** What a byte stands for; NONE for what is not of the alphabet (RFC 4648, table 1). */
+/** What a byte is for; NONE for what is not of the alphabet (RFC 4648, table 1). */
 const SEXTETS = new Uint8Array(256).fill(0xff);
 const NONE = 0xff;
 const PAD = 0x3d;

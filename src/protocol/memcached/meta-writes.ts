@@ -11,7 +11,7 @@ const STORE_MODES = 'SEAPR';
 /** The modes of `ma`, the latter two the same as the former. */
 const ARITHMETIC_MODES = 'ID+-';
 
-/** `ms <key> <bytes> <flags>*`, of which line[from, end) is what stands behind the command. */
+/** `ms <key> <bytes> <flags>*`, of which line[from, end) is what is behind the command. */
 export function refuseMetaSet(words: MetaWords, line: Buffer, from: number, end: number): Refusal {
   if (!words.findKey(line, from, end)) return NO_COMMAND;
   const { keyEnd } = words;

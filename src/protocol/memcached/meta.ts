@@ -38,7 +38,7 @@ export class MetaReads {
 
   /**
    * `mg <key> <flags>*` (memcached's protocol.txt, "Meta Get"), of which line[from, end) is what
-   * stands behind the command. Flags that would change the item (T, R) are checked and then do nothing:
+   * is behind the command. Flags that would change the item (T, R) are checked and then do nothing:
    * there is nothing to prolong or to recache. A miss with N is won by each who asks, as nothing is
    * made that others would find: see `#appendWin`.
    */
@@ -72,7 +72,7 @@ export class MetaReads {
       return;
     }
     const { key, keyStart, keyEnd, isBase64 } = this.#words;
-    // A key in base64 was located as it stands in the line.
+    // A key in base64 was located as it is in the line.
     const isAhead = batch !== undefined && !isBase64;
     const entry = isAhead ? batch.entry(i) : view.get(key, keyStart, keyEnd);
     reply.charge(1);
@@ -188,7 +188,7 @@ export class MetaReads {
     }
   }
 
-  /** Appends the flag as it stands in the line, with the space before it, up to `end`. */
+  /** Appends the flag as it is in the line, with the space before it, up to `end`. */
   #appendFlag(line: Buffer, i: number, end: number, reply: Reply): void {
     reply.copy(line, this.#words.starts[i] - 1, end);
   }

@@ -12,13 +12,17 @@ import { appendValue } from './values.ts';
 const END = Buffer.from('END\r\n');
 
 /**
- * A longer line is checked before a key of it is answered, as what is sent cannot be taken back. So many
- * bytes are checked at a time: up to 0.5 ms (2026-11-28), and as many units of work (see reply.ts).
+ * A longer line is checked before a key of it is answered, as what is sent cannot be taken back. So
+ * many bytes are checked at a time: up to 0.5 ms (2026-11-28), and as many units of work (see
+ * reply.ts).
  */
 const CHECKED_BYTES = 64 * 1024;
 const CHECK_WORK = 500;
 
-/** Where the keys that are looked for together begin and end. All sessions share it: it holds good within one call. */
+/**
+ * Where the keys that are looked for together begin and end. All sessions share it: it is valid
+ * within one call.
+ */
 const bounds = new Int32Array(2 * BATCH_KEYS_MAX);
 
 /**
@@ -46,7 +50,7 @@ export class Retrieval {
   }
 
   /**
-   * Begins `get` or `gets`, of which line[from, end) is what stands behind the command.
+   * Begins `get` or `gets`, of which line[from, end) is what is behind the command.
    *
    * @returns Where the first key begins that is not answered yet; `end` when the command is done.
    */

@@ -64,7 +64,7 @@ function persistence(): readonly Field[] {
   return [['loading', 0]];
 }
 
-/** The rates that INFO tells, of all threads, between two looks of this thread's clients. */
+/** The rates that INFO shows, of all threads, between two looks of this thread's clients. */
 class InfoRates {
   #rates: Rates | undefined;
 

@@ -7,14 +7,14 @@ import type { Transaction } from './transaction.ts';
 export interface TrackingOptions {
   /** Of `bcast`, `optin`, `optout` and `noloop`. */
   readonly flags: ReadonlySet<string>;
-  /** The id of the client that is told instead; 0: itself. */
+  /** The id of the client that is notified instead; 0: itself. */
   readonly redirect: number;
   /** Of BCAST. */
   readonly prefixes: readonly string[];
 }
 
 /**
- * What a client wants to be told, to keep values of its own. Data changes by a swap and in no other
+ * What a client tracks, to keep values of its own. Data changes by a swap and in no other
  * way, so whatever a client tracks, a swap has it forget all. Its prefixes do not overlap.
  */
 export interface Tracking extends TrackingOptions {
@@ -31,7 +31,10 @@ export interface Client {
   name: string;
   /** Whom it has logged in as. */
   user: string;
-  /** The command that it sent last, as `client|list`: one that is known, no text of its own. '' for none. */
+  /**
+   * The command that it sent last, as `client|list`: one that is known, no text of its own. '' for
+   * none.
+   */
   lastCommand: string;
   resp: RespVersion;
   /** Whether it has logged in, or need not. */
@@ -42,11 +45,14 @@ export interface Client {
   transaction: Transaction | undefined;
   /** The data as it was at WATCH. */
   watched: DataSetInfo | undefined;
-  /** What it wants to be told of changes. */
+  /** What it tracks. */
   tracking: Tracking | undefined;
-  /** Whether it is told that the data was replaced, for others that track: see `SUBSCRIBE`. */
+  /** Whether it is notified of swaps, for others that track: see `SUBSCRIBE`. */
   isSubscribed: boolean;
-  /** Whether its thread has swapped, and it was neither told nor past the replies under way: see `isToBeTold`. */
+  /**
+   * Whether its thread has swapped, and it was neither notified nor past the replies under way: see
+   * `isToBeTold`.
+   */
   hasSwapped: boolean;
   /** The same, when all threads have. */
   hasSwappedEverywhere: boolean;

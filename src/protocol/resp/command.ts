@@ -21,7 +21,7 @@ export interface Call {
 type Run = (call: Call, reply: Reply) => void;
 
 /**
- * A command that is answered. The first fields are those that COMMAND tells.
+ * A command that is answered. The first fields are those that COMMAND shows.
  *
  * No request may hold the thread: what a command takes at most is declared here, and the session sees
  * to it before `run` is called. Without a word it takes ARGS_MAX_DEFAULT arguments in
@@ -55,7 +55,9 @@ export function takesKeys({ keys }: Command): boolean {
   return keys[1] === -1;
 }
 
-/** How many arguments a command takes at most, its name among them. @param keysMax The limit on keys. */
+/**
+ * How many arguments a command takes at most, its name among them. @param keysMax The limit on keys.
+ */
 export function argsMaxOf(command: Command, keysMax: number): number {
   return takesKeys(command) ? keysMax + 1 : (command.argsMax ?? ARGS_MAX_DEFAULT);
 }
@@ -119,7 +121,7 @@ export type Subcommands = ReadonlyMap<string, Subcommand>;
 /** Text of a client's in an error is cut here (Redis' limit). */
 const TOLD_CHARS_MAX = 128;
 
-/** As much of a text as an error tells. It is not to be kept: a part keeps all of its text in memory. */
+/** As much of a text as an error shows. Do not keep it: a part keeps all of its text in memory. */
 export function told(text: string): string {
   return text.slice(0, TOLD_CHARS_MAX);
 }

@@ -58,7 +58,7 @@ const TOUCH: Command = { ...EXISTS, name: 'touch' };
  */
 export const HTTP_WORDS: ReadonlySet<string> = new Set(['post', 'host:']);
 
-/** One command as COMMAND tells it; there are no categories, tips, key specifications and such. */
+/** One command as COMMAND shows it; there are no categories, tips, key specifications and such. */
 function appendCommand(reply: Reply, { client }: Call, command: Command): void {
   appendArray(reply, 10);
   appendBulkText(reply, command.name);

@@ -1,6 +1,6 @@
 import { BulkHead, type Presence } from './frame.ts';
 
-/** So much of a refused command's arguments is told in the error (Redis' limit). */
+/** So much of a refused command's arguments is in the error (Redis' limit). */
 const TOLD_BYTES_MAX = 128;
 
 const NUL = '\0';
@@ -14,7 +14,7 @@ export class Discard {
   #argsLeft: number;
   /** Bytes to come of the argument under way. */
   #bytesLeft: number;
-  /** The beginning of the arguments, when it is to be told. */
+  /** The beginning of the arguments, for the error. */
   #told: string | undefined;
   readonly #error: string;
   fault = '';
@@ -55,7 +55,7 @@ export class Discard {
     }
   }
 
-  /** @returns Whether all of the argument has come that is to be told. */
+  /** @returns Whether all of the argument has come that the error shows. */
   #tell(input: Buffer, end: number): boolean {
     const told = this.#told;
     if (told === undefined || told.length >= TOLD_BYTES_MAX) return true;

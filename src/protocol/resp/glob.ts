@@ -23,7 +23,7 @@ let lastNumber = 0;
 
 /**
  * A pattern as KEYS and SCAN take it: `*`, `?`, `[abc]`, `[^a]`, `[a-z]`, and `\` before a byte
- * that is meant as it stands.
+ * that is meant as it is.
  *
  * It is matched by the shift-and method (Baeza-Yates and Gonnet, "A new approach to text searching",
  * 1992): bit i says that all places up to i match the text so far. Every byte takes the same few

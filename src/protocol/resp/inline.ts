@@ -25,7 +25,7 @@ for (const char of `"'`) KINDS[char.charCodeAt(0)] = QUOTE;
 class WordReader {
   readonly #line: string;
   #at = 0;
-  /** Whether a quote was not closed, or something stands right behind one that was. */
+  /** Whether a quote was not closed, or something is right behind one that was. */
   isBroken = false;
 
   constructor(line: string) {
@@ -65,7 +65,7 @@ class WordReader {
     return text;
   }
 
-  /** Reads what stands behind a backslash. In single quotes it means something before one only. */
+  /** Reads what is behind a backslash. In single quotes it means something before one only. */
   #escaped(quote: string): string {
     const char = this.#line[this.#at];
     if (char === undefined || (quote === "'" && char !== "'")) return '\\';

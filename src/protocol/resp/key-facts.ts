@@ -116,7 +116,7 @@ function randomkey(call: Call, reply: Reply): void {
   });
 }
 
-/** The commands that tell of a record what is not in it. */
+/** The commands that show facts about a record. */
 export const KEY_FACTS: readonly Command[] = [
   {
     ...keyCommand('object', -2, (call, reply) =>

@@ -32,7 +32,7 @@ interface LcsOptions {
   readonly wants: 'text' | 'length' | 'indexes';
   /** Shorter runs are left out of the indexes. */
   readonly runBytesMin: number;
-  /** Whether the length of each run is told. */
+  /** Whether the length of each run is shown. */
   readonly tellsLengths: boolean;
 }
 

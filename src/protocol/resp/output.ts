@@ -36,7 +36,10 @@ export function appendNullArray(reply: Reply, resp: RespVersion): void {
   else reply.text('*-1\r\n');
 }
 
-/** Appends the bytes [start, end) of memory that must not change until they are sent, as a bulk string. */
+/**
+ * Appends the bytes [start, end) of memory that must not change until they are sent, as a bulk
+ * string.
+ */
 export function appendBulk(reply: Reply, source: Lent, start: number, end: number): void {
   reply.copy(DOLLAR, 0, 1);
   reply.decimal(end - start);

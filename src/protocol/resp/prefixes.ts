@@ -10,7 +10,9 @@ const PREFIX_BYTES_MAX = 1024;
 /** Bytes of prefixes that cost a unit of work to sort (see reply.ts). */
 const SORTED_BYTES_A_UNIT = 1024;
 
-/** The same when each is compared with each, and how many comparisons cost one however short they are. */
+/**
+ * The same when each is compared with each, and how many comparisons cost one however short they are.
+ */
 const COMPARED_BYTES_A_UNIT = 32 * 1024;
 const COMPARISONS_A_UNIT = 16;
 

@@ -119,7 +119,7 @@ export class RespSession implements Session {
   /**
    * Between two replies, never within one. Until then an EXEC goes on with the data that it began with,
    * and may have the client track or subscribe. Behind it nothing old follows: only who tracks for
-   * itself, and went to RESP2, may still have to be told.
+   * itself, and went to RESP2, may still have to be notified.
    */
   #tellNews(reply: Reply): void {
     const client = this.#client;
@@ -374,7 +374,7 @@ export class RespSession implements Session {
     return args.at;
   }
 
-  /** Ends the connection: there is no telling where the next request begins. */
+  /** Ends the connection: nobody knows where the next request begins. */
   #protocolError(reply: Reply, fault: string, at: number): number {
     this.#context.counters.protocol_errors++;
     appendError(reply, `ERR Protocol error: ${fault}`);

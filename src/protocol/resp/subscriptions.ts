@@ -34,7 +34,7 @@ export function faultOfSubscriber(
   );
 }
 
-/** How many channels a client has, as is told behind each of its subscriptions. */
+/** How many channels a client has, as each reply to a subscription says. */
 function appendCount({ client }: Call, reply: Reply): void {
   appendInteger(reply, client.isSubscribed ? 1 : 0);
 }

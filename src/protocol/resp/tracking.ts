@@ -69,7 +69,7 @@ function optionsOf(call: Call): TrackingOptions | string {
       const text = args.nextText();
       if (!isInteger(text)) return NOT_AN_INTEGER;
       redirect = Number(text);
-      // Another thread tells nobody of its clients: an id that looks like one of them is believed.
+      // The clients of other threads are unknown here: an id that looks like one of them is believed.
       const isThere = call.clients.has(redirect) || mayBeElsewhere(redirect, call.context.facts);
       if (!isThere) return NO_SUCH_CLIENT;
     } else if (option === 'prefix' && args.left > 0) {
@@ -83,7 +83,9 @@ function optionsOf(call: Call): TrackingOptions | string {
   return { flags, redirect, prefixes };
 }
 
-/** Joins the options with what the client tracks already. @returns What it tracks then, or the error. */
+/**
+ * Joins the options with what the client tracks already. @returns What it tracks then, or the error.
+ */
 function joined(client: Client, asked: TrackingOptions, reply: Reply): Tracking | string {
   const { flags, redirect } = asked;
   const before = client.tracking;
@@ -119,7 +121,7 @@ export function caching(call: Call, reply: Reply): void {
   }
 }
 
-/** CLIENT GETREDIR: -1 when nothing is tracked, 0 when it is told here. */
+/** CLIENT GETREDIR: -1 when nothing is tracked, 0 when this connection is notified. */
 export function getRedirection({ client }: Call, reply: Reply): void {
   appendInteger(reply, client.tracking?.redirect ?? -1);
 }
@@ -140,9 +142,10 @@ export function trackingInfo(call: Call, reply: Reply): void {
 }
 
 /**
- * Whether a client is to be told of a swap now. Who tracks for itself is told when its own thread has
- * swapped, as it reads on the connection that it is told on: RESP3 only, where a push is no reply. Who
- * has subscribed hears for others, whose connections may be in any thread, and is told when all have.
+ * Whether a client is to be notified of a swap now. One that tracks for itself is, when its own
+ * thread has swapped, as it reads on the connection that is notified: RESP3 only, where a push is no
+ * reply. Who has subscribed hears for others, whose connections may be in any thread, so it is when
+ * all have.
  */
 export function isToBeTold(client: Client): boolean {
   const { hasSwapped, hasSwappedEverywhere, isSubscribed, resp } = client;
@@ -150,7 +153,7 @@ export function isToBeTold(client: Client): boolean {
   return hasSwapped && resp === 3 && tracksForItself(client);
 }
 
-/** Whether a client tracks what it reads, and is told of it itself. */
+/** Whether a client tracks what it reads, and is notified itself. */
 export function tracksForItself({ tracking, id }: Client): boolean {
   return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
 }

@@ -62,5 +62,5 @@ export function pinnedTo(view: View): ViewSource {
   return { view: () => held };
 }
 
-/** What a client is told whose commands are more than TRANSACTION_BYTES_MAX. */
+/** The error when a client's commands are more than TRANSACTION_BYTES_MAX. */
 export const TRANSACTION_TOO_LARGE = `ERR the transaction is too large: at most ${TRANSACTION_BYTES_MAX} bytes of commands`;

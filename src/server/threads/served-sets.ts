@@ -20,7 +20,7 @@ export class ServedSets {
 
   /**
    * @param threads Of how many `thread` is one.
-   * @param onRelease Told when nothing reads any more from a table that came by `swap`.
+   * @param onRelease Called when nothing reads any more from a table that came by `swap`.
    */
   constructor(
     taker: SetTaker,
@@ -44,7 +44,7 @@ export class ServedSets {
 
   /**
    * The old storage is closed when its last view goes, after the new one was opened. Also of a table
-   * that could not be put into service it is told when nothing reads from it.
+   * that could not be put into service `onRelease` is called when nothing reads from it.
    */
   async swap({ table, info, lease, ...placed }: PlacedTable): Promise<void> {
     const sampler = this.#samplerOf(placed);

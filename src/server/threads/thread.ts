@@ -1,4 +1,4 @@
-/** What runs in a serving thread: one server, which is told to listen, to swap and to close. */
+/** What runs in a serving thread: one server, which listens, swaps and closes on request. */
 import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLineLogger } from '../../common/log.ts';
@@ -28,7 +28,7 @@ const SAMPLER_TICK_MS = 1_000;
 
 const data: ThreadStart = workerData;
 const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
-// Should it fail, the first table that needs it tells why.
+// If it fails, the first table that needs it reports why.
 await loadMapReader().catch(() => {});
 Atomics.store(data.loaded, 0, 1);
 Atomics.notify(data.loaded, 0);

@@ -51,7 +51,7 @@ export interface ThreadsOptions {
   readonly settings: Settings;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
-  /** Told when serving cannot go on: a thread could not start, or threads die again and again. */
+  /** Called when serving cannot go on: a thread could not start, or threads die again and again. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
 }
@@ -87,12 +87,12 @@ export class Threads implements Server {
   readonly #counterMemory: SharedArrayBuffer;
   /** By the prefix of their keys. */
   readonly #sets = new Map<string, SetState>();
-  /** What `stats` is to tell of loads, likewise. */
+  /** What `stats` shows of loads, likewise. */
   readonly #news = new Map<string, LoadNews>();
   /** The number of the data sets as they are now, all together. It never goes back. */
   #generation = 0;
   readonly #restarts = new RestartLimit();
-  /** Each thread tells of an address once a minute, and here it is once for all of them. */
+  /** Each thread reports an address once a minute; here it is once for all of them. */
   readonly #clientLog: ClientLog;
   #listener: SharedListener | undefined;
   #watchdog: Watchdog | undefined;
@@ -156,7 +156,9 @@ export class Threads implements Server {
     return this.#sets.get(set)?.served?.info;
   }
 
-  /** Has `stats` tell of loads. Nobody waits for it: a thread that has ended has no clients. */
+  /**
+   * Updates what `stats` shows of loads. Nobody waits for it: a thread that has ended has no clients.
+   */
   tell(set: string, news: LoadNews): void {
     this.#news.set(set, news);
     for (const thread of this.#threads) {
@@ -365,7 +367,7 @@ export class Threads implements Server {
       await listenAt(place);
       this.#options.logger.info(`serving thread ${place.data.thread} serves again`);
     } catch (cause) {
-      // If it has ended already, that was told; else this tells it, and the next one is tried.
+      // If it has ended already, that was reported; else this reports it, and the next one is tried.
       await thread.end(new GoromdbError('SERVER_FAILED', messageOf(cause), { cause }));
     }
   }

@@ -29,7 +29,7 @@ const SHOWN_BYTES = 16;
 /** Bytes of a text that are looked at. */
 const TEXT_BYTES = 4096;
 
-const UNPACK = 'unpack it first; gzip and zstd are unpacked here';
+const UNPACK = 'decompress it first; gzip and zstd are decompressed here';
 const LINES = 'make JSON Lines of it, {"key":"...","value":"..."} on each line';
 const EXPORT = `export its records, and ${LINES}`;
 const LMDB_HERE =
@@ -39,7 +39,7 @@ const BDB_HERE = 'dump it (db_dump) and load it as a btree or hash (db_load)';
 type Signature = readonly [at: number, hex: string, name: string, advice: string];
 
 /**
- * Bytes that tell a format, at an offset; a negative one counts from the end. Where no document is
+ * Bytes that identify a format, at an offset; a negative one counts from the end. Where no document is
  * named, the numbers are those of file(1), magic/Magdir.
  */
 const SIGNATURES: readonly Signature[] = [
@@ -60,13 +60,18 @@ const SIGNATURES: readonly Signature[] = [
   // Snappy framing_format.txt, section 4.1.
   [0, 'ff060000734e61507059', 'snappy', UNPACK],
   // 7zFormat.txt, SignatureHeader.
-  [0, '377abcaf271c', 'a 7z archive', 'drop the file in it, packed with gzip or not at all'],
-  [0, '526172211a07', 'a RAR archive', 'drop the file in it, packed with gzip or not at all'],
+  [0, '377abcaf271c', 'a 7z archive', 'drop the file in it, compressed with gzip or not at all'],
+  [0, '526172211a07', 'a RAR archive', 'drop the file in it, compressed with gzip or not at all'],
   // APPNOTE.TXT sections 4.3.7 and 4.3.16.
-  [0, '504b0304', 'a zip archive', 'drop the file in it, packed with gzip or not at all'],
-  [0, '504b0506', 'an empty zip archive', 'drop the file itself, packed with gzip or not at all'],
+  [0, '504b0304', 'a zip archive', 'drop the file in it, compressed with gzip or not at all'],
+  [
+    0,
+    '504b0506',
+    'an empty zip archive',
+    'drop the file itself, compressed with gzip or not at all',
+  ],
   // POSIX pax, "ustar Interchange Format": magic.
-  [257, '7573746172', 'a tar archive', 'drop the file in it, packed with gzip or not at all'],
+  [257, '7573746172', 'a tar archive', 'drop the file in it, compressed with gzip or not at all'],
   // SQLite "Database File Format", section 1.3.1.
   [0, '53514c69746520666f726d6174203300', 'an SQLite database', EXPORT],
   // parquet-format README, "File format" and "Encryption".
@@ -145,14 +150,14 @@ const TEXTS: readonly (readonly [pattern: RegExp, name: string, advice: string])
 /**
  * What a refused file looks like and what to do, to be put behind a message; or nothing.
  *
- * @param gzipped Whether it was unpacked from gzip as it was read.
+ * @param gzipped Whether it was decompressed from gzip as it was read.
  */
 export async function likeness(input: ScanInput, gzipped: boolean): Promise<string> {
   try {
     const foreign = recogniseForeign(await glimpse(input, gzipped));
     return foreign === undefined ? '' : `; it looks like ${foreign.name}: ${foreign.advice}`;
   } catch {
-    // The first error tells more than that the file cannot be looked at again.
+    // The first error says more than that the file cannot be read again.
     return '';
   }
 }

@@ -20,12 +20,12 @@ const BY_NAME: Readonly<Record<string, Format>> = Object.fromEntries(
 /** What `-storage` may be. */
 export const STORAGE_NAMES = [AUTO, ...Object.keys(BY_NAME)] as const;
 
-/** The built-in format of this name; undefined: `auto`, or a module of a user's own. */
+/** The built-in format of this name; undefined: `auto`, or a user's module. */
 export function formatNamed(storage: string): Format | undefined {
   return Object.hasOwn(BY_NAME, storage) ? BY_NAME[storage] : undefined;
 }
 
-/** The built-in format that this is the scanner of; undefined: it is a user's own. */
+/** The built-in format that this is the scanner of; undefined: it is a user's. */
 export function formatOf(scanner: Scanner): Format | undefined {
   return FORMATS.find((format) => format === scanner);
 }

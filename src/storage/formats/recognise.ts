@@ -32,7 +32,7 @@ export function packingOf(head: Buffer): Packing | undefined {
 }
 
 /**
- * The first FIRST_BYTES of what a gzip file unpacks to.
+ * The first FIRST_BYTES of what a gzip file decompresses to.
  *
  * @throws GoromdbError DATA_CORRUPT when they cannot be unpacked.
  */

@@ -5,7 +5,7 @@ import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { ScanInput } from './scanner.ts';
 
 /**
- * Most bytes a gzip file may unpack to (64 GiB). Memory is bounded by streaming; this bounds the
+ * Most bytes a gzip file may decompress to (64 GiB). Memory is bounded by streaming; this bounds the
  * time, because deflate can pack 1032 bytes of text into one.
  */
 const GUNZIP_BYTES_MAX = 64 * 1024 * 1024 * 1024;
@@ -18,18 +18,18 @@ const GUNZIP_INPUT_BYTES = 64 * 1024;
 const readAt = promisify(read);
 
 export interface ByteSourceOptions {
-  /** The file is wrapped in gzip: yield what it unpacks to. */
+  /** The file is wrapped in gzip: yield what it decompresses to. */
   readonly gzipped: boolean;
   /** Called after each chunk with how many bytes of the file, not of the text, are done. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   /** Longest chunk in bytes. */
   readonly chunkBytes?: number | undefined;
-  /** Most bytes to unpack from gzip. */
+  /** Most bytes to decompress from gzip. */
   readonly gunzipBytesMax?: number | undefined;
 }
 
 /**
- * The bytes of a file in order, unpacked when they are gzip. Memory does not depend on the size of
+ * The bytes of a file in order, decompressed when they are gzip. Memory does not depend on the size of
  * the file: a chunk is lent until the next one is asked for.
  *
  * @throws {GoromdbError} FORMAT_UNKNOWN when `gzipped` and the file's first bytes disagree;
@@ -142,14 +142,14 @@ async function* readGzip(
   const gunzip = createGunzip({ chunkSize: Math.max(64, chunkBytes) });
   const feed: Feed = { bytes: 0 };
   const feeding = feedGunzip(gunzip, input, feed);
-  let unpacked = 0;
+  let decompressed = 0;
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
-      unpacked += chunk.length;
-      if (unpacked > bytesMax) {
+      decompressed += chunk.length;
+      if (decompressed > bytesMax) {
         throw new GoromdbError(
           'LIMIT_EXCEEDED',
-          `${input.path}: the gzip data unpacks to more than ${bytesMax} bytes`,
+          `${input.path}: the gzip data decompresses to more than ${bytesMax} bytes`,
         );
       }
       for (let at = 0; at < chunk.length; at += chunkBytes) {
@@ -202,9 +202,9 @@ function gunzipError(error: unknown, input: ScanInput, from: number, to: number)
 function explain(zlibMessage: string): string {
   switch (zlibMessage) {
     case 'incorrect data check':
-      return 'the unpacked bytes do not match their CRC-32';
+      return 'the decompressed bytes do not match their CRC-32';
     case 'incorrect length check':
-      return 'the unpacked bytes do not match their stated length';
+      return 'the decompressed bytes do not match their stated length';
     case 'incorrect header check':
       return 'expected another gzip member, zero padding or the end of the file';
     default:

@@ -1,4 +1,6 @@
-/** What a format of files says about itself: all that goromdb knows of it, but for its scanner's own. */
+/**
+ * What a format of files says about itself: all that goromdb knows of it, but for its scanner's own.
+ */
 import { unsupported } from './faults.ts';
 import { readAt } from './page-file.ts';
 import type { FieldOptions, ScanInput, Scanner, ScanOptions } from './scanner.ts';
@@ -19,7 +21,7 @@ export interface Hints {
 export interface Format extends Scanner {
   /** What messages call it, as in `expected LMDB`. */
   readonly title: string;
-  /** `stream`: from front to back, as it is unpacked; `pages`: in any order, which takes a file. */
+  /** `stream`: from front to back, as it is decompressed; `pages`: in any order, which takes a file. */
   readonly reading: 'stream' | 'pages';
   readonly has: readonly Feature[];
   /** What it says to whoever asks for buckets or namespaces that it does not have. */
@@ -28,7 +30,7 @@ export interface Format extends Scanner {
    * Whether a file begins like this format. It verifies nothing: that is for `scan` to do. Of a sound
    * file one format says so. Without it a format is read only where it is asked for by name.
    *
-   * @param head The FIRST_BYTES of the file, unpacked, or all of a smaller one.
+   * @param head The FIRST_BYTES of the file, decompressed, or all of a smaller one.
    */
   recognise?(head: Buffer, hints: Hints): boolean;
 }
@@ -47,7 +49,7 @@ export function createFormat(format: Format): Format {
 
 function faultOf(format: Format, { gzipped, bucket, namespaces }: ScanOptions): string | undefined {
   const { title, reading, has } = format;
-  if (gzipped && reading === 'pages') return `expected ${title}, unpacked; found it in gzip`;
+  if (gzipped && reading === 'pages') return `expected ${title}, uncompressed; found it in gzip`;
   const refuse = (given: string, flag: string): string =>
     `${given} was given but ${lackOf(format)}: remove ${flag}, or drop a file that has them`;
   if (bucket !== undefined && !has.includes('buckets')) {

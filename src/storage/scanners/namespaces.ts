@@ -66,7 +66,7 @@ export class NamespaceSink implements RecordSink {
   /**
    * The records from here on are of this namespace.
    *
-   * @param place Where the name stands, for messages, as in ` at byte 7`.
+   * @param place Where the name is, for messages, as in ` at byte 7`.
    * @throws GoromdbError FORMAT_UNSUPPORTED, LIMIT_EXCEEDED.
    */
   begin(name: Uint8Array, place = ''): void {

@@ -69,7 +69,7 @@ export class PageFile {
   readonly pageBytes: number;
   /** Whole pages in the file. What follows the last whole page is not reachable. */
   readonly pageCount: number;
-  /** Where the record stands that is being added: its page, and the byte in that page. */
+  /** Where the record is that is being added: its page, and the byte in that page. */
   recordPage = 0;
   recordAt = 0;
   readonly #input: ScanInput;

@@ -62,7 +62,7 @@ export interface ScanOptions {
    */
   readonly onRecord?: ((offset: number) => void) | undefined;
   /**
-   * Called before the first record with a way to find out where in the file the record stands that
+   * Called before the first record with a way to find out where in the file the record is that
    * is being added, as in `page 7, byte 28712`. For messages about single records.
    */
   readonly onLocator?: ((locate: () => string) => void) | undefined;

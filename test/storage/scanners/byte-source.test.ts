@@ -189,7 +189,7 @@ describe('a gzip file', () => {
     await expectRefusal(contents, { gzipped: true }, 'DATA_CORRUPT', /match their stated length/);
   });
 
-  test('with any one byte changed is refused or unpacks to the same', async () => {
+  test('with any one byte changed is refused or decompresses to the same', async () => {
     const at = fc.nat({ max: GZIPPED.length - 1 });
     await fc.assert(
       fc.asyncProperty(at, fc.integer({ min: 1, max: 255 }), async (index, change) => {
@@ -237,7 +237,7 @@ describe('a gzip file', () => {
     await file.close();
   });
 
-  test('that unpacks to a hundred megabytes needs little memory', async () => {
+  test('that decompresses to a hundred megabytes needs little memory', async () => {
     const path = join(folder, 'bomb.gz');
     await writeFile(path, gzipSync(Buffer.alloc(100_000_000, ' '), { level: 1 }));
     const file = await open(path);

@@ -36,7 +36,7 @@ const HEADS: readonly [name: string, bytes: Buffer, advice: string][] = [
   ['lzip', at(0, '4c5a49500114'), 'lzip -d'],
   ['zlib', at(0, '789c4bcc4f'), 'pack it with gzip'],
   ['compress (.Z)', at(0, '1f9d90'), 'uncompress'],
-  ['snappy', at(0, 'ff060000734e61507059'), 'unpack it first'],
+  ['snappy', at(0, 'ff060000734e61507059'), 'decompress it first'],
   ['a 7z archive', at(0, '377abcaf271c0004'), 'drop the file in it'],
   ['a RAR archive', at(0, '526172211a0701'), 'drop the file in it'],
   ['a zip archive', at(0, '504b03040a000000'), 'drop the file in it'],

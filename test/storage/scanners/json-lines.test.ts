@@ -334,7 +334,7 @@ test.each([
   ['jsonl', 'data.jsonl'],
   ['jsonl', 'DATA.NDJSON'],
   ['jsonl', 'data.jsonl.gz'],
-  ['jsonl', 'data.ndjson.zst (unpacked)'],
+  ['jsonl', 'data.ndjson.zst (decompressed)'],
   ['json', 'data.json'],
   ['json', 'data.jsonl/data.db'],
 ])('one line that may be either is %s in %s', (format, path) => {

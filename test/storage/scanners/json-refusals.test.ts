@@ -93,9 +93,9 @@ describe('a text that is refused', () => {
     expect(strange.message).toContain('key "\\u001b[31m\\u{202e}\\n\\u{9f}\\""');
   });
 
-  test('counts bytes in the unpacked text and says so', () => {
-    const error = refusal('{"a":1}', [2], { text: 'the unpacked text' });
-    expect(error.message).toContain('at byte 5 of the unpacked text, key "a"');
+  test('counts bytes in the decompressed text and says so', () => {
+    const error = refusal('{"a":1}', [2], { text: 'the decompressed text' });
+    expect(error.message).toContain('at byte 5 of the decompressed text, key "a"');
   });
 
   test.each([

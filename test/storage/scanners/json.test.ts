@@ -299,10 +299,10 @@ describe('jsonScanner', () => {
     await expect(scan('{}', { gzipped: true })).rejects.toMatchObject({ code: 'FORMAT_UNKNOWN' });
   });
 
-  test('says of a fault in gzip that its place is in the unpacked text', async () => {
+  test('says of a fault in gzip that its place is in the decompressed text', async () => {
     await expect(scan(gzipSync('{"a":1}'), { gzipped: true })).rejects.toMatchObject({
       code: 'FORMAT_UNSUPPORTED',
-      message: expect.stringMatching(/data\.json: .* at byte 5 of the unpacked text, key "a"/),
+      message: expect.stringMatching(/data\.json: .* at byte 5 of the decompressed text, key "a"/),
     });
   });
 
@@ -315,7 +315,7 @@ describe('jsonScanner', () => {
     };
     await expect(scan(bomb, { gzipped: true, onProgress })).rejects.toMatchObject({
       code: 'DATA_CORRUPT',
-      message: expect.stringContaining('at byte 100000000 of the unpacked text'),
+      message: expect.stringContaining('at byte 100000000 of the decompressed text'),
     });
     expect(peak).toBeLessThan(limit);
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GoromdbError, provesFileBad } from '../../../src/common/errors.ts';
+import { GoromdbError, isBadFile } from '../../../src/common/errors.ts';
 import { tableScanner } from '../../../src/storage/formats/table.ts';
 import { openTable } from '../../../src/storage/table/table.ts';
 import { HEAD_BYTES, type TableLayout } from '../../../src/storage/table/table-layout.ts';
@@ -96,7 +96,7 @@ describe('a table that is accepted serves just what its records say', () => {
           found = file.check(bytes);
         } catch (error) {
           refused++;
-          if (error instanceof GoromdbError && provesFileBad(error)) continue;
+          if (error instanceof GoromdbError && isBadFile(error)) continue;
           throw new Error(title, { cause: error });
         }
         await expectServed(bytes, found, title);

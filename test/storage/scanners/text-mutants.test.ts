@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
-import { GoromdbError, provesFileBad } from '../../../src/common/errors.ts';
+import { GoromdbError, isBadFile } from '../../../src/common/errors.ts';
 import { jsonLinesScanner, jsonScanner } from '../../../src/storage/formats/json/json.ts';
 import type { Scanner, ScanOptions } from '../../../src/storage/scanners/scanner.ts';
 import { FIRST_SEED, MUTANTS, mutate } from '../../support/mutants.ts';
@@ -78,7 +78,7 @@ it.each<[string, Scanner, Buffer, Partial<ScanOptions>, Oracle]>([
         await file.scanTo(records, bytes, options);
       } catch (error) {
         counts.refused++;
-        if (error instanceof GoromdbError && provesFileBad(error)) continue;
+        if (error instanceof GoromdbError && isBadFile(error)) continue;
         throw new Error(title, { cause: error });
       }
       counts.same++;

@@ -19,7 +19,7 @@ const CHARKEY_AT = 92;
 const SPARES_AT = 96;
 /** db_page.h: NCACHED. */
 const SPARES = 32;
-/** dbinc/hash.h: CHARKEY with its NUL; its hash tells which hash function a file was made with. */
+/** dbinc/hash.h: CHARKEY with its NUL; its hash shows which hash function made the file. */
 const CHARKEY = Buffer.from('%$sniglet^&\0');
 
 /** db_page.h: item types. */
@@ -190,7 +190,7 @@ class HashRecords {
     this.#tellLost(values - 1);
   }
 
-  /** db_page.h: each duplicate stands between two copies of its length. */
+  /** db_page.h: each duplicate is between two copies of its length. */
   #takeDuplicates(at: number, end: number, page: number): void {
     const pages = this.#pages;
     const bytes = this.#bytes;

@@ -69,7 +69,7 @@ export class BdbTree {
   }
 
   /**
-   * @param from Where the number of the root stands, for messages.
+   * @param from Where the number of the root is, for messages.
    * @param kinds What the root may be.
    */
   walk(root: number, from: PageLink, kinds: readonly TreeKind[], visitor: TreeVisitor): void {

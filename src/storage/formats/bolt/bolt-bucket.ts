@@ -12,7 +12,7 @@ export interface BoltBucket {
   readonly root: number;
   /** A small bucket is a leaf page inside of the value, in place of pages of its own. */
   readonly inline: Buffer | undefined;
-  /** Where the root, or the inline page, stands. */
+  /** Where the root, or the inline page, is. */
   readonly from: PageLink;
 }
 

@@ -38,7 +38,7 @@ const PAGE_BYTES_MAX = 16 * 1024 * 1024;
 /** Where the search for the second meta page begins; sizes double from here. */
 const PAGE_BYTES_USUAL_MIN = 512;
 
-/** The newest state of a file, as its meta pages tell. */
+/** The newest state of a file, as its meta pages say. */
 export interface BoltHeader {
   readonly pageBytes: number;
   /** Page of the bucket that holds the buckets. */
@@ -47,7 +47,7 @@ export interface BoltHeader {
   readonly pagesEnd: number;
   /** The meta page that says so, 0 or 1. */
   readonly metaPage: number;
-  /** Where in that page the root stands, in bytes. */
+  /** Where in that page the root is, in bytes. */
   readonly rootAt: number;
 }
 

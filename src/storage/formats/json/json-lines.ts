@@ -21,7 +21,7 @@ const COLON = 0x3a;
 const COMMA = 0x2c;
 const LF = 0x0a;
 
-/** Where in the text the next byte stands, and what may stand there. */
+/** Where in the text the next byte is, and what may be there. */
 const EXPECTED = {
   'in-name': 'the closing quote of the name',
   colon: 'a colon after the name',
@@ -58,7 +58,7 @@ export class JsonLines extends JsonReader {
   /** A string in a field that is passed over. */
   readonly #passed: JsonString;
   readonly #skip = new JsonSkip();
-  /** The first field of the record at hand that it should not have, told when all are known. */
+  /** The first field of the record at hand that it should not have, reported when all are known. */
   #surplus: Surplus | undefined;
   #state: State = 'line';
   #line = 1;

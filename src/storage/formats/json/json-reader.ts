@@ -103,9 +103,9 @@ export abstract class JsonReader {
   /** Copies the strings that are still needed: the chunk is about to be overwritten. */
   protected abstract keep(): void;
   protected abstract isComplete(): boolean;
-  /** What may stand at the next byte, for messages. */
+  /** What may be at the next byte, for messages. */
   protected abstract expected(): string;
-  /** Where the next byte stands besides its offset, for messages: the key and so on. */
+  /** Where the next byte is besides its offset, for messages: the key and so on. */
   protected abstract place(): string;
   /** Whether nothing but space was read, so that the file may be anything. */
   protected abstract isStart(): boolean;

@@ -10,7 +10,7 @@ const QUOTE = 0x22;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 
-/** Where in the text the next byte stands, and what may stand there. */
+/** Where in the text the next byte is, and what may be there. */
 const EXPECTED = {
   start: 'an object of strings, "{"',
   'first-name': 'a namespace in quotes or "}"',
@@ -128,7 +128,7 @@ export class JsonRecords extends JsonReader {
     return this.#state === 'value' || this.#state === 'records';
   }
 
-  /** @returns Whether the byte may stand there. */
+  /** @returns Whether the byte may be there. */
   #stepNamespace(byte: number, at: number): boolean {
     const state = this.#state;
     if (byte === QUOTE && (state === 'first-name' || state === 'name')) {

@@ -15,7 +15,7 @@ const RIGHT_BRACE = 0x7d;
 const LEFT_BRACKET = 0x5b;
 const RIGHT_BRACKET = 0x5d;
 
-/** What may stand at the next byte. */
+/** What may be at the next byte. */
 const EXPECTED = {
   value: 'a JSON value',
   'first-value': 'a JSON value or "]"',
@@ -67,7 +67,7 @@ export class JsonSkip {
     return this.#state === 'done';
   }
 
-  /** What may stand at the next byte, for messages. */
+  /** What may be at the next byte, for messages. */
   get expected(): string {
     const isDeep = this.#depth === DEPTH_MAX;
     const limit = isDeep ? `, and at most ${DEPTH_MAX} objects and arrays in each other` : '';
@@ -77,7 +77,7 @@ export class JsonSkip {
   /**
    * Takes a byte that is not inside of a string.
    *
-   * @returns `taken`; `string`: a string begins, tell of its end by `endString`; `before`: the value
+   * @returns `taken`; `string`: a string begins, report its end by `endString`; `before`: the value
    *   has ended before this byte; `wrong`: the byte may not stand here.
    */
   step(byte: number): 'taken' | 'string' | 'before' | 'wrong' {
@@ -99,7 +99,7 @@ export class JsonSkip {
     return 'taken';
   }
 
-  /** A string that `step` has told of is over. */
+  /** A string that `step` has reported is over. */
   endString(): void {
     if (this.#state === 'first-name' || this.#state === 'name') this.#state = 'colon';
     else this.#endValue();

@@ -19,7 +19,7 @@ for (const [letter, text] of ['""', '\\\\', '//', 'b\b', 'f\f', 'n\n', 'r\r', 't
 
 const CAPACITY_BYTES_MIN = 256;
 
-/** Where in a string the next byte stands. */
+/** Where in a string the next byte is. */
 type Mode = 'text' | 'character' | 'escape' | 'hex' | 'low-backslash' | 'low-u';
 
 /** Stops the scan. `at` is an index in the chunk. */

@@ -58,7 +58,7 @@ export const jsonLinesScanner = createFormat({
 
 function readerOptions({ path }: ScanInput, options: ScanOptions): JsonReaderOptions {
   const { gzipped, valueBytesMax, onRecord } = options;
-  return { path, text: gzipped ? 'the unpacked text' : undefined, valueBytesMax, onRecord };
+  return { path, text: gzipped ? 'the decompressed text' : undefined, valueBytesMax, onRecord };
 }
 
 async function readAll(input: ScanInput, options: ScanOptions, reader: JsonReader): Promise<void> {

@@ -80,7 +80,7 @@ export interface LmdbDatabase {
 /** Bytes of MDB_db in a file. */
 export const LMDB_DATABASE_BYTES = 48;
 
-/** The newest state of a file, as its meta pages tell. */
+/** The newest state of a file, as its meta pages say. */
 export interface LmdbHeader {
   readonly layout: LmdbLayout;
   readonly pageBytes: number;

@@ -37,7 +37,9 @@ export interface NodeVisitor {
   ): number;
 }
 
-/** What a tree holds: records, or the duplicates of a key, which are values as keys and may be empty. */
+/**
+ * What a tree holds: records, or the duplicates of a key, which are values as keys and may be empty.
+ */
 export type Holding = 'records' | 'duplicates';
 
 /**
@@ -69,7 +71,7 @@ export class LmdbTree {
   /**
    * Visits all nodes of a tree.
    *
-   * @param from Where its record stands, for messages.
+   * @param from Where its record is, for messages.
    * @returns the number of entries, as its record says.
    */
   walk(db: LmdbDatabase, from: PageLink, holds: Holding, visitor: NodeVisitor): number {
@@ -89,7 +91,9 @@ export class LmdbTree {
     return entries;
   }
 
-  /** Visits the duplicates on a page inside a node, at bytes[start, start + size). Returns as `walk`. */
+  /**
+   * Visits the duplicates on a page inside a node, at bytes[start, start + size). Returns as `walk`.
+   */
   walkSubPage(
     bytes: Buffer,
     start: number,

@@ -75,7 +75,10 @@ export class WrappedValues {
   }
 }
 
-/** Whether these bytes are the head and the LZ4 block of a compressed value, of just the length that it says. */
+/**
+ * Whether these bytes are the head and the LZ4 block of a compressed value, of just the length that
+ * it says.
+ */
 function isCompressed(bytes: Uint8Array, start: number, end: number): boolean {
   const head = bytes[start];
   if (end - start < 8 || (head !== SHORT_LENGTH && head !== LONG_LENGTH)) return false;
@@ -86,10 +89,10 @@ function isCompressed(bytes: Uint8Array, start: number, end: number): boolean {
   return length > end - start && unpackedBytes(bytes, lengthEnd, end) === length;
 }
 
-/** LZ4 block format, "Compressed block format": how many bytes a block unpacks to; -1: it is none. */
+/** LZ4 block format, "Compressed block format": how many bytes a block decompresses to; -1: it is none. */
 function unpackedBytes(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
-  let unpacked = 0;
+  let decompressed = 0;
   const lengthOf = (nibble: number): number => {
     let length = nibble;
     for (let byte = nibble === 15 ? 255 : 0; byte === 255 && at < end; length += byte) {
@@ -101,10 +104,10 @@ function unpackedBytes(bytes: Uint8Array, start: number, end: number): number {
     const token = bytes[at++];
     const literals = lengthOf(token >> 4);
     at += literals;
-    unpacked += literals;
-    if (at === end) return unpacked;
+    decompressed += literals;
+    if (at === end) return decompressed;
     at += 2;
-    unpacked += 4 + lengthOf(token & 15);
+    decompressed += 4 + lengthOf(token & 15);
   }
   return -1;
 }
