@@ -583,7 +583,7 @@ describe('help and version', () => {
       '-storage FORMAT',
       '(default: auto)',
       '-file PATH the file to wait for (required, or -config)',
-      '-gzipped the file must be packed',
+      '-gzipped the file must be compressed',
       '-bucket NAME',
       '(default: the unnamed one, or the only bucket)',
       '-basedir DIR',

@@ -93,7 +93,7 @@ describe('-storage auto', () => {
       /expected a JSON object, JSON Lines, a table of goromdb, LMDB, BoltDB or Berkeley DB; /,
     ],
     ['nothing', Buffer.alloc(0), /the file is empty/],
-    ['nothing in gzip', zlib.gzipSync(''), /\(unpacked\): .*the file is empty/],
+    ['nothing in gzip', zlib.gzipSync(''), /\(decompressed\): .*the file is empty/],
     ['half of a gzip file', zlib.gzipSync(fixture('lmdb/v1-plain.mdb')).subarray(0, 500), /gzip/],
   ])('rejects %s', async (_, content, message) => {
     expect(await load('auto', content)).toBe('rejected');

@@ -474,8 +474,8 @@ describe('a guard', () => {
     expect(readFileSync(`${file}.rejected`, 'utf8')).toBe(version(2));
     expect(existsSync(join(base, 'data01', 'data.db'))).toBe(false);
     expect(subject.logger.lines.at(-1)).toBe(
-      `error rejected ${file}: expected at least 2 keys (-min-keys), found 1 (TOO_FEW_KEYS); set ` +
-        `aside as ${file}.rejected; generation 1 from ${join(base, 'data00', 'data.db')} keeps serving`,
+      `error rejected ${file}: expected at least 2 keys (-min-keys), found 1 (TOO_FEW_KEYS); ` +
+        `quarantined as ${file}.rejected; generation 1 from ${join(base, 'data00', 'data.db')} keeps serving`,
     );
   });
 

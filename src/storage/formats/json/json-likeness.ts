@@ -3,7 +3,7 @@ import type { Hints } from '../../scanners/format.ts';
 import { JsonLines } from './json-lines.ts';
 
 /** How files of JSON Lines are called, compressed or not. */
-const LINES_NAME = /\.(?:jsonl|ndjson)(?:\.\w+)?(?: \(unpacked\))?$/i;
+const LINES_NAME = /\.(?:jsonl|ndjson)(?:\.\w+)?(?: \(decompressed\))?$/i;
 
 /** Fields that a record has at most which is recognised by its names alone. */
 const RECORD_FIELDS_MAX = 8;
