@@ -300,11 +300,12 @@ describe('a load', () => {
 describe('what is waited for', () => {
   /** Waits until looks have come to rest, and shows that they have. */
   async function expectRest(onWait: Mock): Promise<void> {
-    await until(() => expect(onWait).toHaveBeenCalled());
-    await pass();
-    const looks = onWait.mock.calls.length;
-    await pass();
-    expect(onWait).toHaveBeenCalledTimes(looks);
+    await until(async () => {
+      const looks = onWait.mock.calls.length;
+      expect(looks).toBeGreaterThan(0);
+      await pass();
+      expect(onWait).toHaveBeenCalledTimes(looks);
+    });
   }
 
   it('may be written beside the file each time, and is not looked at for it', async () => {
