@@ -1,4 +1,7 @@
-/** What `stats`, `INFO` and `Goromdb.counters` tell of the server and of data sets: one list of each. */
+/**
+ * What `stats`, `INFO` and `Goromdb.counters` show of the server and of data sets: one list of
+ * each.
+ */
 import process from 'node:process';
 import type { DataSetStatus, LoadNews, Metric } from '../common/status.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
@@ -82,7 +85,7 @@ export function serverStats(facts: ServerFacts, nowMs: number): readonly Stat[] 
   return statsOf(SERVER_FIELDS, facts, nowMs);
 }
 
-/** What serves: a data set, or all of them together. */
+/** The live data: a data set, or all of them together. */
 export function servedStats(info: DataSetInfo, nowMs: number): readonly Stat[] {
   return statsOf(SERVED_FIELDS, info, nowMs);
 }
@@ -144,7 +147,7 @@ function seconds<T extends number | undefined>(ms: T): T {
   return (ms && Math.floor(ms / 1000)) as T;
 }
 
-/** A restart does not change it; a storage of a user's own need not tell it. */
+/** A restart does not change it; a storage made by the library's user need not have it. */
 function ageOf(installedAtMs: number | undefined, nowMs: number): number | undefined {
   return installedAtMs && Math.max(0, seconds(nowMs - installedAtMs));
 }

@@ -126,13 +126,13 @@ export function dataSetStats(info: DataSetInfo, now: number): readonly Stat[] {
   return stats;
 }
 
-/** What `stats` tells of the loads of the only data set. */
+/** What `stats` shows of the loads of the only data set. */
 export function onlyLoadStats({ loadNews }: SessionContext): readonly Stat[] {
   const only = loadNews?.size === 1 ? loadNews.get('') : undefined;
   return only === undefined ? [] : loadStats(only);
 }
 
-/** What `stats dataset` tells of loads; of several data sets as in `dataSetStats`. */
+/** What `stats dataset` shows of loads; of several data sets as in `dataSetStats`. */
 export function dataSetLoadStats({ loadNews }: SessionContext): readonly Stat[] {
   if (loadNews === undefined) return [];
   const only = loadNews.size === 1 ? loadNews.get('') : undefined;

@@ -31,7 +31,7 @@ const NEVER = [
   'evicted_active',
   'crawler_reclaimed',
   'malloc_fails',
-  // Connections above the limit are told so: the server never stops accepting.
+  // Connections above the limit get an error: the server never stops accepting.
   'listen_disabled_num',
   'time_in_listen_disabled_us',
 ] as const;
@@ -107,7 +107,7 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ['bytes', info.bytes],
     ['limit_maxbytes', facts.settings?.maxbytes ?? info.bytes],
     // Of each data set `stats dataset` tells: exporters take a name with two colons for one of a slab
-    // class, and give up when there is no number between them.
+    // class, and fail when there is no number between them.
     ...servedStats(info, now).filter(([name]) => name !== 'bytes'),
     ...onlyLoadStats(context),
   ];

@@ -26,7 +26,7 @@ const { _createServerHandle: createServerHandle } = net as unknown as {
  * closes without having served.
  *
  * @returns The socket, and the address with the port that it has.
- * @throws An error with the system's `code`, as `server.listen` tells it.
+ * @throws An error with the system's `code`, as `server.listen` reports it.
  */
 export async function bindSocket(
   address: Address,

@@ -42,7 +42,9 @@ export interface ConnectionShare {
   /** Milliseconds on a clock that is set once a sweep; reading it costs nothing. */
   nowMs: number;
   readonly onClose: (connection: Connection) => void;
-  /** Told of a fault of a storage, handler or protocol. Only the connection it came from ends. */
+  /**
+   * Called with a fault of a storage, handler or protocol. Only the connection it came from ends.
+   */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -123,21 +125,21 @@ export class Connection {
     return this.#staleUntilMs;
   }
 
-  /** To be told that the data was replaced. @param untilMs How long a reply may go on from it. */
+  /** To be called when the data was replaced. @param untilMs How long a reply may go on from it. */
   noteSwap(untilMs: number): void {
     if (this.#holdsData) this.#staleUntilMs ??= untilMs;
     this.#session.noteSwap?.();
-    this.#tellNews();
+    this.#sendNews();
   }
 
-  /** To be told that no thread has the data any more that was replaced. */
+  /** To be called when no thread has the replaced data any more. */
   noteSwapEverywhere(): void {
     this.#session.noteSwapEverywhere?.();
-    this.#tellNews();
+    this.#sendNews();
   }
 
   /** Has the session say what nobody asked for; while a reply is under way, it waits for that. */
-  #tellNews(): void {
+  #sendNews(): void {
     if (this.#session.hasNews !== true || this.#isWaiting || this.#isFinished) return;
     const { bytes, start, end } = this.#rest;
     if (bytes === undefined) this.#guard(NOTHING, 0, 0);
@@ -151,7 +153,7 @@ export class Connection {
     }
   }
 
-  /** What `stats conns` tells of it. */
+  /** What `stats conns` shows of it. */
   describe(): Pick<ConnectionFacts, 'address' | 'state' | 'idleSeconds'> {
     const { remoteAddress, remotePort, remoteFamily } = this.#socket;
     const kind = remoteFamily === 'IPv6' ? 'tcp6' : 'tcp';
@@ -339,7 +341,7 @@ export class Connection {
       this.#socket.resume();
     }
     if (this.#rest.bytes !== undefined) this.#goOn();
-    else if (this.#session.hasNews === true) this.#tellNews();
+    else if (this.#session.hasNews === true) this.#sendNews();
     else if (this.#isEnding) this.#finish();
   }
 

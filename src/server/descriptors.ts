@@ -10,7 +10,7 @@ const LIMITS_FILE = '/proc/self/limits';
  * How many descriptors this process may have open. Node has raised the soft limit to the hard one
  * at its start, where the system lets it.
  *
- * @returns undefined where the system does not tell, as only Linux does.
+ * @returns undefined where the system does not report it: only Linux does.
  */
 export function descriptorsMax(limitsFile: string = LIMITS_FILE): number | undefined {
   try {

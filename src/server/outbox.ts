@@ -27,7 +27,7 @@ export class Outbox {
   #unsent: Unsent | undefined;
   #reply: Reply | undefined;
 
-  /** @param onSent Is told when the rest of a reply is out that could not be sent at once. */
+  /** @param onSent Called when the rest of a reply that could not be sent at once is out. */
   constructor(socket: Socket, onSent: () => void) {
     this.#socket = socket;
     this.#isEncrypted = socket instanceof TLSSocket;
@@ -128,7 +128,7 @@ export class Outbox {
     this.#unsent = reply.detach();
   }
 
-  /** A failed write is told too: then the connection ends. */
+  /** Called after a failed write, too: then the connection ends. */
   readonly #onWritten = (error?: Error | null): void => {
     if (error) return;
     if (this.#parts.length > 0) {

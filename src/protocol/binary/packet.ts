@@ -78,7 +78,7 @@ export const STATUS = {
   notSupported: 0x0083,
 } as const;
 
-/** A status that tells what went wrong. */
+/** A status that says what went wrong. */
 export type ErrorStatus = Exclude<(typeof STATUS)[keyof typeof STATUS], 0>;
 
 /** The body of an error response, in memcached's words. */

@@ -57,7 +57,7 @@ export class BinarySession implements Session {
   /** @returns The offset behind what is done with; `start` when the request is not yet whole. */
   #begin(input: Buffer, start: number, end: number, reply: Reply): number {
     if (input[start] !== REQUEST_MAGIC) {
-      // There is no telling where the next request begins, nor what a client would understand.
+      // Nobody knows where the next request begins, nor what a client would understand.
       this.#context.counters.protocol_errors++;
       this.#state = 'close';
       return start + 1;

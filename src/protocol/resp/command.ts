@@ -21,7 +21,7 @@ export interface Call {
 type Run = (call: Call, reply: Reply) => void;
 
 /**
- * A command that is answered. The first fields are those that COMMAND tells.
+ * A command that is answered. The first fields are those that COMMAND lists.
  *
  * No request may hold the thread: what a command takes at most is declared here, and the session sees
  * to it before `run` is called. Without a word it takes ARGS_MAX_DEFAULT arguments in
@@ -119,7 +119,10 @@ export type Subcommands = ReadonlyMap<string, Subcommand>;
 /** Text of a client's in an error is cut here (Redis' limit). */
 const TOLD_CHARS_MAX = 128;
 
-/** As much of a text as an error tells. It is not to be kept: a part keeps all of its text in memory. */
+/**
+ * As much of a text as an error quotes. It is not to be kept: a part keeps all of its text in
+ * memory.
+ */
 export function told(text: string): string {
   return text.slice(0, TOLD_CHARS_MAX);
 }

@@ -38,7 +38,7 @@ const LF = 0x0a;
 /** Whether a part of a request is there: wholly, only its beginning, or not as it should be. */
 export type Presence = 'whole' | 'partial' | 'broken';
 
-/** Reads `<number>\r\n`. What it found holds good until it reads on. */
+/** Reads `<number>\r\n`. What it found is valid until it reads on. */
 class NumberLine {
   value = 0;
   /** The offset behind the line. */

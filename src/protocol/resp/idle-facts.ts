@@ -77,7 +77,7 @@ const LATENCY_SUBCOMMANDS: Subcommands = new Map([
   ['reset', { arity: -2, help: ['[event ...]', '0.'], run: zero }],
 ]);
 
-/** What monitors ask for, and of what there is never anything to tell. */
+/** What monitors ask for, and what is always empty here. */
 export const IDLE_FACTS: readonly Command[] = [
   plainCommand('role', 1, role),
   plainCommand('wait', 3, wait, []),

@@ -198,7 +198,7 @@ function dbsize(call: Call, reply: Reply): void {
   );
 }
 
-/** The commands that tell which keys there are. */
+/** The commands that list keys. */
 export const LISTINGS: readonly Command[] = [
   plainCommand('scan', -2, scan, ['readonly']),
   plainCommand('keys', 2, keys, ['readonly']),

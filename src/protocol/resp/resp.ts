@@ -16,13 +16,16 @@ export const respProtocol: Protocol = {
   },
 };
 
-/** The one inline command that is told from memcached's text: what looks whether Redis is there. */
+/**
+ * The one inline command that is distinguished from memcached's text: what looks whether Redis is
+ * there.
+ */
 const PING = ['PING\r\n', 'PING\n'];
 
 /**
  * Whether a connection that begins with input[start, end) speaks RESP: all clients send arrays, and
  * who looks whether a server is there may send a line `PING` alone. Other inline commands cannot be
- * told from memcached's text. undefined: so far it could be that line.
+ * distinguished from memcached's text. undefined: so far it could be that line.
  */
 export function isRespStart(input: Buffer, start: number, end: number): boolean | undefined {
   if (input[start] === 0x2a) return true;

@@ -69,7 +69,7 @@ function optionsOf(call: Call): TrackingOptions | string {
       const text = args.nextText();
       if (!isInteger(text)) return NOT_AN_INTEGER;
       redirect = Number(text);
-      // Another thread tells nobody of its clients: an id that looks like one of them is believed.
+      // No thread knows the clients of another: an id that looks like one of them is believed.
       const isThere = call.clients.has(redirect) || mayBeElsewhere(redirect, call.context.facts);
       if (!isThere) return NO_SUCH_CLIENT;
     } else if (option === 'prefix' && args.left > 0) {
@@ -119,7 +119,7 @@ export function caching(call: Call, reply: Reply): void {
   }
 }
 
-/** CLIENT GETREDIR: -1 when nothing is tracked, 0 when it is told here. */
+/** CLIENT GETREDIR: -1 when nothing is tracked, 0 when this connection is notified. */
 export function getRedirection({ client }: Call, reply: Reply): void {
   appendInteger(reply, client.tracking?.redirect ?? -1);
 }
@@ -140,17 +140,18 @@ export function trackingInfo(call: Call, reply: Reply): void {
 }
 
 /**
- * Whether a client is to be told of a swap now. Who tracks for itself is told when its own thread has
- * swapped, as it reads on the connection that it is told on: RESP3 only, where a push is no reply. Who
- * has subscribed hears for others, whose connections may be in any thread, and is told when all have.
+ * Whether to notify a client of a swap now. A client that tracks for itself reads on the connection
+ * that it is notified on, so its own thread must have swapped: RESP3 only, where a push is no
+ * reply. A client that subscribed is notified for others, whose connections may be in any thread:
+ * so all threads must have swapped.
  */
-export function isToBeTold(client: Client): boolean {
+export function isToBeNotified(client: Client): boolean {
   const { hasSwapped, hasSwappedEverywhere, isSubscribed, resp } = client;
   if (hasSwappedEverywhere && isSubscribed) return true;
   return hasSwapped && resp === 3 && tracksForItself(client);
 }
 
-/** Whether a client tracks what it reads, and is told of it itself. */
+/** Whether a client tracks what it reads, and is itself notified. */
 export function tracksForItself({ tracking, id }: Client): boolean {
   return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
 }

@@ -20,7 +20,7 @@ export class ServedSets {
 
   /**
    * @param threads Of how many `thread` is one.
-   * @param onRelease Told when nothing reads any more from a table that came by `swap`.
+   * @param onRelease Called when nothing reads any more from a table that came by `swap`.
    */
   constructor(
     taker: SetTaker,

@@ -51,7 +51,7 @@ export interface ThreadsOptions {
   readonly settings: Settings;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
-  /** Told when serving cannot go on: a thread could not start, or threads die again and again. */
+  /** Called when serving cannot go on: a thread could not start, or threads die again and again. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
 }
@@ -87,12 +87,12 @@ export class Threads implements Server {
   readonly #counterMemory: SharedArrayBuffer;
   /** By the prefix of their keys. */
   readonly #sets = new Map<string, SetState>();
-  /** What `stats` is to tell of loads, likewise. */
+  /** What `stats` shows of loads, likewise. */
   readonly #news = new Map<string, LoadNews>();
   /** The number of the data sets as they are now, all together. It never goes back. */
   #generation = 0;
   readonly #restarts = new RestartLimit();
-  /** Each thread tells of an address once a minute, and here it is once for all of them. */
+  /** Each thread reports an address once a minute; here it is once for all of them. */
   readonly #clientLog: ClientLog;
   #listener: SharedListener | undefined;
   #watchdog: Watchdog | undefined;
@@ -151,12 +151,12 @@ export class Threads implements Server {
     return state === undefined ? [] : readSample(state.sampleMemory);
   }
 
-  /** What serves. */
+  /** The live generation. */
   served(set: string): DataSetInfo | undefined {
     return this.#sets.get(set)?.served?.info;
   }
 
-  /** Has `stats` tell of loads. Nobody waits for it: a thread that has ended has no clients. */
+  /** Has `stats` show loads. Nobody waits for it: a thread that has ended has no clients. */
   tell(set: string, news: LoadNews): void {
     this.#news.set(set, news);
     for (const thread of this.#threads) {
@@ -205,7 +205,7 @@ export class Threads implements Server {
     return this.#turns.take('add', async () => {
       const placed = this.#place(set, 0);
       await Promise.all(this.#threads.map((thread) => thread.request({ kind: 'add', ...placed })));
-      this.#tellSwapped();
+      this.#notifySwapped();
     });
   }
 
@@ -219,7 +219,7 @@ export class Threads implements Server {
       const request = { kind: 'remove', set, generation: this.#generation } as const;
       // A thread that dies now is replaced by one without it.
       await Promise.allSettled(this.#threads.map((thread) => thread.request(request)));
-      this.#tellSwapped();
+      this.#notifySwapped();
     });
   }
 
@@ -256,14 +256,14 @@ export class Threads implements Server {
       const why = `it cannot switch to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
     }
-    this.#tellSwapped();
+    this.#notifySwapped();
   }
 
   /**
-   * Tells clients that keep values for others, whose connections may be in any thread: before this
-   * they could be given an old value once more. A thread that has ended has no clients.
+   * Notifies clients that keep values for others, whose connections may be in any thread: before
+   * this they could be given an old value once more. A thread that has ended has no clients.
    */
-  #tellSwapped(): void {
+  #notifySwapped(): void {
     for (const thread of this.#threads) {
       thread.request({ kind: 'swapped-everywhere' }).catch(() => {});
     }
@@ -365,7 +365,8 @@ export class Threads implements Server {
       await listenAt(place);
       this.#options.logger.info(`serving thread ${place.data.thread} serves again`);
     } catch (cause) {
-      // If it has ended already, that was told; else this tells it, and the next one is tried.
+      // If it has ended already, that was reported; else this reports it, and the next one is
+      // tried.
       await thread.end(new GoromdbError('SERVER_FAILED', messageOf(cause), { cause }));
     }
   }

@@ -39,8 +39,8 @@ const BDB_HERE = 'dump it (db_dump) and load it as a btree or hash (db_load)';
 type Signature = readonly [at: number, hex: string, name: string, advice: string];
 
 /**
- * Bytes that tell a format, at an offset; a negative one counts from the end. Where no document is
- * named, the numbers are those of file(1), magic/Magdir.
+ * Bytes that identify a format, at an offset; a negative one counts from the end. Where no document
+ * is named, the numbers are those of file(1), magic/Magdir.
  */
 const SIGNATURES: readonly Signature[] = [
   // RFC 1952 section 2.3.1 and RFC 8878 section 3.1.1: what is left when one packing is off.
@@ -152,7 +152,7 @@ export async function likeness(input: ScanInput, gzipped: boolean): Promise<stri
     const foreign = recogniseForeign(await glimpse(input, gzipped));
     return foreign === undefined ? '' : `; it looks like ${foreign.name}: ${foreign.advice}`;
   } catch {
-    // The first error tells more than that the file cannot be looked at again.
+    // The first error says more than that the file cannot be read again.
     return '';
   }
 }

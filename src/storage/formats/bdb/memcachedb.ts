@@ -112,7 +112,7 @@ class ItemSink implements RecordSink {
 /**
  * Reads what item.c, item_make_header, prints with " %d %d\r\n": flags and length of the value.
  *
- * @returns the flags; undefined when the suffix does not have the form or tells another length.
+ * @returns the flags; undefined when the suffix does not have the form or has another length.
  */
 function parseSuffix(
   item: Uint8Array,
