@@ -84,7 +84,12 @@ describe('a plain file', () => {
 
   test('that became shorter is refused with the byte where it ends', async () => {
     const size = TEXT.length + 5;
-    await expectRefusal(TEXT, { size }, 'DATA_CORRUPT', new RegExp(`ends at byte ${TEXT.length}`));
+    await expectRefusal(
+      TEXT,
+      { size },
+      'DATA_CORRUPT',
+      new RegExp(`found the end at byte ${TEXT.length}`),
+    );
   });
 
   test('that is gzip in truth is refused with advice', async () => {
@@ -224,7 +229,7 @@ describe('a gzip file', () => {
     const limit = { gzipped: true, gunzipBytesMax: TEXT.length };
     expect(await readAll(GZIPPED, limit)).toEqual(TEXT);
     const less = { gzipped: true, gunzipBytesMax: TEXT.length - 1 };
-    await expectRefusal(GZIPPED, less, 'LIMIT_EXCEEDED', /more than \d+ bytes/);
+    await expectRefusal(GZIPPED, less, 'LIMIT_EXCEEDED', /expected at most \d+ decompressed bytes/);
   });
 
   test('reports progress in bytes of the file, never backwards, up to its size', async () => {
