@@ -1,7 +1,4 @@
-/**
- * What `stats`, `INFO` and `Goromdb.counters` show of the server and of data sets: one list of
- * each.
- */
+/** What `stats`, `INFO` and `Goromdb.counters` show of the server and of each data set. */
 import process from 'node:process';
 import type { DataSetStatus, LoadNews, Metric } from '../common/status.ts';
 import type { DataSetInfo } from '../storage/storage.ts';

@@ -67,9 +67,7 @@ export function sessionSettings({ loudRefusals = false }: SessionSettings): Sess
   return { loudRefusals };
 }
 
-/**
- * What a session may use. Apart from the reports of clients, sessions of a thread have the same.
- */
+/** What a session may use. Sessions of a thread share all of it but the reports of clients. */
 export interface SessionContext extends SessionSettings {
   readonly handler: ViewSource;
   /** This thread's counters. */

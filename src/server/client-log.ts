@@ -1,9 +1,7 @@
 /** An address is reported this often at most, for each kind of report. */
 const QUIET_MS = 60_000;
 
-/**
- * Addresses that are remembered; when there are more, the oldest may be reported again too soon.
- */
+/** Addresses that are remembered; with more, the oldest may be reported again too soon. */
 const ADDRESSES_MAX = 10_000;
 
 /** What an owner should know of a client. */

@@ -42,9 +42,7 @@ export interface ConnectionShare {
   /** Milliseconds on a clock that is set once a sweep; reading it costs nothing. */
   nowMs: number;
   readonly onClose: (connection: Connection) => void;
-  /**
-   * Called with a fault of a storage, handler or protocol. Only the connection it came from ends.
-   */
+  /** Called with a fault of a storage, handler or protocol. Only its connection ends. */
   readonly onFault: (error: unknown) => void;
 }
 

@@ -46,10 +46,7 @@ export interface Client {
   tracking: Tracking | undefined;
   /** Whether it is told that the data was replaced, for others that track: see `SUBSCRIBE`. */
   isSubscribed: boolean;
-  /**
-   * Whether its thread has swapped, and it was neither told nor past the replies under way: see
-   * `isToBeNotified`.
-   */
+  /** Whether its thread has swapped and it still has to be notified: see `isToBeNotified`. */
   hasSwapped: boolean;
   /** The same, when all threads have. */
   hasSwappedEverywhere: boolean;

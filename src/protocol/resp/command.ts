@@ -119,10 +119,7 @@ export type Subcommands = ReadonlyMap<string, Subcommand>;
 /** Text of a client's in an error is cut here (Redis' limit). */
 const TOLD_CHARS_MAX = 128;
 
-/**
- * As much of a text as an error quotes. It is not to be kept: a part keeps all of its text in
- * memory.
- */
+/** The part of a text that an error quotes. Do not keep it: it holds the whole text. */
 export function told(text: string): string {
   return text.slice(0, TOLD_CHARS_MAX);
 }
