@@ -1,6 +1,4 @@
-/**
- * What `stats`, `INFO` and `Goromdb.counters` show of the server and of data sets: one list of each.
- */
+/** What `stats`, `INFO` and `Goromdb.counters` show of the server and of each data set. */
 import process from 'node:process';
 import type { DataSetStatus, LoadNews, Metric } from '../common/status.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
@@ -84,7 +82,7 @@ export function serverStats(facts: ServerFacts, nowMs: number): readonly Stat[] 
   return statsOf(SERVER_FIELDS, facts, nowMs);
 }
 
-/** A serving data set, or all of them together. */
+/** The live data: a data set, or all of them together. */
 export function servedStats(info: DataSetInfo, nowMs: number): readonly Stat[] {
   return statsOf(SERVED_FIELDS, info, nowMs);
 }
@@ -146,7 +144,7 @@ function seconds<T extends number | undefined>(ms: T): T {
   return (ms && Math.floor(ms / 1000)) as T;
 }
 
-/** A restart does not change it; a user's storage need not know it. */
+/** A restart does not change it; a storage made by the library's user need not have it. */
 function ageOf(installedAtMs: number | undefined, nowMs: number): number | undefined {
   return installedAtMs && Math.max(0, seconds(nowMs - installedAtMs));
 }

@@ -38,7 +38,7 @@ export class LineFinder {
     this.#searched = this.next - 1 - from;
   }
 
-  /** @returns Whether input[start, end) begins with a whole line, whose place is in the fields. */
+  /** @returns Whether input[start, end) begins with a whole line, whose place the fields hold. */
   find(input: Buffer, start: number, end: number): boolean {
     const at = findLineFeed(input, start + this.#searched, end);
     if (at < 0) {

@@ -8,7 +8,7 @@ import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
 import type { SharedParts } from './shared-parts.ts';
 
-/** Facts that the protocols show about their server. */
+/** What the protocols can report of the server they run in. */
 export interface ServerFacts {
   /** Three dotted numbers; memcached clients accept nothing else. */
   readonly version: string;
@@ -21,7 +21,7 @@ export interface ServerFacts {
   readonly settings?: Settings;
 }
 
-/** Tells whether somebody with this name has this password. */
+/** Whether somebody with this name has this password. */
 export type Authenticate = (user: string, password: string) => boolean;
 
 /** What one request may be. */
@@ -67,7 +67,7 @@ export function sessionSettings({ loudRefusals = false }: SessionSettings): Sess
   return { loudRefusals };
 }
 
-/** What a session may use. Sessions of a thread share it, but for the reports about clients. */
+/** What a session may use. Sessions of a thread share all of it but the reports of clients. */
 export interface SessionContext extends SessionSettings {
   readonly handler: ViewSource;
   /** This thread's counters. */
@@ -83,13 +83,13 @@ export interface SessionContext extends SessionSettings {
   readonly resetCounters?: () => void;
   /** The connections of this server. Without it, `stats conns` says that they are not tracked. */
   readonly connections?: () => Iterable<ConnectionFacts>;
-  /** The connection of this session. Undefined: its addresses are unknown. */
+  /** The connection of this session. Without it, nobody learns its addresses. */
   readonly connection?: () => ConnectionPlace;
-  /** The state of loads, by the prefix of the data set's keys; empty: without. */
+  /** What is reported of loads, by the prefix of the data set's keys; empty: without. */
   readonly loadNews?: ReadonlyMap<string, LoadNews>;
   /** Ends the server. Without it, `shutdown` is not enabled. */
   readonly shutdown?: () => void;
-  /** Called for each write that was well-formed and refused, with the name of its command. */
+  /** Called for each write that was well-formed and refused, by the name of its command. */
   readonly onRefusedWrite?: (command: string) => void;
   /** Clients have to log in, and this knows who may. See `Protocol.hasLogin`. */
   readonly authenticate?: Authenticate;
@@ -115,8 +115,8 @@ export interface Session {
    */
   readonly isSuspended?: boolean;
   /**
-   * To be called when the data was replaced. When `hasNews` is then true, `receive` has something to
-   * say to the client, also without input.
+   * To be called when the data was replaced. When `hasNews` is then true, `receive` has something
+   * to say to the client, also without input.
    */
   noteSwap?(): void;
   /** The same, when no thread of the server has the data before that any more. */

@@ -1,7 +1,7 @@
 /** An address is reported this often at most, for each kind of report. */
 const QUIET_MS = 60_000;
 
-/** Addresses that are remembered; when there are more, the oldest may be reported again too soon. */
+/** Addresses that are remembered; with more, the oldest may be reported again too soon. */
 const ADDRESSES_MAX = 10_000;
 
 /** What an owner should know of a client. */
@@ -9,32 +9,32 @@ export interface ClientReport {
   readonly kind: 'refused write' | 'failed login';
   /** Address without a port: each connection of a client has another one. */
   readonly client: string;
-  /** Of a write: its command. Of a login nothing is reported, not even the name. */
+  /** Of a write: its command. Nothing of a login is reported, not even the name. */
   readonly command?: string;
 }
 
-/** Tells an owner of clients without flooding the log. */
+/** Reports clients to the owner without flooding the log. */
 export class ClientLog {
-  readonly #tell: (report: ClientReport) => void;
+  readonly #report: (report: ClientReport) => void;
   /** When each kind and address was reported, the oldest first. */
-  readonly #toldAtMs = new Map<string, number>();
+  readonly #reportedAtMs = new Map<string, number>();
 
-  constructor(tell: (report: ClientReport) => void) {
-    this.#tell = tell;
+  constructor(report: (report: ClientReport) => void) {
+    this.#report = report;
   }
 
   /** @param nowMs On any clock that goes on. */
   report(report: ClientReport, nowMs: number): void {
     const subject = `${report.kind} ${report.client}`;
-    const toldAtMs = this.#toldAtMs.get(subject);
-    if (toldAtMs !== undefined && nowMs - toldAtMs < QUIET_MS) return;
-    this.#toldAtMs.delete(subject);
-    this.#toldAtMs.set(subject, nowMs);
-    if (this.#toldAtMs.size > ADDRESSES_MAX) {
-      const [oldest] = this.#toldAtMs.keys();
-      this.#toldAtMs.delete(oldest);
+    const reportedAtMs = this.#reportedAtMs.get(subject);
+    if (reportedAtMs !== undefined && nowMs - reportedAtMs < QUIET_MS) return;
+    this.#reportedAtMs.delete(subject);
+    this.#reportedAtMs.set(subject, nowMs);
+    if (this.#reportedAtMs.size > ADDRESSES_MAX) {
+      const [oldest] = this.#reportedAtMs.keys();
+      this.#reportedAtMs.delete(oldest);
     }
-    this.#tell(report);
+    this.#report(report);
   }
 }
 

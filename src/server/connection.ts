@@ -42,7 +42,7 @@ export interface ConnectionShare {
   /** Milliseconds on a clock that is set once a sweep; reading it costs nothing. */
   nowMs: number;
   readonly onClose: (connection: Connection) => void;
-  /** Called for a fault of a storage, handler or protocol. Only the connection it came from ends. */
+  /** Called with a fault of a storage, handler or protocol. Only its connection ends. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -127,17 +127,17 @@ export class Connection {
   noteSwap(untilMs: number): void {
     if (this.#holdsData) this.#staleUntilMs ??= untilMs;
     this.#session.noteSwap?.();
-    this.#tellNews();
+    this.#sendNews();
   }
 
   /** To be called when no thread has the replaced data any more. */
   noteSwapEverywhere(): void {
     this.#session.noteSwapEverywhere?.();
-    this.#tellNews();
+    this.#sendNews();
   }
 
   /** Has the session say what nobody asked for; while a reply is under way, it waits for that. */
-  #tellNews(): void {
+  #sendNews(): void {
     if (this.#session.hasNews !== true || this.#isWaiting || this.#isFinished) return;
     const { bytes, start, end } = this.#rest;
     if (bytes === undefined) this.#guard(NOTHING, 0, 0);
@@ -339,7 +339,7 @@ export class Connection {
       this.#socket.resume();
     }
     if (this.#rest.bytes !== undefined) this.#goOn();
-    else if (this.#session.hasNews === true) this.#tellNews();
+    else if (this.#session.hasNews === true) this.#sendNews();
     else if (this.#isEnding) this.#finish();
   }
 

@@ -17,13 +17,13 @@ export interface CreateServerOptions extends SessionSettings {
   /** What to serve: a storage, or a handler that finds the storage for a key. */
   readonly handler?: ViewSource;
   readonly storage?: Storage;
-  /** Default: the first byte that a client sends chooses the protocol. */
+  /** Default: the first byte that a client sends decides the protocol. */
   readonly protocol?: Protocol;
   readonly limits?: Partial<Limits>;
   readonly access?: AccessOptions;
   /** What the command `shutdown` does. Default: it is not enabled. */
   readonly shutdown?: () => void;
-  /** Logs faults in the parts above, and clients that write. */
+  /** Called with faults in the parts above, and for clients that write. */
   readonly logger?: Logger;
 }
 

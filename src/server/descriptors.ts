@@ -12,7 +12,7 @@ const LIMITS_FILE = '/proc/self/limits';
  * How many descriptors this process may have open. Node has raised the soft limit to the hard one
  * at its start, where the system lets it.
  *
- * @returns undefined on systems other than Linux, which do not say.
+ * @returns undefined where the system does not report it: only Linux does.
  */
 export function descriptorsMax(limitsFile: string = LIMITS_FILE): number | undefined {
   try {

@@ -27,7 +27,7 @@ export class Outbox {
   #unsent: Unsent | undefined;
   #reply: Reply | undefined;
 
-  /** @param onSent Called when the rest of a reply is out that could not be sent at once. */
+  /** @param onSent Called when the rest of a reply that could not be sent at once is out. */
   constructor(socket: Socket, onSent: () => void) {
     this.#socket = socket;
     this.#isEncrypted = socket instanceof TLSSocket;

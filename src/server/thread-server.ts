@@ -168,7 +168,7 @@ export class ThreadServer implements Server {
   }
 
   /**
-   * To be called when the handler was given other data. Replies that are under way may go on from what
+   * To be called when the handler has other data. Replies that are under way may go on from what
    * they began with for a time; those of still older data, for a moment.
    */
   noteSwap(): void {
@@ -178,7 +178,7 @@ export class ThreadServer implements Server {
     this.#endStale(performance.now());
   }
 
-  /** To be called when the handlers of all threads were given other data. */
+  /** To be called when the handlers of all threads have other data. */
   noteSwapEverywhere(): void {
     for (const connection of this.#connections) connection.noteSwapEverywhere();
   }

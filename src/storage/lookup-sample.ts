@@ -53,8 +53,8 @@ function nowSeconds(): number {
 /**
  * Keeps a sample of one thread's lookups: about as many in each second as fill the memory in the
  * window, each lookup of that second with the same chance. To a lookup it adds a call and a
- * countdown, which could not be told from noise: 150 to 250 ns a lookup among 500 keys, and around
- * 700 ns among 100,000, with it now faster and now slower than without (2026-11-21).
+ * countdown, which could not be distinguished from noise: 150 to 250 ns a lookup among 500 keys,
+ * and around 700 ns among 100,000, with it now faster and now slower than without (2026-11-21).
  */
 export class LookupSampler {
   /** Lookups until the next one that is kept. */

@@ -53,7 +53,8 @@ export interface DataSetInfo {
   readonly loadedAt: number;
   /**
    * When it was installed as this generation, in milliseconds since 1970: a restart loads it again, and
-   * does not install it. 0 before there is data. Undefined: a user's storage need not know.
+   * does not install it. 0 before there is data. Undefined: a storage made by the library's user
+   * need not have it.
    */
   readonly installedAt?: number | undefined;
   /**

@@ -49,7 +49,7 @@ function setCas(cas: number): void {
   scratch.writeInt32BE(cas | 0, FIELD.cas + 4);
 }
 
-/** Appends a success without a body. */
+/** Appends a success without content. */
 export function appendSuccess(reply: Reply, opcode: number, opaque: number): void {
   setHeader(opcode, opaque, STATUS.success, 0, 0, 0);
   reply.copy(scratch, 0, HEADER_BYTES);

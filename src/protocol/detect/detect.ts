@@ -11,7 +11,7 @@ export interface ProtocolChoice {
   readonly protocol: Protocol;
   /**
    * Whether what a client sends first, input[start, end) of a byte or more, begins a request of this
-   * protocol; undefined: more of it is needed.
+   * protocol; undefined: more of it decides.
    */
   matches(input: Buffer, start: number, end: number): boolean | undefined;
 }
@@ -65,7 +65,7 @@ class DetectingSession implements Session {
   }
 }
 
-/** @returns undefined when more input is needed. */
+/** @returns undefined when more input decides which it is. */
 type Choose = (input: Buffer, start: number, end: number) => Session | undefined;
 
 /**
@@ -100,8 +100,8 @@ export function autoProtocol(
 }
 
 /**
- * Both of memcached's protocols, distinguished as memcached does it, and Redis' for clients that send
- * arrays, or a line PING: no command of memcached begins with `*`, and none is called that.
+ * Both of memcached's protocols, distinguished as memcached does it, and Redis' for clients that
+ * send arrays, or a line PING: no command of memcached begins with `*`, and none is called that.
  */
 export const detectingProtocol: Protocol = autoProtocol(
   'memcached',

@@ -19,10 +19,7 @@ const END = Buffer.from('END\r\n');
 const CHECKED_BYTES = 64 * 1024;
 const CHECK_WORK = 500;
 
-/**
- * Where the keys that are looked for together begin and end. All sessions share it: it is valid
- * within one call.
- */
+/** Where the keys of one lookup begin and end. All sessions share it: valid within one call. */
 const bounds = new Int32Array(2 * BATCH_KEYS_MAX);
 
 /**

@@ -13,8 +13,8 @@ const CLIENTS_A_UNIT = 16;
 const CLIENT_TYPES: readonly string[] = ['normal', 'pubsub', 'master', 'replica', 'slave'];
 
 /**
- * What Redis shows of its own buffers. Here they are the connections' (see `-conn-buffer-limit`), and
- * not shown; programs that read these lines want the names.
+ * What Redis shows of its own buffers. Here they are the connections' (see `-conn-buffer-limit`),
+ * and not shown; programs that read these lines want the names.
  */
 const NO_BUFFERS =
   'qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0';

@@ -49,10 +49,7 @@ export interface Client {
   tracking: Tracking | undefined;
   /** Whether it is notified of swaps, for others that track: see `SUBSCRIBE`. */
   isSubscribed: boolean;
-  /**
-   * Whether its thread has swapped, and it was neither notified nor past the replies under way: see
-   * `isToBeTold`.
-   */
+  /** Whether its thread has swapped and it still has to be notified: see `isToBeNotified`. */
   hasSwapped: boolean;
   /** The same, when all threads have. */
   hasSwappedEverywhere: boolean;

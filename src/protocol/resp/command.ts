@@ -21,7 +21,7 @@ export interface Call {
 type Run = (call: Call, reply: Reply) => void;
 
 /**
- * A command that is answered. The first fields are those that COMMAND shows.
+ * A command that is answered. The first fields are those that COMMAND lists.
  *
  * No request may hold the thread: what a command takes at most is declared here, and the session sees
  * to it before `run` is called. Without a word it takes ARGS_MAX_DEFAULT arguments in
@@ -121,7 +121,7 @@ export type Subcommands = ReadonlyMap<string, Subcommand>;
 /** Text of a client's in an error is cut here (Redis' limit). */
 const TOLD_CHARS_MAX = 128;
 
-/** As much of a text as an error shows. Do not keep it: a part keeps all of its text in memory. */
+/** The part of a text that an error quotes. Do not keep it: it holds the whole text. */
 export function told(text: string): string {
   return text.slice(0, TOLD_CHARS_MAX);
 }

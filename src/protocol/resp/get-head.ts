@@ -1,4 +1,4 @@
-/** How every GET begins, and the bits that distinguish upper from lower case. */
+/** How every GET begins, and the bits that upper and lower case differ in. */
 const GET_HEAD = Buffer.from('*2\r\n$3\r\nget\r\n');
 const GET_CASE = Buffer.from('\0\0\0\0\0\0\0\0   \0\0', 'latin1');
 

@@ -183,7 +183,7 @@ function getName({ client }: Call, reply: Reply): void {
   else appendBulkText(reply, client.name);
 }
 
-/** Libraries send their name and version; nothing here uses them. */
+/** Libraries send their name and version; nothing here needs them. */
 function setInfo(call: Call, reply: Reply): void {
   const asked = call.args.nextText();
   if (['lib-name', 'lib-ver'].includes(asked.toLowerCase())) appendSimple(reply, 'OK');

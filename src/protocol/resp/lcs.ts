@@ -32,8 +32,8 @@ interface LcsOptions {
   readonly wants: 'text' | 'length' | 'indexes';
   /** Shorter runs are left out of the indexes. */
   readonly runBytesMin: number;
-  /** Whether the length of each run is shown. */
-  readonly tellsLengths: boolean;
+  /** Whether the reply has the length of each run. */
+  readonly withLengths: boolean;
 }
 
 /** Bytes that both values have in common, one behind the other: where they begin in each. */
@@ -61,7 +61,7 @@ function optionsOf({ args }: Call): LcsOptions | string {
   }
   if (flags.has('len') && flags.has('idx')) return LEN_AND_IDX;
   const wants = flags.has('idx') ? 'indexes' : flags.has('len') ? 'length' : 'text';
-  return { wants, runBytesMin, tellsLengths: flags.has('withmatchlen') };
+  return { wants, runBytesMin, withLengths: flags.has('withmatchlen') };
 }
 
 function bytesOf(entry: Entry | undefined): Buffer {
@@ -103,16 +103,16 @@ function runsOf(a: Buffer, b: Buffer): readonly Run[] {
   return runs;
 }
 
-function appendRuns(reply: Reply, runs: readonly Run[], { tellsLengths }: LcsOptions): void {
+function appendRuns(reply: Reply, runs: readonly Run[], { withLengths }: LcsOptions): void {
   appendArray(reply, runs.length);
   for (const { a, b, bytes } of runs) {
-    appendArray(reply, tellsLengths ? 3 : 2);
+    appendArray(reply, withLengths ? 3 : 2);
     for (const start of [a, b]) {
       appendArray(reply, 2);
       appendInteger(reply, start);
       appendInteger(reply, start + bytes - 1);
     }
-    if (tellsLengths) appendInteger(reply, bytes);
+    if (withLengths) appendInteger(reply, bytes);
   }
 }
 
@@ -124,8 +124,8 @@ function appendLcs(call: Call, reply: Reply, a: Buffer, b: Buffer, options: LcsO
   } else if (options.wants === 'indexes') {
     appendMap(reply, call.client.resp, 2);
     appendBulkText(reply, 'matches');
-    const told = runs.filter(({ bytes }) => bytes >= options.runBytesMin);
-    appendRuns(reply, told, options);
+    const listed = runs.filter(({ bytes }) => bytes >= options.runBytesMin);
+    appendRuns(reply, listed, options);
     appendBulkText(reply, 'len');
     appendInteger(reply, length);
   } else {

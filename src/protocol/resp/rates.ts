@@ -1,4 +1,4 @@
-/** A rate is measured over at least this time, once the server has run so long. */
+/** A rate is given over at least this time, once the server has run so long. */
 const SPAN_MS_MIN = 1_000;
 
 /** What is counted for rates; the names are those of `INFO`. */

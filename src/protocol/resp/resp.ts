@@ -16,7 +16,7 @@ export const respProtocol: Protocol = {
   },
 };
 
-/** The one inline command that is distinguished from memcached's text: clients ping with it. */
+/** The one inline command that is recognised as RESP: it checks whether Redis is there. */
 const PING = ['PING\r\n', 'PING\n'];
 
 /**

@@ -22,7 +22,7 @@ import { refuseCommand, refuseManyArgs, refuseStranger, refuseSubscriber } from 
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
 import { faultOfSubscriber } from './subscriptions.ts';
-import { appendNews, isToBeTold, tracksForItself } from './tracking.ts';
+import { appendNews, isToBeNotified, tracksForItself } from './tracking.ts';
 import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
 import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
 
@@ -82,7 +82,7 @@ export class RespSession implements Session {
   }
 
   get hasNews(): boolean {
-    return isToBeTold(this.#client);
+    return isToBeNotified(this.#client);
   }
 
   noteSwap(): void {
@@ -100,7 +100,7 @@ export class RespSession implements Session {
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     let at = start;
-    this.#tellNews(reply);
+    this.#appendNews(reply);
     while (at < end && this.#state === 'open' && !reply.isFull) {
       const isRequest = this.#isInRequest() || input[at] === STAR;
       const next =
@@ -109,7 +109,7 @@ export class RespSession implements Session {
           : isRequest
             ? this.#step(input, at, end, reply)
             : this.#readLine(input, at, end, reply);
-      this.#tellNews(reply);
+      this.#appendNews(reply);
       if (next === at) break;
       at = next;
     }
@@ -121,11 +121,11 @@ export class RespSession implements Session {
    * and may have the client track or subscribe. Behind it nothing old follows: only who tracks for
    * itself, and went to RESP2, may still have to be notified.
    */
-  #tellNews(reply: Reply): void {
+  #appendNews(reply: Reply): void {
     const client = this.#client;
     if (!client.hasSwapped && !client.hasSwappedEverywhere) return;
     if (this.isSuspended || this.#state !== 'open') return;
-    const isTold = isToBeTold(client);
+    const isTold = isToBeNotified(client);
     if (isTold) appendNews(client, reply);
     client.hasSwapped = !isTold && client.hasSwapped && tracksForItself(client);
     client.hasSwappedEverywhere = false;

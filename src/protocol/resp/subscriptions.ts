@@ -34,7 +34,7 @@ export function faultOfSubscriber(
   );
 }
 
-/** How many channels a client has, as each reply to a subscription says. */
+/** How many channels a client has, which follows in the reply to each subscription. */
 function appendCount({ client }: Call, reply: Reply): void {
   appendInteger(reply, client.isSubscribed ? 1 : 0);
 }

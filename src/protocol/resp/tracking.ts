@@ -69,7 +69,7 @@ function optionsOf(call: Call): TrackingOptions | string {
       const text = args.nextText();
       if (!isInteger(text)) return NOT_AN_INTEGER;
       redirect = Number(text);
-      // The clients of other threads are unknown here: an id that looks like one of them is believed.
+      // No thread knows the clients of another: an id that looks like one of them is believed.
       const isThere = call.clients.has(redirect) || mayBeElsewhere(redirect, call.context.facts);
       if (!isThere) return NO_SUCH_CLIENT;
     } else if (option === 'prefix' && args.left > 0) {
@@ -142,18 +142,18 @@ export function trackingInfo(call: Call, reply: Reply): void {
 }
 
 /**
- * Whether a client is to be notified of a swap now. One that tracks for itself is, when its own
- * thread has swapped, as it reads on the connection that is notified: RESP3 only, where a push is no
- * reply. Who has subscribed hears for others, whose connections may be in any thread, so it is when
- * all have.
+ * Whether to notify a client of a swap now. A client that tracks for itself reads on the connection
+ * that it is notified on, so its own thread must have swapped: RESP3 only, where a push is no
+ * reply. A client that subscribed is notified for others, whose connections may be in any thread:
+ * so all threads must have swapped.
  */
-export function isToBeTold(client: Client): boolean {
+export function isToBeNotified(client: Client): boolean {
   const { hasSwapped, hasSwappedEverywhere, isSubscribed, resp } = client;
   if (hasSwappedEverywhere && isSubscribed) return true;
   return hasSwapped && resp === 3 && tracksForItself(client);
 }
 
-/** Whether a client tracks what it reads, and is notified itself. */
+/** Whether a client tracks what it reads, and is itself notified. */
 export function tracksForItself({ tracking, id }: Client): boolean {
   return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
 }

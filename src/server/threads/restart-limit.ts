@@ -1,4 +1,4 @@
-/** Deaths of serving threads in the window, beyond which the process gives up. */
+/** Deaths of serving threads in the window, beyond which the process ends. */
 export const RESTARTS_MAX = 10;
 
 /** How far back deaths count. */
@@ -7,7 +7,7 @@ export const RESTART_WINDOW_MS = 60_000;
 /** Pause before a replacement, for each death in the window after the first. */
 const PAUSE_MS = 50;
 
-/** Tells a thread that died from threads that die again and again. */
+/** Distinguishes a thread that died from threads that die again and again. */
 export class RestartLimit {
   #deathsAtMs: number[] = [];
 

@@ -16,11 +16,11 @@ import {
 } from './thread-messages.ts';
 import { HANG_ROUNDS, type Watched } from './watchdog.ts';
 
-/** What a thread sends without being asked. */
+/** What a thread reports without being asked. */
 export interface ThreadEvents {
   /** A client has sent `shutdown`. */
   readonly onShutdown: () => void;
-  /** A report about a client, for the log. */
+  /** A report of a client for the log. */
   readonly onReport: (report: ClientReport) => void;
   /** The thread has ended. @param fault What ended it. */
   readonly onExit: (fault: Error) => void;
@@ -71,7 +71,7 @@ export class ServingThread implements Watched {
     this.#worker.on('error', (error: Error) => {
       this.#fault ??= error;
     });
-    // First, so that the fault is reported before anybody who waits for a reply fails.
+    // First, so that whoever waits for a reply finds the fault already reported.
     this.#worker.on('exit', (code) => {
       this.#isAlive = false;
       noteLoaded();
@@ -91,8 +91,8 @@ export class ServingThread implements Watched {
   }
 
   /**
-   * Puts a table into service. Its map is held from now on until the thread reports that nothing in it
-   * reads from there any more, or ends: an error says neither.
+   * Puts a table into service. Its map is held from now on until the thread reports that nothing in
+   * it reads from there any more, or ends: an error says neither.
    *
    * @throws GoromdbError as `request`.
    */

@@ -24,7 +24,7 @@ export interface ThreadData {
   readonly allowShutdown: boolean;
 }
 
-/** What a thread is started with, and a word that is 1 once it has sent `LOADED`. */
+/** What a thread is started with, and a word that is 1 from when it reports `LOADED`. */
 export interface ThreadStart extends ThreadData {
   readonly loaded: Int32Array<SharedArrayBuffer>;
 }
@@ -52,7 +52,7 @@ export interface PlacedTable extends PlacedSet {
   readonly lease: number;
 }
 
-/** What a thread sends unasked. */
+/** What a thread reports unasked. */
 export type ThreadNews =
   | typeof SHUTDOWN
   | typeof LOADED
@@ -74,7 +74,7 @@ export type ThreadRequest =
   | { readonly kind: 'ping' }
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 
-/** The reply to `listen`; the others carry nothing. */
+/** The reply to `listen`; the others have nothing to report. */
 export interface ThreadReply {
   readonly address?: Address | undefined;
 }

@@ -1,4 +1,4 @@
-/** What runs in a serving thread: one server, which listens, swaps and closes on request. */
+/** What runs in a serving thread: one server, which is asked to listen, to swap and to close. */
 import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLineLogger } from '../../common/log.ts';
@@ -27,22 +27,22 @@ import {
 const SAMPLER_TICK_MS = 1_000;
 
 const data: ThreadStart = workerData;
-const tell = (news: ThreadNews): void => parentPort?.postMessage(news);
+const report = (news: ThreadNews): void => parentPort?.postMessage(news);
 // If it fails, the first table that needs it reports why.
 await loadMapReader().catch(() => {});
 Atomics.store(data.loaded, 0, 1);
 Atomics.notify(data.loaded, 0);
-tell(LOADED);
+report(LOADED);
 
 const protocol = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
 const [handler, taker] = data.delimiter === undefined ? await one() : several(data.delimiter);
 const logger = createLineLogger((line) => process.stderr.write(line));
-const shutdown = data.allowShutdown ? () => tell(SHUTDOWN) : undefined;
-const onReport: ServerParts['onReport'] = (report) => tell({ report });
+const shutdown = data.allowShutdown ? () => report(SHUTDOWN) : undefined;
+const onReport: ServerParts['onReport'] = (client) => report({ report: client });
 const loadNews = new Map<string, LoadNews>();
 const parts = { ...data, handler, protocol, shutdown, onReport, loadNews, logger };
 const server = new ThreadServer(parts);
-const onRelease = (released: number): void => tell({ released });
+const onRelease = (released: number): void => report({ released });
 const sets = new ServedSets(taker, data.thread, data.facts.threads, onRelease);
 setInterval(() => sets.tick(), SAMPLER_TICK_MS).unref();
 

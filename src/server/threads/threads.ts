@@ -151,14 +151,12 @@ export class Threads implements Server {
     return state === undefined ? [] : readSample(state.sampleMemory);
   }
 
-  /** What serves. */
+  /** The live generation. */
   served(set: string): DataSetInfo | undefined {
     return this.#sets.get(set)?.served?.info;
   }
 
-  /**
-   * Updates what `stats` shows of loads. Nobody waits for it: a thread that has ended has no clients.
-   */
+  /** Has `stats` show loads. Nobody waits for it: a thread that has ended has no clients. */
   tell(set: string, news: LoadNews): void {
     this.#news.set(set, news);
     for (const thread of this.#threads) {
@@ -207,7 +205,7 @@ export class Threads implements Server {
     return this.#turns.take('add', async () => {
       const placed = this.#place(set, 0);
       await Promise.all(this.#threads.map((thread) => thread.request({ kind: 'add', ...placed })));
-      this.#tellSwapped();
+      this.#notifySwapped();
     });
   }
 
@@ -221,7 +219,7 @@ export class Threads implements Server {
       const request = { kind: 'remove', set, generation: this.#generation } as const;
       // A thread that dies now is replaced by one without it.
       await Promise.allSettled(this.#threads.map((thread) => thread.request(request)));
-      this.#tellSwapped();
+      this.#notifySwapped();
     });
   }
 
@@ -258,14 +256,14 @@ export class Threads implements Server {
       const why = `it cannot switch to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
     }
-    this.#tellSwapped();
+    this.#notifySwapped();
   }
 
   /**
-   * Tells clients that keep values for others, whose connections may be in any thread: before this
-   * they could be given an old value once more. A thread that has ended has no clients.
+   * Notifies clients that keep values for others, whose connections may be in any thread: before
+   * this they could be given an old value once more. A thread that has ended has no clients.
    */
-  #tellSwapped(): void {
+  #notifySwapped(): void {
     for (const thread of this.#threads) {
       thread.request({ kind: 'swapped-everywhere' }).catch(() => {});
     }
@@ -367,7 +365,8 @@ export class Threads implements Server {
       await listenAt(place);
       this.#options.logger.info(`serving thread ${place.data.thread} serves again`);
     } catch (cause) {
-      // If it has ended already, that was reported; else this reports it, and the next one is tried.
+      // If it has ended already, that was reported; else this reports it, and the next one is
+      // tried.
       await thread.end(new GoromdbError('SERVER_FAILED', messageOf(cause), { cause }));
     }
   }

@@ -39,8 +39,8 @@ const BDB_HERE = 'dump it (db_dump) and load it as a btree or hash (db_load)';
 type Signature = readonly [at: number, hex: string, name: string, advice: string];
 
 /**
- * Bytes that identify a format, at an offset; a negative one counts from the end. Where no document is
- * named, the numbers are those of file(1), magic/Magdir.
+ * Bytes that identify a format, at an offset; a negative one counts from the end. Where no document
+ * is named, the numbers are those of file(1), magic/Magdir.
  */
 const SIGNATURES: readonly Signature[] = [
   // RFC 1952 section 2.3.1 and RFC 8878 section 3.1.1: what is left when one packing is off.

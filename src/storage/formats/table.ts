@@ -18,7 +18,7 @@ export const tableScanner = createFormat({
   async scan(input, options, sink) {
     const { path, fd } = input;
     if (!looksLikeTable(firstBytesOf(input))) {
-      const message = `${path}: expected a table of goromdb, and its first bytes are none`;
+      const message = `${path}: expected a table of goromdb, found other first bytes`;
       throw new GoromdbError('FORMAT_UNKNOWN', message);
     }
     const { layout } = readTableHead(path, fd);

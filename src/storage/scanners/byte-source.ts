@@ -62,7 +62,7 @@ async function checkMagic(input: ScanInput, gzipped: boolean): Promise<void> {
   if (isGzip) {
     throw new GoromdbError(
       'FORMAT_UNKNOWN',
-      `${input.path}: this is a gzip file (it begins with 1f 8b): add -gzipped`,
+      `${input.path}: expected an uncompressed file, found gzip (1f 8b): add -gzipped`,
     );
   }
   const found =
@@ -119,7 +119,7 @@ async function fill(input: ScanInput, buffer: Buffer, position: number): Promise
     if (bytesRead === 0) {
       throw new GoromdbError(
         'DATA_CORRUPT',
-        `${input.path}: the file ends at byte ${at}, it had ${input.size} bytes when it was opened`,
+        `${input.path}: expected ${input.size} bytes as when it was opened, found the end at byte ${at}`,
       );
     }
     filled += bytesRead;
@@ -149,7 +149,7 @@ async function* readGzip(
       if (decompressed > bytesMax) {
         throw new GoromdbError(
           'LIMIT_EXCEEDED',
-          `${input.path}: the gzip data decompresses to more than ${bytesMax} bytes`,
+          `${input.path}: expected at most ${bytesMax} decompressed bytes, found more`,
         );
       }
       for (let at = 0; at < chunk.length; at += chunkBytes) {

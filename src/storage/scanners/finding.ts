@@ -3,7 +3,7 @@ import { printable } from './name-list.ts';
 /** Bytes of a key that are kept for a message. */
 const SHOWN_BYTES_MAX = 100;
 
-/** Tells where in the file the record at hand stands; undefined: its scanner does not say. */
+/** Says where in the file the current record is; undefined: its scanner does not say. */
 export type Locate = () => string | undefined;
 
 /** Records of one kind that a notice is about: how many there are, and the first of them. */

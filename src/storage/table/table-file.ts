@@ -18,7 +18,7 @@ export function openToRead(path: string): number {
 }
 
 /**
- * Reads the head of a table's file and checks it.
+ * Reads the head of a table's file and verifies it.
  *
  * @throws GoromdbError DATA_CORRUPT; what the file system throws.
  */

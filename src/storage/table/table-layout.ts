@@ -137,7 +137,7 @@ export function runHeadOf({ at, bytes }: { readonly at: number; readonly bytes: 
 }
 
 /**
- * Reads the layout out of a file's first {@link HEAD_BYTES}, and checks all of them.
+ * Reads the layout out of a file's first {@link HEAD_BYTES}, and verifies all of them.
  *
  * @param fileBytes Size of the file.
  * @returns A text that says what is wrong, where they are not the head of a table of this version.

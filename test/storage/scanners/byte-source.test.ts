@@ -84,11 +84,21 @@ describe('a plain file', () => {
 
   test('that became shorter is refused with the byte where it ends', async () => {
     const size = TEXT.length + 5;
-    await expectRefusal(TEXT, { size }, 'DATA_CORRUPT', new RegExp(`ends at byte ${TEXT.length}`));
+    await expectRefusal(
+      TEXT,
+      { size },
+      'DATA_CORRUPT',
+      new RegExp(`found the end at byte ${TEXT.length}`),
+    );
   });
 
   test('that is gzip in truth is refused with advice', async () => {
-    await expectRefusal(GZIPPED, {}, 'FORMAT_UNKNOWN', /this is a gzip file.*add -gzipped/);
+    await expectRefusal(
+      GZIPPED,
+      {},
+      'FORMAT_UNKNOWN',
+      /expected an uncompressed file, found gzip .*add -gzipped/,
+    );
   });
 
   test('reports progress in bytes up to the size of the file', async () => {
@@ -173,7 +183,12 @@ describe('a gzip file', () => {
 
   test('that became shorter is refused', async () => {
     const options = { gzipped: true, size: GZIPPED.length + 1 };
-    await expectRefusal(GZIPPED, options, 'DATA_CORRUPT', /the file ends at byte/);
+    await expectRefusal(
+      GZIPPED,
+      options,
+      'DATA_CORRUPT',
+      /expected \d+ bytes as when it was opened, found the end at byte/,
+    );
   });
 
   test('is refused when its checksum does not match', async () => {
@@ -214,7 +229,7 @@ describe('a gzip file', () => {
     const limit = { gzipped: true, gunzipBytesMax: TEXT.length };
     expect(await readAll(GZIPPED, limit)).toEqual(TEXT);
     const less = { gzipped: true, gunzipBytesMax: TEXT.length - 1 };
-    await expectRefusal(GZIPPED, less, 'LIMIT_EXCEEDED', /more than \d+ bytes/);
+    await expectRefusal(GZIPPED, less, 'LIMIT_EXCEEDED', /expected at most \d+ decompressed bytes/);
   });
 
   test('reports progress in bytes of the file, never backwards, up to its size', async () => {

@@ -165,10 +165,10 @@ describe('JSON Lines', () => {
 
   test('are held to the limits of keys, values and names', () => {
     const key = 'k'.repeat(65_536);
-    const tooLong = `the key at byte 7, line 1 is longer than 65535 bytes`;
+    const tooLong = `expected a key of at most 65535 bytes at byte 7, line 1, found a longer one`;
     refuses(`{"key":"${key}","value":""}`, 'LIMIT_EXCEEDED', tooLong);
     const name = 'n'.repeat(257);
-    const longName = 'the name at byte 1, line 1 is longer than 256 bytes';
+    const longName = 'expected a name of at most 256 bytes at byte 1, line 1, found a longer one';
     refuses(`{"${name}":""}`, 'LIMIT_EXCEEDED', longName);
   });
 });

@@ -182,10 +182,14 @@ describe('limits', () => {
     expect(parse(`{"\\u0061bcd":"\\n${value.slice(1)}"}`, [size], limits)).toHaveLength(1);
     const key = refusal(`{"a":"b", "abcde":"x"}`, [size], limits);
     expect(key).toMatchObject({ code: 'LIMIT_EXCEEDED' });
-    expect(key.message).toBe('test.json: the key at byte 10 is longer than 4 bytes');
+    expect(key.message).toBe(
+      'test.json: expected a key of at most 4 bytes at byte 10, found a longer one',
+    );
     const long = refusal(`{"a":"${value}v"}`, [size], limits);
     expect(long).toMatchObject({ code: 'LIMIT_EXCEEDED' });
-    expect(long.message).toBe('test.json: the value at byte 5, key "a" is longer than 600 bytes');
+    expect(long.message).toBe(
+      'test.json: expected a value of at most 600 bytes at byte 5, key "a", found a longer one',
+    );
     expect(refusal(`{"a":"\\n${value}"}`, [size], limits).code).toBe('LIMIT_EXCEEDED');
     expect(refusal(`{"\\nabcd":"x"}`, [size], limits).code).toBe('LIMIT_EXCEEDED');
     expect(refusal(`{"\\u00e9\\u20ac":"x"}`, [size], limits).code).toBe('LIMIT_EXCEEDED');
@@ -199,7 +203,7 @@ describe('limits', () => {
     const feed = (): void => {
       for (; chunks < 1000; chunks++) records.write(chunk);
     };
-    expect(feed).toThrow(/key at byte 1 is longer than 65535 bytes/);
+    expect(feed).toThrow(/key of at most 65535 bytes at byte 1, found/);
     expect(chunks).toBe(65);
   });
 

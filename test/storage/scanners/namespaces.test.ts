@@ -186,7 +186,9 @@ describe('a key with its namespace', () => {
     expect((await scan(jsonScanner, nested({ [name]: { a: '' } })))[0][0]).toBe(`${name}:a`);
     await expect(scan(jsonScanner, nested({ [`${name}n`]: {} }))).rejects.toMatchObject({
       code: 'LIMIT_EXCEEDED',
-      message: expect.stringMatching(/the namespace at byte 1 is longer than 1024 bytes/),
+      message: expect.stringMatching(
+        /expected a namespace of at most 1024 bytes at byte 1, found a longer one/,
+      ),
     });
   });
 });

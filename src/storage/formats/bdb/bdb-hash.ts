@@ -19,7 +19,7 @@ const CHARKEY_AT = 92;
 const SPARES_AT = 96;
 /** db_page.h: NCACHED. */
 const SPARES = 32;
-/** dbinc/hash.h: CHARKEY with its NUL; its hash shows which hash function made the file. */
+/** dbinc/hash.h: CHARKEY with its NUL; its hash identifies the hash function of a file. */
 const CHARKEY = Buffer.from('%$sniglet^&\0');
 
 /** db_page.h: item types. */

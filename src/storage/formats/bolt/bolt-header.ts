@@ -38,7 +38,7 @@ const PAGE_BYTES_MAX = 16 * 1024 * 1024;
 /** Where the search for the second meta page begins; sizes double from here. */
 const PAGE_BYTES_USUAL_MIN = 512;
 
-/** The newest state of a file, as its meta pages say. */
+/** The newest state of a file, by its meta pages. */
 export interface BoltHeader {
   readonly pageBytes: number;
   /** Page of the bucket that holds the buckets. */

@@ -18,7 +18,7 @@ export function likenessOf(head: Buffer, { path, fields }: Hints): 'json' | 'jso
   // behind the brace is half of a character of UTF-16, and a page may begin with any number.
   if (!/^(?:\u00ef\u00bb\u00bf)?[ \t\r\n]*\{(?!\0)/.test(start)) return undefined;
   if (start.slice(0, 16).includes('\0\0\0\0')) return undefined;
-  // One line by itself may be either: the file's name decides, or the option that names fields.
+  // One line by itself may be either: the file's name decides, and whether fields are named.
   const isLines = fields !== undefined || LINES_NAME.test(path);
   return isLines || beginsWithRecord(head) || beginsWithLine(head) ? 'jsonl' : 'json';
 }

@@ -58,7 +58,7 @@ export class JsonLines extends JsonReader {
   /** A string in a field that is passed over. */
   readonly #passed: JsonString;
   readonly #skip = new JsonSkip();
-  /** The first field of the record at hand that it should not have, reported when all are known. */
+  /** The first field that this record should not have, reported when all are known. */
   #surplus: Surplus | undefined;
   #state: State = 'line';
   #line = 1;

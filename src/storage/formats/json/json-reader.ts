@@ -87,7 +87,7 @@ export abstract class JsonReader {
     return `byte ${this.#recordOffset}${this.#text}`;
   }
 
-  /** Tells that the text is over. @throws {GoromdbError} DATA_CORRUPT when it is not complete. */
+  /** Ends the text. @throws {GoromdbError} DATA_CORRUPT when it is not complete. */
   end(): void {
     const mark = this.#markBytes % MARK.length;
     if (mark === 0 && this.isComplete()) return;
@@ -119,7 +119,7 @@ export abstract class JsonReader {
       (at, expected, found) => this.refuse('DATA_CORRUPT', at, expected, found),
       () => {
         const place = `at byte ${this.#quoteOffset}${this.#text}${this.place()}`;
-        const message = `the ${what} ${place} is longer than ${bytesMax} bytes`;
+        const message = `expected a ${what} of at most ${bytesMax} bytes ${place}, found a longer one`;
         throw new GoromdbError('LIMIT_EXCEEDED', `${this.#options.path}: ${message}`);
       },
     );

@@ -77,7 +77,8 @@ export class JsonSkip {
   /**
    * Takes a byte that is not inside of a string.
    *
-   * @returns `taken`; `string`: a string begins, report its end by `endString`; `before`: the value
+   * @returns `taken`; `string`: a string begins, report its end with `endString`; `before`: the
+   * value
    *   has ended before this byte; `wrong`: the byte may not stand here.
    */
   step(byte: number): 'taken' | 'string' | 'before' | 'wrong' {
@@ -99,7 +100,7 @@ export class JsonSkip {
     return 'taken';
   }
 
-  /** A string that `step` has reported is over. */
+  /** Ends a string that `step` has reported. */
   endString(): void {
     if (this.#state === 'first-name' || this.#state === 'name') this.#state = 'colon';
     else this.#endValue();

@@ -80,7 +80,7 @@ export interface LmdbDatabase {
 /** Bytes of MDB_db in a file. */
 export const LMDB_DATABASE_BYTES = 48;
 
-/** The newest state of a file, as its meta pages say. */
+/** The newest state of a file, by its meta pages. */
 export interface LmdbHeader {
   readonly layout: LmdbLayout;
   readonly pageBytes: number;
@@ -191,14 +191,17 @@ function refuseProtected(
   if (layout.version !== 2) return;
   // mdb.c: mm_flags is md_flags of the first MDB_db.
   if ((page.readUInt16LE(layout.headerBytes + 28) & FLAG_ENCRYPT) !== 0) {
-    throw unsupported(input, 'the LMDB file is encrypted');
+    throw unsupported(input, 'expected an LMDB file without encryption, found an encrypted one');
   }
   // mdb.c: mdb_env_init_meta saves the size of a page checksum in the last two bytes of page 0.
   const tail = Buffer.alloc(2);
   readAt(input, tail, 0, 2, pageBytes - 2);
   const sumBytes = tail.readUInt16LE(0);
   if (sumBytes === 0) return;
-  throw unsupported(input, `the LMDB file has page checksums (${sumBytes} bytes a page)`);
+  throw unsupported(
+    input,
+    `expected pages without checksums, found ${sumBytes} bytes of one on each`,
+  );
 }
 
 function checkMetaPage(
