@@ -13,7 +13,7 @@ export type Address =
   | { readonly kind: 'unix'; readonly path: string };
 
 const PORT_MAX = 65_535;
-/** `sun_path` of Linux has 108 bytes, the last of them zero (unix(7)); Node would cut a longer one. */
+/** `sun_path` of Linux has 108 bytes, the last one zero (unix(7)); Node would cut a longer one. */
 const SOCKET_PATH_BYTES_MAX = 107;
 
 const UNIX_PREFIX = 'unix:';
@@ -21,15 +21,15 @@ const UNIX_PREFIX = 'unix:';
 const HOST_NAME_CHARS_MAX = 253;
 /** Labels of letters, digits, hyphens and, as in many private networks, underscores. */
 const HOST_NAME = /^\w(?:[\w-]*\w)?(?:\.\w(?:[\w-]*\w)?)*\.?$/;
-/** What looks like an IPv4 address is one, or a mistake, and never a name to be resolved. */
+/** A host of digits and dots is an IPv4 address or a mistake; it is never resolved as a name. */
 const ONLY_NUMBERS = /^[\d.]+$/;
 
 const FORMS = '":11211", "127.0.0.1:11211", "[::1]:11211", "localhost:11211" or a UNIX socket path';
 
 /**
  * Reads an address in Go's forms: `:11211` (all interfaces), `127.0.0.1:11211`, `[::1]:11211`,
- * `localhost:11211`. A text that contains a `/` or starts with `unix:` is the path of a UNIX socket.
- * Port 0 stands for any free port.
+ * `localhost:11211`. A text that contains a `/` or starts with `unix:` is the path of a UNIX
+ * socket. Port 0 stands for any free port.
  *
  * @throws GoromdbError `ADDRESS_INVALID`: says what was given, what is wrong, and what is allowed.
  */

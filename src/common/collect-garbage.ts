@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** V8's collector, which a program is given only when it asks for it by a flag. */
+/** V8's collector, which a program can call only with a flag. */
 function findCollector(): () => void {
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext('typeof gc === "function" ? gc : undefined');
@@ -10,8 +10,8 @@ function findCollector(): () => void {
 }
 
 /**
- * Collects this thread's garbage now, which stops the thread for some milliseconds. To be called where
- * much memory outside V8's heap was let go of by a thread that may have nothing to do from then on:
- * V8 collects as it allocates, and not before.
+ * Collects this thread's garbage now, which stops the thread for some milliseconds. Call it where a
+ * thread has freed much memory outside V8's heap and may then be idle: V8 collects only when it
+ * allocates.
  */
 export const collectGarbage: () => void = findCollector();

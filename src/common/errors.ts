@@ -3,7 +3,7 @@
  * files, quantities.
  */
 
-/** Stable codes of every error that this package throws or logs. Messages may change, codes do not. */
+/** Codes of all errors that this package throws or logs. Messages may change, codes do not. */
 export type ErrorCode =
   | 'ADDRESS_INVALID'
   | 'ADDRESS_UNAVAILABLE'
@@ -76,7 +76,7 @@ export function isBadFile(error: unknown): error is GoromdbError {
   return error instanceof GoromdbError && BAD_FILE.has(error.code);
 }
 
-/** Whether an error says that a file is not the one any more that it was about. */
+/** Whether an error says that its file was changed or replaced. */
 export function isChange(error: unknown): boolean {
   return error instanceof GoromdbError && error.code === 'FILE_CHANGED';
 }

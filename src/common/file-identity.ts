@@ -18,7 +18,7 @@ export interface FileIdentity {
   readonly ctimeNs: bigint;
 }
 
-/** The identity in what `stat` or `fstat` answers when it is asked for bigints. */
+/** The identity of a file, from `stat` or `fstat` with bigints. */
 export function identityOf(stats: BigIntStats): FileIdentity {
   const { dev, ino, size, mtimeNs, ctimeNs } = stats;
   return { dev, ino, size, mtimeNs, ctimeNs };
@@ -51,18 +51,18 @@ export async function checkStill(path: string, identity: FileIdentity): Promise<
 }
 
 export function hasChanged(path: string): GoromdbError {
-  return new GoromdbError('FILE_CHANGED', `${path} has changed while it was loaded`);
+  return new GoromdbError(
+    'FILE_CHANGED',
+    `${path} changed while it was loaded: it is loaded again when it is quiet`,
+  );
 }
 
-/** What stands at a path; `unusable` is anything that is there and can never be read as a file. */
+/** What is at a path; `unusable`: something that can never be read as a file. */
 export type Sight =
   | { readonly kind: 'absent' }
   | {
       readonly kind: 'file';
-      readonly identity: FileIdentity;
-      /**
-       * Reached by a symbolic link, or by one of several names: whoever put it there may not read it.
-       */
+      readonly identity: FileIdentity /** By a symbolic or a hard link: whoever put it there may not be allowed to read it. */;
       readonly isLinked: boolean;
     }
   | { readonly kind: 'unusable'; readonly what: string };

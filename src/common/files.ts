@@ -25,7 +25,7 @@ export async function folderKey(path: string): Promise<string | undefined> {
   return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined;
 }
 
-/** Makes names that were made, moved or removed in a folder survive a power loss. */
+/** Flushes a folder: names made, moved or removed in it survive a power loss. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -35,7 +35,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes a file's content survive a power loss. */
+/** Flushes a file: its content survives a power loss. */
 export async function syncFile(path: string): Promise<void> {
   const file = await open(path, constants.O_RDONLY);
   try {
@@ -55,16 +55,13 @@ export async function writeAtomically(path: string, text: string): Promise<void>
 export interface Replacement {
   /** Where the text is until it is renamed. Default: the path with `.tmp` behind it. */
   readonly temporary?: string;
-  /**
-   * Whether the text is flushed first. Else, after a power loss the file may be the old one, or
-   * empty.
-   */
+  /** Whether the text is flushed first. Else a power loss may leave the old file, or an empty one. */
   readonly isFlushed?: boolean;
 }
 
 /**
- * Replaces a small file in one step. Others may write to its folder: what they have put in the way,
- * such as a link, is not written through.
+ * Replaces a small file in one step. Others may write to its folder: a link that they put in the
+ * way is replaced, not followed.
  */
 export async function replaceFile(
   path: string,
@@ -86,7 +83,7 @@ export async function replaceFile(
   }
 }
 
-/** What is there already, left by a crash or put in the way as a link or a FIFO is, is not opened. */
+/** Makes a new file. It removes, and does not open, what a crash or others left at its name. */
 async function openNew(path: string, mode = 0o666): Promise<FileHandle> {
   try {
     return await open(path, 'wx', mode);
@@ -103,8 +100,8 @@ export async function remove(path: string): Promise<void> {
 }
 
 /**
- * Whether a file can be moved to a folder by renaming it: it lies on the same file system, and no
- * other name leads to its content, by which the content could change later.
+ * Whether a file can be moved to a folder by renaming it: it lies on the same file system, and
+ * has no other name through which its content could change later.
  */
 export async function canRename(path: string, folder: string): Promise<boolean> {
   const [source, target] = await Promise.all([lstat(path), stat(folder)]);
@@ -112,9 +109,9 @@ export async function canRename(path: string, folder: string): Promise<boolean> 
 }
 
 /**
- * What the system says when it cannot move a file although it lies on the same file system: the
- * folders are different mounts of it, as two volumes of a container are; or the file's folder is
- * one that this user may only read; or the file is a mount itself.
+ * The system's codes when it cannot move a file within one file system: the folders are different
+ * mounts of it, as two volumes of a container are; this user may only read the file's folder; or
+ * the file is a mount itself.
  */
 const CANNOT_RENAME: ReadonlySet<unknown> = new Set(['EXDEV', 'EACCES', 'EPERM', 'EROFS', 'EBUSY']);
 
@@ -139,11 +136,10 @@ export async function tryLink(path: string, name: string): Promise<boolean> {
 }
 
 /**
- * Copies a file and makes the copy survive a power loss. The copy is no more open than the file.
+ * Copies a file and makes the copy survive a power loss. It gives nobody more permissions.
  *
- * @param expected The file as it was seen: another one, which a link may lead to by now, is not copied.
- * @throws GoromdbError FILE_CHANGED; LOADER_FAILED when the signal stops it: a part of the copy is then
- *   there.
+ * @param expected The file as it was seen: another one, to which a link may lead now, is not copied.
+ * @throws GoromdbError FILE_CHANGED; LOADER_FAILED when the signal aborts it, which leaves a part.
  */
 export async function copyDurably(
   source: string,
@@ -176,7 +172,7 @@ async function copyAll(
 ): Promise<void> {
   for await (const piece of piecesOf(from, COPY_BYTES)) {
     await to.writeFile(piece);
-    if (signal?.aborted) throw new GoromdbError('LOADER_FAILED', 'the copy was stopped');
+    if (signal?.aborted) throw new GoromdbError('LOADER_FAILED', 'the copy was aborted');
   }
 }
 

@@ -1,18 +1,18 @@
 /**
- * Runs jobs side by side, so many at a time, and waits for all of them, also when one fails.
+ * Runs a job for each item, `atOnce` at a time, and waits for all of them, even when one fails.
  *
- * @throws What the first of them in order threw.
+ * @throws The error of the first item, in their order, whose job failed.
  */
 export async function inParallel<T>(
   items: readonly T[],
   atOnce: number,
-  work: (item: T) => Promise<void>,
+  job: (item: T) => Promise<void>,
 ): Promise<void> {
   const waiting = items.entries();
   const failures: (readonly [number, unknown])[] = [];
   const lane = async (): Promise<void> => {
     for (const [number, item] of waiting) {
-      await work(item).catch((error: unknown) => failures.push([number, error]));
+      await job(item).catch((error: unknown) => failures.push([number, error]));
     }
   };
   await Promise.all(Array.from({ length: atOnce }, lane));

@@ -8,7 +8,7 @@ export interface Logger {
 /**
  * A logger that writes one line a message: `2026-01-31T03:00:00.000Z info message`.
  *
- * @param write Receives each line with its newline, for example `(line) => process.stderr.write(line)`.
+ * @param write Receives each line with its newline, as `process.stderr.write` does.
  * @param now Clock in milliseconds since 1970.
  */
 export function createLineLogger(

@@ -8,7 +8,7 @@ import { readSync } from 'node:fs';
 export const READ_BYTES = 256 * 1024;
 
 /**
- * The MD5 sum of an open file, from its beginning to its end.
+ * The MD5 of an open file, from its beginning to its end.
  *
  * @param onProgress Called with the bytes that are done, after each read.
  * @returns 32 lower-case hexadecimal digits.

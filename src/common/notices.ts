@@ -1,6 +1,6 @@
 import { oneLine } from './log.ts';
 
-/** Warnings about one file that are kept: a user's scanner may have many. */
+/** Warnings kept about one file: a user's scanner may have many. */
 const NOTICES_MAX = 16;
 
 /** Longest one that is kept, in characters. */
@@ -22,7 +22,7 @@ export class Notices {
   }
 }
 
-/** A warning as it is kept: a slot's record and a receipt with all of them can be read again. */
+/** Shortens a warning: a record or a receipt with all of them stays short enough to be read. */
 export function bounded(text: string): string {
   // JSON takes six bytes for half a character.
   return oneLine(text)
@@ -30,7 +30,7 @@ export function bounded(text: string): string {
     .replace(/\p{Cs}/gu, '\ufffd');
 }
 
-/** Whether these are warnings as a record or a receipt has them; undefined: there are none. */
+/** Whether a value of a record or a receipt is a list of warnings; undefined: there are none. */
 export function areWarnings(value: unknown): value is readonly string[] | undefined {
   if (value === undefined) return true;
   return Array.isArray(value) && value.every((text) => typeof text === 'string');

@@ -13,7 +13,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toPrecision(2)} ${UNITS[unit]}`;
 }
 
-/** Room that is too little, in words that rounding cannot make contradict themselves. */
+/** Says how much room is missing, in a figure of its own: the others may round to the same. */
 export function lackOf(what: string, neededBytes: number, freeBytes: number): string {
   const [needed, free] = [neededBytes, freeBytes].map(formatBytes);
   return `expected ${needed} of ${what}, found ${free}, which is ${formatBytes(neededBytes - freeBytes)} too little`;

@@ -10,9 +10,9 @@ export interface ReadOptions {
 }
 
 /**
- * The first bytes of a file that others may have put anything in the place of: a FIFO there must not
- * block nor count as an empty file, a device must not fill the memory, and a link must not lead to what
- * they may not read.
+ * Reads the first bytes of a file whose name others may write to. A FIFO there must not block nor
+ * count as an empty file, a device must not fill the memory, and a link must not lead to what those
+ * others may not read.
  *
  * @throws GoromdbError FILE_UNREADABLE when it is no regular file; what the file system throws, and
  *   what `check` throws.
@@ -27,7 +27,7 @@ export async function readAtMost(
   const handle = await open(path, flags);
   try {
     const stats = await handle.stat();
-    // The system says of a folder what it is when it is read.
+    // A folder fails when it is read, and that error names it.
     if (!stats.isFile() && !stats.isDirectory()) {
       throw new GoromdbError('FILE_UNREADABLE', `${path} is a device or a FIFO, not a file`);
     }

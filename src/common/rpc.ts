@@ -43,7 +43,7 @@ export class WorkerClient<Body, Result> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#waiting.set(id, { resolve, reject });
-      // A message to a worker that has ended is dropped without a word.
+      // A message to a worker that has ended is dropped silently.
       if (this.#hasEnded) this.#rejectAll();
       else this.worker.postMessage({ id, body } satisfies Request<Body>, transfer);
     });
@@ -74,7 +74,7 @@ export function threadError(fault: Error): GoromdbError {
 /**
  * Answers the requests of the thread that started this one.
  *
- * @param transferOf What of a result is handed over, not copied.
+ * @param transferOf The parts of a result that are transferred, not copied.
  */
 export function answerRequests<Body, Result>(
   answer: (body: Body) => Promise<Result>,

@@ -1,7 +1,7 @@
 /**
- * What a server says of itself. `goromdb status`, `stats`, `INFO` and receipts show parts of it, and
- * `Goromdb.status` returns all of it. It is plain data, for JSON. Times are in milliseconds since 1970
- * where the name says `Ms`, else in ISO 8601.
+ * What a server says of itself. `goromdb status`, `stats`, `INFO` and receipts show parts of it,
+ * and `Goromdb.status` returns all of it. It is plain data, for JSON. Times are in milliseconds
+ * since 1970 where the name says `Ms`, else in ISO 8601.
  */
 export interface Status {
   readonly server: ServerStatus;
@@ -125,7 +125,7 @@ export interface ServingStatus extends GenerationStatus {
   readonly tableBytes: number;
   /** Since when this process serves it. */
   readonly servedSinceMs: number;
-  /** What a scrub has found wrong with the dropped file. The table made of it is sound, and serves. */
+  /** Damage that a scrub found in the dropped file. The table made of it is sound, and serves. */
   readonly fileFault?: string | undefined;
 }
 
@@ -133,10 +133,7 @@ export interface LoadStatus {
   /** Path of the file. */
   readonly path: string;
   readonly stage: 'verify' | 'scan' | 'index' | 'move' | 'switch';
-  /**
-   * Bytes of the file that this stage is done with. Undefined while they would reveal a linked file's
-   * size.
-   */
+  /** Bytes that this stage has done; undefined while they would show a linked file's size. */
   readonly bytes?: number | undefined;
 }
 
@@ -162,11 +159,9 @@ export type EventKind =
 
 /** One number of `Goromdb.counters`. Those with the same name follow each other. */
 export interface Metric {
-  /** The name that `stats` has for it; with `data_set_` before it where it is about one data set. */
+  /** Its name in `stats`, with `data_set_` before it where it is about one data set. */
   readonly name: string;
-  /**
-   * A counter only grows, until the server restarts or a client resets it; a gauge is how it is now.
-   */
+  /** A counter only grows, until a restart or a client resets it; a gauge is the value now. */
   readonly kind: 'counter' | 'gauge';
   /** One sentence, with the unit. */
   readonly help: string;

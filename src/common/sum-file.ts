@@ -28,12 +28,12 @@ interface SumLine {
 
 /**
  * Reads the expected MD5 of a file from its sum file. Accepts {@link SUM_FILE_FORMS}, in upper or
- * lower case, with any line ends and blank lines. Lines that are no MD5 sums (comments, sums of other
- * lengths) do not count.
+ * lower case, with any line ends and blank lines. Lines that are no MD5 sums (comments, sums of
+ * other lengths) do not count.
  *
  * @param bytes The whole sum file.
- * @param fileName Name of the summed file without folder. It chooses among several sums; a lone sum
- * is taken whatever its name, because producers sum under other names and paths.
+ * @param fileName Name of the summed file without folder. It chooses among several sums; a single
+ * sum counts whatever its name, because producers compute it under other names and paths.
  * @returns 32 lower-case hexadecimal digits, or `undefined` when there is no sum, none of several
  * is for the file, or two that are for the file differ.
  */
@@ -73,7 +73,7 @@ export function readSumFile(path: string, expected?: FileIdentity): Promise<Buff
       if (expected === undefined) return;
       const found = identityOf(await handle.stat({ bigint: true }));
       if (sameIdentity(found, expected)) return;
-      throw new GoromdbError('FILE_CHANGED', `${path} has changed since it was seen`);
+      throw new GoromdbError('FILE_CHANGED', `${path} changed since it was seen: it is read again`);
     },
   });
 }

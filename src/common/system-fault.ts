@@ -1,4 +1,4 @@
-/** What the system refused, in words that say what to do. */
+/** Explains errors of the system, and says what to do. */
 import { type ErrorCode, GoromdbError } from './errors.ts';
 
 interface Meaning {
@@ -44,7 +44,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['EEXIST', { code: 'FOLDER_UNUSABLE', text: 'something else has its name: remove it' }],
   ['ENOTDIR', { code: 'FOLDER_UNUSABLE', text: 'a file has the name of a folder: remove it' }],
   ['EISDIR', FOLDER_IN_THE_WAY],
-  // What Node says for that when it is to remove a file.
+  // Node's code for the same, when it removes a file.
   ['ERR_FS_EISDIR', FOLDER_IN_THE_WAY],
   [
     'EBUSY',
@@ -59,10 +59,10 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
 type SystemError = NodeJS.ErrnoException & { readonly dest?: string };
 
 /**
- * An error of the system as one of ours, with what it means, and where it occurred.
+ * Turns an error of the system into one of ours, which says what it means and where it occurred.
  *
- * @param where Stands for the path, where the system does not name one.
- * @returns The same error when it is no such error.
+ * @param where Named in place of the path when the system names none.
+ * @returns The error itself when it is no such error.
  */
 export function explained(error: unknown, where: string): unknown {
   if (!(error instanceof Error) || error instanceof GoromdbError) return error;
