@@ -29,8 +29,8 @@ const FREE_SPACE_SHARE = 0.5;
 const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transform };
 
 /**
- * Decompresses a file for scanners that read by page. What it decompresses to has no name, so that it goes
- * with the process, however that ends.
+ * Decompresses a file for scanners that read by page. What it decompresses to has no name, so that it
+ * goes with the process, however that ends.
  *
  * @param folder Where there is room for it.
  * @returns The decompressed file, open; the caller closes it.

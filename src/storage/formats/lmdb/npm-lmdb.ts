@@ -89,7 +89,10 @@ function isCompressed(bytes: Uint8Array, start: number, end: number): boolean {
   return length > end - start && unpackedBytes(bytes, lengthEnd, end) === length;
 }
 
-/** LZ4 block format, "Compressed block format": how many bytes a block decompresses to; -1: it is none. */
+/**
+ * LZ4 block format, "Compressed block format": how many bytes a block decompresses to; -1: it is
+ * none.
+ */
 function unpackedBytes(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   let decompressed = 0;
