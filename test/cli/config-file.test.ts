@@ -194,7 +194,7 @@ D = "/"
 
   test('that is not there, no file, or far too large is told of', () => {
     expect(() => readConfig('/nowhere/goromdb.toml')).toThrow(/^cannot read \/nowhere/);
-    expect(() => readConfig('/dev/zero')).toThrow('cannot read /dev/zero: it is no file');
+    expect(() => readConfig('/dev/zero')).toThrow('cannot read /dev/zero: expected a regular file');
     const path = join(temporaryFolder(), 'goromdb.toml');
     writeFileSync(path, Buffer.from(`[[data-set]]\nfile = "\xe9"`, 'latin1'));
     expect(() => readConfig(path)).toThrow(/^cannot read .*goromdb\.toml: .*not valid/);

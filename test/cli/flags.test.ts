@@ -486,7 +486,7 @@ describe('a wrong command line', () => {
     [['-file', 'a', '-'], '"-" is not expected: there are only flags here'],
     [
       ['-gzipped', 'false', '-file', 'a'],
-      '"false" is not expected: there are only flags here; a yes or no needs "=", as in -gzipped=false',
+      '"false" is not expected: there are only flags here; a boolean needs "=", as in -gzipped=false',
     ],
     [['-file', 'a', '-storage', 'json', '-bucket', 'b'], '-bucket: json has no buckets'],
   ])('%j is told what is wrong', (argv, message) => {
@@ -596,7 +596,7 @@ describe('help and version', () => {
       '(default: 5s)',
       '-version print',
       '-help print',
-      'Commands: check-config Says whether a file for -config is right',
+      'Commands: check-config Checks a file for -config',
       'demo Serves a sample data set',
       'MD5 sum as PATH.md5',
     ]) {
