@@ -192,7 +192,7 @@ D = "/"
     expect(await faultOf(sets.slice(1).join(''))).toBe('none');
   });
 
-  test('that is not there, no file, or far too large is told of', () => {
+  test('that is not there, no file, or far too large is an error', () => {
     expect(() => readConfig('/nowhere/goromdb.toml')).toThrow(/^cannot read \/nowhere/);
     expect(() => readConfig('/dev/zero')).toThrow('cannot read /dev/zero: expected a regular file');
     const path = join(temporaryFolder(), 'goromdb.toml');
