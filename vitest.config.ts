@@ -36,11 +36,11 @@ export default defineConfig({
   plugins: [startFromBuild],
   test: {
     include: ['test/**/*.test.ts'],
-    // Only a test that fails takes so long: see test/support/patience.ts.
+    // Only a failing test takes so long: see test/support/patience.ts.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 200_000 } },
-    // Vitest would leave one core free; on two cores, half of the machine was idle with that.
+    // Vitest leaves one core free by default: with two cores, half of the machine.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
   },

@@ -106,7 +106,7 @@ export async function connectionCounts(effort: Effort): Promise<SectionResult> {
   });
 }
 
-/** Bytes of a process that no file stands behind (proc(5)): the system cannot take them back. */
+/** Bytes of a process that belong to no file (proc(5)): the system cannot take them back. */
 function ownBytesOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;

@@ -13,7 +13,7 @@ import { type GeneratedData, generatedKey, generatedValue } from '../src/traffic
 /** Bytes that are written at once. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** What `mdb_load` reads first; without a map size it gives up at some ten megabytes. */
+/** What `mdb_load` reads first; without a map size it fails at some ten megabytes. */
 const DUMP_HEADER = 'VERSION=3\nformat=print\ntype=btree\nmapsize=68719476736\nHEADER=END\n';
 
 /** Writes the generated data set as JSON, or as the text that `mdb_load` reads. */
@@ -57,7 +57,7 @@ export async function md5Of(path: string): Promise<string> {
 }
 
 /**
- * Drops `made` under the name `file`: the file first, its sum last. `made` is used up. It is loaded also
+ * Drops `made` under the name `file`: the file first, its sum last. `made` is moved. It is loaded even
  * when the same bytes serve already.
  */
 export function drop(made: string, file: string, md5: string): void {

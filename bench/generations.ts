@@ -6,7 +6,7 @@ const TIMEOUT_MS = 300_000;
 /** Seconds of each stage of a load, by its name. */
 export type StageSeconds = Readonly<Record<string, number>>;
 
-/** The loads that a server's log tells of, the oldest first. */
+/** The loads in a server's log, the oldest first. */
 export function loadsIn(log: string): readonly StageSeconds[] {
   return log
     .split('\n')

@@ -39,7 +39,7 @@ export interface LoadOptions {
 }
 
 /**
- * Loads servers in turn, A B A B …, so that a machine whose speed drifts is unfair to none.
+ * Loads servers in turn, A B A B …, so that a machine whose speed changes affects all alike.
  *
  * @throws Error when any reply was wrong.
  */
@@ -67,7 +67,7 @@ export async function loadOnce(server: Running, options: LoadOptions): Promise<T
     ...flags,
     ...server.flags,
   ]);
-  // It ends with 1 when a reply was wrong: then the error holds what it said.
+  // It ends with 1 when a reply was wrong; the error has its output then.
   const { stdout } = await run(program, args, { maxBuffer: 1e6 });
   return JSON.parse(stdout) as TrafficReport;
 }

@@ -6,7 +6,7 @@ export interface Row {
   readonly name: string;
   /** What is plotted against: keys or connections. */
   readonly x?: number;
-  /** goromdb first. All other figures are told as ratios to memcached's. */
+  /** goromdb first. All other figures are shown as ratios to memcached's. */
   readonly servers: readonly ServerResult[];
 }
 

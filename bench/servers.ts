@@ -8,7 +8,7 @@ import { drop, makeJson, md5Of } from './data.ts';
 import { isThere, type Programs } from './machine.ts';
 import { answers, freePort, has, launch, type Running } from './processes.ts';
 
-/** Connections that the servers are told to allow. */
+/** Connections that the servers may have. */
 const CONNECTIONS_MAX = 12_000;
 
 /** How to start a server with the generated data set in it. */

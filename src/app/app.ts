@@ -1,7 +1,5 @@
 /**
  * What belongs in this folder: makes the parts, connects them, starts and closes them in order.
- *
- * The composition root: makes the parts, connects them, starts and closes them in order.
  */
 import { dirname, resolve } from 'node:path';
 import { type Address, formatAddress } from '../common/address.ts';
@@ -23,7 +21,7 @@ import type {
 } from './options.ts';
 import { createThreads, type ServingThreads } from './serving-threads.ts';
 
-/** A running server with all around it. */
+/** A running server with its watchers and loaders. */
 export interface Goromdb {
   /** Where it listens; with port 0, the port that the system chose. */
   readonly address: Address;
@@ -48,8 +46,8 @@ export interface Goromdb {
 /** A running server of several data sets. */
 export interface GoromdbDataSets extends Goromdb {
   /**
-   * Goes over to other data sets while it serves: those that stay the same are left alone, one that
-   * changed keeps serving what it has until it has something new.
+   * Changes to other data sets while it serves: those that are the same stay as they are, one that
+   * changed keeps serving what it has until its new data is ready.
    *
    * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
    */
@@ -75,7 +73,7 @@ export function startDataSets(options: DataSetsOptions): Promise<GoromdbDataSets
   return startPlan({ ...options, delimiter: options.delimiter ?? DEFAULT_DELIMITER });
 }
 
-/** @throws GoromdbError OPTION_INVALID when a plan could not be started, wherever it is. */
+/** @throws GoromdbError OPTION_INVALID when a plan could not be started on any machine. */
 export async function checkPlan(plan: ServerPlan): Promise<void> {
   await checkSets(placedSets(plan, plan.delimiter));
   checkServer(plan);
@@ -95,7 +93,7 @@ function checkServer({ access, address, limits }: ServerOptions): void {
   checkLimits({ ...DEFAULT_LIMITS, ...limits });
 }
 
-/** What a reload has done. */
+/** The log line of a reload. */
 function reloadedLine({ access }: ServerOptions): string {
   const files = [
     ...(access?.tls === undefined ? [] : ['certificates']),
@@ -105,7 +103,7 @@ function reloadedLine({ access }: ServerOptions): string {
   return `reloaded: drops are looked at again${read}`;
 }
 
-/** Starts what both ways to start come down to. @throws GoromdbError as `startGoromdb`. */
+/** Starts the data sets of a plan. @throws GoromdbError as `startGoromdb`. */
 export async function startPlan(plan: ServerPlan): Promise<GoromdbDataSets> {
   await checkPlan(plan);
   let shutdown = (): void => {};
@@ -114,7 +112,7 @@ export async function startPlan(plan: ServerPlan): Promise<GoromdbDataSets> {
   const sets = new DataSets({ threads: threads.server, logger, onLoad }, delimiter !== undefined);
   try {
     const starting = begin(plan, threads, sets);
-    // A thread that cannot even start must not be waited for.
+    // Do not wait for a thread that cannot start.
     const goromdb = await Promise.race([threads.failure, starting]);
     shutdown = () => {
       logger.info('a client has sent shutdown: stops');
@@ -138,7 +136,7 @@ async function begin(
   await sets.take(placedSets(plan, delimiter));
   const warning = descriptorWarning(connectionsMax, threadCount);
   if (warning !== undefined) logger.warn(warning);
-  // Before the work of loading: an address in use should be an error at once.
+  // Before anything is loaded: an address in use should be an error at once.
   await checkAddress(plan.address);
   const lacks = await sets.recover();
   const address = await server.listen(plan.address);
@@ -146,7 +144,7 @@ async function begin(
   logger.info([`listens on ${listensOn}`, ...lacks].join('; '));
   sets.watch(listensOn);
   const close = async (): Promise<void> => {
-    // At once: a load under way may take its time to stop, and clients must not wait for it.
+    // Both at once: a load may take long to stop, and clients must not wait for it.
     await Promise.all([sets.unwatch(), server.close()]);
     await sets.close();
     resolve();

@@ -1,4 +1,4 @@
-/** What a server can be asked to be: the options of the library. */
+/** The options of the library. */
 import type { Address } from '../common/address.ts';
 import type { Logger } from '../common/log.ts';
 import type { DataSetOptions } from '../data-sets/data-set.ts';
@@ -7,7 +7,7 @@ import type { SessionSettings } from '../protocol/protocol.ts';
 import type { AccessOptions } from '../server/access.ts';
 import type { Limits } from '../server/limits.ts';
 
-/** How to serve, whatever it is. */
+/** How to serve, whatever the data. */
 export interface ServerOptions extends SessionSettings {
   readonly address: Address;
   /** `memcached`, or the URL of a module whose default export is a `Protocol`. */

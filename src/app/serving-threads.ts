@@ -1,4 +1,4 @@
-/** How the serving threads are made from what the server was asked to be. */
+/** Makes the serving threads from the options of the server. */
 
 import { GoromdbError } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from '../server/limits.ts';
 import { THREADS_MAX, Threads } from '../server/threads/threads.ts';
 import type { ServerOptions, ServerPlan } from './options.ts';
 
-/** The serving threads, and what becomes of them. */
+/** The serving threads, and how they end. */
 export interface ServingThreads {
   readonly server: Threads;
   /** See `Goromdb.done`. */
@@ -37,7 +37,7 @@ export function createThreads(options: ServerPlan, shutdown: () => void): Servin
     resolve = settle;
   });
   const done = Promise.race([isClosed, failure]);
-  // Whoever does not ask for `done` must not be ended by its rejection.
+  // A program that does not use `done` must not end by its rejection.
   done.catch(() => {});
   const server = new Threads({
     ...{ threads, protocol, handler, delimiter, limits, access, onFailure: fail },
@@ -52,7 +52,7 @@ export function createThreads(options: ServerPlan, shutdown: () => void): Servin
 /** Settings of the process. */
 function settingsOf({ address }: ServerOptions): Settings {
   return {
-    // Tables lie in the page cache, which may take what there is.
+    // Tables lie in the page cache, which may use all memory.
     maxbytes: memoryBytes(),
     tcpport: address.kind === 'tcp' ? address.port : 0,
     inter: (address.kind === 'tcp' && address.host) || 'NULL',

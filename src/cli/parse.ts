@@ -112,7 +112,7 @@ const HELP: HelpConfiguration = {
   },
 };
 
-/** The flag that another server's would be here, if the command has it. */
+/** The flag of this command that does what another server's flag does. */
 function ownFlag(command: Parser | undefined, given: string): string | undefined {
   const name = given.replace(/^-+/, '');
   if (name === 'v' || name === 'V') return '; use -version';

@@ -62,7 +62,8 @@ export type Sight =
   | { readonly kind: 'absent' }
   | {
       readonly kind: 'file';
-      readonly identity: FileIdentity /** By a symbolic or a hard link: whoever put it there may not be allowed to read it. */;
+      readonly identity: FileIdentity;
+      /** By a symbolic or a hard link: whoever put it there may not be allowed to read it. */
       readonly isLinked: boolean;
     }
   | { readonly kind: 'unusable'; readonly what: string };

@@ -55,7 +55,7 @@ export async function writeAtomically(path: string, text: string): Promise<void>
 export interface Replacement {
   /** Where the text is until it is renamed. Default: the path with `.tmp` behind it. */
   readonly temporary?: string;
-  /** Whether the text is flushed first. Else a power loss may leave the old file, or an empty one. */
+  /** Whether the text is flushed first. Else a power loss may leave the old file or none. */
   readonly isFlushed?: boolean;
 }
 
@@ -136,9 +136,9 @@ export async function tryLink(path: string, name: string): Promise<boolean> {
 }
 
 /**
- * Copies a file and makes the copy survive a power loss. It gives nobody more permissions.
+ * Copies a file and makes the copy survive a power loss. It has no more permissions.
  *
- * @param expected The file as it was seen: another one, to which a link may lead now, is not copied.
+ * @param expected The file as it was seen; another one, which a link may lead to now, is refused.
  * @throws GoromdbError FILE_CHANGED; LOADER_FAILED when the signal aborts it, which leaves a part.
  */
 export async function copyDurably(

@@ -1,7 +1,7 @@
 import { GoromdbError, messageOf } from './errors.ts';
 
 /**
- * Finds a replaceable part of the program: a built-in one by its name, or one of a user by the
+ * Finds a replaceable part: a built-in one by its name, or a user's by the
  * URL of a module (`file:…`) whose default export it is. Parts run in worker threads, where only a
  * name or a URL can reach, not an object.
  *

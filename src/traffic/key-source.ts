@@ -7,7 +7,7 @@ import { RedisClient } from './redis-client.ts';
 import type { KeySource } from './requests.ts';
 import type { RespValue } from './resp.ts';
 
-/** Keys that are asked for at most; the rest of a larger data set is left alone. */
+/** Most keys that are read; the rest of a larger data set is left out. */
 const KEYS_MAX = 1_000_000;
 
 /** memcached's limit. */

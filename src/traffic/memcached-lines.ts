@@ -25,7 +25,7 @@ export class MemcachedLines implements ReplyLines {
       this.hits++;
       return numberInField(line, at, isMeta ? 1 : 3) + 2;
     }
-    // "EN" is a meta miss that was not quiet; it is never asked for here.
+    // "EN" answers a meta miss that is not quiet; no request here is one.
     const isEnd = (first === E && second === N) || (first === M && second === N);
     if (!isEnd) this.errors++;
     this.replies++;

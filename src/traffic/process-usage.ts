@@ -4,7 +4,7 @@ import { GoromdbError } from '../common/errors.ts';
 /** Clock ticks a second of /proc: `USER_HZ` is 100 on every machine that Linux runs Node on. */
 const TICKS_PER_SECOND = 100;
 
-/** What a process has used so far. */
+/** The processor time and memory of a process so far. */
 export interface ProcessUsage {
   /** Processor time in user and kernel mode, of all threads. */
   readonly cpuSeconds: number;
@@ -12,7 +12,7 @@ export interface ProcessUsage {
 }
 
 /**
- * Reads what the system has accounted to a process (proc(5)).
+ * Reads what the system has counted for a process (proc(5)).
  *
  * @throws GoromdbError LOAD_FAILED when there is no such process, or no Linux.
  */

@@ -10,7 +10,7 @@ const SILENCE_MS = 30_000;
 /** Longest reply that is read: a thousand keys of Redis' usual lengths are far shorter. */
 const REPLY_BYTES_MAX = 16 * 1024 * 1024;
 
-/** A client that asks and waits, for what happens before the traffic. */
+/** A client that sends one request at a time, for what happens before the traffic. */
 export class RedisClient {
   readonly #socket: net.Socket;
   readonly #chunks: AsyncIterator<Buffer>;

@@ -28,14 +28,14 @@ export function checkRedisReplies(
       return `${shown(answer.value)} in place of an array of ${keys.length}`;
     }
     for (const [i, key] of keys.entries()) {
-      const complaint = checkValue(key, values[i], valueBytes);
-      if (complaint !== undefined) return complaint;
+      const fault = checkValue(key, values[i], valueBytes);
+      if (fault !== undefined) return fault;
     }
   }
   return at === reply.length ? undefined : 'more came back than was asked for';
 }
 
-/** What `buildRequests` has made, in words. */
+/** Splits a batch of `buildRequests` into requests, and each into words. */
 function requestsIn(batch: Buffer): readonly (readonly string[])[] {
   const requests: (readonly string[])[] = [];
   for (let at = 0; at < batch.length; ) {

@@ -2,7 +2,7 @@ import { seededRandom, uniformChoice, zipfChoice } from './choose-key.ts';
 import { generatedKey, missingKey } from './data-set.ts';
 import { respRequest } from './resp.ts';
 
-/** What is asked. */
+/** What the requests are like. */
 export interface RequestShape {
   /**
    * `get`; a pipeline of quiet `mg` commands that ends with `mn`; or Redis' `GET`, which is `MGET`
@@ -29,7 +29,7 @@ export type KeySource =
  */
 const KEYS_BUILT_MAX = 250_000;
 
-/** Fewer keys need fewer requests, and the traffic begins sooner; but not so few that chance shows. */
+/** Few keys need few requests, so the traffic begins sooner; but not so few that chance shows. */
 const KEYS_BUILT_MIN = 20_000;
 
 /** Memory for the requests of one thread, unless one batch takes more. */
@@ -47,7 +47,7 @@ export class Requests {
     this.#ends = ends;
   }
 
-  /** The next batch, which is not to be changed. */
+  /** The next batch. Do not write to it. */
   next(): Buffer {
     const at = this.#next;
     this.#next = at + 1 === this.#ends.length ? 0 : at + 1;

@@ -42,7 +42,7 @@ function readString(input: Buffer, start: number, length: number): ReturnType<ty
   const end = start + length + 2;
   if (end > input.length) return undefined;
   if (input.toString('latin1', end - 2, end) !== '\r\n') {
-    throw new SyntaxError('a string is not of the length that it was said to have');
+    throw new SyntaxError('expected a string of the length in its header, found another');
   }
   return { value: { kind: 'string', text: input.toString('latin1', start, end - 2) }, end };
 }

@@ -11,7 +11,7 @@ import { ReplyCounter } from './reply-counter.ts';
 import type { RequestShape, Requests } from './requests.ts';
 import type { StatsAdder } from './traffic-stats.ts';
 
-/** Of so many batches one is compared byte by byte, beside the first of each connection. */
+/** One of so many batches is compared byte by byte, and the first one of each connection. */
 const CHECK_EVERY = 1_000;
 
 /** Batches that may wait for their replies on one connection; a power of two. */
@@ -31,8 +31,8 @@ export interface TrafficShare {
   readonly latencies: Latencies;
   /** Called when all replies of a connection are there. */
   readonly onIdle: (connection: TrafficConnection) => void;
-  /** Called with the first thing of each kind that is wrong. */
-  readonly onComplaint: (text: string) => void;
+  /** Called with each fault. */
+  readonly onFault: (text: string) => void;
 }
 
 /** A client that sends batches of ready-made requests and counts what comes back. */
@@ -117,7 +117,7 @@ export class TrafficConnection {
       if (this.#untilCheck === 0) this.#checked = batch;
       else this.#untilCheck--;
     } else if (this.#checked !== undefined) {
-      // Only a batch that is alone on its way can be measured: the next one then.
+      // Only a batch that is in flight alone can be compared: the next one then.
       this.#checked = undefined;
       this.#received = [];
     }
@@ -155,7 +155,7 @@ export class TrafficConnection {
       count('hits', counter.hits - hits);
       if (counter.errors > errors) {
         count('errors', counter.errors - errors);
-        this.#share.onComplaint(`the server answered ${firstLine(input, length)}`);
+        this.#share.onFault(`the server answered ${firstLine(input, length)}`);
       }
       if (counter.replies > before) this.#finishReplies(counter.replies - before);
     } catch (error) {
@@ -185,13 +185,13 @@ export class TrafficConnection {
   }
 
   #check(request: Buffer): void {
-    const { count, expectation, shape, onComplaint } = this.#share;
+    const { count, expectation, shape, onFault } = this.#share;
     const check = shape.command === 'redis' ? checkRedisReplies : checkReplies;
-    const complaint = check(request, Buffer.concat(this.#received), expectation);
+    const fault = check(request, Buffer.concat(this.#received), expectation);
     count('checked', 1);
-    if (complaint !== undefined) {
+    if (fault !== undefined) {
       count('wrong', 1);
-      onComplaint(`a reply is wrong: ${complaint}`);
+      onFault(`a reply is wrong: ${fault}`);
     }
     this.#checked = undefined;
     this.#received = [];
@@ -202,7 +202,7 @@ export class TrafficConnection {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#share.count('lost', 1);
-    this.#share.onComplaint(`a connection was lost: ${reason}`);
+    this.#share.onFault(`a connection was lost: ${reason}`);
     this.#socket.destroy();
   }
 }

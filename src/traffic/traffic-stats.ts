@@ -1,4 +1,4 @@
-/** What a thread that sends traffic counts, in the order of its block. All only grow. */
+/** What a sending thread counts, in the order of its block. Counters only grow. */
 const STAT_NAMES = [
   /** Replies: one for each get or pipeline of meta commands. */
   'requests',
@@ -7,7 +7,7 @@ const STAT_NAMES = [
   /** Lines that are no reply to what was asked, such as `ERROR` and `SERVER_ERROR`. */
   'errors',
   'bytesRead',
-  /** Replies that were compared byte by byte with what they should be, and those that were wrong. */
+  /** Replies that were compared byte by byte, and those that were wrong. */
   'checked',
   'wrong',
   'connected',

@@ -14,6 +14,9 @@ const READ_BYTES = 256 * 1024;
 /** Connections that are made at the same time. */
 const CONNECT_AT_ONCE = 100;
 
+/** Faults that a thread reports, each once. */
+const FAULTS_MAX = 10;
+
 /** How long the last replies may take when the traffic has ended. */
 const DRAIN_MS = 1_000;
 
@@ -33,11 +36,11 @@ export interface TrafficWorkerData {
 
 export type TrafficWorkerRequest = { readonly kind: 'connect' | 'start' | 'stop' };
 
-/** What was wrong, each kind once. */
+/** The faults, each once. */
 export type TrafficWorkerReply = readonly string[];
 
 const data: TrafficWorkerData = workerData;
-const complaints = new Set<string>();
+const faults = new Set<string>();
 let isRunning = false;
 let connections: TrafficConnection[] = [];
 
@@ -51,8 +54,8 @@ const share: TrafficShare = {
   onIdle: (connection) => {
     if (isRunning && data.ratePerSecond === 0) connection.send(performance.now());
   },
-  onComplaint: (text) => {
-    if (complaints.size < 10) complaints.add(text);
+  onFault: (text) => {
+    if (faults.size < FAULTS_MAX) faults.add(text);
   },
 };
 
@@ -71,11 +74,11 @@ function start(): void {
 }
 
 /**
- * Sends at fixed times whether replies come or not, over the connections in turn. What could not be
- * sent in time is sent later, and its latency still counts from when it should have been: a server
- * that stands still for a moment is charged for everybody who would have come meanwhile.
+ * Sends at fixed times whether replies come or not, over the connections in turn. A batch that
+ * could not be sent in time is sent later, and its latency counts from when it was due: a server
+ * that pauses is charged for all requests that were due meanwhile.
  *
- * It looks at the clock in each turn of the event loop: timers are only good to a millisecond.
+ * It looks at the clock in each turn of the event loop: timers are exact to a millisecond only.
  */
 function keepRate(startedAt: number): void {
   const intervalMs = (1000 / data.ratePerSecond) * data.shape.pipeline;
@@ -101,7 +104,7 @@ function keepRate(startedAt: number): void {
   turn();
 }
 
-/** Ends the traffic. What is not answered within a second counts with the time it has waited. */
+/** Ends the traffic. A batch without replies after a second counts with the time it has waited. */
 async function stop(): Promise<void> {
   isRunning = false;
   const until = performance.now() + DRAIN_MS;
@@ -119,5 +122,5 @@ answerRequests(async ({ kind }: TrafficWorkerRequest): Promise<TrafficWorkerRepl
   if (kind === 'connect') await connectAll();
   else if (kind === 'start') start();
   else await stop();
-  return [...complaints];
+  return [...faults];
 });

@@ -56,7 +56,7 @@ export interface TrafficReport {
     readonly cpus: number;
     readonly residentBytes: number;
   };
-  /** What was wrong, in words; empty when nothing was. */
+  /** The faults, in words. */
   readonly complaints: readonly string[];
 }
 
@@ -72,7 +72,7 @@ type Client = WorkerClient<TrafficWorkerRequest, TrafficWorkerReply>;
  * Sends traffic to a server and measures it. The measured time begins when the warm-up is over and
  * ends with the last request sent; a fixed rate's latencies also count the replies that come later.
  *
- * @throws GoromdbError LOAD_FAILED: it cannot be connected to, or the process to watch is not there.
+ * @throws GoromdbError LOAD_FAILED: it cannot connect, or there is no process to watch.
  */
 export async function runTraffic(
   plan: TrafficPlan,

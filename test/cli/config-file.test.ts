@@ -192,9 +192,9 @@ D = "/"
     expect(await faultOf(sets.slice(1).join(''))).toBe('none');
   });
 
-  test('that is not there, no file, or far too large is told of', () => {
+  test('that is not there, no file, or far too large is an error', () => {
     expect(() => readConfig('/nowhere/goromdb.toml')).toThrow(/^cannot read \/nowhere/);
-    expect(() => readConfig('/dev/zero')).toThrow('cannot read /dev/zero: it is no file');
+    expect(() => readConfig('/dev/zero')).toThrow('cannot read /dev/zero: expected a regular file');
     const path = join(temporaryFolder(), 'goromdb.toml');
     writeFileSync(path, Buffer.from(`[[data-set]]\nfile = "\xe9"`, 'latin1'));
     expect(() => readConfig(path)).toThrow(/^cannot read .*goromdb\.toml: .*not valid/);

@@ -322,7 +322,7 @@ describe('limits and access', () => {
       ['-allow', entry],
       `-allow: "${entry}" is not allowed in the list of addresses; expected one such as 10.1.2.3, 10.0.0.0/8 or fd00::/8`,
     ]),
-  ] as [string[], string][])('%j are told what is wrong', (argv, message) => {
+  ] as [string[], string][])('%j are refused with a reason', (argv, message) => {
     expect(parse('-file', 'data.json', ...argv)).toEqual(wrong(message));
   });
 });
@@ -486,16 +486,16 @@ describe('a wrong command line', () => {
     [['-file', 'a', '-'], '"-" is not expected: there are only flags here'],
     [
       ['-gzipped', 'false', '-file', 'a'],
-      '"false" is not expected: there are only flags here; a yes or no needs "=", as in -gzipped=false',
+      '"false" is not expected: there are only flags here; a boolean needs "=", as in -gzipped=false',
     ],
     [['-file', 'a', '-storage', 'json', '-bucket', 'b'], '-bucket: json has no buckets'],
-  ])('%j is told what is wrong', (argv, message) => {
+  ])('%j is refused with a reason', (argv, message) => {
     expect(parse(...argv)).toEqual(wrong(message));
   });
 });
 
 describe('the demo command', () => {
-  it('listens for this machine only unless told otherwise', () => {
+  it('listens for this machine only by default', () => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: 11211 };
     expect(parse('demo')).toEqual({ kind: 'demo', request: { address } });
   });
@@ -554,7 +554,7 @@ describe('help and version', () => {
     return invocation.text;
   };
 
-  it.each(['-version', '--version'])('%s tells the version', (flag) => {
+  it.each(['-version', '--version'])('%s prints the version', (flag) => {
     expect(textOf(flag)).toBe('goromdb 1.2.3');
     expect(textOf('demo', flag)).toBe('goromdb 1.2.3');
     expect(textOf('version')).toBe('goromdb 1.2.3');
@@ -596,7 +596,7 @@ describe('help and version', () => {
       '(default: 5s)',
       '-version print',
       '-help print',
-      'Commands: check-config Says whether a file for -config is right',
+      'Commands: check-config Checks a file for -config',
       'demo Serves a sample data set',
       'MD5 sum as PATH.md5',
     ]) {

@@ -75,7 +75,7 @@ test('a command is all that its file says', async () => {
   expect(task).toMatchObject({ command: 'paint', request: 4 });
   expect(await task.run([])).toBe(4);
   expect(() => command.prepare({ values, given: new Set(), args: ['true'] })).toThrow(
-    '"true" is not expected: there are only flags here; a yes or no needs "=", as in -bright=true',
+    '"true" is not expected: there are only flags here; a boolean needs "=", as in -bright=true',
   );
 });
 

@@ -18,7 +18,7 @@ const KEYS = 200;
 const VALUE_BYTES = 50;
 const run = promisify(execFile);
 
-/** A goromdb with the generated data set; values may be told to be of other keys. */
+/** A goromdb with the generated data set; `bench` may expect values of other keys. */
 async function serveGenerated(ownerOf = (id: number): number => id): Promise<string> {
   const file = join(temporaryFolder(), 'data.json');
   const records = Array.from({ length: KEYS }, (_, id) => [
@@ -76,8 +76,8 @@ test.each([['get'], ['redis']])('bench counts misses of %s', async (command) => 
 
 test('bench asks the server for its keys, or reads them from a file', async () => {
   const address = await serveGenerated();
-  const told = await bench(address);
-  expectHits(told.stats);
+  const listed = await bench(address);
+  expectHits(listed.stats);
   const toldByRedis = await bench(address, '-command', 'redis');
   expectHits(toldByRedis.stats);
   const path = join(temporaryFolder(), 'keys');

@@ -91,7 +91,7 @@ test('clients of the text protocol and of the binary one share a port', async ()
   expect((await binary.get('unicode')).value?.toString()).toBe((await text.get('unicode'))?.value);
 });
 
-test('the client memjs is told of loud refusals, and reads on', async () => {
+test('the client memjs gets loud refusals as errors, and reads on', async () => {
   const client = connect(await serve(true));
   const writes = [
     client.set('plain', 'x'),

@@ -45,7 +45,7 @@ async function statOf(address: Address, name: string): Promise<number> {
   return Number(stats[name]);
 }
 
-/** What is said on standard error, in lines, but for the one that tells of the start. */
+/** The lines of standard error, without the one of the start. */
 function linesOf(goromdb: GoromdbProcess): string[] {
   const lines = goromdb.stderr.split('\n').slice(0, -1);
   return lines.filter((line) => !/^\S+ info goromdb \S+ starts, pid /.test(line));
@@ -82,7 +82,7 @@ describe('without a server', () => {
   });
 });
 
-describe('a start that cannot succeed tells why in one line and ends with 1', () => {
+describe('a start that cannot succeed says why in one line and ends with 1', () => {
   test('when the port is in use', async () => {
     const other = net.createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
@@ -148,7 +148,7 @@ describe('a server', () => {
     expect(await goromdb.kill('SIGTERM')).toBe(0);
   });
 
-  test('tells of an address that writes once, whichever of its threads it writes to', async () => {
+  test('logs an address that writes once, whichever of its threads it writes to', async () => {
     const goromdb = new GoromdbProcess([...ANY, '-file', file, '-threads', '3']);
     const address = await goromdb.address();
     // The system spreads connections over the threads: 30 do not all come to one.

@@ -160,7 +160,7 @@ test('SIGHUP adds, changes and removes data sets under load, and no request fail
   write(next.replace('min-keys = 1', 'min-keys = "many"'));
   await goromdb.kill('SIGHUP');
   await goromdb.says(
-    /error not taken: .*goromdb\.toml:10: min-keys: "many" is not allowed; .*all stays as it was/,
+    /error not reloaded: .*goromdb\.toml:10: min-keys: "many" is not allowed; .*what was in use stays/,
   );
   write(next.replace('threads = 2', 'threads = 3'));
   await goromdb.kill('SIGHUP');
@@ -208,7 +208,7 @@ test('a base folder that another process has makes SIGHUP change nothing', async
   write(`${HEAD}${dataSet('two')}${dataSet('taken')}`);
   file('two');
   await goromdb.kill('SIGHUP');
-  await goromdb.says(/error not taken: the base folder .*taken is in use by another goromdb/);
+  await goromdb.says(/error not reloaded: the base folder .*taken is in use by another goromdb/);
   expect(await get('one:a')).toEqual({ 'one:a': 'one' });
   // What was taken for the other data set was given back.
   const free = new GoromdbProcess(['-file', join(folder, 'two/data'), '-addr', '127.0.0.1:0']);
@@ -236,5 +236,5 @@ test('check-config says ok, or what is wrong, and the exit code says it too', as
 test('-config takes no other flag', async () => {
   const goromdb = new GoromdbProcess(['-config', 'goromdb.toml', '-threads', '2']);
   expect(await goromdb.exit()).toBe(2);
-  expect(goromdb.stderr).toContain('-config: no other flag goes with it, and there is -threads');
+  expect(goromdb.stderr).toContain('-config: expected no other flag, found -threads');
 });

@@ -64,7 +64,7 @@ test.each(FORMATS)(
       const flags = ['-addr', '127.0.0.1:0', '-file', harness.file, '-basedir', harness.base];
       const goromdb = new GoromdbProcess(flags);
       const seen = await watch(goromdb);
-      // The last steps of a swap come after the switch, and there are some at the end, too.
+      // The last steps of a swap come after the threads swapped, and there are some at the end, too.
       const isOver = (): boolean => goromdb.hasEnded || isServing(harness);
       if (seen === '3') await expect.poll(isOver, { interval: 5 }).toBe(true);
       if (seen === '3') await goromdb.kill('SIGTERM');
@@ -83,12 +83,12 @@ test.each(FORMATS)(
       }
       expect(harness.value, context).toBe('3');
       await harness.end();
-      // Killed before the first word, there is none: nothing was taken, and nobody offered it.
+      // Killed before the first write, there is none: nothing was offered, and nothing was taken.
       const receipt = existsSync(`${harness.file}.status.json`) ? harness.receipt() : undefined;
       if (receipt) expect(receipt, context).toMatchObject({ state: 'serving', md5: md5(third) });
     }
     expect(step).toBeLessThan(STEPS_MAX);
-    // Kills fell before the file had moved, between that and the switch, and after the switch.
+    // Kills came before the file had moved, between that and the swap of the threads, and after it.
     expect(outcomes).toContain('2 then 2');
     expect(outcomes).toContain('2 then 3');
     expect(outcomes).toContain('3 then 3');

@@ -58,6 +58,6 @@ test(`serves the newest complete generation after each of ${KILLS} kills during 
     if (atKill === served) killsBeforeTheSwitch++;
     served = atKill;
   }
-  // The kills are spread over the swap: some came before the switch, some after it.
+  // The kills are spread over the swap: some came before the threads swapped, some after.
   expect(killsBeforeTheSwitch, `seed ${seed}`).toBeGreaterThan(0);
 }, 300_000);

@@ -66,7 +66,7 @@ test.each([
     await killer.readToEnd();
     await logged(started.logger, 'serves again');
     for (let i = 0; i < 2 * threads; i++) expect(await askAnew(started)).toBe(BOTH);
-    // What is told of loads, too: any of the threads may answer.
+    // So do the figures of loads: any of the threads may answer.
     for (let i = 0; i < 2 * threads; i++) {
       const client = await RawClient.connect(started.goromdb.address);
       const stats = await client.ask('stats dataset\r\n', 'END\r\n');
@@ -76,7 +76,7 @@ test.each([
   },
 );
 
-test('a Redis client scans all data sets and is told of each', async () => {
+test('a Redis client scans all data sets, and INFO lists each', async () => {
   const folder = temporaryFolder();
   const logger = collectingLogger();
   const goromdb = await startDataSets({

@@ -61,7 +61,7 @@ function start(file: string, base: string): GoromdbProcess {
 }
 
 describe('a full disk', () => {
-  test('takes no file and loses none, and a restart serves on; with room, the file is taken', async (context) => {
+  test('takes no file and loses none, and a restart keeps serving; with room, the file is taken', async (context) => {
     const base = mountSmallDisk(context, DISK_BYTES);
     const file = join(temporaryFolder(), 'data.json');
     const first = start(file, base);
@@ -141,7 +141,7 @@ test('a base folder on a read-only file system is served from, and takes no file
   drop(file, '{"v":"2"}');
   await second.says(/Loading .* failed: /);
   expect(existsSync(file)).toBe(true);
-  // It could make no control socket: what it serves cannot be told.
+  // It could make no control socket, so it cannot be asked what it serves.
   const status = new GoromdbProcess(['status', '-basedir', base]);
   expect(await status.exit()).toBe(1);
   expect(status.stdout).toMatch(

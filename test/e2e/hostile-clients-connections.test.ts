@@ -107,7 +107,7 @@ test('what comes after quit is neither answered nor kept', async () => {
       socket.write('get plain\r\nquit\r\nget plain\r\n');
       socket.write(after);
     }
-    // Who still writes when the server closes is reset, and may not come to read what it was sent.
+    // A client that still writes when the server closes is reset, and may not read what it was sent.
     const read = new Set(await Promise.all(replies));
     read.delete('');
     expect(read).toEqual(new Set([PLAIN]));
@@ -129,7 +129,7 @@ test('idle connections are closed, and busy ones are not', async () => {
   });
 });
 
-test('connections above the limit are told so and closed', async () => {
+test('connections above the limit get an error and are closed', async () => {
   // The attackers, the good client and the one that watches.
   const victim = await Victim.start('-conn-limit', '50');
   await victim.endures(64 * MIB, async () => {

@@ -14,7 +14,7 @@ async function sendSlowly(sockets: readonly net.Socket[], text: string): Promise
   }
 }
 
-/** What a garbage client sends first, which tells the server what it speaks. */
+/** What a garbage client sends first, by which the server chooses a protocol. */
 const BEGINNINGS = {
   text: ['', 'get ', 'gets plain ', 'set plain 0 0 100\r\n', 'mg ', 'GET / HTTP/1.1\r\n', '\r\n'],
   binary: ['\x80', '\x80\x00', '\x80\x01\x00\xff', '\x81', `\x80\x09${'\x00'.repeat(22)}`],
@@ -193,7 +193,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
           for (let i = 0; i < bytes.length; i += 1 + random.below(60)) bytes[i] = 10;
         socket.end(bytes);
       }
-      // Their side is ended: whatever they said, the server must come to an end too.
+      // Their side has ended: the server must end its own, too.
       await Promise.all(ends);
       await victim.hasAttackers(0);
     });

@@ -21,7 +21,7 @@ function fixture(path: string): Buffer {
   return readFileSync(join(FIXTURES, path));
 }
 
-/** The most memory that a process has had, in bytes; 0 where the system does not tell. */
+/** The most memory that a process has had, in bytes; 0 on other systems than Linux. */
 function residentBytesMax(pid: number): number {
   const status = `/proc/${pid}/status`;
   if (!existsSync(status)) return 0;
@@ -30,7 +30,7 @@ function residentBytesMax(pid: number): number {
 
 /**
  * Drops each file while a client holds a connection, and expects it to be quarantined with one line
- * that tells why, and the good generation to serve on as if nothing had happened.
+ * that says why, and the good generation to keep serving as if nothing had happened.
  */
 async function dropAll(
   storage: readonly string[],

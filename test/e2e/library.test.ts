@@ -204,7 +204,7 @@ test.each([
   });
 });
 
-test('startGoromdb closes once, however often it is told to, and `done` then resolves', async () => {
+test('startGoromdb closes once, however often close is called, and `done` then resolves', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'goromdb-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const address = parseAddress('127.0.0.1:0');

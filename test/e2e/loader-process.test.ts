@@ -23,7 +23,7 @@ const HELD = `
     },
   };`;
 
-/** A user's own program: the command line takes no scanner of a user's own. */
+/** A user's program: the command line takes no scanner of a user. */
 const PROGRAM = `
   import { createLineLogger, parseAddress, startGoromdb } from '${LIBRARY}';
   const [file, basedir, storage] = process.argv.slice(2);
@@ -99,7 +99,7 @@ test('signals that are meant for the server leave the loader process alone', asy
   expect(server.stderr).not.toMatch(/ error /);
 });
 
-test('a server that is told to end does not wait for its load', async () => {
+test('a server that gets a signal to end does not wait for its load', async () => {
   const { server, loader } = await whileLoading();
   expect(await server.kill('SIGTERM')).toBe(0);
   expect(existsSync(`/proc/${loader}`)).toBe(false);

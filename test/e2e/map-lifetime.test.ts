@@ -24,7 +24,7 @@ const SWAP_EACH_MS = 100;
 const SWAPS_A_DROP = 3;
 /** A server whose threads die more often than ten times a minute ends itself. */
 const SWAPS_A_DEATH = 100;
-/** Different tables, made once and dropped in turn: what serves already is not loaded again. */
+/** Different tables, made once and dropped in turn: the same one would not be loaded again. */
 const VERSIONS = 4;
 /** More than the system keeps of a connection: the rest of a reply waits in the table itself. */
 const VALUE_BYTES = 6_000_000;

@@ -53,7 +53,7 @@ describe('the log', () => {
     expect(goromdb.stderr).toMatch(new RegExp(` info ${signal}: stops\n\\S+ info stopped\n$`));
   });
 
-  test('tells that a client has ended the server', async () => {
+  test('logs that a client has ended the server', async () => {
     const goromdb = new GoromdbProcess([...ANY, '-file', file, '-enable-shutdown']);
     const client = await RawClient.connect(await goromdb.address());
     client.socket.write('shutdown\r\n');
@@ -61,7 +61,7 @@ describe('the log', () => {
     expect(goromdb.stderr).toMatch(/ info a client has sent shutdown: stops\n\S+ info stopped\n$/);
   });
 
-  test('tells of a reload, and of what was read again', async () => {
+  test('logs a reload, and what was read again', async () => {
     const users = join(folder, 'users');
     writeFileSync(users, 'ann:secret\n');
     const goromdb = new GoromdbProcess([...ANY, '-file', file, ...TLS, '-auth-file', users]);
@@ -190,14 +190,14 @@ describe('stats', () => {
       expect(after).toMatchObject({ loads_rejected: '1', loads_failed: '0' });
       expect(after.last_load_error).toBe('FORMAT_UNSUPPORTED');
       expect(Number(after.last_load_error_at)).toBeGreaterThan(1.7e9);
-      const told =
+      const expected =
         /last_load_error_text[: ]rejected .*data\.json: expected a string at byte 5.*\r\n/;
       for (const [ask, end] of [
         ['stats dataset\r\n', 'END\r\n'],
         ['*2\r\n$4\r\nINFO\r\n$7\r\ndataset\r\n', 'drop_waiting_text:none\r\n\r\n'],
       ]) {
         const client = await RawClient.connect(address);
-        expect(await client.ask(ask, end)).toMatch(told);
+        expect(await client.ask(ask, end)).toMatch(expected);
       }
 
       drop(file, '{"v":"1"}');
@@ -274,7 +274,7 @@ describe('a TLS file that is empty', () => {
 
 describe('signals that have no use', () => {
   test.each(['SIGUSR1', 'SIGUSR2'] as const)(
-    '%s is told of; nothing ends, and no debugger listens',
+    '%s is logged; nothing ends, and no debugger listens',
     async (signal) => {
       const goromdb = new GoromdbProcess([...ANY, '-file', file]);
       const address = await goromdb.address();

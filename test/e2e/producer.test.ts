@@ -86,7 +86,7 @@ const SLOT_NAMES = [
 ];
 
 describe('at all names that a server uses', () => {
-  const packed = gzipSync(
+  const compressed = gzipSync(
     readFileSync(new URL('../../fixtures/lmdb/v1-plain.mdb', import.meta.url)),
   );
 
@@ -97,7 +97,7 @@ describe('at all names that a server uses', () => {
     expect(/there is no control socket/.test(server.stderr)).toBe(kind !== 'socket');
     drop(file, '{"k":"1"}');
     await server.says(/generation 1 serves/);
-    drop(file, packed);
+    drop(file, compressed);
     await server.says(/generation 2 serves/);
     drop(file, '[]');
     await server.says(/rejected .*data\.db/);
@@ -218,7 +218,7 @@ describe('a base folder that others may write to', () => {
 describe('a link to what the producer may not read', () => {
   const receipt = (): string => readFileSync(`${file}.status.json`, 'utf8');
 
-  test('tells nothing in receipt, log and status when its sum is wrong', async () => {
+  test('shows nothing in receipt, log and status when its sum is wrong', async () => {
     const server = start();
     await server.address();
     symlinkSync(victim, file);
@@ -232,7 +232,7 @@ describe('a link to what the producer may not read', () => {
     }
   });
 
-  test('tells nothing when it is a sum file that leads there', async () => {
+  test('shows nothing when it is a sum file that leads there', async () => {
     const token = 'c0ffee00c0ffee00c0ffee00c0ffee00';
     writeFileSync(victim, token);
     const server = start();

@@ -32,7 +32,7 @@ async function startServer(): Promise<GoromdbProcess> {
   return goromdb;
 }
 
-/** Publishes this content, and tells how that ended. */
+/** Publishes this content, and returns how that ended. */
 async function publish(
   content: string,
   ...flags: readonly string[]
@@ -54,7 +54,7 @@ function writeReceipt(path: string, said: object): void {
   writeFileSync(path, JSON.stringify({ file, md5: md5('{"v":"1"}'), ...said }));
 }
 
-/** What nobody takes away by itself. */
+/** What stays until somebody removes it. */
 function leftovers(): string[] {
   return readdirSync(drops).filter((name) => name !== 'data.json.status.json');
 }

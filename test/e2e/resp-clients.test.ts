@@ -131,7 +131,7 @@ test('ioredis logs in by name and password, or by the password of the user defau
   await expect(wrong.get('plain')).rejects.toThrow('WRONGPASS');
 });
 
-test('ioredis reads in a transaction, and is told of writes in it', async () => {
+test('ioredis reads in a transaction, and gets an error for a write in it', async () => {
   const { port } = await serve(tableOf(Object.entries(RECORDS)));
   const client = connect(port);
   const replies = await client.multi().get('plain').mget('unicode', 'none').strlen('large').exec();

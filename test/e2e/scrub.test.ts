@@ -35,7 +35,7 @@ async function start(options: Partial<GoromdbOptions> = {}): Promise<Subject> {
   return { goromdb, logger, client, base, file };
 }
 
-/** What `goromdb status` is told. */
+/** The answer to `goromdb status`. */
 async function statusOf({ base }: Subject): Promise<ControlStatus> {
   return (await askServer(base, { command: 'status' }, 5_000))!.result as ControlStatus;
 }
@@ -141,7 +141,7 @@ describe('a start', () => {
   });
 });
 
-test('a scrub tells once of a damaged file, and its table keeps serving, after a restart also', async () => {
+test('a scrub reports a damaged file once, and its table keeps serving, after a restart also', async () => {
   const subject = await start();
   await publish(subject, 1);
   flipByte(join(subject.base, 'data00', 'data.db'));

@@ -32,7 +32,7 @@ function command(text: string): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
 }
 
-test('a client of RESP2 is told on a connection of another thread, and then reads the new value', async () => {
+test('a client of RESP2 is notified on a connection of another thread, and then reads the new value', async () => {
   const { address, dropped } = await start();
   const idOf = async (client: RawClient): Promise<number> => {
     return Number((await client.ask(command('CLIENT ID'), '\r\n')).slice(1));
@@ -47,10 +47,10 @@ test('a client of RESP2 is told on a connection of another thread, and then read
   }
   expect(await data.ask(command(`CLIENT TRACKING ON REDIRECT ${id}`), '\r\n')).toBe('+OK\r\n');
   expect(await data.ask(command('GET a'), 'old\r\n')).toBe('$3\r\nold\r\n');
-  const told = listener.ask('', MESSAGE);
+  const notice = listener.ask('', MESSAGE);
   dropped('new');
-  expect(await told).toBe(MESSAGE);
-  // From the moment that it is told no thread serves the old value.
+  expect(await notice).toBe(MESSAGE);
+  // Once it is notified, no thread serves the old value.
   const answer = await data.ask(command('GET a') + command('PING'), '+PONG\r\n');
   expect(answer).toBe('$3\r\nnew\r\n+PONG\r\n');
 });
@@ -74,7 +74,7 @@ test('a pool of node-redis with a cache, on all threads, reads the new value aft
   expect(new Set(await read())).toEqual(new Set(['new']));
 });
 
-test('clients are told of a data set that comes by SIGHUP and takes keys from the one without a prefix', async () => {
+test('clients are notified of a data set that comes by SIGHUP and takes keys from the one without a prefix', async () => {
   const folder = temporaryFolder();
   const config = join(folder, 'goromdb.toml');
   const sets = ['rest', 'geo'].map((name) => `[[data-set]]\nfile = "${name}/data"\n`);
@@ -91,10 +91,10 @@ test('clients are told of a data set that comes by SIGHUP and takes keys from th
   expect(await client.ask(command('GET geo:a'), 'old\r\n')).toBe('$3\r\nold\r\n');
   const listener = await RawClient.connect(address);
   await listener.ask(command('SUBSCRIBE __redis__:invalidate'), ':1\r\n');
-  const [told, heard] = [client.ask('', '_\r\n'), listener.ask('', MESSAGE)];
+  const [own, redirected] = [client.ask('', '_\r\n'), listener.ask('', MESSAGE)];
   writeFileSync(config, `${head}${sets[0]}${sets[1]}prefix = "geo"\n`);
   await goromdb.kill('SIGHUP');
-  expect(await told).toBe('>2\r\n$10\r\ninvalidate\r\n_\r\n');
-  expect(await heard).toBe(MESSAGE);
+  expect(await own).toBe('>2\r\n$10\r\ninvalidate\r\n_\r\n');
+  expect(await redirected).toBe(MESSAGE);
   expect(await client.ask(command('GET geo:a'), '\r\n')).toBe('_\r\n');
 });

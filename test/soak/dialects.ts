@@ -4,7 +4,7 @@ import type { TextClient } from '../support/text-client.ts';
 export interface Found {
   readonly key: string;
   readonly value: Buffer;
-  /** The generation, where the protocol tells it. */
+  /** The generation, where the protocol has it. */
   readonly cas: number | undefined;
 }
 

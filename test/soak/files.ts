@@ -16,7 +16,7 @@ export function keyOf(number: number): string {
   return `soak:${number}`;
 }
 
-/** A value that tells which version and key it belongs to; every 500th is a large one. */
+/** A value that contains its version and key; every 500th is a large one. */
 export function recordValue(version: number, number: number): string {
   const length = number % 500 === 0 ? VALUE_BYTES_MAX : 20 + ((number * 7 + version) % 200);
   return `${version}:${number}:`.padEnd(length, 'x');
@@ -76,7 +76,7 @@ async function lmdb(version: number): Promise<Buffer> {
   }
 }
 
-const packed =
+const compressed =
   (make: Maker): Maker =>
   async (version) =>
     gzipSync(await make(version), { level: 1 });
@@ -85,9 +85,9 @@ const MAKERS: readonly (readonly [string, Maker])[] = [
   ['json', json],
   ['lmdb', lmdb],
   ['jsonl', jsonLines],
-  ['json.gz', packed(json)],
-  ['lmdb.gz', packed(lmdb)],
-  ['jsonl.gz', packed(jsonLines)],
+  ['json.gz', compressed(json)],
+  ['lmdb.gz', compressed(lmdb)],
+  ['jsonl.gz', compressed(jsonLines)],
 ];
 
 /** Files of formats that only other programs write; their records are others. */

@@ -13,7 +13,7 @@ const TOLD_MS = 500;
 
 /** A data set, as clients see it. */
 interface AskedSet {
-  /** What stands before its keys. */
+  /** What its keys begin with. */
   readonly keyPrefix: string;
   readonly timeline: Timeline;
 }
@@ -42,7 +42,7 @@ export interface LoadShare {
 /** A client's connection, or the try to get one. */
 export interface Connection {
   readonly sinceMs: number;
-  /** The client's port; undefined: nothing was answered yet, so nobody may have taken it. */
+  /** The client's port; undefined: nothing was answered yet, so no thread may have accepted it. */
   readonly port: number | undefined;
 }
 
@@ -142,7 +142,7 @@ function judge(
   }
 }
 
-/** @returns The one version that all of the answer is from (where it does not tell, those that it may be from), or what is wrong with it. */
+/** @returns The version of the whole answer (or those that it may have), or what is wrong with it. */
 function versionsOf(
   { keyPrefix }: AskedSet,
   numbers: readonly number[],

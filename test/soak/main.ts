@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { courseOf } from './report.ts';
 import { Soak } from './soak.ts';
 
-// Whoever reads may go away; the run goes on.
+// The reader may go away; the run goes on.
 process.stdout.on('error', () => {});
 
 function say(line: string): void {

@@ -1,6 +1,6 @@
 /**
- * For `node --import`: lets serving threads die when the parent process says so, by `{ thread, how }`.
- * A thread that is about to die tells, on a line of standard error, the ports of the clients whose
+ * For `node --import`: serving threads die when the parent process sends `{ thread, how }`.
+ * Before it dies, a thread writes to standard error, in a line, the ports of the clients whose
  * connections go with it. It is no part of the product.
  */
 import { writeSync } from 'node:fs';
@@ -27,14 +27,14 @@ const DEATHS = {
 
 if (isMainThread) {
   process.on('message', (order) => channel.postMessage(order));
-  // With nobody left who would end it.
+  // No process is left that would end it.
   process.on('disconnect', () => process.exit(1));
   process.channel?.unref();
 } else {
   channel.onmessage = ({ data: { thread, how } }) => {
     if (workerData?.thread !== thread) return;
     setImmediate(() => {
-      // No documented way leads to all connections of a thread.
+      // Node documents no way to all connections of a thread.
       const ports = process._getActiveHandles().map(({ remotePort }) => remotePort);
       writeSync(2, `thread ${thread} dies by ${how} with ${ports.filter(Boolean).join(',')};\n`);
       DEATHS[how]();

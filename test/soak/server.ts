@@ -6,7 +6,7 @@ import { type Vitals, vitalsOf } from '../support/vitals.ts';
 const BIN = join(process.cwd(), 'bin', 'goromdb.js');
 const MORTAL_THREADS = join(process.cwd(), 'test', 'soak', 'mortal-threads.mjs');
 
-/** How a serving thread may come to grief. */
+/** How a serving thread may die. */
 export const DEATHS = ['throw', 'exit', 'lost', 'hang'] as const;
 export type Death = (typeof DEATHS)[number];
 

@@ -157,9 +157,9 @@ export class SoakSet {
     const before = this.#lines;
     await kill();
     // It was refused or taken before the kill, or is now.
-    const told = before.find((line) => line.includes(' rejected '));
-    if (told !== undefined) this.#judge(file, told);
-    else if (this.#isSetAside(file)) await this.#judgeUntold(file);
+    const rejection = before.find((line) => line.includes(' rejected '));
+    if (rejection !== undefined) this.#judge(file, rejection);
+    else if (this.#isQuarantined(file)) await this.#judgeWithoutLine(file);
     else if (!this.#lines.some((line) => line.includes(file.sum))) await this.#outcomeOf(file);
   }
 
@@ -186,7 +186,7 @@ export class SoakSet {
   }
 
   /** It was refused, and the server was killed before it said so. */
-  #isSetAside({ sum }: SoakFile): boolean {
+  #isQuarantined({ sum }: SoakFile): boolean {
     const path = `${this.file}.rejected.md5`;
     const isInSlot = SLOTS.some((slot) => this.#sumIn(slot) === sum);
     if (existsSync(this.file) || isInSlot || !existsSync(path)) return false;
@@ -194,10 +194,10 @@ export class SoakSet {
   }
 
   /** Its receipt must say so nevertheless. */
-  async #judgeUntold({ sum, version }: SoakFile): Promise<void> {
+  async #judgeWithoutLine({ sum, version }: SoakFile): Promise<void> {
     const { onFault } = this.#share;
     this.timeline.withdrawn(sum);
-    if (version !== 'foreign') onFault('a good file was refused, and nobody said why');
+    if (version !== 'foreign') onFault('a good file was refused without a reason');
     await sleep(1_000);
     const { md5, state } = JSON.parse(readFileSync(`${this.file}.status.json`, 'utf8'));
     if (md5 !== sum || state !== 'rejected') onFault(`the receipt of it says ${state}`);
@@ -207,7 +207,7 @@ export class SoakSet {
     this.#version++;
     const file = await makeFile(format, this.#version);
     this.#files.set(file.sum, { sum: file.sum, version: file.version });
-    // What serves already could not be told from what is dropped.
+    // Answers of the serving file could not be distinguished from those of the same one dropped.
     return file.sum === this.#serving ? this.#make(0) : file;
   }
 

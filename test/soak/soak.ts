@@ -206,7 +206,7 @@ export class Soak {
     await this.#deaths.isOver(PATIENCE_MS);
   }
 
-  /** What it serves serves on, and is loaded again from its slots. */
+  /** It keeps serving what it has, and loads it again from its slots. */
   async #changeSet(set: SoakSet): Promise<void> {
     set.forgetLines();
     await this.#hangUp(this.#served, set);

@@ -1,6 +1,6 @@
 import type { Connection } from './load.ts';
 
-/** Serving threads that may die within a minute: at the eleventh the process gives up, as it should. */
+/** Serving threads that may die within a minute: the eleventh ends the process, as it should. */
 const DEATHS_MAX = 7;
 const WINDOW_MS = 60_000;
 
@@ -56,7 +56,7 @@ export class ThreadDeaths {
     });
   }
 
-  /** See `LoadShare`. Nobody can tell where a connection was that was answered nothing. */
+  /** See `LoadShare`. A connection without an answer may have been in any thread. */
   isLost({ sinceMs, port }: Connection): boolean {
     if (port !== undefined) return (this.#lostAtMs.get(port) ?? 0) > sinceMs;
     return this.#spans.some(({ toMs }) => toMs > sinceMs);

@@ -40,7 +40,7 @@ test('the soak takes nothing older after a kill than what a client had seen', as
   timeline.serves('a');
   timeline.offered('b', 2);
   timeline.killed();
-  // Nobody has seen the new one: both may serve, the old one until the new one is told of.
+  // No client has seen the new one: both may serve, the old one until the log names the new one.
   const then = await moment();
   expect(timeline.mayAnswer(1, then)).toBe(true);
   expect(timeline.mayAnswer(2, then)).toBe(true);

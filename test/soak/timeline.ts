@@ -19,7 +19,7 @@ export class Timeline {
   /** The newest span that a client was answered from, or that the server said serves. */
   #seen: Span | undefined;
 
-  /** A file is about to be dropped, so it may serve from now on. It must not be what serves now. */
+  /** A file is about to be dropped, so it may serve from now on. It must not be the serving one. */
   offered(sum: string, version: Version): void {
     this.#spans.push({
       ...{ sum, version },
@@ -49,7 +49,7 @@ export class Timeline {
   /** Whether an answer from this version is right for a request of that time. */
   mayAnswer(version: Version, askedAtMs: number): boolean {
     const spans = this.#spans.filter((span) => span.version === version && span.toMs >= askedAtMs);
-    // Of two files without the soak's records nobody can tell which one answered.
+    // Files without the soak's records cannot be distinguished by their answers.
     if (spans.length === 1) this.#see(spans[0]);
     return spans.length > 0;
   }

@@ -28,7 +28,7 @@ export interface RequestParts {
   readonly bodyBytes?: number;
 }
 
-/** A response that was parsed; what stands in it is Latin-1 text. */
+/** A parsed response; its fields are Latin-1 text. */
 export interface Response {
   readonly opcode: number;
   readonly status: number;
@@ -147,7 +147,7 @@ export class BinaryConversation {
       const sent = Buffer.concat(reply.take());
       if (sent.length !== reply.length) throw new Error('the reply lost bytes');
       this.#sent.push(sent);
-      // What a socket does at leisure decides which; both must do.
+      // It depends on the socket which of the two happens; both must work.
       if (this.#sent.length % 2 === 0) reply.detach();
       else reply.reset();
     } else {

@@ -10,7 +10,7 @@
  * So flips at places I (in units of 64 bytes) have the same effect as flips at places J when
  * Σ q^i = Σ q^j mod 2^24, which holds when the sums of the numbers and of their squares agree:
  * 0 + 4 + 5 = 1 + 2 + 6 and 0 + 16 + 25 = 1 + 4 + 36 (Prouhet, Tarry and Escott's problem).
- * A chain of n such choices makes 2^n keys that no seed tells apart.
+ * A chain of n such choices makes 2^n keys that collide under every seed.
  */
 const ROUND_BYTES = 64;
 const PLACES = [

@@ -29,7 +29,7 @@ export class GoodClient {
 
   private constructor(client: RawClient, exchanges: readonly Exchange[]) {
     this.#work = this.#run(client, exchanges);
-    // Whoever stops it learns of it; until then it is no unhandled rejection.
+    // `stop` rejects with it; until then it is no unhandled rejection.
     this.#work.catch(() => {});
   }
 

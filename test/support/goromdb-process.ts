@@ -12,7 +12,7 @@ export class GoromdbProcess {
   stderr = '';
   #wake: (() => void)[] = [];
 
-  /** @param program What to run; the program itself unless told otherwise. */
+  /** @param program What to run. Default: the program itself. */
   constructor(args: readonly string[], program = BIN) {
     this.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {

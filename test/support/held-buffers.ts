@@ -2,8 +2,8 @@ import process from 'node:process';
 import { collectGarbage } from '../../src/common/collect-garbage.ts';
 
 /**
- * Bytes of buffers that this thread holds. Where they are more than `limit`, what only waits for a
- * collection is collected first: how much that is depends on how busy the machine is.
+ * Bytes of buffers that this thread holds. If they are more than `limit`, garbage is collected
+ * first: a busy machine leaves more of it.
  */
 export function heldBuffers(limit: number): number {
   const { arrayBuffers } = process.memoryUsage();

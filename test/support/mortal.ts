@@ -14,9 +14,9 @@ export function moduleUrl(text: string): string {
 }
 
 /**
- * A protocol as memcached's, whose thread comes to grief at a `get` of some keys: `die:throw` by an
- * exception that nobody catches, `die:exit` by `process.exit`, `die:lost` by an exit that hands
- * nothing back, `die:hang` by an endless loop.
+ * memcached's protocol, whose thread dies at a `get` of some keys: `die:throw` by an uncaught
+ * exception, `die:exit` by `process.exit`, `die:lost` by an exit that hands nothing back,
+ * `die:hang` by an endless loop.
  */
 export function mortalProtocol(): string {
   return moduleUrl(`

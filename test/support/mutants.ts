@@ -9,7 +9,7 @@ import type { Records, ScratchFile } from './scratch-file.ts';
 const MUTANT_MS_MAX = 2000;
 /** The process may grow by so much while it scans mutants of small files. */
 const GROWTH_BYTES_MAX = 512 * 1024 * 1024;
-/** Shorter pieces of a value prove nothing, but for the last. */
+/** Shorter pieces of a value show nothing, but for the last. */
 const PIECE_BYTES_MIN = 16;
 
 /** Mutants of each file: `npm test` tries a few, `npm run test:mutants` many. */

@@ -1,8 +1,8 @@
 import { vi } from 'vitest';
 
 /**
- * How long a test waits for what must happen: long enough for a machine that is far too busy, as only a
- * test that fails takes so long.
+ * How long a test waits for an event: long enough for a machine that is far too busy, since only a
+ * failing test takes so long.
  */
 export const PATIENCE_MS = 200_000;
 

@@ -129,7 +129,7 @@ export class Conversation {
       const sent = Buffer.concat(reply.take());
       if (sent.length !== length) throw new Error(`a reply of ${length} bytes sent ${sent.length}`);
       this.#output += sent.toString('latin1');
-      // What a socket does at leisure decides which; both must do.
+      // It depends on the socket which of the two happens; both must work.
       if (this.#sends % 2 === 0) reply.detach();
       else reply.reset();
     } else {

@@ -46,7 +46,7 @@ export function layoutIn(bytes: Buffer): TableLayout {
 }
 
 /**
- * Makes the sums right again after bytes of a table were changed, so that they do not find everything.
+ * Computes the checksums again after bytes of a table were changed, so that other checks are tested.
  *
  * @param layout Of the table before; what is given in `changes` takes its place.
  */

@@ -10,8 +10,8 @@ export interface Hit {
 }
 
 /**
- * A memcached client that believes nothing: it checks the form of each reply byte for byte and
- * throws at the first that is not right.
+ * A strict memcached client: it checks the form of each reply byte for byte and throws at the
+ * first wrong one.
  */
 export class TextClient {
   readonly #socket: net.Socket;

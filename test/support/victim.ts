@@ -24,12 +24,12 @@ const OWN_CONNECTIONS = 2;
 const ANSWER_MS_MAX = 5_000;
 
 /**
- * A heap of JavaScript is never quite back where it was, and V8 lets tens of MiB of buffers that
- * nobody needs lie until it has to do something. The attacks on memory would take far more than that.
+ * A heap of JavaScript never shrinks to quite its former size, and V8 keeps tens of MiB of unused
+ * buffers until it allocates. The attacks on memory would take far more than that.
  */
 const LASTING_BYTES_MAX = 128 * MIB;
 
-/** How many connections are begun at once: the kernel keeps few that nobody has accepted. */
+/** Connections that begin at once: the kernel keeps few that were not accepted yet. */
 const CONNECTING_MAX = 200;
 
 const LARGE_BYTES = MIB;
@@ -137,7 +137,7 @@ export class Victim {
       address.kind === 'unix' ? { path: address.path } : { port: address.port, host: '127.0.0.1' };
     const socket = net.connect({ ...target, allowHalfOpen: true });
     this.#attackers.add(socket);
-    // To be cut off is what it is here for.
+    // It is here to be cut off.
     socket.on('error', () => {});
     socket.once('close', () => this.#attackers.delete(socket));
     await once(socket, 'connect');
@@ -201,7 +201,7 @@ export class Victim {
     const newcomer = await RawClient.connect(this.address, this.#tls);
     expect(await newcomer.ask('get plain\r\n', 'END\r\n')).toBe(`${block('plain')}END\r\n`);
     newcomer.socket.destroy();
-    // What the server itself takes for a fault of its own it logs as an error.
+    // The server logs its own faults as errors.
     expect(this.#process.stderr).not.toMatch(/error/i);
   }
 

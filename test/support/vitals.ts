@@ -14,7 +14,7 @@ function kibibytesOf(status: string, field: string): number {
   return Number(match[1]);
 }
 
-/** @returns undefined where the system does not tell: anywhere but on Linux. */
+/** @returns undefined on other systems than Linux. */
 export function vitalsOf(pid: number): Vitals | undefined {
   if (process.platform !== 'linux') return undefined;
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');

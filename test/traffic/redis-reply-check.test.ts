@@ -39,7 +39,11 @@ describe('the check of replies of Redis', () => {
   it.each([
     ["another key's value", VALUE_B, 'is not its own'],
     ['a value that is too short', bulk('0'), 'is not its own'],
-    ['a value of another length than it says', '$3\r\nabcd\r\n', 'is not of the length'],
+    [
+      'a value of another length than it says',
+      '$3\r\nabcd\r\n',
+      'expected a string of the length in its header',
+    ],
     ['a status', '+00000001ab\r\n', 'in place of the value'],
     ['an error', '-ERR no\r\n', '"ERR no" in place of the value'],
     ['an array', `*1\r\n${VALUE_A}`, 'an array in place of the value'],
@@ -47,8 +51,8 @@ describe('the check of replies of Redis', () => {
     ['half a reply', VALUE_A.slice(0, -1), 'ends within a value'],
     ['nothing', '', 'ends within a value'],
     ['two replies', `${VALUE_A}${VALUE_A}`, 'more came back'],
-  ])('finds %s', (_, reply, complaint) => {
-    expect(check([['GET', A]], reply)).toContain(complaint);
+  ])('finds %s', (_, reply, fault) => {
+    expect(check([['GET', A]], reply)).toContain(fault);
   });
 
   it.each([
@@ -56,7 +60,7 @@ describe('the check of replies of Redis', () => {
     ['too few', `*1\r\n${VALUE_A}`, 'in place of an array of 2'],
     ['an error', '-ERR no\r\n', '"ERR no" in place of an array of 2'],
     ['half an array', `*2\r\n${VALUE_A}`, 'ends within a value'],
-  ])('finds %s among several keys', (_, reply, complaint) => {
-    expect(check([['MGET', A, B]], reply)).toContain(complaint);
+  ])('finds %s among several keys', (_, reply, fault) => {
+    expect(check([['MGET', A, B]], reply)).toContain(fault);
   });
 });

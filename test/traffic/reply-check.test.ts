@@ -36,7 +36,7 @@ describe('the check of replies', () => {
     ['an error', 'SERVER_ERROR\r\n', 'unexpected line "SERVER_ERROR"'],
     ['half a reply', `${hit(A)}EN`, 'ends within a line'],
     ['two replies', 'END\r\nEND\r\n', 'more came back'],
-  ])('finds %s', (_, reply, complaint) => {
-    expect(check(`get ${A} ${B}\r\n`, reply)).toContain(complaint);
+  ])('finds %s', (_, reply, fault) => {
+    expect(check(`get ${A} ${B}\r\n`, reply)).toContain(fault);
   });
 });

@@ -31,12 +31,12 @@ const CONNECTIONS_MAX = 60_000;
 const PIPELINE_MAX = 10_000;
 const KEYS_PER_REQUEST_MAX = 1_000;
 
-/** What a server was asked to be loaded with; every value is checked. */
+/** The traffic that was asked for; every value is checked. */
 interface BenchRequest {
   readonly address: Address;
   /** All but the keys, which may have to be read first. */
   readonly plan: Omit<TrafficPlan, 'source'>;
-  /** The generated data set; undefined: the server or a file tells the keys. */
+  /** The generated data set; undefined: the server or a file lists the keys. */
   readonly generated: GeneratedData | undefined;
   readonly keysFile: string | undefined;
   /** Store the generated data set before the load. */
@@ -48,9 +48,9 @@ interface BenchRequest {
 const KEYS = optionGroup('Keys', {
   keys: {
     ...COUNT,
-    help: 'ask for the keys key:00000000 to N - 1 of the generated data set, and check values by them',
+    help: 'ask for the N keys of the generated data set, from key:00000000 on, and check their values',
     parse: atMost(GENERATED_KEYS_MAX, COUNT.parse),
-    fallbackNote: 'the server tells its keys',
+    fallbackNote: 'the keys that the server lists',
   },
   'value-size': {
     ...SIZE,
@@ -106,7 +106,7 @@ const LOAD = optionGroup('Load', {
   },
   threads: {
     ...THREADS,
-    help: 'threads that load; more when one has its processor busy',
+    help: 'threads that send; use more when one keeps its processor busy',
     fallback: '1',
   },
   rate: {
@@ -122,7 +122,7 @@ const RESULT = optionGroup('Result', {
   pid: {
     ...COUNT,
     placeholder: 'PID',
-    help: "also tell the processor time and memory of this process, the server's (Linux)",
+    help: "also report the processor time and memory of this process, the server's (Linux)",
   },
   json: { ...BOOLEAN, help: 'print the result as one line of JSON' },
 });
@@ -132,12 +132,12 @@ const OPTIONS = { ...KEYS, ...REQUESTS, ...LOAD, ...RESULT };
 /** Ends with 0 when all replies were right. */
 export const bench = defineCommand({
   name: 'bench',
-  summary: 'Loads a memcached or Redis server, this one or another, and measures how it answers.',
+  summary: 'Sends traffic to a memcached or Redis server and measures its answers.',
   usage: 'goromdb bench ADDRESS [flags]',
   notes: `
-Every reply is counted; one of a thousand is compared byte by byte. The exit code
-is 1 when anything was wrong. A fixed rate keeps a processor busy for each thread,
-and its latencies count from when a request should have been sent.
+Every reply is counted; one of a thousand is compared byte by byte. The exit
+code is 1 when anything was wrong. A fixed rate keeps a processor busy for each
+thread, and its latencies count from when a request should have been sent.
 `,
   options: OPTIONS,
   takesArguments: true,

@@ -10,10 +10,12 @@ import { defineCommand } from './command.ts';
 
 export const checkConfig = defineCommand({
   name: 'check-config',
-  summary: 'Says whether a file for -config is right, and what it asks for.',
+  summary: 'Checks a file for -config, and prints what it asks for.',
   usage: 'goromdb check-config FILE',
   notes: `
-Nothing is made, changed or loaded. Exit codes: 0 it is right, 2 it is not.`,
+It makes, changes and loads nothing.
+
+Exit codes: 0 the file is right, 2 it is not.`,
   options: {},
   takesArguments: true,
   read({ args: [path, ...others] }) {

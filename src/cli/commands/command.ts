@@ -9,7 +9,7 @@ interface CommandLine<Table extends OptionTable> {
   readonly values: ValuesOf<Table>;
   /** The names of the options that were not left to their defaults. */
   readonly given: ReadonlySet<string>;
-  /** What is no flag. */
+  /** The words that are not flags. */
   readonly args: readonly string[];
 }
 
@@ -21,16 +21,16 @@ interface CommandParts<Table extends OptionTable, Request> {
   /** The text below the flags in the help. */
   readonly notes?: string;
   readonly options: Table;
-  /** Whether there may be more than flags. */
+  /** Whether it takes more than flags. */
   readonly takesArguments?: true;
-  /** What is asked for. @throws GoromdbError OPTION_INVALID. */
+  /** Reads the request. @throws GoromdbError OPTION_INVALID. */
   read(line: CommandLine<Table>): Request;
   /**
-   * Does it.
+   * Runs it.
    *
    * @param argv The whole command line, for a log.
    * @returns The exit code.
-   * @throws what ends the program with 1, and with one line where a person can mend it.
+   * @throws any error: the program ends with 1, and with one line if a person can fix it.
    */
   run(request: Request, argv: readonly string[]): Promise<number>;
 }
@@ -68,7 +68,7 @@ function refuseArguments([arg]: readonly string[], options: OptionTable): void {
   const boolean = Object.keys(options).find((name) => options[name].placeholder === undefined);
   const hint =
     boolean !== undefined && /^(?:true|false|[01tf])$/i.test(arg)
-      ? `; a yes or no needs "=", as in -${boolean}=${arg}`
+      ? `; a boolean needs "=", as in -${boolean}=${arg}`
       : '';
   throw misuse(`${JSON.stringify(arg)} is not expected: there are only flags here${hint}`);
 }

@@ -34,7 +34,7 @@ const OPTIONS = optionGroup('Listening', {
 
 export const demo = defineCommand({
   name: 'demo',
-  summary: 'Serves a sample data set and tells what to type next.',
+  summary: 'Serves a sample data set and prints what to type next.',
   usage: 'goromdb demo [flags]',
   options: OPTIONS,
   read: ({ values }) => ({ address: values.addr }),
@@ -42,7 +42,7 @@ export const demo = defineCommand({
     const file = dropSample();
     const start = async (reporting: Reporting): Promise<Goromdb> => {
       const goromdb = await startGoromdb({ address, file, storage: 'json', ...reporting });
-      // Whoever types what is printed must find the data.
+      // Not before: the printed commands must find the data.
       void whenServed(file).then(() => {
         process.stdout.write(nextSteps(goromdb.address, file));
       });
@@ -53,7 +53,7 @@ export const demo = defineCommand({
   },
 });
 
-/** Resolves when the receipt of a file says that it serves, which one that ships with this does. */
+/** Resolves when the receipt of a file says that it serves, as the sample always does. */
 async function whenServed(file: string): Promise<void> {
   while ((await readReceipt(file))?.state !== 'serving') await delay(POLL_MS);
 }

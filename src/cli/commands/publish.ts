@@ -46,7 +46,7 @@ const OPTIONS = optionGroup('Flags', {
   },
   force: {
     ...BOOLEAN,
-    help: 'take it although a guard would refuse it; its sum and its content must be right in any case',
+    help: 'serve it although a guard would refuse it; its MD5 and content must still be right',
   },
 });
 
@@ -83,7 +83,7 @@ place.`,
   },
 });
 
-/** A server waits for one name in a folder, and only whoever started it knows which. */
+/** A server waits for one name in a folder: that of its -file. */
 async function refuseFolder(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() !== true) return;
@@ -111,7 +111,7 @@ async function follow(
     } else if (await isReplaced(file, dropped, isNew)) {
       return fail(bar, EXIT.superseded, `another file took the place of ${file} before it served`);
     } else {
-      // If it cannot be written now, it is tried again at the next look.
+      // If it fails, the next round tries again.
       await keepSum(file, dropped).catch(() => {});
     }
     if (performance.now() >= endMs) {
@@ -121,7 +121,7 @@ async function follow(
   }
 }
 
-/** @returns The exit code, if this is the last word. */
+/** @returns The exit code, if the receipt is final. */
 function conclude(receipt: Receipt, bar: Bar): number | undefined {
   switch (receipt.state) {
     case 'serving': {

@@ -8,16 +8,16 @@ import { requireFolder } from '../folders/require-folder.ts';
 import { BASE_FOLDER_OPTIONS, baseFolderOf } from '../options/base-folder.ts';
 import { defineCommand } from './command.ts';
 
-/** A server loads the generation before, which takes as long as loading it did. */
+/** A server may have to make a damaged table again, which takes as long as loading it did. */
 const TIMEOUT_MS = 600_000;
 
 export const rollback = defineCommand({
   name: 'rollback',
-  summary: 'Returns to the generation before, with a server running or not.',
+  summary: 'Returns to the previous generation, with or without a running server.',
   usage: 'goromdb rollback -basedir DIR [flags]',
   notes: `
-A running server loads the other slot and switches to it. Without one, the next
-start serves it. To undo a rollback, roll back again.
+A running server swaps to the generation in the other slot. Without one, the
+next start serves it. To undo a rollback, roll back again.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong flags.`,
   options: BASE_FOLDER_OPTIONS,

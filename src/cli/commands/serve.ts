@@ -18,7 +18,7 @@ const CONFIG = optionGroup('Data', {
   },
 });
 
-/** A plan that flags have made, or the file that has one. */
+/** A plan made from flags, or the file that holds one. */
 export type ServeRequest = { readonly plan: ServerPlan } | { readonly config: string };
 
 export const serve = defineCommand({
@@ -65,6 +65,6 @@ function refuseOthers(given: ReadonlySet<string>): void {
   const others = [...given].filter((name) => name !== 'config').map((name) => `-${name}`);
   if (others.length === 0) return;
   throw misuse(
-    `-config: no other flag goes with it, and there is ${others.join(', ')}: write it into the file`,
+    `-config: expected no other flag, found ${others.join(', ')}: write it into the file`,
   );
 }

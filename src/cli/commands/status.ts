@@ -16,7 +16,7 @@ import { defineCommand } from './command.ts';
 
 const TIMEOUT_MS = 5_000;
 
-/** All that there is to say about a base folder. */
+/** The state of a base folder. */
 interface FolderStatus {
   readonly basedir: string;
   /** Undefined when no server runs there. */
@@ -33,12 +33,12 @@ const EXIT = { serves: 0, unknown: 1, notRunning: 3, noData: 4, damaged: 5 } as 
 
 export const status = defineCommand({
   name: 'status',
-  summary: 'Shows the slots, what serves, and the last events.',
+  summary: 'Shows the server, its slots, the serving generation and the last events.',
   usage: 'goromdb status -basedir DIR [flags]',
   notes: `
-Exit codes: 0 a server serves from this folder, 1 that cannot be told, or it is
-no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no data
-to serve, 5 it serves, and the file that it serves from is damaged.`,
+Exit codes: 0 a server serves from this folder, 1 it cannot be found out, or it
+is no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no
+data to serve, 5 it serves, and the file that it serves from is damaged.`,
   options: BASE_FOLDER_OPTIONS,
   read: baseFolderOf,
   async run({ basedir, json }) {
@@ -85,7 +85,7 @@ async function readStatus(basedir: string): Promise<FolderStatus> {
   return { basedir, server, fault, slots, events };
 }
 
-/** A server that could make no control socket, as on a read-only file system, holds its folder. */
+/** A server without a control socket, as on a read-only file system, still holds its folder. */
 function describeHolder(holder: Holder | undefined): string | undefined {
   if (holder === undefined) return undefined;
   const { pid, host, since } = holder;

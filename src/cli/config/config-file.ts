@@ -19,11 +19,11 @@ const CONFIG_BYTES_MAX = 1024 * 1024;
 /** What a configuration file asks for. */
 export interface Config {
   readonly plan: ServerPlan;
-  /** What is given for the server, by key: to find what another file changes. */
+  /** The server's values by key, to find what another file changes. */
   readonly serverValues: ReadonlyMap<string, unknown>;
 }
 
-/** A file that is right by itself, and whose data sets go together. @throws as `readConfig`. */
+/** Reads a file, and checks that its plan can be started. @throws as `readConfig`. */
 export async function readChecked(path: string): Promise<Config> {
   const config = readConfig(path);
   try {
@@ -35,7 +35,7 @@ export async function readChecked(path: string): Promise<Config> {
   return config;
 }
 
-/** A table of the file, with what messages need of it. */
+/** A table of the file, and what messages say of it. */
 interface Section {
   readonly path: string;
   readonly lines: ConfigLines;
@@ -69,8 +69,8 @@ function readText(path: string): string {
   try {
     const found = statSync(path);
     // Anything else may have no end.
-    if (!found.isFile()) throw new Error('it is no file');
-    // TOML is UTF-8; what is not would become another path.
+    if (!found.isFile()) throw new Error('expected a regular file, found something else');
+    // TOML is UTF-8; other bytes would become another path.
     const utf8 = new TextDecoder('utf-8', { fatal: true });
     if (found.size <= CONFIG_BYTES_MAX) return utf8.decode(readFileSync(path));
   } catch (cause) {
@@ -108,7 +108,7 @@ function allValues<Table extends OptionTable>(
   return { ...defaultsOf(table), ...Object.fromEntries(given) } as ValuesOf<Table>;
 }
 
-/** The values of a table's keys, as their options understand them. */
+/** Parses the values of a table by the options of its keys. */
 function readValues(
   section: Section,
   table: Readonly<Record<string, unknown>>,
@@ -142,7 +142,7 @@ function describeUnknown({ number }: Section, key: string, options: OptionTable)
   return `it is not known; expected one of ${names}`;
 }
 
-/** Paths in the file are meant from the folder that it is in. */
+/** Relative paths in the file start at its folder. */
 function besideFile({ path }: Section, given: string): string {
   return given === '' || isAbsolute(given) ? given : join(dirname(path), given);
 }
@@ -151,17 +151,17 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Has errors say where in the file they are. */
-function inSection<T>(section: Section, key: string | undefined, work: () => T): T {
+/** Adds the place in the file to errors. */
+function inSection<T>(section: Section, key: string | undefined, read: () => T): T {
   try {
-    return work();
+    return read();
   } catch (error) {
     if (!(error instanceof GoromdbError)) throw error;
     throw faultAt(section, key, error.message, error);
   }
 }
 
-/** In a file, options are called what their flags are called without the dash. */
+/** In a file, an option has the name of its flag without the dash. */
 const NAMES = Object.keys({ ...SERVER_OPTIONS, ...DATA_SET_OPTIONS }).join('|');
 const DASHED = new RegExp(`(?<![\\w-])-(?=(?:${NAMES})\\b)`, 'g');
 

@@ -5,8 +5,8 @@ export interface ConfigLines {
 }
 
 /**
- * Finds the keys of a TOML text, which was parsed and is right: the parser does not say where they
- * are. Only keys at the beginning of a line are found, so that a message may do without a line.
+ * Finds the keys of a valid TOML text: its parser does not say where they are. Only keys at the
+ * beginning of a line are found; a message about another key names no line.
  */
 export function findLines(text: string): ConfigLines {
   const places = new Map<string, number>();
@@ -31,7 +31,7 @@ export function findLines(text: string): ConfigLines {
   };
 }
 
-/** What the tables of data sets are called. */
+/** The name of the tables of data sets. */
 export const SECTION = 'data-set';
 
 function placeOf(key: string | undefined, section: number | undefined): string {

@@ -1,10 +1,10 @@
 import { misuse, type Option } from '../options/option.ts';
 
 /**
- * The value of an option that is given in TOML: a boolean as such, a number with or without quotes, all
- * else in quotes. What may come several times, or with commas, may be an array.
+ * Parses the value of an option in TOML: a boolean without quotes, a number with or without, all
+ * else in quotes. An option that repeats, or whose value is a list, may have an array.
  *
- * @param beside Makes a path of the file absolute.
+ * @param beside Makes a path in the file absolute.
  * @throws GoromdbError OPTION_INVALID.
  */
 export function valueFromToml(

@@ -5,8 +5,8 @@ import type { Logger } from '../../common/log.ts';
 import { type Config, readChecked } from './config-file.ts';
 
 /**
- * What SIGHUP does with a server of a configuration file: it reads the file again and changes to the
- * data sets in it. Asked several times meanwhile, it does so once more.
+ * Makes what SIGHUP calls for a server with a configuration file: it reads the file again and
+ * changes to the data sets in it. Signals that come meanwhile cause one more run.
  *
  * @param first What the server was started with.
  */
@@ -24,23 +24,22 @@ export function rereader(
         logger.warn(`${path}: a change of ${waiting.join(', ')} takes effect at the next start`);
       } else {
         const isSame = isDeepStrictEqual(next.plan, current.plan);
-        logger.info(`${path} was read again${isSame ? ', and says what it said before' : ''}`);
+        logger.info(`${path} was read again${isSame ? ': nothing has changed' : ''}`);
       }
       server.reload();
       current = next;
     } catch (error) {
-      logger.error(`not taken: ${messageOf(error)}; all stays as it was`);
+      logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
     }
   });
   return (server, logger) => void once(server, logger);
 }
 
 /**
- * Runs work that is asked for while it runs once more, when it has ended: that run sees what all who
- * asked want to be seen.
+ * Runs a job never twice at a time: all calls while it runs cause one more run behind it.
  */
 export function oneAtATime<A extends readonly unknown[]>(
-  work: (...args: A) => Promise<void>,
+  job: (...args: A) => Promise<void>,
 ): (...args: A) => Promise<void> {
   let isRunning = false;
   let isAskedAgain = false;
@@ -50,7 +49,7 @@ export function oneAtATime<A extends readonly unknown[]>(
     isRunning = true;
     while (isAskedAgain) {
       isAskedAgain = false;
-      await work(...args);
+      await job(...args);
     }
     isRunning = false;
   };

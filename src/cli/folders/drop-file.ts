@@ -17,8 +17,8 @@ const COPY_BYTES = 1024 * 1024;
 export interface Dropped {
   readonly md5: string;
   /**
-   * Tells it from another file that takes its place. The inode alone does not: it is given to the next
-   * file as soon as this one is replaced.
+   * Differs for another file that takes its place. The inode alone may not: the next file gets it
+   * as soon as this one is replaced.
    */
   readonly identity: FileIdentity;
 }
@@ -34,11 +34,11 @@ interface Drop {
 }
 
 /**
- * Drops a file as a producer should: under a temporary name in the drop folder, flushed, renamed, and
- * its sum last. The MD5 is that of the source as it was read, so it checks the copy, too.
+ * Drops a file as a producer should: under a temporary name in the drop folder, flushed, renamed,
+ * and its sum last. The MD5 is that of the source as it was read, so it verifies the copy, too.
  *
- * @throws GoromdbError FILE_UNREADABLE, FILE_CHANGED, FOLDER_UNUSABLE; nothing new is in the drop
- *   folder then that a server would take.
+ * @throws GoromdbError FILE_UNREADABLE, FILE_CHANGED, FOLDER_UNUSABLE; then the drop
+ *   folder holds nothing new that a server would take.
  */
 export async function dropFile({ source, file, force, onProgress }: Drop): Promise<Dropped> {
   const from = await openSource(source, file);
@@ -54,7 +54,7 @@ export async function dropFile({ source, file, force, onProgress }: Drop): Promi
     } finally {
       await to.close();
     }
-    // The mark names the sum, so that it cannot hold for another file.
+    // The mark holds the MD5, so that it cannot count for another file.
     if (force) await writeBeside(forceMarkOf(file), `${md5}\n`);
     await rename(temporary, file);
     await writeSum(file, md5);
@@ -90,8 +90,8 @@ async function openSource(source: string, file: string): Promise<FileHandle> {
 }
 
 /**
- * Two who publish at once may leave the file of one with the sum of the other, which nobody would take:
- * whoever has the file there puts its own sum beside it.
+ * Two publishers at once may leave the file of one with the sum of the other, which no server
+ * takes: the one whose file is there writes its sum again.
  */
 export async function keepSum(file: string, { md5, identity }: Dropped): Promise<void> {
   const there = await stat(file, { bigint: true }).catch(() => undefined);
@@ -110,7 +110,7 @@ function writeBeside(path: string, text: string): Promise<void> {
   return replaceFile(path, text, { temporary: temporaryFor(path), isFlushed: true });
 }
 
-/** Of its own each time: what a kill left behind must not be in the way, and pids come again. */
+/** A new name each time: a file that a kill left must not be in the way, and pids are reused. */
 function temporaryFor(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
 }
@@ -132,5 +132,8 @@ async function copy(
   }
   const after = await from.stat({ bigint: true });
   if (after.size === before.size && after.mtimeNs === before.mtimeNs) return hash.digest('hex');
-  throw new GoromdbError('FILE_CHANGED', `${source} has changed while it was copied: not dropped`);
+  throw new GoromdbError(
+    'FILE_CHANGED',
+    `${source} changed while it was copied: nothing was dropped`,
+  );
 }

@@ -10,5 +10,8 @@ export async function requireFolder(path: string): Promise<void> {
     throw new GoromdbError('FOLDER_UNUSABLE', message, { cause });
   });
   if (stats.isDirectory()) return;
-  throw new GoromdbError('FOLDER_UNUSABLE', `${path} is not a folder: check -basedir`);
+  throw new GoromdbError(
+    'FOLDER_UNUSABLE',
+    `${path}: expected a folder, found something else: check -basedir`,
+  );
 }

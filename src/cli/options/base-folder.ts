@@ -1,11 +1,11 @@
-/** The options of the commands that look after a base folder. */
+/** The options of the commands that work on a base folder. */
 import { checkRequired, optionGroup, type ValuesOf } from './option.ts';
 import { BOOLEAN, FOLDER } from './values.ts';
 
 export const BASE_FOLDER_OPTIONS = optionGroup('Flags', {
   basedir: {
     ...FOLDER,
-    help: 'the base folder of the server; without -basedir it has the folder of its -file (required)',
+    help: 'the base folder of the server: its -basedir, or else the folder of its -file (required)',
     required: 'the base folder of the server',
     elsewhere: ['dir'],
   },

@@ -1,4 +1,4 @@
-/** Where clients come, what they speak, which of them may, and what they may do. */
+/** Where the server listens, what it speaks, who may connect, and what clients may do. */
 import type { ServerOptions } from '../../app/options.ts';
 import { type Address, parseAddress } from '../../common/address.ts';
 import { createAllowList } from '../../server/access.ts';
@@ -24,13 +24,13 @@ export const LISTENING = optionGroup('Listening', {
   },
   proto: {
     placeholder: 'NAME',
-    help: 'protocol of the clients: text, binary, redis, or memcached, which tells these apart by the first byte',
+    help: 'protocol of the clients: text, binary, redis, or memcached, which recognises each of these by its first byte',
     parse: oneOf('memcached', 'text', 'binary', 'redis'),
     fallback: 'memcached',
     elsewhere: ['B'],
     sets: 'protocol',
   },
-  // There is one: the flag is taken so that command lines of the Go program go on working.
+  // There is only one: the flag exists so that command lines of the Go program keep working.
   handler: {
     placeholder: 'NAME',
     help: 'how keys are looked up',
@@ -77,7 +77,7 @@ export const ACCESS = optionGroup('Access', {
   },
   'loud-refusals': {
     ...BOOLEAN,
-    help: "answer writes of memcached's clients with an error, not with what all clients survive",
+    help: "answer writes of memcached's clients with an error, in place of NOT_STORED or NOT_FOUND",
     sets: 'loudRefusals',
     protocols: {
       names: ['memcached', 'text', 'binary'],

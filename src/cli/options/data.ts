@@ -1,5 +1,5 @@
 /**
- * The options of one data set: what is served, where it is kept, its guards, how it is noticed.
+ * The options of one data set: its file and folder, its guards, how new files are noticed.
  */
 import type { PrefixedDataSet } from '../../app/options.ts';
 import type { Canary } from '../../loader/generations/guards.ts';
@@ -47,7 +47,7 @@ const DATA = optionGroup('Data', {
   },
   storage: {
     placeholder: 'FORMAT',
-    help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto goes by its first bytes`,
+    help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto recognises it by its first bytes`,
     parse: oneOf(...STORAGE_NAMES),
     fallback: 'auto',
     elsewhere: ['format'],
@@ -73,7 +73,7 @@ const DATA = optionGroup('Data', {
   },
   D: {
     placeholder: 'DELIMITER',
-    help: 'what stands between name and key with -namespaces',
+    help: 'the delimiter between name and key with -namespaces',
     parse: parseName,
     fallbackNote: DEFAULT_DELIMITER,
     sets: 'namespaces.delimiter',
@@ -94,7 +94,7 @@ const DATA = optionGroup('Data', {
   },
   'jsonl-ignore': {
     help: 'leave out other fields of JSON Lines; without it they are refused',
-    // False is as if it were not given: without fields, any format is right.
+    // False counts as not given: without fields, any format is allowed.
     parse: (text: string) => parseBoolean(text) || undefined,
     sets: 'fields.ignoreOthers',
   },
@@ -107,14 +107,14 @@ const DATA = optionGroup('Data', {
   },
   'keep-previous': {
     placeholder: 'WHERE',
-    help: 'whether the generation before stays on disk, to roll back to: disk, or no, which deletes it',
+    help: 'disk keeps the previous generation on disk, for a rollback; no deletes it',
     parse: oneOf('disk', 'no'),
     fallback: 'disk',
     sets: 'keepPrevious',
   },
   'scrub-rate': {
     ...SIZE,
-    help: 'check what serves against its sums in the background, so many bytes a second; 0 does not',
+    help: 'compare the serving generation with its checksums in the background, at so many bytes a second; 0: never',
     parse: parseScrubRate,
     fallback: '8MiB',
     sets: 'scrub.bytesPerSecond',
@@ -125,7 +125,7 @@ const GUARDS = optionGroup('Guards: what a new generation must have to be served
   'min-keys': {
     placeholder: 'N',
     toml: 'number',
-    help: 'refuse a file with fewer keys; with 0, one without keys may replace others',
+    help: 'refuse a file with fewer keys; 0 lets a file without keys replace one with keys',
     parse: parseKeyCount,
     fallbackNote: '1 where keys are served',
     sets: 'guards.minKeys',
@@ -133,7 +133,7 @@ const GUARDS = optionGroup('Guards: what a new generation must have to be served
   'max-shrink': {
     ...PERCENT,
     help: 'refuse a file whose keys or bytes are fewer than those of the serving generation by more than this',
-    fallbackNote: 'not asked',
+    fallbackNote: 'off',
     sets: 'guards.maxShrinkPercent',
   },
   canary: {
@@ -146,8 +146,8 @@ const GUARDS = optionGroup('Guards: what a new generation must have to be served
   },
   'max-hit-drop': {
     ...PERCENT,
-    help: 'refuse a file in which the lookups of the last minutes would have so many percent fewer hits',
-    fallbackNote: 'not asked',
+    help: 'refuse a file with which the lookups of the last minutes would have lost more than this share of their hits',
+    fallbackNote: 'off',
     sets: 'guards.maxHitDropPercent',
   },
 } satisfies OptionsFor<PrefixedDataSet>);

@@ -8,11 +8,11 @@ interface Parsed {
   readonly value: unknown;
 }
 
-/** Tells commander of the flags of a table. */
+/** Gives commander the flags of a table. */
 export function addFlags(command: Command, table: OptionTable): void {
   for (const [name, option] of Object.entries(table)) {
     if (option.only === 'file') continue;
-    // The value of a boolean is optional, which is how `toGnuSpelling` knows it for one.
+    // The value of a boolean is optional: `toGnuSpelling` recognises it by that.
     const value = option.placeholder === undefined ? '[bool]' : `<${option.placeholder}>`;
     const flag = new Flag(`--${name} ${value}`, option.help)
       .helpGroup(`${option.group}:`)
@@ -28,7 +28,7 @@ export function addFlags(command: Command, table: OptionTable): void {
   }
 }
 
-/** What commander has found: the values of the flags, and which of them were given. */
+/** The values of the flags that commander has parsed, and which of them were given. */
 export function readFlags(command: Command): {
   readonly values: Readonly<Record<string, unknown>>;
   readonly given: ReadonlySet<string>;
@@ -47,7 +47,7 @@ export function readFlags(command: Command): {
  * the one form that commander cannot misread, `--addr=X`. As in Go, the argument after a flag is
  * its value whatever it looks like, and a boolean flag never takes the next argument.
  *
- * What is not known stays for commander to report.
+ * Unknown flags stay for commander to report.
  *
  * @param options The flags of the command, as commander knows them.
  * @throws GoromdbError `OPTION_INVALID` when the last flag lacks its value, or a flag that takes

@@ -4,7 +4,7 @@
  */
 import { GoromdbError } from '../../common/errors.ts';
 
-/** An option: all that flags, the configuration file, messages, help and docs/flags.md need of it. */
+/** An option: all that flags, the configuration file, messages, help and docs/flags.md need. */
 export interface Option<T = unknown, Path extends string = string> {
   /** What the help calls the value, such as `PATH`; undefined: a boolean. */
   readonly placeholder?: string;
@@ -13,9 +13,9 @@ export interface Option<T = unknown, Path extends string = string> {
   readonly parse: (text: string) => T;
   /** The default as a person would type it; undefined: the option has no value when not given. */
   readonly fallback?: string;
-  /** For the help: what happens without the option, when that is no fixed text. */
+  /** For the help: what happens without the option, when there is no `fallback`. */
   readonly fallbackNote?: string;
-  /** It must be given; this is what the message says that it is. */
+  /** It must be given; a message about its absence explains it so. */
   readonly required?: string;
   /** It may be given several times: what `parse` returns is a list, and the lists are joined. */
   readonly repeats?: true;
@@ -23,13 +23,13 @@ export interface Option<T = unknown, Path extends string = string> {
   readonly toml?: 'number' | 'path' | 'list';
   /** Where it can be given, when not everywhere. */
   readonly only?: 'flag' | 'file';
-  /** The option of the library that it gives, as in `limits.keysMax`. */
+  /** The option of the library that it sets, as in `limits.keysMax`. */
   readonly sets?: Path;
-  /** What flags of memcached, Redis and other servers are called that are this one here. */
+  /** The names that this flag has in memcached, Redis and other servers. */
   readonly elsewhere?: readonly string[];
-  /** The flag with a value, for who has given one of those. */
+  /** The flag with a value, shown to whoever gave one of those. */
   readonly example?: string;
-  /** The only protocols with which it does something, and why. */
+  /** The only protocols with which it has an effect, and why. */
   readonly protocols?: { readonly names: readonly string[]; readonly because: string };
 }
 
@@ -46,7 +46,7 @@ export type ValuesOf<Table extends OptionTable> = {
     : Value<Table[Name]> | undefined;
 };
 
-/** Options that give one of the library's each, of the type that it has there. */
+/** Options that each set an option of the library, with its type. */
 export type OptionsFor<T> = Readonly<
   Record<string, { [Path in PathOf<T>]: Option<ValueAt<T, Path> | undefined, Path> }[PathOf<T>]>
 >;
@@ -63,7 +63,7 @@ type InnerPathOf<T> = T extends readonly unknown[] | ((...args: never[]) => unkn
     ? PathOf<T>
     : never;
 
-/** What options of the library a table gives. */
+/** The options of the library that a table sets. */
 export type LibraryOptions<Table extends OptionTable> = Intersection<
   { [Name in keyof Table]: LibraryOption<Table[Name]> }[keyof Table]
 >;
@@ -101,7 +101,7 @@ export function optionGroup<const Table extends Readonly<Record<string, Option>>
   return Object.fromEntries(entries) as Grouped<Table>;
 }
 
-/** The values of options that nobody has given. */
+/** The values of options that are not given. */
 export function defaultsOf(table: OptionTable): Readonly<Record<string, unknown>> {
   const entries = Object.entries(table).map(([name, option]) => {
     return [name, option.fallback === undefined ? undefined : parseOption(name, option)];
@@ -110,8 +110,8 @@ export function defaultsOf(table: OptionTable): Readonly<Record<string, unknown>
 }
 
 /**
- * The options of the library that values give. What has no value is left out; of two options that give
- * the same, the later one that has a value counts.
+ * The options of the library that values set. Those without a value are left out; of two that set
+ * the same, the later one with a value counts.
  *
  * @throws GoromdbError OPTION_INVALID when one is missing.
  */

@@ -1,4 +1,4 @@
-/** What a server takes of its machine, and what one client may take. */
+/** Threads, and limits for clients. */
 import type { ServerOptions } from '../../app/options.ts';
 import { LEAST_REQUEST_LIMITS } from '../../protocol/protocol.ts';
 import { DEFAULT_LIMITS } from '../../server/limits.ts';
@@ -23,19 +23,19 @@ export const RESOURCES = optionGroup('Threads and limits', {
   },
   'idle-timeout': {
     ...DURATION_OR_ZERO,
-    help: 'close connections that ask for nothing this long; 0 never does',
+    help: 'close a connection that sends no request for this long; 0: never',
     fallback: '0',
     sets: 'limits.idleTimeoutMs',
   },
   'stall-timeout': {
     ...DURATION,
-    help: 'cut off clients that read nothing of their replies this long',
+    help: 'close a connection that reads nothing of its replies for this long',
     fallback: '30s',
     sets: 'limits.stallTimeoutMs',
   },
   'stale-timeout': {
     ...DURATION,
-    help: 'how long after a swap a client may still read a reply from the data before; then it is cut off',
+    help: 'close a connection that is still reading a reply of the old data this long after a swap',
     fallback: '30s',
     sets: 'limits.staleTimeoutMs',
   },
@@ -47,7 +47,7 @@ export const RESOURCES = optionGroup('Threads and limits', {
   },
   'conn-buffer-limit': {
     ...SIZE,
-    help: 'the same, of one connection',
+    help: 'the same for one connection',
     fallback: '16MiB',
     sets: 'limits.connectionBufferedBytesMax',
   },
@@ -74,7 +74,7 @@ export const RESOURCES = optionGroup('Threads and limits', {
   },
 } satisfies OptionsFor<ServerOptions>);
 
-/** A size of at least what all lines may have. */
+/** A size that is not below the limit of all other lines. */
 function parseLineLimit(text: string): number {
   const bytes = SIZE.parse(text);
   const { lineBytesMax: least } = LEAST_REQUEST_LIMITS;

@@ -1,4 +1,4 @@
-/** The options of a server, whatever it serves, and what they make together. */
+/** The options of a server, whatever it serves, and the rules between them. */
 import type { DataSetsOptions, ServerOptions } from '../../app/options.ts';
 import { checkAccessFits, type TlsFiles } from '../../server/access.ts';
 import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
@@ -45,7 +45,7 @@ export function serverOf(
   return options;
 }
 
-/** Refuses options that would do nothing beside others: whoever gives them believes otherwise. */
+/** Refuses options that have no effect beside others: whoever gave them expects one. */
 function checkTogether(values: ValuesOf<typeof SERVER_OPTIONS>, given: ReadonlySet<string>): void {
   if (given.has('s') && given.has('addr')) {
     throw misuse('-s and -addr both say where to listen: give one of them');

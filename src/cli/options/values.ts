@@ -1,4 +1,4 @@
-/** The kinds of values that options have. A declaration takes one, and says the rest itself. */
+/** The kinds of values that options have. */
 import { resolve } from 'node:path';
 import { THREADS_MAX } from '../../server/threads/threads.ts';
 import { misuse, notAllowed } from './option.ts';
@@ -15,7 +15,7 @@ export function parseBoolean(text: string): boolean {
 
 export const BOOLEAN = { parse: parseBoolean, fallback: 'false' } as const;
 
-/** A parser that takes one of some words, as they are. */
+/** A parser that takes one of some words. */
 export function oneOf<const Word extends string>(...words: Word[]): (text: string) => Word {
   return (text) => {
     const word = words.find((allowed) => allowed === text);
@@ -29,7 +29,7 @@ export function atMost(limit: number, parse: (text: string) => number): (text: s
   return (text) => {
     const value = parse(text);
     if (value <= limit) return value;
-    throw misuse(`${value} is too much: expected at most ${limit}`);
+    throw misuse(`expected at most ${limit}, found ${value}`);
   };
 }
 

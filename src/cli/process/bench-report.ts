@@ -49,7 +49,7 @@ export function reportText(report: TrafficReport, plan: Omit<TrafficPlan, 'sourc
           ],
           ['server memory', formatBytes(server.residentBytes)],
         ]),
-    ...complaints.map((complaint) => ['fault', complaint]),
+    ...complaints.map((fault) => ['fault', fault]),
   ];
   return `${lines.map(([name, text]) => `${name.padEnd(14)}${text}`).join('\n')}\n`;
 }

@@ -3,23 +3,24 @@ import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { explained } from '../../common/system-fault.ts';
 
-/** The exit code for wrong flags, and for a file that is not right. */
+/** The exit code for wrong flags, and for a wrong configuration file. */
 export const EXIT_MISUSE = 2;
 
-/** Prints in one line what a person can mend. @throws all else. */
+/** Prints one line for an error that a person can fix. @throws all others. */
 export function printMisuse(error: unknown): undefined {
   if (!(error instanceof GoromdbError)) throw error;
   process.stderr.write(`goromdb: ${oneLine(error.message)}\n`);
 }
 
 /**
- * Ends the process: one line for what a person can mend, as the system's refusals are; the stack
- * only for a fault of ours.
+ * Ends the process. Prints one line for an error that a person can fix, such as one of the system;
+ * the stack only for a fault of ours.
  */
 export function fail(error: unknown): never {
-  const told = explained(error, 'a file');
-  const isFault = told instanceof Error && !(told instanceof GoromdbError) && !('syscall' in told);
-  const text = isFault ? told.stack : messageOf(told).replace(/\s*[\r\n]\s*/g, ' ');
+  const shown = explained(error, 'a file');
+  const isFault =
+    shown instanceof Error && !(shown instanceof GoromdbError) && !('syscall' in shown);
+  const text = isFault ? shown.stack : messageOf(shown).replace(/\s*[\r\n]\s*/g, ' ');
   process.stderr.write(`goromdb: ${text}\n`);
   process.exit(1);
 }

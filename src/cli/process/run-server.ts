@@ -28,7 +28,7 @@ export async function runServer<Server extends Goromdb>(
   onHangUp: 'end' | ((server: Server, logger: Logger) => void),
 ): Promise<never> {
   const stderr = process.stderr;
-  // Whoever read the log may go away; the server stays.
+  // The reader of the log may go away; the server stays.
   stderr.on('error', () => {});
   process.stdout.on('error', () => {});
   const logger = createLineLogger((line) => stderr.write(line));

@@ -6,7 +6,7 @@ import { quoted } from './shell-words.ts';
 const COMMAND_LINE_CHARS_MAX = 2_000;
 
 /**
- * The first line of a log: what runs, and how it was asked to.
+ * The first line of a log: version, process and command line.
  *
  * @param argv The arguments, without node and the script.
  */
@@ -16,7 +16,7 @@ export function startLine(argv: readonly string[]): string {
   return `goromdb ${VERSION} starts, pid ${process.pid}, Node ${process.version}: ${shown}`;
 }
 
-/** The values of records are not for a log. */
+/** Values of records must not be in a log. */
 function withoutValue(arg: string, at: number, argv: readonly string[]): string {
   const isCanary = /^--?canary$/.test(argv[at - 1] ?? '');
   return arg.replace(isCanary ? /^([^=]*=).*$/s : /^(--?canary=[^=]*=).*$/s, '$1…');
