@@ -187,7 +187,7 @@ export class Loader implements Receiver {
     });
   }
 
-  /** Ends the worker, and the source. */
+  /** Ends the source and idle processes, and releases the maps. */
   async close(): Promise<void> {
     const { files, generations, source } = this.#parts;
     await this.#turns.idle();

@@ -99,7 +99,67 @@ test('signals that are meant for the server leave the loader process alone', asy
   expect(server.stderr).not.toMatch(/ error /);
 });
 
-test('a server that gets a signal to end does not wait for its load', async () => {
+/** Has modules with the ending `.scanner` be one that says something, and yields one record. */
+const HOOKS = `
+  import { register } from 'node:module';
+  const source = \`export default { format: 'hooked', async scan(input, options, sink) {
+    console.error('the scanner speaks');
+    sink.add(Buffer.from('k'), 0, 1, Buffer.from('v'), 0, 1, 0);
+  } };\`;
+  const load = 'export async function load(url, context, next) {' +
+    "if (!url.endsWith('.scanner')) return next(url, context);" +
+    "return { format: 'module', shortCircuit: true, source: " + JSON.stringify(source) + ' } };';
+  register('data:text/javascript,' + encodeURIComponent(load));`;
+
+test("a user's own scanner is loaded as the program loads modules, and can write to stderr", async () => {
+  const folder = temporaryFolder();
+  const at = (name: string): string => join(folder, name);
+  const written = { 'hooks.mjs': HOOKS, 'program.mjs': PROGRAM, 'my.scanner': '' };
+  for (const [name, text] of Object.entries(written)) writeFileSync(at(name), text);
+  drop(at('data.db'), '1');
+  const scanner = pathToFileURL(at('my.scanner')).href;
+  const args = [at('hooks.mjs'), at('program.mjs'), at('data.db'), at('base'), scanner];
+  const server = new GoromdbProcess(args, '--import');
+  await server.says(/generation 1 serves .* of hooked/);
+  await server.says(/^the scanner speaks$/m);
+});
+
+/** A user's own program with seven data sets. */
+const SEVEN = `
+  import { createLineLogger, parseAddress, startDataSets } from '${LIBRARY}';
+  const [folder, storage] = process.argv.slice(2);
+  const logger = createLineLogger((line) => process.stderr.write(line));
+  const address = parseAddress('127.0.0.1:0');
+  const dataSets = [1, 2, 3, 4, 5, 6, 7].map((n) => (
+    { prefix: 'set' + n, file: folder + '/' + n, basedir: folder + '/base' + n, storage }));
+  await startDataSets({ address, dataSets, logger });`;
+
+test('four data sets are loaded at a time, and the others have their turn', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'held.mjs'), HELD);
+  writeFileSync(join(folder, 'program.mjs'), SEVEN);
+  const scanner = pathToFileURL(join(folder, 'held.mjs')).href;
+  const server = new GoromdbProcess([folder, scanner], join(folder, 'program.mjs'));
+  await server.address();
+  const files = [1, 2, 3, 4, 5, 6, 7].map((n) => join(folder, String(n)));
+  for (const file of files) {
+    writeFileSync(`${file}.hold`, '');
+    drop(file, '1');
+  }
+  const inScan = (): readonly string[] =>
+    files.filter((file) => receiptOf(file).includes('"scan"'));
+  await expect.poll(() => inScan().length).toBe(4);
+  await expect.poll(() => files.filter((file) => receiptOf(file) !== '').length).toBe(7);
+  expect(childrenOf(server.child.pid!)).toHaveLength(4);
+  const [first, second, third] = inScan();
+  for (const file of [first, second, third]) rmSync(`${file}.hold`);
+  await expect.poll(() => inScan().length).toBe(4);
+  expect(childrenOf(server.child.pid!)).toHaveLength(4);
+  for (const file of files) rmSync(`${file}.hold`, { force: true });
+  for (const file of files) await expect.poll(() => receiptOf(file)).toContain('"serving"');
+});
+
+test('a server that is told to end does not wait for its load', async () => {
   const { server, loader } = await whileLoading();
   expect(await server.kill('SIGTERM')).toBe(0);
   expect(existsSync(`/proc/${loader}`)).toBe(false);

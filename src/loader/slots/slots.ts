@@ -20,7 +20,7 @@ const RECORD_BYTES_MAX = 64 * 1024;
 
 /** What a slot holds, as its record file says it. */
 export interface SlotRecord extends Omit<GenerationStatus, 'slot'> {
-  /** Tells the dropped file, which could not be removed, from the next one: see `noteLeft`. */
+  /** Tells the dropped file, which could not be removed, from the next one: see `Offer.remove`. */
   readonly left?: string | undefined;
   /** What is served of the file; undefined: an older version filled the slot. */
   readonly table?: TableRecord | undefined;

@@ -8,7 +8,7 @@ import type { Selection } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
-import { LoaderProcess } from './loader-process.ts';
+import { LoaderProcesses } from './loader-process.ts';
 import { LoadProgress, type Progress } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
 
@@ -70,10 +70,11 @@ export interface MadeTable extends WrittenTable {
 /** The result when only the MD5 is checked. */
 type Verified = Exclude<LoadResult, { kind: 'table' }>;
 
-/** Has the worker verify files and make tables of them. */
+const PROCESSES = new LoaderProcesses();
+
+/** Has files verified, and tables made of them. */
 export class FileLoads {
   readonly #options: FileLoadsOptions;
-  readonly #process = new LoaderProcess();
   #running:
     | { readonly path: string; readonly progress: LoadProgress; readonly isLinked: boolean }
     | undefined;
@@ -99,7 +100,7 @@ export class FileLoads {
   /**
    * Makes a table of a file, in the slot under {@link TABLE_INCOMING_NAME}, or without a name.
    *
-   * @throws GoromdbError See `LoaderProcess.run`, and DISK_FULL, FOLDER_UNUSABLE.
+   * @throws GoromdbError See `LoaderProcesses.run`, and DISK_FULL, FOLDER_UNUSABLE.
    */
   async run(load: FileLoad): Promise<Exclude<Verified, { kind: 'verified' }> | MadeTable> {
     const { folder, mayBeNameless = false } = load;
@@ -125,7 +126,7 @@ export class FileLoads {
   /**
    * Only computes the sum of a file.
    *
-   * @throws GoromdbError See `LoaderProcess.run`.
+   * @throws GoromdbError See `LoaderProcesses.run`.
    */
   async verify(load: Omit<FileLoad, 'folder' | 'mayBeNameless'>): Promise<Verified> {
     return (await this.#work(load, { tablePath: '', isSumEnough: true })) as Verified;
@@ -154,7 +155,7 @@ export class FileLoads {
         ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
         ...{ scratchDir: baseDir },
       };
-      return await this.#process.run(request, {
+      return await PROCESSES.run(request, {
         onProgress: (one) => progress.write(one),
         msMax: await loadMsMax(path, loadMsMin),
         signal: load.signal,
@@ -166,9 +167,9 @@ export class FileLoads {
     }
   }
 
-  /** Ends the process. No load may be under way. */
+  /** No load may be under way. */
   close(): Promise<void> {
-    return this.#process.close();
+    return PROCESSES.close();
   }
 }
 

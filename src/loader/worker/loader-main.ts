@@ -1,4 +1,4 @@
-/** The program of the loader process: see `LoaderProcess`. */
+/** The program of the loader process: see `LoaderProcesses`. */
 import process from 'node:process';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';

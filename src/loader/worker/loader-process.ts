@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
+import { Places } from '../../common/places.ts';
 import type { Progress } from './progress.ts';
 import type { LoadRequest, LoadResult } from './worker.ts';
 
@@ -25,6 +27,16 @@ const FLAGS = [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=1', '-
  */
 const IDLE_MS = 2_000;
 
+/**
+ * Loads of all data sets at one time. Many drop at the same hour: each load takes some 60 MB and more,
+ * and all of them together must leave the serving threads their processors.
+ */
+const LOADS_AT_ONCE = 4;
+
+const ABORTED = 'it was aborted';
+
+const MODULE_FLAG = /^(?:-r|-C|--import|--require|--conditions|--(?:experimental-)?loader)(=|$)/;
+
 /** What is kept of its standard error, in characters. */
 const LAST_WORDS_MAX = 4_096;
 
@@ -44,20 +56,29 @@ export interface LoadWatch {
 }
 
 /**
- * Verifies files and makes tables of them, one at a time, in a process of its own: neither its memory
- * nor its garbage is the server's, and whatever a file does to it, the server lives.
+ * Verifies files and makes tables of them in processes of their own: neither their memory nor their
+ * garbage is the server's, and whatever a file does to one, the server lives. All data sets share them.
  */
-export class LoaderProcess {
-  #idle: Child | undefined;
-  #timer: NodeJS.Timeout | undefined;
+export class LoaderProcesses {
+  readonly #places = new Places(LOADS_AT_ONCE);
+  readonly #idle = new Map<Child, NodeJS.Timeout>();
 
   /**
+   * Waits its turn, in which an abort is heard too.
+   *
    * @throws GoromdbError with the scanner's code, or LOADER_FAILED, or FILE_UNREADABLE, or
    *   LIMIT_EXCEEDED when it takes too much memory or time.
    */
   async run(request: LoadRequest, watch: LoadWatch): Promise<LoadResult> {
-    const { path } = request;
-    if (watch.signal?.aborted) throw failed(path, 'it was aborted');
+    if (!(await this.#places.take(watch.signal))) throw failed(request.path, ABORTED);
+    try {
+      return await this.#runNow(request, watch);
+    } finally {
+      this.#places.giveBack();
+    }
+  }
+
+  async #runNow(request: LoadRequest, watch: LoadWatch): Promise<LoadResult> {
     const child = this.#take();
     try {
       const result = await answerOf(child, request, watch);
@@ -70,28 +91,33 @@ export class LoaderProcess {
     }
   }
 
-  /** Ends the process, if one waits. */
+  /** Ends the processes that wait. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
-    const idle = this.#idle;
-    this.#idle = undefined;
-    await idle?.end();
+    await Promise.all([...this.#idle.keys()].map((child) => this.#end(child)));
   }
 
   #take(): Child {
-    clearTimeout(this.#timer);
-    const idle = this.#idle;
-    this.#idle = undefined;
-    if (idle === undefined || idle.hasEnded) return new Child();
-    idle.ref();
-    return idle;
+    for (const [child, timer] of this.#idle) {
+      clearTimeout(timer);
+      this.#idle.delete(child);
+      if (child.hasEnded) continue;
+      child.ref();
+      return child;
+    }
+    return new Child();
   }
 
   #keep(child: Child): void {
-    this.#idle = child;
     child.unref();
-    this.#timer = setTimeout(() => void this.close(), IDLE_MS);
-    this.#timer.unref();
+    const timer = setTimeout(() => void this.#end(child), IDLE_MS);
+    timer.unref();
+    this.#idle.set(child, timer);
+  }
+
+  #end(child: Child): Promise<void> {
+    clearTimeout(this.#idle.get(child));
+    this.#idle.delete(child);
+    return child.end();
   }
 }
 
@@ -103,12 +129,14 @@ class Child {
 
   constructor() {
     this.process = fork(fileURLToPath(new URL('./loader-main.js', import.meta.url)), {
-      execArgv: FLAGS,
+      execArgv: [...moduleFlags(process.execArgv), ...FLAGS],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_MAX);
+      // A scanner of a user's own may write there; the trace of V8 would say nothing to anybody.
+      if (!this.isOutOfHeap) process.stderr.write(text);
     });
     this.#ended = new Promise((resolve) => {
       const end = (): void => {
@@ -150,6 +178,18 @@ class Child {
   }
 }
 
+/**
+ * The flags of this program that say how modules are loaded: a scanner of a user's own may be in a
+ * language that needs them, as `--import tsx`.
+ */
+function moduleFlags(flags: readonly string[]): readonly string[] {
+  return flags.flatMap((flag, at) => {
+    const [, equals] = MODULE_FLAG.exec(flag) ?? [];
+    if (equals === undefined) return [];
+    return equals === '=' ? [flag] : [flag, ...flags.slice(at + 1, at + 2)];
+  });
+}
+
 function answerOf(
   child: Child,
   request: LoadRequest,
@@ -169,7 +209,7 @@ function answerOf(
       // After all that it said.
       close: (code: number | null, by: string | null) => reject(endOf(child, path, code, by)),
     };
-    const abort = (): void => reject(failed(path, 'it was aborted'));
+    const abort = (): void => reject(failed(path, ABORTED));
     signal?.addEventListener('abort', abort);
     for (const [event, listener] of Object.entries(listeners)) child.process.on(event, listener);
     over.signal.addEventListener('abort', () => {
@@ -177,8 +217,8 @@ function answerOf(
       signal?.removeEventListener('abort', abort);
       for (const [event, listener] of Object.entries(listeners)) child.process.off(event, listener);
     });
-    // If it has ended, it says so itself.
-    child.process.send(request, () => {});
+    // If it has ended, it says so itself; without descriptors it was not even given the method.
+    child.process.send?.(request, () => {});
   });
   return answer.finally(() => over.abort());
 }
@@ -194,7 +234,7 @@ function endOf(child: Child, path: string, code: number | null, by: string | nul
 }
 
 function failed(path: string, why: string, cause?: Error): GoromdbError {
-  return new GoromdbError('LOADER_FAILED', `loading ${path} failed: ${why}`, { cause });
+  return new GoromdbError('LOADER_FAILED', `${path}: ${why}`, { cause });
 }
 
 function tooLong(path: string, msMax: number): GoromdbError {
