@@ -84,7 +84,7 @@ function listenOptions(target: ListenTarget): net.ListenOptions {
 function listenError(address: Address, cause: NodeJS.ErrnoException): GoromdbError {
   const where = formatAddress(address);
   const reasons: Record<string, string> = {
-    EADDRINUSE: 'another program listens there; stop it, or choose another address with -addr',
+    EADDRINUSE: 'another program listens there; stop it, or choose another address',
     EACCES: 'no permission; choose a port above 1023, or a folder you may write to',
     EADDRNOTAVAIL: 'this machine has no such address',
     ENOTFOUND: 'no such host name',
