@@ -15,7 +15,7 @@ const NAMES: Readonly<Record<string, readonly [name: string, label?: string, val
   threads: ['serving_threads'],
   max_connections: ['connections_limit'],
   curr_connections: ['connections'],
-  total_connections: ['connections_accepted'],
+  total_connections: ['connections_received'],
   bytes_read: ['received_bytes'],
   bytes_written: ['sent_bytes'],
   data_set_bytes: ['data_set_table_bytes'],

@@ -44,7 +44,7 @@ export type Route = (
   response: ServerResponse,
 ) => Promise<Answer> | Answer | undefined;
 
-export function jsonAnswer(status: number, value: unknown): Answer {
+function jsonAnswer(status: number, value: unknown): Answer {
   return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
 }
 
