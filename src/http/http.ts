@@ -22,6 +22,7 @@ import {
   REQUEST_MS_MAX,
   REQUESTS_PER_SECOND_MAX,
   RESPONSE_MS_MAX,
+  WARN_INTERVAL_MS,
 } from './limits.ts';
 import { LoopDelay } from './loop-delay.ts';
 import {
@@ -54,6 +55,8 @@ export class HttpServer {
   readonly #actions: ReturnType<typeof actionRoutes>;
   #token: Token | undefined;
   #isDraining = false;
+  /** Until then, a wrong token is not logged. */
+  #quietUntilMs = 0;
   /** Requests in the second that began then. */
   #second = 0;
   #requests = 0;
@@ -84,7 +87,7 @@ export class HttpServer {
   async listen(): Promise<Address> {
     await this.reload();
     const target = { address: this.#options.address, reusePort: false };
-    const address = await listen(this.#server, target);
+    const address = await listen(this.#server, target, undefined, '-http');
     this.#logger.info(`answers HTTP on ${formatAddress(address)}`);
     return address;
   }
@@ -158,6 +161,7 @@ export class HttpServer {
     }
     const given = bearerOf(request);
     if (given !== undefined && this.#token(given)) return undefined;
+    this.#warnOf(request);
     const headers = { 'www-authenticate': 'Bearer' };
     return {
       ...faultAnswer(401, 'UNAUTHORIZED', 'expected the token as Authorization: Bearer'),
@@ -165,15 +169,24 @@ export class HttpServer {
     };
   }
 
+  /** Once a minute: whoever guesses must not fill the log. */
+  #warnOf(request: IncomingMessage): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#quietUntilMs) return;
+    this.#quietUntilMs = nowMs + WARN_INTERVAL_MS;
+    this.#logger.warn(
+      `HTTP from ${clientOf(request)} without the right token; further ones are not logged for a minute`,
+    );
+  }
+
   /** Has the log say who did what, and what came of it. */
   async #audited(
     { pathname, searchParams }: URL,
-    { socket }: IncomingMessage,
+    request: IncomingMessage,
     run: () => ReturnType<Route>,
   ): Promise<Answer | undefined> {
     const set = JSON.stringify(searchParams.get('data_set') ?? '');
-    const who = socket.remoteAddress ?? 'a UNIX socket';
-    const what = `HTTP ${pathname} of data set ${set} from ${who}`;
+    const what = `HTTP ${pathname} of data set ${set} from ${clientOf(request)}`;
     try {
       const answer = await run();
       this.#logger.info(`${what}: done`);
@@ -202,6 +215,10 @@ export function checkHttp({ address }: HttpOptions, data: Address): void {
     'OPTION_INVALID',
     `-http: ${where} is where the data is served; choose another address`,
   );
+}
+
+function clientOf({ socket }: IncomingMessage): string {
+  return socket.remoteAddress ?? 'a UNIX socket';
 }
 
 function tooMuch(): Answer {

@@ -28,3 +28,5 @@ export const CLOSE_MS_MAX = 500;
 /** Size of the token file, and the shortest token. */
 export const TOKEN_BYTES_MAX = 1024;
 export const TOKEN_CHARS_MIN = 16;
+/** A wrong token is logged once in this time. */
+export const WARN_INTERVAL_MS = 60_000;

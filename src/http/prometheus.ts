@@ -4,57 +4,56 @@ import type { DataSetStatus, Metric, Status } from '../common/status.ts';
 /** A metric by its name for Prometheus. */
 export type Sample = Metric;
 
+/** What a metric is called, where the rule does not give it. */
+interface Naming {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly help?: string;
+}
+
+const CPU_HELP = 'CPU seconds of the process, by mode.';
+
 /**
- * Names that the rule does not give: units stand in names, in full, and what is one thing with several
- * kinds is one metric with a label.
+ * Units stand in names, in full, and what is one thing in several kinds is one metric with a label
+ * (Prometheus, "Metric and label naming").
  */
-const NAMES: Readonly<Record<string, readonly [name: string, label?: string, value?: string]>> = {
-  uptime: ['uptime_seconds'],
-  rusage_user: ['cpu_seconds', 'mode', 'user'],
-  rusage_system: ['cpu_seconds', 'mode', 'system'],
-  threads: ['serving_threads'],
-  max_connections: ['connections_limit'],
-  curr_connections: ['connections'],
-  total_connections: ['connections_received'],
-  bytes_read: ['received_bytes'],
-  bytes_written: ['sent_bytes'],
-  data_set_bytes: ['data_set_table_bytes'],
-  data_set_loaded_at: ['data_set_loaded_timestamp_seconds'],
-  data_set_installed_at: ['data_set_installed_timestamp_seconds'],
-  data_set_data_age: ['data_set_data_age_seconds'],
-  data_set_last_load_error_at: ['data_set_last_load_error_timestamp_seconds'],
-  data_set_drop_waiting_since: ['data_set_drop_waiting_since_timestamp_seconds'],
+const NAMES: Readonly<Record<string, Naming>> = {
+  uptime: { name: 'uptime_seconds' },
+  rusage_user: { name: 'cpu_seconds', labels: { mode: 'user' }, help: CPU_HELP },
+  rusage_system: { name: 'cpu_seconds', labels: { mode: 'system' }, help: CPU_HELP },
+  threads: { name: 'serving_threads' },
+  max_connections: { name: 'connections_limit' },
+  curr_connections: { name: 'connections' },
+  total_connections: { name: 'connections_received' },
+  bytes_read: { name: 'received_bytes' },
+  bytes_written: { name: 'sent_bytes' },
+  data_set_bytes: { name: 'data_set_table_bytes' },
+  data_set_loaded_at: { name: 'data_set_loaded_timestamp_seconds' },
+  data_set_installed_at: { name: 'data_set_installed_timestamp_seconds' },
+  data_set_data_age: { name: 'data_set_data_age_seconds' },
+  data_set_last_load_error_at: { name: 'data_set_last_load_error_timestamp_seconds' },
+  data_set_drop_waiting_since: { name: 'data_set_drop_waiting_since_timestamp_seconds' },
 };
 
-/** Metrics that come one by one, and are one with a label. */
-const PREFIXED: readonly (readonly [prefix: string, name: string, label: string, help: string])[] =
-  [['refused_', 'refused_writes', 'command', 'Refused writes, in all protocols, by command.']];
+/** What the counters of refused writes begin with; the command follows. */
+const REFUSED = 'refused_';
 
-/** The name, with `goromdb_` in front and, for a counter, `_total` behind. */
-export function sampleOf({ name, kind, help, labels, value }: Metric): Sample {
-  const end = kind === 'counter' ? '_total' : '';
-  const family = PREFIXED.find(([prefix]) => name.startsWith(prefix));
-  if (family !== undefined) {
-    const [prefix, newName, label, text] = family;
-    const own = { [label]: name.slice(prefix.length) };
-    return {
-      name: `goromdb_${newName}${end}`,
-      kind,
-      help: text,
-      labels: { ...labels, ...own },
-      value,
-    };
-  }
-  const [newName, label, labelValue] = NAMES[name] ?? [name];
-  const own = label === undefined || labelValue === undefined ? {} : { [label]: labelValue };
-  const text = label === undefined ? help : `CPU seconds of the process, by ${label}.`;
+/** The metric by its name for Prometheus: `goromdb_` in front and, for a counter, `_total` behind. */
+export function sampleOf(metric: Metric): Sample {
+  const { name, labels, help = metric.help } = namingOf(metric.name);
+  const end = metric.kind === 'counter' ? '_total' : '';
   return {
-    name: `goromdb_${newName}${end}`,
-    kind,
-    help: text,
-    labels: { ...labels, ...own },
-    value,
+    ...metric,
+    name: `goromdb_${name}${end}`,
+    help,
+    labels: { ...metric.labels, ...labels },
   };
+}
+
+function namingOf(name: string): Naming {
+  if (!name.startsWith(REFUSED)) return NAMES[name] ?? { name };
+  const help = 'Refused writes, in all protocols, by command.';
+  return { name: 'refused_writes', labels: { command: name.slice(REFUSED.length) }, help };
 }
 
 /** What is a word, not a number: the labels have it. */

@@ -130,6 +130,8 @@ describe('actions', () => {
       expect(status).toBe(401);
       expect(headers['www-authenticate']).toBe('Bearer');
     }
+    const wrong = subject.logger.lines.filter((line) => line.includes('without the right token'));
+    expect(wrong).toHaveLength(1);
     expect((await subject.ask('/api/rollback')).status).toBe(405);
     expect((await subject.ask('/api/status', { method: 'POST' })).status).toBe(405);
   });
@@ -207,7 +209,10 @@ describe('an address', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     const starting = HttpSubject.start({ address: parseAddress(`127.0.0.1:${port}`) });
-    await expect(starting).rejects.toMatchObject({ code: 'ADDRESS_UNAVAILABLE' });
+    await expect(starting).rejects.toMatchObject({
+      code: 'ADDRESS_UNAVAILABLE',
+      message: expect.stringMatching(/with -http$/),
+    });
   });
 
   it('must not be that of the data', async () => {
