@@ -6,7 +6,10 @@ import { type Address, formatAddress } from '../common/address.ts';
 import { messageOf } from '../common/errors.ts';
 import { silentLogger } from '../common/log.ts';
 import type { Metric, Status } from '../common/status.ts';
+import type { DataSetShare } from '../data-sets/data-set.ts';
 import { checkPlan as checkSets, DataSets, type Plan } from '../data-sets/data-sets.ts';
+import { checkHttp, HttpServer } from '../http/http.ts';
+import type { Subject } from '../http/routes.ts';
 import { checkAccess } from '../server/access.ts';
 import { descriptorWarning } from '../server/descriptors.ts';
 import { checkLimits, DEFAULT_LIMITS } from '../server/limits.ts';
@@ -88,16 +91,18 @@ function placedSets({ dataSets }: DataSetsPlan, delimiter: string | undefined): 
   return { sets };
 }
 
-function checkServer({ access, address, limits }: ServerOptions): void {
+function checkServer({ access, address, limits, http }: ServerOptions): void {
+  if (http !== undefined) checkHttp(http, address);
   if (access !== undefined) checkAccess(access, address);
   checkLimits({ ...DEFAULT_LIMITS, ...limits });
 }
 
 /** The log line of a reload. */
-function reloadedLine({ access }: ServerOptions): string {
+function reloadedLine({ access, http }: ServerOptions): string {
   const files = [
     ...(access?.tls === undefined ? [] : ['certificates']),
     ...(access?.userFile === undefined ? [] : ['users']),
+    ...(http?.tokenFile === undefined ? [] : ['the token']),
   ];
   const read = files.length === 0 ? '' : `; ${files.join(' and ')} were read again`;
   return `reloaded: drops are looked at again${read}`;
@@ -109,9 +114,12 @@ export async function startPlan(plan: ServerPlan): Promise<GoromdbDataSets> {
   let shutdown = (): void => {};
   const threads = createThreads(plan, () => shutdown());
   const { logger = silentLogger, onLoad, delimiter } = plan;
-  const sets = new DataSets({ threads: threads.server, logger, onLoad }, delimiter !== undefined);
+  const onEvent: DataSetShare['onEvent'] = (set, event) => http?.note(set, event);
+  const share = { threads: threads.server, logger, onLoad, onEvent };
+  const sets = new DataSets(share, delimiter !== undefined);
+  const http = plan.http && new HttpServer(plan.http, subjectOf(threads, sets), logger);
   try {
-    const starting = begin(plan, threads, sets);
+    const starting = begin(plan, threads, sets, http);
     // Do not wait for a thread that cannot start.
     const goromdb = await Promise.race([threads.failure, starting]);
     shutdown = () => {
@@ -122,21 +130,35 @@ export async function startPlan(plan: ServerPlan): Promise<GoromdbDataSets> {
   } catch (error) {
     await threads.server.close();
     await sets.close();
+    await http?.close();
     throw error;
   }
+}
+
+/** What HTTP clients see of a server. */
+function subjectOf({ server }: ServingThreads, sets: DataSets): Subject {
+  return {
+    status: () => ({ server: server.status, dataSets: sets.status }),
+    counters: () => [...server.metrics, ...sets.metrics],
+    rollback: (set) => sets.named(set).rollback(),
+    rescan: (set) => sets.named(set).look(),
+    scrub: (set) => sets.named(set).scrub(),
+  };
 }
 
 async function begin(
   plan: ServerPlan,
   { server, done, resolve }: ServingThreads,
   sets: DataSets,
+  http: HttpServer | undefined,
 ): Promise<GoromdbDataSets> {
   const { logger = silentLogger, limits, threads: threadCount = 1, delimiter } = plan;
   const { connectionsMax } = { ...DEFAULT_LIMITS, ...limits };
   await sets.take(placedSets(plan, delimiter));
   const warning = descriptorWarning(connectionsMax, threadCount);
   if (warning !== undefined) logger.warn(warning);
-  // Before anything is loaded: an address in use should be an error at once.
+  // Before anything is loaded: an address in use is an error at once, and probes are answered.
+  await http?.listen();
   await checkAddress(plan.address);
   const lacks = await sets.recover();
   const address = await server.listen(plan.address);
@@ -145,8 +167,11 @@ async function begin(
   sets.watch(listensOn);
   const close = async (): Promise<void> => {
     // Both at once: a load may take long to stop, and clients must not wait for it.
+    http?.drain();
     await Promise.all([sets.unwatch(), server.close()]);
     await sets.close();
+    // Last: until then it says that the server closes.
+    await http?.close();
     resolve();
   };
   let closing: Promise<void> | undefined;
@@ -155,7 +180,7 @@ async function begin(
     done,
     reload: () => {
       sets.look();
-      server.reload().then(
+      Promise.all([server.reload(), http?.reload()]).then(
         () => logger.info(reloadedLine(plan)),
         (error: unknown) => {
           logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);

@@ -2,6 +2,7 @@
 import type { Address } from '../common/address.ts';
 import type { Logger } from '../common/log.ts';
 import type { DataSetOptions } from '../data-sets/data-set.ts';
+import type { HttpOptions } from '../http/http.ts';
 import type { LoaderOptions } from '../loader/loader.ts';
 import type { SessionSettings } from '../protocol/protocol.ts';
 import type { AccessOptions } from '../server/access.ts';
@@ -15,6 +16,8 @@ export interface ServerOptions extends SessionSettings {
   readonly limits?: Partial<Limits>;
   /** Who may connect, and how. Default: everybody, without TLS. */
   readonly access?: AccessOptions;
+  /** Answers over HTTP too: health, metrics, status and events. Default: no. */
+  readonly http?: HttpOptions | undefined;
   /** Let clients end the server by the command `shutdown`. Default: no. */
   readonly allowShutdown?: boolean;
   /** Serving threads, 1 to 64. Default 1. */

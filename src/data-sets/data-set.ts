@@ -1,8 +1,13 @@
 /** One data set: its slots, its source, its loader and what looks after them. */
 
-import { messageOf } from '../common/errors.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
-import type { ControlStatus, DataSetCounter, DataSetStatus } from '../common/status.ts';
+import type {
+  ControlStatus,
+  DataSetCounter,
+  DataSetStatus,
+  FolderEvent,
+} from '../common/status.ts';
 import { VERSION } from '../common/version.ts';
 import { Control } from '../control/control.ts';
 import { DropFolder } from '../loader/drops/drop-folder.ts';
@@ -11,7 +16,7 @@ import { SCRUB_RATE_DEFAULT, Scrub } from '../loader/generations/scrub.ts';
 import type { Source } from '../loader/generations/source.ts';
 import { Loader, type LoaderOptions } from '../loader/loader.ts';
 import { prepareBase } from '../loader/slots/prepare.ts';
-import { type KeepPrevious, refused } from '../loader/slots/rollback.ts';
+import { type KeepPrevious, type RolledBack, refused } from '../loader/slots/rollback.ts';
 import { noneCounted } from '../protocol/counters.ts';
 import type { DataSetFigures } from '../protocol/fields.ts';
 import type { Threads } from '../server/threads/threads.ts';
@@ -60,6 +65,8 @@ export interface DataSetShare {
   readonly logger: Logger;
   /** For progress: see `LoaderOptions`. */
   readonly onLoad: LoaderOptions['onLoad'];
+  /** Called of each event that a base folder keeps, with the prefix of its data set. */
+  readonly onEvent?: ((set: string, event: FolderEvent) => void) | undefined;
 }
 
 /** A data set with its place: paths absolute, keys under a prefix or not. */
@@ -78,6 +85,7 @@ export class DataSet {
   readonly #source: Source;
   #prepared: Promise<void> | undefined;
   #scrub: Scrub | undefined;
+  #isStopping = false;
 
   /** @param control Holds the base folder. */
   constructor(options: PlacedDataSet, control: Control, share: DataSetShare) {
@@ -130,7 +138,7 @@ export class DataSet {
     const loader = this.#loader;
     const control = this.#control;
     loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${address}`);
-    control.answer('rollback', () => loader.rollback());
+    control.answer('rollback', () => this.rollback());
     control.answer('status', async (): Promise<ControlStatus> => {
       return { ...this.#share.threads.status, ...this.status };
     });
@@ -144,6 +152,23 @@ export class DataSet {
   /** Looks for new data now, and again at what was refused. */
   look(): void {
     this.#source.look();
+  }
+
+  /** Returns to the generation before. @throws GoromdbError ROLLBACK_REFUSED. */
+  async rollback(): Promise<RolledBack> {
+    if (this.#scrub === undefined || this.#isStopping) {
+      throw refused('this data set is being changed, or closed; ask again');
+    }
+    return this.#loader.rollback();
+  }
+
+  /** Begins a pass of the scrub now. @throws GoromdbError OPTION_INVALID when there is none. */
+  scrub(): void {
+    if (this.#scrub?.hurry() === true) return;
+    throw new GoromdbError(
+      'OPTION_INVALID',
+      `${nameOf(this.options)} is not scrubbed: -scrub-rate is 0`,
+    );
   }
 
   /** What a start without data says: whether somebody must do something. */
@@ -164,9 +189,7 @@ export class DataSet {
 
   /** Stops looking after it: the serving generation keeps serving. The base folder stays taken. */
   async stop(): Promise<void> {
-    this.#control.answer('rollback', () => {
-      throw refused('this data set is being changed, or closed; ask again');
-    });
+    this.#isStopping = true;
     await this.unwatch();
     await this.#scrub?.close();
     if (this.#scrub !== undefined) {
@@ -210,7 +233,7 @@ export function nameOf(options: PlacedDataSet): string {
 function createLoader(
   options: PlacedDataSet,
   source: Source,
-  { threads, logger, onLoad }: DataSetShare,
+  { threads, logger, onLoad, onEvent }: DataSetShare,
   count: (name: DataSetCounter) => void,
 ): Loader {
   const { basedir, storage, gzipped = false, bucket, fields, namespaces, prefix } = options;
@@ -224,6 +247,7 @@ function createLoader(
     sample: () => threads.sample(set),
     onNews: (news) => threads.tell(set, news),
     onCount: count,
+    onEvent: (event) => onEvent?.(set, event),
     logger,
     onLoad: (load) => {
       // A third data set would be too many: what is left of the one before the last goes.

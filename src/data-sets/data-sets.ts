@@ -104,6 +104,14 @@ export class DataSets {
     for (const set of this.#sets.values()) set.watch(address);
   }
 
+  /** @throws GoromdbError OPTION_INVALID when no data set has this prefix. */
+  named(prefix: string): DataSet {
+    const set = this.#sets.get(prefix);
+    if (set !== undefined) return set;
+    const message = `there is no data set ${JSON.stringify(prefix)}; expected one of ${JSON.stringify([...this.#sets.keys()])}`;
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+
   look(): void {
     for (const set of this.#sets.values()) set.look();
   }

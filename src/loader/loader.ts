@@ -1,6 +1,6 @@
 /** What belongs in this folder: takes what sources offer into service, one job at a time. */
 import type { Logger } from '../common/log.ts';
-import type { DataSetStatus, WaitingDrop } from '../common/status.ts';
+import type { DataSetStatus, FolderEvent, WaitingDrop } from '../common/status.ts';
 import { Turns } from '../common/turns.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { OfferRules } from './generations/admission.ts';
@@ -26,6 +26,8 @@ export interface LoaderOptions
     LoadMonitorOptions {
   /** Where new generations come from. */
   readonly source: Source;
+  /** Called of each event that the base folder keeps. */
+  readonly onEvent?: ((event: FolderEvent) => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -59,7 +61,10 @@ export class Loader implements Receiver {
     const { baseDir, source, logger } = options;
     this.#options = options;
     this.#monitor = new LoadMonitor(options);
-    this.events = new EventLog(baseDir, logger, (event) => this.#monitor.noteEvent(event));
+    this.events = new EventLog(baseDir, logger, (event, kept) => {
+      this.#monitor.noteEvent(event);
+      if (kept !== undefined) options.onEvent?.(kept);
+    });
     this.#parts = {
       base: new BaseFolder(baseDir),
       files: new FileLoads(options),

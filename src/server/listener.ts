@@ -14,18 +14,24 @@ export type ListenTarget =
   | { readonly address: Address; readonly reusePort: boolean }
   | { readonly address: Address; readonly fd: number };
 
-/** Makes a server listen. @returns The address. */
+/**
+ * Makes a server listen.
+ *
+ * @param flag Gives the address, for messages.
+ * @returns The address.
+ */
 export async function listen(
   server: net.Server,
   target: ListenTarget,
   unixMode: number = UNIX_MODE,
+  flag?: string,
 ): Promise<Address> {
   const isNew = 'reusePort' in target;
   if (isNew && target.address.kind === 'unix') {
     await makeRoomForSocket(target.address.path);
   }
   await new Promise<void>((resolve, reject) => {
-    const fail = (cause: Error): void => reject(listenError(target.address, cause));
+    const fail = (cause: Error): void => reject(listenError(target.address, cause, flag));
     server.once('error', fail);
     server.listen(listenOptions(target), () => {
       server.removeListener('error', fail);
@@ -81,10 +87,10 @@ function listenOptions(target: ListenTarget): net.ListenOptions {
   return { ...host, ...reuse, port: address.port, backlog: BACKLOG };
 }
 
-function listenError(address: Address, cause: NodeJS.ErrnoException): GoromdbError {
+function listenError(address: Address, cause: NodeJS.ErrnoException, flag = '-addr'): GoromdbError {
   const where = formatAddress(address);
   const reasons: Record<string, string> = {
-    EADDRINUSE: 'another program listens there; stop it, or choose another address with -addr',
+    EADDRINUSE: `another program listens there; stop it, or choose another address with ${flag}`,
     EACCES: 'no permission; choose a port above 1023, or a folder you may write to',
     EADDRNOTAVAIL: 'this machine has no such address',
     ENOTFOUND: 'no such host name',

@@ -11,7 +11,8 @@ apt-get install -y "$@" --no-install-recommends \
   golang-go golang-github-bradfitz-gomemcache-dev golang-gopkg-redis.v5-dev \
   default-jdk-headless libspymemcached-java \
   libmemcached-tools \
-  redis-tools prometheus-redis-exporter
+  redis-tools prometheus-redis-exporter \
+  prometheus
 
 # Unpacked beside the system, from the mirror that it uses, with lists of their own.
 into=/opt/goromdb-test-clients

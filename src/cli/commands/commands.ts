@@ -2,6 +2,7 @@ import { bench } from './bench.ts';
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
+import { health } from './health.ts';
 import { publish } from './publish.ts';
 import { rollback } from './rollback.ts';
 import { serve } from './serve.ts';
@@ -18,5 +19,6 @@ export const COMMANDS: readonly Command[] = [
   publish,
   rollback,
   status,
+  health,
   bench,
 ];

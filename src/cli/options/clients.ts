@@ -3,7 +3,7 @@ import type { ServerOptions } from '../../app/options.ts';
 import { type Address, parseAddress } from '../../common/address.ts';
 import { createAllowList } from '../../server/access.ts';
 import { notAllowed, type OptionsFor, optionGroup } from './option.ts';
-import { BOOLEAN, FILE, oneOf } from './values.ts';
+import { BOOLEAN, FILE, oneOf, parseName } from './values.ts';
 
 export const ADDRESS = {
   placeholder: 'ADDRESS',
@@ -100,6 +100,32 @@ export const ACCESS = optionGroup('Access', {
     fallbackNote: '0700',
     elsewhere: ['a'],
     sets: 'access.unixMode',
+  },
+} satisfies OptionsFor<ServerOptions>);
+
+export const HTTP = optionGroup('HTTP', {
+  http: {
+    placeholder: 'ADDRESS',
+    help: 'answer over HTTP here: health, metrics, status, events; HOST:PORT, :PORT or the path of a UNIX socket',
+    parse: parseAddress,
+    fallbackNote: 'off',
+    elsewhere: ['web.listen-address', 'metrics-addr'],
+    example: '-http 127.0.0.1:11280',
+    sets: 'http.address',
+  },
+  'http-host': {
+    placeholder: 'NAME',
+    help: 'a name by which HTTP clients may ask, beside localhost, IP addresses and the host of -http; may be given several times',
+    parse: (text: string): readonly string[] => [parseName(text)],
+    repeats: true,
+    fallbackNote: 'none',
+    sets: 'http.hosts',
+  },
+  'http-token-file': {
+    ...FILE,
+    help: 'file of the token with which HTTP clients may roll back, rescan and scrub',
+    fallbackNote: 'nobody may',
+    sets: 'http.tokenFile',
   },
 } satisfies OptionsFor<ServerOptions>);
 

@@ -1,8 +1,9 @@
 /** The options of a server, whatever it serves, and the rules between them. */
 import type { DataSetsOptions, ServerOptions } from '../../app/options.ts';
+import type { HttpOptions } from '../../http/http.ts';
 import { checkAccessFits, type TlsFiles } from '../../server/access.ts';
 import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
-import { ACCESS, LISTENING } from './clients.ts';
+import { ACCESS, HTTP, LISTENING } from './clients.ts';
 import {
   libraryOptions,
   misuse,
@@ -25,7 +26,7 @@ const DATA_SETS = optionGroup('Data sets', {
   },
 } satisfies OptionsFor<DataSetsOptions>);
 
-export const SERVER_OPTIONS = { ...LISTENING, ...ACCESS, ...RESOURCES, ...DATA_SETS };
+export const SERVER_OPTIONS = { ...LISTENING, ...ACCESS, ...RESOURCES, ...HTTP, ...DATA_SETS };
 
 /**
  * The server that values ask for.
@@ -38,9 +39,13 @@ export function serverOf(
   given: ReadonlySet<string>,
 ): ServerOptions & Pick<DataSetsOptions, 'delimiter'> {
   checkTogether(values, given);
-  const { access = {}, ...others } = libraryOptions(SERVER_OPTIONS, values);
+  const { access = {}, http, ...others } = libraryOptions(SERVER_OPTIONS, values);
   const { tls, ...clients } = access;
-  const options = { ...others, access: { ...clients, ...(tls && { tls: wholeTls(tls) }) } };
+  const options = {
+    ...others,
+    ...(http && { http: wholeHttp(http) }),
+    access: { ...clients, ...(tls && { tls: wholeTls(tls) }) },
+  };
   checkAccessFits(options.access, options.address);
   return options;
 }
@@ -59,6 +64,11 @@ function checkTogether(values: ValuesOf<typeof SERVER_OPTIONS>, given: ReadonlyS
     if (!given.has('line-limit') || values['line-limit'] <= values[larger]) continue;
     throw misuse(`-line-limit: a line of that length would be more than -${larger} allows`);
   }
+}
+
+function wholeHttp({ address, ...others }: Partial<HttpOptions>): HttpOptions {
+  if (address !== undefined) return { address, ...others };
+  throw misuse('-http-host and -http-token-file belong to -http: give it too');
 }
 
 function wholeTls({ certFile, keyFile, clientCaFile }: Partial<TlsFiles>): TlsFiles {

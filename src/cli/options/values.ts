@@ -1,5 +1,6 @@
 /** The kinds of values that options have. */
 import { resolve } from 'node:path';
+import { durationMs } from '../../common/go-duration.ts';
 import { THREADS_MAX } from '../../server/threads/threads.ts';
 import { misuse, notAllowed } from './option.ts';
 
@@ -105,17 +106,6 @@ function bothUnits(match: RegExpExecArray | null): string | undefined {
   return `${amount}${binary}iB (powers of 1024) or ${amount}${decimal}B (powers of 1000)`;
 }
 
-const MS_PER_UNIT: ReadonlyMap<string, number> = new Map([
-  ['ns', 1e-6],
-  ['us', 1e-3],
-  // The two letters that Unicode has for micro.
-  ['\u00b5s', 1e-3],
-  ['\u03bcs', 1e-3],
-  ['ms', 1],
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-]);
 const DURATION_FORMS = 'a duration from 1ms to 24h such as "250ms", "5s" or "1m30s"';
 
 /** A duration in Go's form, in whole milliseconds from 1 to {@link DURATION_MS_MAX}. */
@@ -143,17 +133,6 @@ export const DURATION_OR_ZERO = {
 function withUnit(text: string): string | undefined {
   if (!/^\d+(?:\.\d+)?$/.test(text) || Number(text) === 0) return undefined;
   return `a unit behind the number, as in "${text}s" (seconds) or "${text}ms" (milliseconds), up to 24h`;
-}
-
-/** `NaN` when it is no duration. */
-function durationMs(text: string): number {
-  if (text === '0') return 0;
-  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/.test(text)) return Number.NaN;
-  let ms = 0;
-  for (const [, amount, unit] of text.matchAll(/([\d.]+)([^\d.]+)/g)) {
-    ms += Number(amount) * MS_PER_UNIT.get(unit)!;
-  }
-  return Math.round(ms);
 }
 
 /** A duration that only rounds to zero was not meant to be off. */

@@ -26,13 +26,17 @@ export class EventLog {
   readonly #baseDir: string;
   readonly #path: string;
   readonly #logger: Logger;
-  readonly #onEvent: (event: NewEvent) => void;
+  readonly #onEvent: (event: NewEvent, kept?: FolderEvent) => void;
   #events: readonly FolderEvent[] = [];
   #writing: Promise<void> = Promise.resolve();
   #isWarned = false;
 
-  /** @param onEvent Called of each event, also of one that comes again and is not kept. */
-  constructor(baseDir: string, logger: Logger, onEvent: (event: NewEvent) => void = () => {}) {
+  /** @param onEvent Called of each event; `kept` is undefined for one that comes again. */
+  constructor(
+    baseDir: string,
+    logger: Logger,
+    onEvent: (event: NewEvent, kept?: FolderEvent) => void = () => {},
+  ) {
     this.#onEvent = onEvent;
     this.#baseDir = baseDir;
     this.#path = join(baseDir, EVENTS_NAME);
@@ -51,11 +55,12 @@ export class EventLog {
 
   /** Nobody waits for it to be written; that it cannot be hurts nothing. */
   add(kind: EventKind, text: string, code?: string): void {
-    this.#onEvent({ kind, text, code });
     const last = this.#events.at(-1);
     const event = { at: new Date().toISOString(), kind, text: text.slice(0, TEXT_CHARS_MAX) };
     // What is tried again and fails again is no news.
-    if (last?.kind === kind && last.text === event.text) return;
+    const isNews = last?.kind !== kind || last.text !== event.text;
+    this.#onEvent({ kind, text, code }, isNews ? event : undefined);
+    if (!isNews) return;
     this.#events = [...this.#events, event].slice(-EVENTS_MAX);
     this.#writing = this.#writing.then(() => this.#write());
   }

@@ -1,0 +1,134 @@
+/** What each path answers. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ErrorCode, GoromdbError, messageOf } from '../common/errors.ts';
+import { durationMs } from '../common/go-duration.ts';
+import type { Metric, Status } from '../common/status.ts';
+import { bodyOf } from './body.ts';
+import type { EventFeed } from './event-feed.ts';
+import { exposition, type Sample, sampleOf, wordSamples } from './prometheus.ts';
+import { lacksOf, type Wanted } from './readiness.ts';
+
+/** The server that HTTP clients ask about. */
+export interface Subject {
+  status(): Status;
+  counters(): readonly Metric[];
+  /** @param set The prefix of a data set. @throws GoromdbError OPTION_INVALID, ROLLBACK_REFUSED. */
+  rollback(set: string): Promise<unknown>;
+  /** @throws GoromdbError OPTION_INVALID. */
+  rescan(set: string): void;
+  /** @throws GoromdbError OPTION_INVALID. */
+  scrub(set: string): void;
+}
+
+/** What routes are made of. */
+export interface RouteParts {
+  readonly subject: Subject;
+  readonly feed: EventFeed;
+  /** Whether the server has begun to close. */
+  readonly isDraining: () => boolean;
+  readonly loopDelay: { readonly samples: readonly Sample[] };
+}
+
+/** A response, whole. */
+export interface Answer {
+  readonly status: number;
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** @returns Undefined when it has taken the response over. */
+export type Route = (
+  url: URL,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => Promise<Answer> | Answer | undefined;
+
+function jsonAnswer(status: number, value: unknown): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+}
+
+export function faultAnswer(status: number, code: string, message: string): Answer {
+  return jsonAnswer(status, { code, message });
+}
+
+/** By path. They change nothing. */
+export function readRoutes({
+  subject,
+  feed,
+  loopDelay,
+  isDraining,
+}: RouteParts): ReadonlyMap<string, Route> {
+  return new Map<string, Route>([
+    ['/healthz', () => ({ status: 200, body: 'ok\n' })],
+    ['/readyz', (url) => readiness(subject, wantedOf(url), isDraining())],
+    [
+      '/metrics',
+      () => {
+        const samples = subject.counters().map(sampleOf);
+        const all = [...wordSamples(subject.status()), ...samples, ...loopDelay.samples];
+        return {
+          status: 200,
+          type: 'text/plain; version=0.0.4; charset=utf-8',
+          body: exposition(all),
+        };
+      },
+    ],
+    ['/api/status', () => jsonAnswer(200, subject.status())],
+    [
+      '/api/events',
+      (_, { headers }, response) => {
+        const lastId = headers['last-event-id'];
+        const isIn = feed.subscribe(response, typeof lastId === 'string' ? lastId : undefined);
+        return isIn ? undefined : faultAnswer(503, 'LIMIT_EXCEEDED', 'too many clients of events');
+      },
+    ],
+  ]);
+}
+
+/** By path. They need the token, and change something. */
+export function actionRoutes({ subject }: RouteParts): ReadonlyMap<string, Route> {
+  const action =
+    (status: number, run: (set: string) => unknown): Route =>
+    async (url, request) => {
+      await bodyOf(request);
+      const set = url.searchParams.get('data_set') ?? '';
+      return jsonAnswer(status, { ok: true, result: await run(set) });
+    };
+  return new Map<string, Route>([
+    ['/api/rollback', action(200, (set) => subject.rollback(set))],
+    ['/api/rescan', action(202, (set) => subject.rescan(set))],
+    ['/api/scrub', action(202, (set) => subject.scrub(set))],
+  ]);
+}
+
+/** What a route has thrown. */
+export function thrownAnswer(error: unknown): Answer {
+  const code: ErrorCode = error instanceof GoromdbError ? error.code : 'SERVER_FAILED';
+  const statuses: Partial<Record<ErrorCode, number>> = {
+    OPTION_INVALID: 400,
+    LIMIT_EXCEEDED: 413,
+    ROLLBACK_REFUSED: 409,
+  };
+  return faultAnswer(statuses[code] ?? 500, code, messageOf(error));
+}
+
+function readiness(subject: Subject, wanted: Wanted, isDraining: boolean): Answer {
+  const lacks = isDraining
+    ? [{ code: 'CLOSING', text: 'the server closes' }]
+    : lacksOf(subject.status(), wanted);
+  return jsonAnswer(lacks.length === 0 ? 200 : 503, { ready: lacks.length === 0, lacks });
+}
+
+function wantedOf({ searchParams }: URL): Wanted {
+  const fresh = searchParams.get('fresh');
+  const md5 = searchParams.get('md5')?.toLowerCase();
+  const freshMs = fresh === null ? undefined : durationMs(fresh);
+  if (freshMs !== undefined && !(freshMs > 0)) {
+    throw new GoromdbError('OPTION_INVALID', 'fresh: expected a duration such as 26h');
+  }
+  if (md5 !== undefined && !/^[\da-f]{32}$/.test(md5)) {
+    throw new GoromdbError('OPTION_INVALID', 'md5: expected 32 hex digits');
+  }
+  return { freshMs, md5 };
+}

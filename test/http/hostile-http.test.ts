@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { RawClient } from '../support/raw-client.ts';
+import { HttpSubject } from './http-subject.ts';
+
+const LOCAL = 'Host: localhost\r\nConnection: close\r\n';
+
+describe('Host and Origin', () => {
+  it.each(['localhost:1', '127.0.0.1', '10.1.2.3:11280', '[::1]:9', 'LOCALHOST', 'ops.example'])(
+    'a request to %s is answered',
+    async (host) => {
+      const subject = await HttpSubject.start({ hosts: ['ops.example'] });
+      const headers = { host, origin: `http://${host}` };
+      expect((await subject.ask('/api/status', { headers })).status).toBe(200);
+    },
+  );
+
+  it.each([
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'a b',
+    '127.0.0.1@evil',
+  ])('a request to %j is refused, as of a name that was made to lead here', async (host) => {
+    const subject = await HttpSubject.start({ hosts: ['ops.example'] });
+    expect((await subject.ask('/api/status', { headers: { host } })).status).toBe(403);
+  });
+
+  it.each(['http://evil.example', 'null', 'http://localhost:2', 'localhost:1', ''])(
+    'a request from a page of %j is refused',
+    async (origin) => {
+      const subject = await HttpSubject.start();
+      const headers = { host: 'localhost:1', origin };
+      expect((await subject.ask('/api/status', { headers })).status).toBe(403);
+    },
+  );
+});
+
+describe('a client', () => {
+  it.each([
+    ['without a Host', 400, 'GET / HTTP/1.1\r\n\r\n'],
+    ['with an empty Host', 403, `GET / HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n`],
+    ['that speaks no HTTP', 400, 'get k\r\n\r\n'],
+    ['with long headers', 431, `GET / HTTP/1.1\r\n${LOCAL}X: ${'x'.repeat(9000)}\r\n\r\n`],
+    ['with a strange path', 404, `GET /%2e%2e/a?fresh=%% HTTP/1.1\r\n${LOCAL}\r\n`],
+    ['with a path that is no URL', 400, `GET http://[ HTTP/1.1\r\n${LOCAL}\r\n`],
+    ['with a method that nobody knows', 400, `BREW /metrics HTTP/1.1\r\n${LOCAL}\r\n`],
+    ['with a method that is not for the path', 405, `DELETE /metrics HTTP/1.1\r\n${LOCAL}\r\n`],
+    [
+      'that does not send its body',
+      200,
+      'GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nx',
+    ],
+    [
+      'with two lengths',
+      400,
+      `POST /healthz HTTP/1.1\r\n${LOCAL}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+  ])('%s is answered %i, once, and cut off', async (_, status, request) => {
+    const subject = await HttpSubject.start();
+    const client = await RawClient.connect(subject.http);
+    client.socket.write(request);
+    const text = await client.readToEnd();
+    expect(text.match(/^HTTP\/1\.1 (\d+)/)?.[1]).toBe(String(status));
+    expect(text.split('HTTP/1.1 ')).toHaveLength(2);
+  });
+
+  it('that takes all connections keeps out others, and no client of the data', async () => {
+    const subject = await HttpSubject.start();
+    const many = await Promise.all(
+      Array.from({ length: 64 }, () => RawClient.connect(subject.http)),
+    );
+    // The kernel accepts it, and the server closes it.
+    const last = await RawClient.connect(subject.http);
+    expect(await last.readToEnd()).toBe('');
+    const data = await RawClient.connect(subject.goromdb.address);
+    expect(await data.ask('get k\r\n')).toBe('END\r\n');
+    for (const { socket } of many) socket.destroy();
+    await expect
+      .poll(async () => (await subject.ask('/healthz').catch(() => undefined))?.status)
+      .toBe(200);
+  });
+
+  it('that asks too much is told so, and probes of the process are answered still', async () => {
+    const subject = await HttpSubject.start();
+    const client = await RawClient.connect(subject.http);
+    const answers: string[] = [];
+    await expect
+      .poll(async () => {
+        const requests = 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(400);
+        client.socket.write(requests);
+        answers.push(await client.ask('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', 'ok\n'));
+        return answers.join('').includes('HTTP/1.1 429 ');
+      })
+      .toBe(true);
+  });
+});
