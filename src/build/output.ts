@@ -30,19 +30,21 @@ export async function writeOutput(
   fill: (writer: TableWriter) => Promise<void>,
   check: (finished: Finished) => void,
 ): Promise<Finished & { readonly md5: string }> {
+  const sumPath = `${path}.md5`;
   const temporary = temporaryFor(path);
+  const temporarySum = temporaryFor(sumPath);
   try {
     const finished = await writeTable(temporary, fill);
     check(finished);
     const md5 = sumOf(temporary);
+    // Both are on the disk before one takes its name: it may be full.
+    await replaceFile(temporarySum, `${md5}  ${basename(path)}\n`, { isFlushed: true });
     await rename(temporary, path);
-    const sumPath = `${path}.md5`;
-    const text = `${md5}  ${basename(path)}\n`;
-    await replaceFile(sumPath, text, { temporary: temporaryFor(sumPath), isFlushed: true });
+    await rename(temporarySum, sumPath);
     await syncFolder(dirname(path));
     return { ...finished, md5 };
   } catch (error) {
-    await remove(temporary).catch(() => {});
+    for (const one of [temporary, temporarySum]) await remove(one).catch(() => {});
     throw error;
   }
 }

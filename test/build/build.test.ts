@@ -7,6 +7,7 @@ import { type BuildRequest, type Built, buildTable } from '../../src/build/build
 import type { RowLayout } from '../../src/build/row-record.ts';
 import { tableScanner } from '../../src/storage/formats/table.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 import { recordsOf } from './records.ts';
 
 let folder: string;
@@ -121,6 +122,16 @@ describe('a build', () => {
     expect(await recordsOf(out)).toEqual({ '1': 'new' });
     await expect(build(inputs, { duplicates: 'error' })).rejects.toThrow('came before');
   });
+});
+
+test('a full disk keeps the old file, and no part of the new one', async (context) => {
+  const disk = mountSmallDisk(context, 1_000_000);
+  out = join(disk, 'out.db');
+  writeFileSync(out, 'old');
+  const input = file('a.csv', `id,v\n1,${'x'.repeat(2_000_000)}\n`);
+  await expect(build([input])).rejects.toMatchObject({ code: 'DISK_FULL' });
+  expect(readFileSync(out, 'utf8')).toBe('old');
+  expect(readdirSync(disk)).toEqual(['out.db']);
 });
 
 describe('bad input', () => {
