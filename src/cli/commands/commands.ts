@@ -1,4 +1,5 @@
 import { bench } from './bench.ts';
+import { build } from './build.ts';
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
@@ -16,6 +17,7 @@ export const COMMANDS: readonly Command[] = [
   serve,
   checkConfig,
   demo,
+  build,
   publish,
   rollback,
   status,

@@ -1,0 +1,144 @@
+/** What belongs in this folder: makes a table file of what producers have: rows, or another format. */
+import { dirname } from 'node:path';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { Notices } from '../common/notices.ts';
+import { checkedSink, KeyCheck } from '../storage/scanners/key-check.ts';
+import { printable } from '../storage/scanners/name-list.ts';
+import { KEY_BYTES_MAX, type RecordSink } from '../storage/scanners/scanner.ts';
+import { type Reading, type RowFormat, readRows, STANDARD_INPUT, scanRecords } from './inputs.ts';
+import { type Finished, writeOutput } from './output.ts';
+import { Rejected, type RejectedRow } from './rejected.ts';
+import { BadRow, type Row } from './row.ts';
+import { addRow, type RowLayout } from './row-record.ts';
+
+export interface BuildRequest {
+  /** Where the table goes; its sum goes beside it, as `<out>.md5`. */
+  readonly out: string;
+  /** In this order; `-` is standard input, which has rows. */
+  readonly inputs: readonly string[];
+  /** undefined: files have a format that the server reads, and standard input `key` and `value`. */
+  readonly rows: RowLayout | undefined;
+  /** undefined: as the name of a file ends. */
+  readonly rowFormat: RowFormat | undefined;
+  /** Stands before all keys. */
+  readonly prefix: string;
+  /** What becomes of a record whose key came before: it wins, or it ends the build. */
+  readonly duplicates: 'last' | 'error';
+  /** Whether a key that memcached's clients cannot ask for ends the build. */
+  readonly keys: 'any' | 'memcached';
+  /** How many bad rows may be left out. */
+  readonly skipBad: number;
+  /** Called with how many bytes of an input are read. */
+  readonly onProgress: (input: string, bytes: number) => void;
+}
+
+export interface Built {
+  readonly keys: number;
+  readonly bytes: number;
+  readonly md5: string;
+  /** What the producer should know, though the table is sound. */
+  readonly notices: readonly string[];
+  /** How many rows were left out, and the first hundred of them. */
+  readonly rejected: number;
+  readonly firstRejected: readonly RejectedRow[];
+}
+
+const KEY_AND_VALUE: RowLayout = {
+  key: ['key'],
+  keyDelimiter: '',
+  value: 'value',
+  json: undefined,
+  flags: undefined,
+};
+
+/**
+ * Makes a table of the inputs. The same inputs in the same order give the same bytes.
+ *
+ * @throws GoromdbError DATA_CORRUPT, FORMAT_UNKNOWN, FORMAT_UNSUPPORTED, LIMIT_EXCEEDED when an input is
+ *   bad; FILE_UNREADABLE, DISK_FULL, FOLDER_UNUSABLE, OUT_OF_MEMORY, OPTION_INVALID. Nothing is written
+ *   then.
+ */
+export async function buildTable(request: BuildRequest): Promise<Built> {
+  const rejected = new Rejected(request.out, request.skipBad);
+  const notices = new Notices();
+  const check = new KeyCheck();
+  try {
+    const { keys, bytes, md5 } = await writeOutput(
+      request.out,
+      async (writer) => {
+        for (const input of request.inputs) {
+          await readInput(request, input, checkedSink(writer, check), rejected, notices);
+        }
+      },
+      (finished) => {
+        checkKeys(request, check, notices);
+        checkRepeats(request, finished, notices);
+      },
+    );
+    await rejected.keep();
+    const firstRejected = rejected.first;
+    return { keys, bytes, md5, notices: notices.texts, rejected: rejected.count, firstRejected };
+  } finally {
+    await rejected.close();
+  }
+}
+
+async function readInput(
+  request: BuildRequest,
+  input: string,
+  sink: RecordSink,
+  rejected: Rejected,
+  notices: Notices,
+): Promise<void> {
+  const reading: Reading = {
+    scratchDir: dirname(request.out),
+    onProgress: (bytes) => request.onProgress(input, bytes),
+  };
+  const layout = request.rows ?? (input === STANDARD_INPUT ? KEY_AND_VALUE : undefined);
+  if (layout === undefined) {
+    const prefixed = request.prefix === '' ? sink : prefixedSink(request.prefix, sink);
+    return scanRecords(input, reading, prefixed, (text) => notices.add(text));
+  }
+  const onBad = (line: number, why: string): void => rejected.add({ file: input, line, why });
+  const onRow = (row: Row): void => {
+    try {
+      addRow(row, layout, request.prefix, sink);
+    } catch (error) {
+      if (!(error instanceof BadRow)) throw error;
+      onBad(row.line, messageOf(error));
+    }
+  };
+  await readRows(input, request.rowFormat, reading, onRow, onBad);
+}
+
+function prefixedSink(prefix: string, sink: RecordSink): RecordSink {
+  const key = Buffer.alloc(KEY_BYTES_MAX);
+  const start = key.write(prefix);
+  return {
+    add(source, keyStart, keyEnd, value, valueStart, valueEnd, flags) {
+      const end = start + keyEnd - keyStart;
+      if (end > KEY_BYTES_MAX) {
+        const message = `a key is too long: expected at most ${KEY_BYTES_MAX} bytes with -prefix, found ${end}`;
+        throw new GoromdbError('LIMIT_EXCEEDED', message);
+      }
+      key.set(source.subarray(keyStart, keyEnd), start);
+      sink.add(key, 0, end, value, valueStart, valueEnd, flags);
+    },
+  };
+}
+
+function checkKeys({ keys }: BuildRequest, check: KeyCheck, notices: Notices): void {
+  const found = check.notices();
+  if (keys === 'memcached' && found.length > 0) {
+    throw new GoromdbError('DATA_CORRUPT', found.join('; '));
+  }
+  for (const text of found) notices.add(text);
+}
+
+function checkRepeats({ duplicates }: BuildRequest, { repeats }: Finished, notices: Notices): void {
+  if (repeats === undefined) return;
+  const records = repeats.count === 1 ? '1 record has' : `${repeats.count} records have`;
+  const text = `${records} a key that came before; the first such key is ${printable(repeats.key.toString())}`;
+  if (duplicates === 'error') throw new GoromdbError('DATA_CORRUPT', text);
+  notices.add(`${text}; the last of each is kept`);
+}

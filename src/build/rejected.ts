@@ -1,0 +1,67 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { GoromdbError } from '../common/errors.ts';
+import { remove } from '../common/files.ts';
+import { temporaryFor } from './output.ts';
+
+/** Bad rows that are kept for the report; the file has all. */
+const REPORTED_MAX = 100;
+
+/** A row that was left out. */
+export interface RejectedRow {
+  readonly file: string;
+  readonly line: number;
+  readonly why: string;
+}
+
+/** Counts the rows that are left out, and writes them to `<OUT>.rejected.jsonl`. */
+export class Rejected {
+  readonly #path: string;
+  readonly #temporary: string;
+  readonly #max: number;
+  readonly #first: RejectedRow[] = [];
+  #count = 0;
+  #fd: number | undefined;
+
+  /** @param max How many rows may be left out. */
+  constructor(out: string, max: number) {
+    this.#path = `${out}.rejected.jsonl`;
+    this.#temporary = temporaryFor(this.#path);
+    this.#max = max;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The first hundred. */
+  get first(): readonly RejectedRow[] {
+    return this.#first;
+  }
+
+  /** @throws GoromdbError DATA_CORRUPT when it is one too many; what the file system throws. */
+  add(row: RejectedRow): void {
+    this.#count++;
+    if (this.#count > this.#max) {
+      const allowed = this.#max === 0 ? '' : `; -skip-bad allows ${this.#max} bad rows`;
+      const message = `${row.file}: line ${row.line}: ${row.why}${allowed}`;
+      throw new GoromdbError('DATA_CORRUPT', message);
+    }
+    if (this.#first.length < REPORTED_MAX) this.#first.push(row);
+    this.#fd ??= openSync(this.#temporary, 'wx');
+    writeSync(this.#fd, `${JSON.stringify(row)}\n`);
+  }
+
+  /** Gives the file its name; without bad rows there is none, and an old one goes. */
+  async keep(): Promise<void> {
+    if (this.#fd === undefined) return remove(this.#path);
+    await rename(this.#temporary, this.#path);
+  }
+
+  /** Safe whatever happened. A file that was not kept goes. */
+  async close(): Promise<void> {
+    if (this.#fd === undefined) return;
+    closeSync(this.#fd);
+    await remove(this.#temporary);
+  }
+}

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+
+async function run(...args: readonly string[]): Promise<{ code: number | null; said: string }> {
+  const build = new GoromdbProcess(['build', ...args]);
+  const code = await build.exit();
+  return { code, said: build.stdout + build.stderr };
+}
+
+describe('goromdb build', () => {
+  test('ends with 0, 1, 2 or 3, in one line each', async () => {
+    const folder = temporaryFolder();
+    const out = join(folder, 'out.db');
+    const good = join(folder, 'good.csv');
+    const bad = join(folder, 'bad.csv');
+    writeFileSync(good, 'id,v\n1,a\n');
+    writeFileSync(bad, 'id,v\n1\n');
+    const none = join(folder, 'none.csv');
+    expect(await run('-o', out, '-key', 'id', good)).toEqual({
+      code: 0,
+      said: expect.stringMatching(/out\.db: 1 key, .*, md5 [0-9a-f]{32}\n$/),
+    });
+    expect(await run('-o', out, '-key', 'id', none)).toMatchObject({ code: 1 });
+    expect(await run('-o', out)).toMatchObject({ code: 2 });
+    expect(await run('-o', out, '-value', 'v', good)).toMatchObject({ code: 2 });
+    expect(await run('-o', out, '-key', 'id', bad)).toEqual({
+      code: 3,
+      said: expect.stringMatching(/line 2: .*; nothing was written\n$/),
+    });
+  });
+
+  test('leaves the old file whole when it is killed in the middle', async () => {
+    const folder = temporaryFolder();
+    const out = join(folder, 'out.db');
+    writeFileSync(out, 'old');
+    const args = [BIN, 'build', '-o', out, '-key', 'id', '-value', 'v', '-'];
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'inherit'] });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    // More than a pipe holds: when all of it is taken, the build is in the middle.
+    const rows = '{"id":"a","v":"b"}\n'.repeat(100_000);
+    await new Promise((resolve) => child.stdin.write(rows, resolve));
+    child.kill('SIGKILL');
+    await closed;
+    expect(readFileSync(out, 'utf8')).toBe('old');
+  });
+
+  test('reads standard input, and the sum is that of the file', async () => {
+    const out = join(temporaryFolder(), 'out.db');
+    const child = spawn(process.execPath, [BIN, 'build', '-o', out, '-'], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    child.stdin.end('{"key":"a","value":"b"}\n');
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect(code).toBe(0);
+    const md5 = createHash('md5').update(readFileSync(out)).digest('hex');
+    expect(readFileSync(`${out}.md5`, 'utf8')).toBe(`${md5}  out.db\n`);
+  });
+});
