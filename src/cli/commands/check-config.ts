@@ -13,9 +13,7 @@ export const checkConfig = defineCommand({
   summary: 'Checks a file for -config, and prints what it asks for.',
   usage: 'goromdb check-config FILE',
   notes: `
-It makes, changes and loads nothing.
-
-Exit codes: 0 the file is right, 2 it is not.`,
+Makes, changes and loads nothing. Exit codes: 0 the file is right, 2 it is not.`,
   options: {},
   takesArguments: true,
   read({ args: [path, ...others] }) {
