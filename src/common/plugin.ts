@@ -2,8 +2,8 @@ import { GoromdbError, messageOf } from './errors.ts';
 
 /**
  * Finds one of the program's replaceable parts: a built-in one by its name, or a user's own by the
- * URL of a module (`file:…`) whose default export it is. Parts run in worker threads, where only a
- * name or a URL can reach, not an object.
+ * URL of a module (`file:…`) whose default export it is. Parts run in worker threads and in the
+ * loader process, where only a name or a URL can reach, not an object.
  *
  * @throws GoromdbError OPTION_INVALID when there is no such part.
  */
