@@ -1,9 +1,9 @@
 import { GoromdbError, messageOf } from './errors.ts';
 
 /**
- * Finds a replaceable part: a built-in one by its name, or a user's by the
- * URL of a module (`file:…`) whose default export it is. Parts run in worker threads, where only a
- * name or a URL can reach, not an object.
+ * Finds a replaceable part: a built-in one by its name, or a user's by the URL of a module (`file:…`)
+ * whose default export it is. Parts run in worker threads and in the loader process, where only a name
+ * or a URL can reach, not an object.
  *
  * @throws GoromdbError OPTION_INVALID when there is no such part.
  */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PrefixedDataSet, ServerOptions } from '../../src/app/options.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { STORAGE_NAMES } from '../../src/storage/formats/formats.ts';
 import type { FieldOptions } from '../../src/storage/scanners/scanner.ts';
 
 /** What a command line asks for, without what would do it. */
@@ -247,7 +248,7 @@ const SIZES =
 const withUnits = (n: string): string =>
   `a unit behind the number, as in "${n}s" (seconds) or "${n}ms" (milliseconds), up to 24h`;
 const USE_ADDR = 'use -addr ADDRESS, such as -addr 127.0.0.1:11211 or -addr :11211';
-const STORAGES = 'auto or json or jsonl or table or lmdb or boltdb or bdb or memcachedb-bdb';
+const STORAGES = STORAGE_NAMES.join(' or ');
 const PROTOCOLS = 'memcached or text or binary or redis';
 const THREADS = 'a whole number from 1 to 64';
 const BOOLEANS = 'true, false, t, f, 1 or 0';
