@@ -160,12 +160,14 @@ class Child {
   /** Resolves when its files are closed. */
   async end(): Promise<void> {
     // Who waits for its end must live to see it.
-    this.ref();
+    this.process.ref();
     this.process.kill('SIGKILL');
     await this.#ended;
   }
 
+  /** For another load: what an earlier one wrote does not explain its end. */
   ref(): void {
+    this.#lastWords = '';
     this.process.ref();
     this.process.channel?.ref();
   }
