@@ -160,7 +160,7 @@ class Child {
   /** Resolves when its files are closed. */
   async end(): Promise<void> {
     // Who waits for its end must live to see it.
-    this.process.ref();
+    this.ref();
     this.process.kill('SIGKILL');
     await this.#ended;
   }
