@@ -11,7 +11,17 @@ LONG = 'x' * 300_000
 options = { raw: true, socket_max_failures: 0, socket_timeout: 5, down_retry_delay: 60 }
 meta = ARGV[1] == 'meta'
 options[:protocol] = :meta if meta
-client = Dalli::Client.new("127.0.0.1:#{ARGV[0]}", options)
+connect = -> { Dalli::Client.new("127.0.0.1:#{ARGV[0]}", options) }
+client = connect.call
+
+# In the meta protocol 3.2.8 leaves the last line of a pipelined get unread when it comes in a packet of
+# its own, and takes it for the next answer: with memcached 1.6.18 in 17 of 300 tries (2026-11-28).
+pipelined = lambda do |&read|
+  one = meta ? connect.call : client
+  read.call(one)
+ensure
+  one.close if meta
+end
 
 def sum(value)
   value && Digest::MD5.hexdigest(value)
@@ -32,15 +42,15 @@ end
 
 # In the meta protocol 3.2.8 reads a single value up to a line end, with memcached too.
 read = lambda do |key|
-  meta && key == 'binary' ? client.get_multi(key)[key] : client.get(key)
+  meta && key == 'binary' ? pipelined.call { |one| one.get_multi(key) }[key] : client.get(key)
 end
 
 found = {
   values: VALUES.to_h { |key| [key, sum(read.call(key))] },
-  many: client.get_multi(*MANY).transform_values { |value| sum(value) },
+  many: pipelined.call { |one| one.get_multi(*MANY) }.transform_values { |value| sum(value) },
   gets: client.get_cas('plain').first,
   gets_miss: client.get_cas('none').first,
-  gets_many: client.get_multi_cas('plain', 'none', 'empty').keys.sort,
+  gets_many: pipelined.call { |one| one.get_multi_cas('plain', 'none', 'empty') }.keys.sort,
   gat: client.gat('plain', 60),
   version: client.version.values.first
 }
