@@ -58,6 +58,8 @@ async function whileLoading(): Promise<Subject> {
   drop(file, '22');
   // It is in the scanner when its receipt says so.
   await expect.poll(() => receiptOf(file)).toContain('"scan"');
+  // The process of an earlier load may be ending.
+  await expect.poll(() => childrenOf(server.child.pid!)).toHaveLength(1);
   const [loader] = childrenOf(server.child.pid!);
   return { server, file, client, loader };
 }
