@@ -334,13 +334,17 @@ export class Connection {
       this.#finish();
       return;
     }
-    if (this.#isPaused) {
-      this.#isPaused = false;
-      this.#socket.resume();
-    }
     if (this.#rest.bytes !== undefined) this.#goOn();
     else if (this.#session.hasNews === true) this.#sendNews();
     else if (this.#isEnding) this.#finish();
+    this.#resume();
+  }
+
+  /** Only when the input that was kept is answered: else each turn would read more than it answers. */
+  #resume(): void {
+    if (!this.#isPaused || this.#isWaiting || this.#isFinished) return;
+    this.#isPaused = false;
+    this.#socket.resume();
   }
 
   #finish(): void {

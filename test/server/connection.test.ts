@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import net from 'node:net';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
@@ -178,6 +179,23 @@ describe('a client that does not read', () => {
     expect(Number(bytes_read)).toBeLessThan(MIB);
     // Most of it is in the buffers of the kernel, which hold some megabytes.
     expect(Number(bytes_written)).toBeLessThan(24 * MIB);
+  });
+
+  test('is read from no faster than it reads, in however many turns', async () => {
+    const socket = await connect();
+    socket.write('get middle\r\n'.repeat(500_000));
+    const other = await client();
+    let received = 0;
+    for (let turn = 0; turn < 200; turn++) {
+      const [piece] = (await once(socket, 'data')) as [Buffer];
+      received += piece.length;
+      socket.pause();
+      await other.get(['a']);
+      socket.resume();
+    }
+    socket.pause();
+    expect(received).toBeGreaterThan(MIDDLE.length);
+    expect(Number((await other.stats()).bytes_read)).toBeLessThan(MIB / 4);
   });
 
   test('gets the rest when it reads again', async () => {
