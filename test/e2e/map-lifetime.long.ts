@@ -11,13 +11,12 @@ import { askServer } from '../../src/control/control-client.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
-import { isLong } from '../support/long.ts';
 import { moduleUrl } from '../support/mortal.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { tableBytes } from '../support/table-bytes.ts';
 
-const SWAPS = Number(process.env.SWAPS ?? (isLong ? 200 : 10));
+const SWAPS = Number(process.env.SWAPS ?? (200));
 /** Between two swaps, unless the machine is slower. */
 const SWAP_EACH_MS = 100;
 /** New files are loaded in this part of the swaps; the others go back and forth, which takes less. */
