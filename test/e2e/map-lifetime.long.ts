@@ -16,7 +16,7 @@ import { PATIENCE_MS } from '../support/patience.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { tableBytes } from '../support/table-bytes.ts';
 
-const SWAPS = Number(process.env.SWAPS ?? (200));
+const SWAPS = Number(process.env.SWAPS ?? 200);
 /** Between two swaps, unless the machine is slower. */
 const SWAP_EACH_MS = 100;
 /** New files are loaded in this part of the swaps; the others go back and forth, which takes less. */

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAddress } from '../../src/common/address.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { waitFor } from '../support/patience.ts';
 import { HttpSubject, TOKEN } from './http-subject.ts';
 
 function tokenFile(content = `${TOKEN}\n`): string {
@@ -69,8 +70,12 @@ describe('status, metrics and events', () => {
     const { status, headers, text } = await subject.ask('/api/status');
     expect(status).toBe(200);
     expect(headers['content-type']).toBe('application/json');
-    const { dataSets } = JSON.parse(JSON.stringify(subject.goromdb.status()));
-    expect(JSON.parse(text).dataSets).toEqual(dataSets);
+    // A load is counted a moment after its data serves.
+    await waitFor(async () => {
+      const { dataSets } = JSON.parse((await subject.ask('/api/status')).text);
+      expect(dataSets).toEqual(JSON.parse(JSON.stringify(subject.goromdb.status().dataSets)));
+    });
+    expect(JSON.parse(text).dataSets).toHaveLength(1);
   });
 
   it('shows the metrics of the server and of each data set', async () => {

@@ -84,12 +84,17 @@ describe('a serving thread that dies', () => {
     ['exit', 'it has ended with code 7'],
   ])('by %s is replaced; the connections of the others do not notice', async (how, reason) => {
     const { address, logger } = await start(3);
-    const clients = await Promise.all(Array.from({ length: 24 }, () => RawClient.connect(address)));
-    // What is asked for is also accepted.
-    for (const client of clients) expect(await client.ask('get key\r\n', 'END\r\n')).toBe(ANSWER);
+    const clients: RawClient[] = [];
+    let lost: readonly number[];
+    // The system gives connections to the threads, on a busy machine many to the same.
+    do {
+      const more = await Promise.all(Array.from({ length: 24 }, () => RawClient.connect(address)));
+      // What is asked for is also accepted.
+      for (const client of more) expect(await client.ask('get key\r\n', 'END\r\n')).toBe(ANSWER);
+      clients.push(...more);
+      lost = await portsBeside(clients[0]);
+    } while (lost.length === clients.length);
     const [killer] = clients;
-    const lost = await portsBeside(killer);
-    expect(lost.length).toBeLessThan(clients.length);
     const others = clients.filter(({ socket }) => !lost.includes(socket.localPort!));
     let isOver = false;
     const load = others.map(async (client) => {
