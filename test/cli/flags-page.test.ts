@@ -1,7 +1,7 @@
 /** docs/flags.md, made from the declarations: `npm run docs:flags` writes it anew. */
 import { expect, test } from 'vitest';
 import type { Command } from '../../src/cli/commands/command.ts';
-import { COMMANDS } from '../../src/cli/commands/commands.ts';
+import { COMMANDS, DEFAULT_COMMAND } from '../../src/cli/commands/commands.ts';
 import { DATA_SET_OPTIONS } from '../../src/cli/options/data.ts';
 import type { Option, OptionTable } from '../../src/cli/options/option.ts';
 import { SERVER_OPTIONS } from '../../src/cli/options/server.ts';
@@ -12,7 +12,7 @@ const INTRO = `# Flags
 
 A flag may be written \`-addr X\`, \`-addr=X\`, \`--addr X\` or \`--addr=X\`; a boolean \`-gzipped\` or \`-gzipped=false\`. Sizes take B, kB, MB, GB, TB, KiB, MiB, GiB and TiB. Durations are in Go's form, from \`1ms\` to \`24h\`, and need their unit.
 
-Most options of \`goromdb serve\` are also keys of the [configuration file](configuration.md) and options of the library: the tables name both.
+Most options of the server are also keys of the [configuration file](configuration.md) and options of the library: the tables name both.
 `;
 
 function page(): string {
@@ -20,16 +20,21 @@ function page(): string {
 }
 
 function section(command: Command): string {
-  const { name, summary, usage, options, notes } = command;
+  const { summary, usage, options, notes } = command;
   const groups = new Set(Object.values(options).map(({ group }) => group));
   const tables = [...groups].map((group) => {
     const entries = Object.entries(options).filter(([, option]) => option.group === group);
-    const place = name === 'serve' ? placeOf(entries[0][0]) : '';
-    return `### ${group.replace(/:.*/, '')}\n\n${place}${table(entries, name === 'serve')}`;
+    const place = isServer(command) ? placeOf(entries[0][0]) : '';
+    return `### ${group.replace(/:.*/, '')}\n\n${place}${table(entries, isServer(command))}`;
   });
-  const head = `## goromdb ${name}\n\n${summary}\n\n\`\`\`\n${usage.replace(/^ +/gm, '')}\n\`\`\`\n`;
+  const heading = isServer(command) ? 'goromdb' : `goromdb ${command.name}`;
+  const head = `## ${heading}\n\n${summary}\n\n\`\`\`\n${usage.replace(/^ +/gm, '')}\n\`\`\`\n`;
   const text = notes === undefined ? '' : `\`\`\`text\n${notes.trim()}\n\`\`\`\n`;
   return [head, ...tables, text].filter((part) => part !== '').join('\n');
+}
+
+function isServer(command: Command): boolean {
+  return command === DEFAULT_COMMAND;
 }
 
 function placeOf(name: string): string {
@@ -39,11 +44,11 @@ function placeOf(name: string): string {
     : '';
 }
 
-function table(entries: readonly (readonly [string, OptionTable[string]])[], isServe: boolean) {
-  const columns = ['flag', ...(isServe ? ['key', 'library'] : []), 'meaning', 'default'];
+function table(entries: readonly (readonly [string, OptionTable[string]])[], ofServer: boolean) {
+  const columns = ['flag', ...(ofServer ? ['key', 'library'] : []), 'meaning', 'default'];
   const rows = entries.map(([name, option]) => [
     option.only === 'file' ? '' : code(`-${name} ${option.placeholder ?? ''}`.trim()),
-    ...(isServe
+    ...(ofServer
       ? [
           option.only === 'flag' ? '' : code(name),
           option.sets === undefined ? '' : code(option.sets),

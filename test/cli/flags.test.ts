@@ -50,7 +50,7 @@ function serve(options: Options = {}): Asked {
   const server = Object.fromEntries(entries.filter(isOfServer));
   const dataSet = Object.fromEntries(entries.filter((entry) => !isOfServer(entry)));
   const plan = { ...SERVER, ...server, dataSets: [{ ...DATA_SET, ...dataSet }] };
-  return { kind: 'serve', request: { plan } };
+  return { kind: 'server', request: { plan } };
 }
 const wrong = (message: string, command = 'goromdb'): Asked => ({
   kind: 'usage-error',
@@ -76,7 +76,7 @@ describe('the server command', () => {
   });
 
   it('may be named', () => {
-    expect(parse('serve', '-file', 'data.json')).toEqual(serve());
+    expect(parse('server', '-file', 'data.json')).toEqual(serve());
   });
 
   describe.each(SPELLINGS)('with flags spelled %s', (_, spell) => {
@@ -564,7 +564,7 @@ describe('help and version', () => {
 
   it.each(['-h', '-help', '--help', '--h', 'help'])('%s shows the help of the server', (flag) => {
     expect(textOf(flag)).toMatch(/^Usage: goromdb -file PATH \[flags]\n/);
-    expect(textOf(flag)).toBe(textOf('serve', '-help'));
+    expect(textOf(flag)).toBe(textOf('server', '-help'));
   });
 
   it('shows the help of a command', () => {
@@ -606,7 +606,7 @@ describe('help and version', () => {
   });
 
   it('can be read in 80 columns, whatever the terminal', () => {
-    for (const command of ['serve', 'demo', 'publish', 'rollback', 'status']) {
+    for (const command of ['server', 'demo', 'publish', 'rollback', 'status']) {
       const text = textOf(command, '-help');
       expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
       expect(text).not.toMatch(/\s$|--addr|undefined/);

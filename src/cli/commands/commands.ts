@@ -6,15 +6,15 @@ import { demo } from './demo.ts';
 import { health } from './health.ts';
 import { publish } from './publish.ts';
 import { rollback } from './rollback.ts';
-import { serve } from './serve.ts';
+import { server } from './server.ts';
 import { status } from './status.ts';
 
 /** The command that runs when none is named. */
-export const DEFAULT_COMMAND: Command = serve;
+export const DEFAULT_COMMAND: Command = server;
 
 /** In the order of the help. */
 export const COMMANDS: readonly Command[] = [
-  serve,
+  server,
   checkConfig,
   demo,
   build,

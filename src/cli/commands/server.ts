@@ -21,8 +21,8 @@ const CONFIG = optionGroup('Data', {
 /** A plan made from flags, or the file that holds one. */
 export type ServeRequest = { readonly plan: ServerPlan } | { readonly config: string };
 
-export const serve = defineCommand({
-  name: 'serve',
+export const server = defineCommand({
+  name: 'server',
   summary:
     'Serves the newest version of a database file to memcached and Redis clients, read-only.',
   usage: 'goromdb -file PATH [flags]\n       goromdb -config PATH\n       goromdb COMMAND [flags]',

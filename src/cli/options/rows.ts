@@ -1,0 +1,115 @@
+/** How files become the records of a table: for the commands that build one. */
+import type { BuildRequest } from '../../build/build.ts';
+import { KEY_BYTES_MAX } from '../../storage/scanners/scanner.ts';
+import { misuse, notAllowed, optionGroup, type ValuesOf } from './option.ts';
+import { oneOf, parseName } from './values.ts';
+
+/** The form of a list of columns that stands for all. */
+const ALL_COLUMNS = '*';
+
+export const ROW_OPTIONS = optionGroup('Rows and records', {
+  rows: {
+    placeholder: 'FORMAT',
+    help: 'what the inputs are when -key is given: csv, tsv or jsonl',
+    parse: oneOf('csv', 'tsv', 'jsonl'),
+    fallbackNote: 'as the name of the file ends; jsonl on standard input',
+  },
+  key: {
+    placeholder: 'COLUMN',
+    help: 'read rows of CSV, TSV or JSON Lines, of which this column is the key; given again, another part of it',
+    parse: (text: string): readonly string[] => [parseName(text)],
+    repeats: true,
+    fallbackNote: 'the inputs are of a format that the server reads',
+  },
+  'key-delimiter': {
+    placeholder: 'TEXT',
+    help: 'what stands between the parts of a key',
+    parse: (text: string) => text,
+    fallback: ':',
+  },
+  value: {
+    placeholder: 'COLUMN',
+    help: 'the column that is the value',
+    parse: parseName,
+    fallbackNote: 'the row as JSON',
+  },
+  'value-json': {
+    placeholder: 'COLUMNS',
+    help: 'the value is a JSON object of these columns, with commas between them; "*" is all',
+    parse: parseColumns,
+    fallbackNote: '"*", unless -value is given',
+  },
+  flags: {
+    placeholder: 'COLUMN',
+    help: "the column that has memcached's client flags",
+    parse: parseName,
+    fallbackNote: '0',
+  },
+  prefix: {
+    placeholder: 'TEXT',
+    help: 'what stands before all keys',
+    parse: parsePrefix,
+    fallbackNote: 'nothing',
+  },
+  duplicates: {
+    placeholder: 'WHICH',
+    help: 'of records with one key, the last is kept, or they end the build: last or error',
+    parse: oneOf('last', 'error'),
+    fallback: 'last',
+  },
+  keys: {
+    placeholder: 'WHICH',
+    help: "any; or memcached, which refuses keys that memcached's clients cannot ask for",
+    parse: oneOf('any', 'memcached'),
+    fallback: 'any',
+  },
+  'skip-bad': {
+    placeholder: 'N',
+    help: 'leave out up to N bad rows, and list them in OUT.rejected.jsonl',
+    parse: parseLimit,
+    fallback: '0',
+  },
+});
+
+/** The part of a build that these options say. */
+export type RowRequest = Omit<BuildRequest, 'out' | 'inputs' | 'onProgress'>;
+
+/** @throws GoromdbError OPTION_INVALID when they do not go together. */
+export function rowsOf(
+  values: ValuesOf<typeof ROW_OPTIONS>,
+  given: ReadonlySet<string>,
+): RowRequest {
+  const { key, value, flags, 'value-json': json } = values;
+  if (value !== undefined && json !== undefined) throw misuse('give -value or -value-json');
+  const needsKey = ['rows', 'key-delimiter', 'value', 'value-json', 'flags', 'skip-bad'];
+  const lone = key === undefined && needsKey.find((name) => given.has(name));
+  if (lone) throw misuse(`-${lone} is for rows: give -key, too`);
+  return {
+    rows: key && { key, keyDelimiter: values['key-delimiter'], value, json: listOf(json), flags },
+    rowFormat: values.rows,
+    prefix: values.prefix ?? '',
+    duplicates: values.duplicates,
+    keys: values.keys,
+    skipBad: values['skip-bad'],
+  };
+}
+
+function listOf(columns: readonly string[] | undefined): readonly string[] | undefined {
+  return columns?.join() === ALL_COLUMNS ? undefined : columns;
+}
+
+function parseColumns(text: string): readonly string[] {
+  const columns = text.split(',');
+  if (!columns.includes('') && new Set(columns).size === columns.length) return columns;
+  throw notAllowed(text, 'names with commas between them, each once, or "*"');
+}
+
+function parsePrefix(text: string): string {
+  if (text !== '' && Buffer.byteLength(text) < KEY_BYTES_MAX) return text;
+  throw notAllowed(text, `1 to ${KEY_BYTES_MAX - 1} bytes`);
+}
+
+function parseLimit(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw notAllowed(text, 'a whole number from 0 to 999999999');
+}
