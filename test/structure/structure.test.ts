@@ -15,10 +15,10 @@ import {
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SRC = join(ROOT, 'src');
-const FOLDERS = foldersIn(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+const FOLDERS = foldersIn(readFileSync(join(ROOT, 'docs/how-it-works.md'), 'utf8'));
 
 describe('the folders of src', () => {
-  it('are those of the list in the README', () => {
+  it('are those of the list in docs/how-it-works.md', () => {
     expect(FOLDERS.length).toBeGreaterThan(20);
     expect(foldersAmiss(FOLDERS, importsIn(SRC))).toEqual([]);
   });

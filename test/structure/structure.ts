@@ -1,8 +1,8 @@
-/** Holds the imports of src against the list of folders in the README. */
+/** Holds the imports of src against the list of folders in docs/how-it-works.md. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 
-/** A folder of src, as the README lists it: bottom first. */
+/** A folder of src, as that page lists it: bottom first. */
 export interface Folder {
   /** Path in src; empty: src itself. */
   readonly path: string;
@@ -19,9 +19,9 @@ const IMPORT = /\b(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g;
 /** The first comment of a folder's interface file. */
 const INTERFACE = /^\/\*\*[\s*]*What belongs in this folder: (.*?)(?:\n \*\n.*?)?\s*\*\//s;
 
-/** The rows of the README's list, in their order. */
-export function foldersIn(readme: string): readonly Folder[] {
-  const [, table] = /^\| folder \| .*\n\|---.*\n((?:\|.*\n)+)/m.exec(readme)!;
+/** The rows of the page's list, in their order. */
+export function foldersIn(page: string): readonly Folder[] {
+  const [, table] = /^\| folder \| .*\n\|---.*\n((?:\|.*\n)+)/m.exec(page)!;
   const rows = table.matchAll(/^\| \**`([a-z/-]+|index\.ts)`\** \| (.+) \|$/gm);
   return [...rows].map(([, path, sentence]) => ({
     path: path === 'index.ts' ? '' : path,
