@@ -1,35 +1,41 @@
 /** What belongs in this folder: makes a table file of what producers have: rows, or another format. */
 import { dirname } from 'node:path';
-import { GoromdbError, messageOf } from '../common/errors.ts';
+import { GoromdbError } from '../common/errors.ts';
 import { Notices } from '../common/notices.ts';
+import { longestValue } from '../loader/worker/value-limit.ts';
 import { checkedSink, KeyCheck } from '../storage/scanners/key-check.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { KEY_BYTES_MAX, type RecordSink } from '../storage/scanners/scanner.ts';
-import { type Reading, type RowFormat, readRows, STANDARD_INPUT, scanRecords } from './inputs.ts';
+import { type Reading, STANDARD_INPUT, scanRecords } from './inputs.ts';
 import { type Finished, writeOutput } from './output.ts';
+import { type RowFormat, readRows } from './read-rows.ts';
 import { Rejected, type RejectedRow } from './rejected.ts';
-import { BadRow, type Row } from './row.ts';
-import { addRow, type RowLayout } from './row-record.ts';
+import { BadRow, type Cells, type RowSink } from './row.ts';
+import { type RowLayout, RowRecords } from './row-record.ts';
 
 export interface BuildRequest {
   /** Where the table goes; its sum goes beside it, as `<out>.md5`. */
   readonly out: string;
   /** In this order; `-` is standard input, which has rows. */
   readonly inputs: readonly string[];
-  /** undefined: files have a format that the server reads, and standard input `key` and `value`. */
-  readonly rows: RowLayout | undefined;
-  /** undefined: as the name of a file ends. */
-  readonly rowFormat: RowFormat | undefined;
-  /** Stands before all keys. */
-  readonly prefix: string;
-  /** What becomes of a record whose key came before: it wins, or it ends the build. */
-  readonly duplicates: 'last' | 'error';
-  /** Whether a key that memcached's clients cannot ask for ends the build. */
-  readonly keys: 'any' | 'memcached';
-  /** How many bad rows may be left out. */
-  readonly skipBad: number;
-  /** Called with how many bytes of an input are read. */
-  readonly onProgress: (input: string, bytes: number) => void;
+  /** Default: files have a format that the server reads, and standard input `key` and `value`. */
+  readonly rows?: RowLayout | undefined;
+  /** Default: as the name of a file ends. */
+  readonly rowFormat?: RowFormat | undefined;
+  /** Between the cells of CSV, an ASCII character. Default: a comma. */
+  readonly delimiter?: string | undefined;
+  /** Stands before all keys. Default: nothing. */
+  readonly prefix?: string | undefined;
+  /** What becomes of a record whose key came before: it wins, or it ends the build. Default: `last`. */
+  readonly duplicates?: 'last' | 'error' | undefined;
+  /** Whether a key that memcached's clients cannot ask for ends the build. Default: `any`. */
+  readonly keys?: 'any' | 'memcached' | undefined;
+  /** How many bad rows may be left out. Default: 0. */
+  readonly skipBad?: number | undefined;
+  /** Called now and then with how many bytes of an input are read. */
+  readonly onProgress?: ((input: string, bytes: number) => void) | undefined;
+  /** Aborts the build; nothing is written then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Built {
@@ -45,10 +51,7 @@ export interface Built {
 
 const KEY_AND_VALUE: RowLayout = {
   key: ['key'],
-  keyDelimiter: '',
   value: 'value',
-  json: undefined,
-  flags: undefined,
 };
 
 /**
@@ -59,7 +62,7 @@ const KEY_AND_VALUE: RowLayout = {
  *   then.
  */
 export async function buildTable(request: BuildRequest): Promise<Built> {
-  const rejected = new Rejected(request.out, request.skipBad);
+  const rejected = new Rejected(request.out, request.skipBad ?? 0);
   const notices = new Notices();
   const check = new KeyCheck();
   try {
@@ -90,25 +93,54 @@ async function readInput(
   rejected: Rejected,
   notices: Notices,
 ): Promise<void> {
+  const { prefix = '', signal } = request;
   const reading: Reading = {
     scratchDir: dirname(request.out),
-    onProgress: (bytes) => request.onProgress(input, bytes),
+    onProgress(bytes) {
+      throwIfAborted(signal);
+      request.onProgress?.(input, bytes);
+    },
   };
   const layout = request.rows ?? (input === STANDARD_INPUT ? KEY_AND_VALUE : undefined);
   if (layout === undefined) {
-    const prefixed = request.prefix === '' ? sink : prefixedSink(request.prefix, sink);
+    const prefixed = prefix === '' ? sink : prefixedSink(prefix, sink);
     return scanRecords(input, reading, prefixed, (text) => notices.add(text));
   }
-  const onBad = (line: number, why: string): void => rejected.add({ file: input, line, why });
-  const onRow = (row: Row): void => {
-    try {
-      addRow(row, layout, request.prefix, sink);
-    } catch (error) {
-      if (!(error instanceof BadRow)) throw error;
-      onBad(row.line, messageOf(error));
-    }
+  const { rowFormat: format, delimiter } = request;
+  const rows = { layout, format, delimiter };
+  await readRows(input, rows, reading, (whole) => {
+    return rowSink(input, layout, whole, { prefix, valueBytesMax: longestValue(), sink }, rejected);
+  });
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new GoromdbError('LOADER_FAILED', 'the build was aborted');
+}
+
+function rowSink(
+  file: string,
+  layout: RowLayout,
+  whole: number | undefined,
+  target: ConstructorParameters<typeof RowRecords>[4],
+  rejected: Rejected,
+): RowSink {
+  let records: RowRecords;
+  const bad = (line: number, { message, column }: BadRow): void =>
+    rejected.add({ file, line, ...(column !== undefined && { column }), why: message });
+  return {
+    begin(columns) {
+      records = new RowRecords(file, columns, whole, layout, target);
+    },
+    row(cells: Cells) {
+      try {
+        records.add(cells);
+      } catch (error) {
+        if (!(error instanceof BadRow)) throw error;
+        bad(cells.line, error);
+      }
+    },
+    bad,
   };
-  await readRows(input, request.rowFormat, reading, onRow, onBad);
 }
 
 function prefixedSink(prefix: string, sink: RecordSink): RecordSink {
@@ -127,7 +159,7 @@ function prefixedSink(prefix: string, sink: RecordSink): RecordSink {
   };
 }
 
-function checkKeys({ keys }: BuildRequest, check: KeyCheck, notices: Notices): void {
+function checkKeys({ keys = 'any' }: BuildRequest, check: KeyCheck, notices: Notices): void {
   const found = check.notices();
   if (keys === 'memcached' && found.length > 0) {
     throw new GoromdbError('DATA_CORRUPT', found.join('; '));

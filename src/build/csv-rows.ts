@@ -1,86 +1,73 @@
-import { pipeline, Readable } from 'node:stream';
-import { CsvError, type Info, parse } from 'csv-parse';
 import { GoromdbError } from '../common/errors.ts';
-import { type OnBadRow, ROW_BYTES_MAX, type Row } from './row.ts';
+import { CsvScanner } from './csv-scanner.ts';
+import { BadRow, type Cells, type RowSink } from './row.ts';
 
-/** A record as the parser hands it on. */
-interface Parsed {
-  readonly record: readonly Buffer[];
-  readonly info: Info;
-}
+/** Excel's first line that names the delimiter. */
+const SEPARATOR = 'sep=';
 
 /**
- * The rows of CSV or TSV (RFC 4180), whose first line names the columns. Cells are bytes as they stand
- * in the file. A byte order mark is passed over, as are empty lines.
+ * Hands on the rows of CSV or TSV, whose first line names the columns. Cells are bytes as they stand.
  *
  * @param path For messages.
- * @throws GoromdbError DATA_CORRUPT for a wrong quote, without a first line, or when a name comes twice; what `onBad` and
- *   `chunks` throw.
+ * @param delimiter One ASCII character.
+ * @throws GoromdbError DATA_CORRUPT for a wrong quote, without a first line, or when a name comes twice;
+ *   LIMIT_EXCEEDED; what `sink` and `chunks` throw.
  */
-export async function* csvRows(
+export async function csvRows(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
   delimiter: string,
-  onBad: OnBadRow,
-): AsyncGenerator<Row> {
+  sink: RowSink,
+): Promise<void> {
   let columns: readonly string[] | undefined;
-  let places = new Map<string, number>();
-  for await (const { record, info } of parsed(path, chunks, delimiter)) {
-    const line = info.lines;
+  const onRow = (cells: Cells): void => {
     if (columns === undefined) {
-      columns = record.map((name) => name.toString());
-      places = placesOf(path, columns);
-    } else if (record.length === columns.length) {
-      const cell = (column: string): Buffer | undefined => record[places.get(column) ?? -1];
-      yield { line, columns, cell };
+      const separator = separatorOf(cells);
+      if (separator !== undefined) {
+        if (separator !== '') scanner.delimiter = separator;
+        return;
+      }
+      columns = namesOf(path, cells);
+      sink.begin(columns);
+    } else if (cells.count === columns.length) {
+      sink.row(cells);
     } else {
-      onBad(
-        line,
-        `expected ${columns.length} columns as in the first line, found ${record.length}`,
-      );
+      const expected = `expected ${columns.length} columns as in the first line`;
+      sink.bad(cells.line, new BadRow(`${expected}, found ${cells.count}`));
     }
-  }
+  };
+  const onBad = (line: number, why: BadRow): void => {
+    if (columns === undefined) {
+      throw new GoromdbError('DATA_CORRUPT', `${path}: line ${line}: ${why.message}`);
+    }
+    sink.bad(line, why);
+  };
+  const scanner = new CsvScanner(path, delimiter, { onRow, onBad });
+  for await (const chunk of chunks) scanner.push(chunk);
+  scanner.end();
   if (columns !== undefined) return;
   throw new GoromdbError('DATA_CORRUPT', `${path}: expected a line of column names, found none`);
 }
 
-/** A wrong quote ends the build: where the next row begins is not known then. */
-async function* parsed(
-  path: string,
-  chunks: AsyncIterable<Uint8Array>,
-  delimiter: string,
-): AsyncGenerator<Parsed> {
-  const parser = parse({
-    bom: true,
-    delimiter,
-    encoding: null,
-    info: true,
-    max_record_size: ROW_BYTES_MAX,
-    relax_column_count: true,
-    skip_empty_lines: true,
-  });
-  const source = Readable.from(copies(chunks), { objectMode: false });
-  // What fails is thrown by the reading end, too.
-  pipeline(source, parser, () => {});
-  try {
-    yield* parser as AsyncIterable<Parsed>;
-  } catch (cause) {
-    if (!(cause instanceof CsvError)) throw cause;
-    throw new GoromdbError('DATA_CORRUPT', `${path}: ${cause.message}`, { cause });
-  } finally {
-    source.destroy();
-  }
+/** @returns The delimiter; empty when it is the one at hand; undefined for any other line. */
+function separatorOf(cells: Cells): string | undefined {
+  const first = textOf(cells, 0);
+  if (cells.line !== 1 || !first.startsWith(SEPARATOR)) return undefined;
+  const rest = first.slice(SEPARATOR.length);
+  if (cells.count === 2 && rest === '' && textOf(cells, 1) === '') return '';
+  return cells.count === 1 && /^[\x20-\x7e\t]$/.test(rest) && rest !== '"' ? rest : undefined;
 }
 
-/** A chunk is lent until the next one, and the parser keeps what it has not read. */
-async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) yield Buffer.from(chunk);
+function textOf({ bytes, starts, ends }: Cells, i: number): string {
+  return bytes.toString('utf8', starts[i], ends[i]);
 }
 
-function placesOf(path: string, columns: readonly string[]): Map<string, number> {
-  const places = new Map(columns.map((name, place) => [name, place]));
-  if (places.size === columns.length) return places;
-  const twice = columns.find((name, place) => places.get(name) !== place);
-  const message = `${path}: line 1: expected each column once, found ${JSON.stringify(twice)} twice`;
+function namesOf(path: string, cells: Cells): readonly string[] {
+  const names = Array.from({ length: cells.count }, (_, i) => textOf(cells, i));
+  const places = new Map(names.map((name, place) => [name, place]));
+  if (places.size === names.length) return names;
+  const twice = names.find((name, place) => places.get(name) !== place);
+  const where = `${path}: line ${cells.line}`;
+  const message = `${where}: expected each column once, found ${JSON.stringify(twice)} twice`;
   throw new GoromdbError('DATA_CORRUPT', message);
 }

@@ -1,80 +1,51 @@
-import { GoromdbError, messageOf } from '../common/errors.ts';
-import { BadRow, type Cell, type OnBadRow, ROW_BYTES_MAX, type Row } from './row.ts';
+import { isUtf8 } from 'node:buffer';
+import { JsonRow } from './json-row.ts';
+import { BadRow, Cells, type RowSink } from './row.ts';
+import { RowBuffer } from './row-buffer.ts';
 
 const LF = 0x0a;
 
 /**
- * The rows of JSON Lines: on each line an object with any fields. Empty lines are passed over.
+ * Hands on the rows of JSON Lines: on each line an object with any fields. Empty lines are passed over.
  *
- * @throws GoromdbError LIMIT_EXCEEDED for a line above ROW_BYTES_MAX; what `onBad` and `chunks` throw.
+ * @param columns The fields that are wanted; the cell behind them is the whole row.
+ * @throws GoromdbError LIMIT_EXCEEDED; what `sink` and `chunks` throw.
  */
-export async function* jsonRows(
+export async function jsonRows(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
-  onBad: OnBadRow,
-): AsyncGenerator<Row> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let line = 0;
-  for await (const bytes of linesOf(path, chunks)) {
-    line++;
-    let row: Row | undefined;
-    try {
-      row = rowOf(decoder.decode(bytes), line);
-    } catch (error) {
-      onBad(line, messageOf(error));
-    }
-    if (row !== undefined) yield row;
-  }
-}
-
-async function* linesOf(
-  path: string,
-  chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  let pieces: Uint8Array[] = [];
-  let bytes = 0;
+  columns: readonly string[],
+  sink: RowSink,
+): Promise<void> {
+  const buffer = new RowBuffer(path);
+  const row = new JsonRow(columns);
+  const cells = new Cells();
   let line = 1;
-  for await (const chunk of chunks) {
-    let start = 0;
-    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
-      const rest = chunk.subarray(start, end);
-      yield pieces.length === 0 ? rest : Buffer.concat([...pieces, rest]);
-      pieces = [];
-      bytes = 0;
-      line++;
-      start = end + 1;
+  const take = (end: number, isChecked: boolean): void => {
+    const { bytes, rowStart } = buffer;
+    try {
+      if (!isChecked && !isUtf8(bytes.subarray(rowStart, end))) throw new BadRow('expected UTF-8');
+      cells.line = line;
+      if (row.read(bytes, rowStart, end, cells)) sink.row(cells);
+    } catch (error) {
+      if (!(error instanceof BadRow)) throw error;
+      sink.bad(line, error);
     }
-    bytes += chunk.length - start;
-    if (bytes > ROW_BYTES_MAX) {
-      const message = `${path}: line ${line}: expected at most ${ROW_BYTES_MAX} bytes, found more`;
-      throw new GoromdbError('LIMIT_EXCEEDED', message);
-    }
-    // The chunk is lent until the next one.
-    if (start < chunk.length) pieces.push(Buffer.from(chunk.subarray(start)));
-  }
-  if (bytes > 0) yield Buffer.concat(pieces);
-}
-
-/** @returns undefined for an empty line. @throws SyntaxError, BadRow. */
-function rowOf(text: string, line: number): Row | undefined {
-  if (text.trim() === '') return undefined;
-  // Only a number of so many digits may be one that a double cannot hold.
-  const fields: unknown = JSON.parse(text, /\d{16}/.test(text) ? refuseInexact : undefined);
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-    throw new BadRow('expected an object');
-  }
-  const cells = fields as Readonly<Record<string, Cell>>;
-  return {
-    line,
-    columns: Object.keys(cells),
-    cell: (column) => (Object.hasOwn(cells, column) ? cells[column] : undefined),
+    line++;
   };
-}
-
-function refuseInexact(name: string, value: unknown): unknown {
-  if (typeof value !== 'number' || !Number.isInteger(value) || Number.isSafeInteger(value)) {
-    return value;
+  sink.begin(columns);
+  for await (const chunk of chunks) {
+    buffer.add(chunk, line);
+    const last = buffer.bytes.lastIndexOf(LF, buffer.end - 1);
+    // One look at many lines is faster than one at each.
+    const isChecked = last >= buffer.rowStart && isUtf8(buffer.bytes.subarray(0, last));
+    for (;;) {
+      const end = buffer.bytes.indexOf(LF, Math.max(buffer.at, buffer.rowStart));
+      if (end === -1 || end >= buffer.end) break;
+      take(end, isChecked);
+      buffer.rowStart = end + 1;
+    }
+    buffer.at = buffer.end;
   }
-  const where = `the number in ${JSON.stringify(name)}`;
-  throw new BadRow(`${where} is beyond 2^53 - 1, so its digits would change: put it in quotes`);
+  if (buffer.rowStart < buffer.end) take(buffer.end, false);
 }

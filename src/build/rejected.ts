@@ -11,6 +11,7 @@ const REPORTED_MAX = 100;
 export interface RejectedRow {
   readonly file: string;
   readonly line: number;
+  readonly column?: string;
   readonly why: string;
 }
 
@@ -44,7 +45,7 @@ export class Rejected {
     this.#count++;
     if (this.#count > this.#max) {
       const allowed = this.#max === 0 ? '' : `; -skip-bad allows ${this.#max} bad rows`;
-      const message = `${row.file}: line ${row.line}: ${row.why}${allowed}`;
+      const message = `${describeRow(row)}${allowed}`;
       throw new GoromdbError('DATA_CORRUPT', message);
     }
     if (this.#first.length < REPORTED_MAX) this.#first.push(row);
@@ -64,4 +65,10 @@ export class Rejected {
     closeSync(this.#fd);
     await remove(this.#temporary);
   }
+}
+
+/** A row and what is wrong with it, for people. */
+export function describeRow({ file, line, column, why }: RejectedRow): string {
+  const where = column === undefined ? '' : `column ${JSON.stringify(column)}: `;
+  return `${file}: line ${line}: ${where}${why}`;
 }

@@ -74,6 +74,8 @@ describe('a build', () => {
     ['booleans', 'a.jsonl', '{"id":1,"v":true}', 'true'],
     ['null', 'a.jsonl', '{"id":1,"v":null}', ''],
     ['objects', 'a.jsonl', '{"id":1,"v":{"a":[1]}}', '{"a":[1]}'],
+    ['the delimiter that Excel names', 'a.csv', '\ufeffsep=;\r\nid;v\r\n1;"a;b"\r\n', 'a;b'],
+    ['the delimiter that Excel names, a comma', 'a.csv', 'sep=,\nid,v\n1,a\n', 'a'],
     ['gzip', 'a.csv.gz', gzipSync('id,v\n1,a\n'), 'a'],
     ['UTF-16', 'a.csv', Buffer.from('\ufeffid,v\n1,\u00e9\n', 'utf16le'), '\u00e9'],
     [
@@ -84,6 +86,10 @@ describe('a build', () => {
     ],
   ])('reads %s', async (_what, name, content, value) => {
     expect(await built(name, content)).toEqual({ '1': value });
+  });
+
+  test('reads CSV with another delimiter', async () => {
+    expect(await built('a.csv', 'id;v\n1;a,b\n', { delimiter: ';' })).toEqual({ '1': 'a,b' });
   });
 
   test('keeps bytes of CSV that are not UTF-8', async () => {
@@ -137,10 +143,10 @@ test('a full disk keeps the old file, and no part of the new one', async (contex
 describe('bad input', () => {
   test.each([
     ['a ragged row', 'a.csv', 'id,v\n1\n', 'line 2: expected 2 columns'],
-    ['a lone quote', 'a.csv', 'id,v\n1,"a\n', 'Quote Not Closed'],
-    ['a quote inside of a cell', 'a.csv', 'id,v\n1,a"b\n', 'Invalid Opening Quote'],
+    ['a lone quote', 'a.csv', 'id,v\n1,"a\n', 'expected a closing quote'],
+    ['a quote inside of a cell', 'a.csv', 'id,v\n1,a"b\n', 'found one inside of cell 2'],
     ['an empty key', 'a.csv', 'id,v\n,a\n', 'line 2: column "id": expected a key, found nothing'],
-    ['no such column', 'a.csv', 'id,w\n1,a\n', 'line 2: expected a column "v", found none'],
+    ['no such column', 'a.csv', 'id,w\n1,a\n', 'expected a column "v", found "id", "w"'],
     ['a column twice', 'a.csv', 'id,id\n1,a\n', 'expected each column once'],
     ['nothing', 'a.csv', '', 'expected a line of column names'],
     ['a key that is null', 'a.jsonl', '{"id":null,"v":1}', 'expected a key, found null'],
@@ -169,7 +175,9 @@ describe('bad input', () => {
 
   test('is not left out where a quote hides how far it goes', async () => {
     const input = file('a.csv', 'id,v\n1,"a"b\n2,c\n');
-    await expect(build([input], { skipBad: 9 })).rejects.toThrow('Invalid Closing Quote');
+    await expect(build([input], { skipBad: 9 })).rejects.toThrow(
+      'behind the closing quote of cell 2',
+    );
   });
 
   test('is a key that memcached cannot ask for, where that is asked', async () => {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import process from 'node:process';
 import { type BuildRequest, type Built, buildTable } from '../../build/build.ts';
 import { STANDARD_INPUT } from '../../build/inputs.ts';
+import { describeRow } from '../../build/rejected.ts';
 import { GoromdbError, isBadFile } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { formatBytes, keysOf } from '../../common/quantities.ts';
@@ -68,8 +69,8 @@ function requestOf(
 
 function report(out: string, built: Built): void {
   for (const text of built.notices) process.stderr.write(`warning: ${oneLine(text)}\n`);
-  for (const { file, line, why } of built.firstRejected) {
-    process.stderr.write(`left out: ${oneLine(`${file}: line ${line}: ${why}`)}\n`);
+  for (const row of built.firstRejected) {
+    process.stderr.write(`left out: ${oneLine(describeRow(row))}\n`);
   }
   const rows = built.rejected === 1 ? '1 bad row' : `${built.rejected} bad rows`;
   const left = built.rejected === 0 ? '' : `, ${rows} left out`;
@@ -78,7 +79,7 @@ function report(out: string, built: Built): void {
 }
 
 /** On a terminal one line that is drawn over, at each percent; in a pipe nothing. */
-function progress(inputs: readonly string[]): BuildRequest['onProgress'] {
+function progress(inputs: readonly string[]): NonNullable<BuildRequest['onProgress']> {
   if (process.stderr.isTTY !== true) return () => {};
   const sizes = new Map(
     inputs.map((path) => [path, statSync(path, { throwIfNoEntry: false })?.size]),

@@ -14,6 +14,12 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
     parse: oneOf('csv', 'tsv', 'jsonl'),
     fallbackNote: 'as the name of the file ends; jsonl on standard input',
   },
+  delimiter: {
+    placeholder: 'CHARACTER',
+    help: 'what stands between the cells of CSV',
+    parse: parseDelimiter,
+    fallbackNote: 'a comma, or what a first line such as "sep=;" says',
+  },
   key: {
     placeholder: 'COLUMN',
     help: 'read rows of CSV, TSV or JSON Lines, of which this column is the key; given again, another part of it',
@@ -72,7 +78,7 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
 });
 
 /** The part of a build that these options say. */
-export type RowRequest = Omit<BuildRequest, 'out' | 'inputs' | 'onProgress'>;
+export type RowRequest = Omit<BuildRequest, 'out' | 'inputs' | 'onProgress' | 'signal'>;
 
 /** @throws GoromdbError OPTION_INVALID when they do not go together. */
 export function rowsOf(
@@ -81,12 +87,21 @@ export function rowsOf(
 ): RowRequest {
   const { key, value, flags, 'value-json': json } = values;
   if (value !== undefined && json !== undefined) throw misuse('give -value or -value-json');
-  const needsKey = ['rows', 'key-delimiter', 'value', 'value-json', 'flags', 'skip-bad'];
+  const needsKey = [
+    'rows',
+    'delimiter',
+    'key-delimiter',
+    'value',
+    'value-json',
+    'flags',
+    'skip-bad',
+  ];
   const lone = key === undefined && needsKey.find((name) => given.has(name));
   if (lone) throw misuse(`-${lone} is for rows: give -key, too`);
   return {
     rows: key && { key, keyDelimiter: values['key-delimiter'], value, json: listOf(json), flags },
     rowFormat: values.rows,
+    delimiter: values.delimiter,
     prefix: values.prefix ?? '',
     duplicates: values.duplicates,
     keys: values.keys,
@@ -102,6 +117,11 @@ function parseColumns(text: string): readonly string[] {
   const columns = text.split(',');
   if (!columns.includes('') && new Set(columns).size === columns.length) return columns;
   throw notAllowed(text, 'names with commas between them, each once, or "*"');
+}
+
+function parseDelimiter(text: string): string {
+  if (/^[\x20-\x7e\t]$/.test(text) && text !== '"') return text;
+  throw notAllowed(text, 'one ASCII character that is no quote');
 }
 
 function parsePrefix(text: string): string {

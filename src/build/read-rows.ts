@@ -1,0 +1,95 @@
+import { closeSync } from 'node:fs';
+import process from 'node:process';
+import { GoromdbError } from '../common/errors.ts';
+import { unpack } from '../loader/worker/unpack.ts';
+import { recognise } from '../storage/formats/recognise.ts';
+import { readBytes } from '../storage/scanners/byte-source.ts';
+import { csvRows } from './csv-rows.ts';
+import { type Reading, STANDARD_INPUT, withFile } from './inputs.ts';
+import { jsonRows } from './json-rows.ts';
+import type { RowSink } from './row.ts';
+import { columnsOf, isWholeRow, type RowLayout } from './row-record.ts';
+import { type Chunks, utf8Of } from './text.ts';
+
+/** How the rows of an input lie in it. */
+export type RowFormat = 'csv' | 'tsv' | 'jsonl';
+
+/** Which rows are read. */
+export interface RowsRequest {
+  readonly layout: RowLayout;
+  /** undefined: as the name of the file ends. */
+  readonly format: RowFormat | undefined;
+  /** Of CSV; undefined: a comma. */
+  readonly delimiter: string | undefined;
+}
+
+/** Makes what takes the rows. @param whole The cell that is the whole row as JSON, if there is one. */
+type MakeSink = (whole: number | undefined) => RowSink;
+
+/**
+ * Hands on each row of a file or of standard input, which is not unpacked.
+ *
+ * @throws GoromdbError DATA_CORRUPT, FORMAT_UNKNOWN, LIMIT_EXCEEDED, FILE_UNREADABLE; what the sink
+ *   throws.
+ */
+export async function readRows(
+  path: string,
+  request: RowsRequest,
+  { scratchDir, onProgress }: Reading,
+  makeSink: MakeSink,
+): Promise<void> {
+  const format = request.format ?? formatOfName(path);
+  const readAll = (chunks: Chunks): Promise<void> => {
+    return readText(path, format, request, utf8Of(path, chunks), makeSink);
+  };
+  if (path === STANDARD_INPUT) return readAll(counted(process.stdin, onProgress));
+  await withFile(path, async (input) => {
+    const { packing } = recognise(input);
+    if (packing !== 'zstd') {
+      return readAll(readBytes(input, { gzipped: packing === 'gzip', onProgress }));
+    }
+    const unpacked = await unpack(input, packing, scratchDir, onProgress);
+    try {
+      await readAll(readBytes(unpacked, { gzipped: false }));
+    } finally {
+      closeSync(unpacked.fd);
+    }
+  });
+}
+
+async function readText(
+  path: string,
+  format: RowFormat,
+  { layout, delimiter }: RowsRequest,
+  chunks: Chunks,
+  makeSink: MakeSink,
+): Promise<void> {
+  if (format === 'jsonl') {
+    const columns = columnsOf(layout);
+    return jsonRows(
+      path,
+      chunks,
+      columns,
+      makeSink(isWholeRow(layout) ? columns.length : undefined),
+    );
+  }
+  return csvRows(path, chunks, format === 'tsv' ? '\t' : (delimiter ?? ','), makeSink(undefined));
+}
+
+async function* counted(chunks: Chunks, onProgress: (bytes: number) => void): Chunks {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    bytes += chunk.length;
+    onProgress(bytes);
+  }
+}
+
+function formatOfName(path: string): RowFormat {
+  if (path === STANDARD_INPUT) return 'jsonl';
+  const ending = /\.(csv|tsv|jsonl|ndjson)(?:\.(?:gz|zst))?$/i.exec(path)?.[1].toLowerCase();
+  if (ending === 'csv' || ending === 'tsv') return ending;
+  if (ending !== undefined) return 'jsonl';
+  const message = `${path}: expected a name in .csv, .tsv, .jsonl or .ndjson, or -rows to say which it is`;
+  throw new GoromdbError('OPTION_INVALID', message);
+}
