@@ -84,7 +84,7 @@ export async function replaceFile(
 }
 
 /** Makes a new file. It removes, and does not open, what a crash or others left at its name. */
-async function openNew(path: string, mode = 0o666): Promise<FileHandle> {
+export async function openNew(path: string, mode = 0o666): Promise<FileHandle> {
   try {
     return await open(path, 'wx', mode);
   } catch (error) {

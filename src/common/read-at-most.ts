@@ -32,15 +32,20 @@ export async function readAtMost(
       throw new GoromdbError('FILE_UNREADABLE', `${path} is a device or a FIFO, not a file`);
     }
     await check?.(handle);
-    const buffer = Buffer.alloc(bytesMax);
-    let length = 0;
-    while (length < bytesMax) {
-      const { bytesRead } = await handle.read(buffer, length, bytesMax - length);
-      if (bytesRead === 0) break;
-      length += bytesRead;
-    }
-    return buffer.subarray(0, length);
+    return await readFirst(handle, bytesMax);
   } finally {
     await handle.close();
   }
+}
+
+/** Reads the first bytes of an open file. Where the next read without a place begins stays as it is. */
+export async function readFirst(handle: FileHandle, bytesMax: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(bytesMax);
+  let length = 0;
+  while (length < bytesMax) {
+    const { bytesRead } = await handle.read(buffer, length, bytesMax - length, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return buffer.subarray(0, length);
 }

@@ -1,7 +1,8 @@
 /**
  * For `node --import`: kills the process just before its N-th step that changes something on the disk,
- * counted from the moment that the watcher opens a sum file: a swap begins with that. N is in
- * GOROMDB_CRASH_AT; the steps are written to GOROMDB_CRASH_LOG. It is no part of the product.
+ * counted from the moment that the watcher opens a sum file: a swap begins with that; or, where
+ * GOROMDB_CRASH_FROM is "start", from the start. N is in GOROMDB_CRASH_AT; the steps are written to
+ * GOROMDB_CRASH_LOG. It is no part of the product.
  */
 import { appendFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { isMainThread } from 'node:worker_threads';
 const crashAt = Number(process.env.GOROMDB_CRASH_AT);
 const log = process.env.GOROMDB_CRASH_LOG;
 let steps = 0;
-let isArmed = false;
+let isArmed = process.env.GOROMDB_CRASH_FROM === 'start';
 
 function step(what) {
   if (!isArmed) return;

@@ -1,3 +1,4 @@
+import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { build } from './build.ts';
 import { checkConfig } from './check-config.ts';
@@ -5,6 +6,7 @@ import type { Command } from './command.ts';
 import { demo } from './demo.ts';
 import { health } from './health.ts';
 import { publish } from './publish.ts';
+import { restore } from './restore.ts';
 import { rollback } from './rollback.ts';
 import { server } from './server.ts';
 import { status } from './status.ts';
@@ -20,6 +22,8 @@ export const COMMANDS: readonly Command[] = [
   build,
   publish,
   rollback,
+  backup,
+  restore,
   status,
   health,
   bench,

@@ -85,6 +85,22 @@ export async function isSoundTable(
   );
 }
 
+/** Checks all sums of a slot's table. @throws GoromdbError DATA_CORRUPT; what the file system throws. */
+export async function checkSums(folder: string, record: TableRecord): Promise<void> {
+  const path = join(folder, TABLE_NAME);
+  const { segments } = await checkIndex(path, record);
+  const fd = openToRead(path);
+  try {
+    for (const segment of segments) {
+      if (await isSoundRegion(fd, segment)) continue;
+      const message = `${path} is damaged: the CRC-32 of the records from byte ${segment.at} on is wrong`;
+      throw new GoromdbError('DATA_CORRUPT', message);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function checkIndex(path: string, record: TableRecord): Promise<TableLayout> {
   const fd = openToRead(path);
   try {

@@ -16,7 +16,7 @@ export type SlotName = (typeof SLOT_NAMES)[number];
 export const SUM_NAME = 'data.db.md5';
 export const RECORD_NAME = 'generation.json';
 /** A record of a longer path than this is found out anew. */
-const RECORD_BYTES_MAX = 64 * 1024;
+export const RECORD_BYTES_MAX = 64 * 1024;
 
 /** What a slot holds, as its record file says it. */
 export interface SlotRecord extends Omit<GenerationStatus, 'slot'> {
@@ -116,9 +116,16 @@ export async function newestGeneration(baseDir: string): Promise<number> {
 /** @returns undefined also for a file that is no record: what it says is then found out anew. */
 async function readRecord(baseDir: string, name: SlotName): Promise<SlotRecord | undefined> {
   try {
-    const record: unknown = JSON.parse(
-      (await readAtMost(join(baseDir, name, RECORD_NAME), RECORD_BYTES_MAX)).toString('utf8'),
-    );
+    return parseRecord(await readAtMost(join(baseDir, name, RECORD_NAME), RECORD_BYTES_MAX));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns undefined for a file that is no record. */
+export function parseRecord(bytes: Buffer): SlotRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(bytes.toString('utf8'));
     return isRecord(record) ? record : undefined;
   } catch {
     return undefined;
