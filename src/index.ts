@@ -16,6 +16,8 @@ export type { DataSetOptions } from './data-sets/data-set.ts';
 export type { Handler, View, ViewSource } from './handler/handler.ts';
 export { createSimpleHandler } from './handler/simple.ts';
 export type { HttpOptions } from './http/http.ts';
+export { type Diff, type Difference, type DiffOptions, diffFiles } from './inspect/diff.ts';
+export type { ReadOptions } from './inspect/inspect.ts';
 export type { Canary, Guards } from './loader/generations/guards.ts';
 export type { KeepPrevious } from './loader/slots/rollback.ts';
 export { binaryProtocol } from './protocol/binary/binary.ts';

@@ -4,6 +4,7 @@ import { build } from './build.ts';
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
+import { diff } from './diff.ts';
 import { health } from './health.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   checkConfig,
   demo,
   build,
+  diff,
   publish,
   rollback,
   backup,

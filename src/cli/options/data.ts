@@ -30,7 +30,7 @@ import {
   SIZE,
 } from './values.ts';
 
-const DATA = optionGroup('Data', {
+const FILE_OPTIONS = optionGroup('Data', {
   file: {
     ...FILE,
     help: 'the file to wait for (required, or -config)',
@@ -45,6 +45,10 @@ const DATA = optionGroup('Data', {
     only: 'file',
     sets: 'prefix',
   },
+} satisfies OptionsFor<PrefixedDataSet>);
+
+/** How a file is read. */
+export const READ_OPTIONS = optionGroup('Data', {
   storage: {
     placeholder: 'FORMAT',
     help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto recognises it by its first bytes`,
@@ -98,6 +102,9 @@ const DATA = optionGroup('Data', {
     parse: (text: string) => parseBoolean(text) || undefined,
     sets: 'fields.ignoreOthers',
   },
+} satisfies OptionsFor<PrefixedDataSet>);
+
+const SLOT_OPTIONS = optionGroup('Data', {
   basedir: {
     ...FOLDER,
     help: 'the folder that keeps the data being served',
@@ -121,7 +128,7 @@ const DATA = optionGroup('Data', {
   },
 } satisfies OptionsFor<PrefixedDataSet>);
 
-const GUARDS = optionGroup('Guards: what a new generation must have to be served', {
+const GUARD_OPTIONS = optionGroup('Guards: what a new generation must have to be served', {
   'min-keys': {
     placeholder: 'N',
     toml: 'number',
@@ -167,7 +174,15 @@ const WATCHING = optionGroup('Watching', {
   },
 } satisfies OptionsFor<PrefixedDataSet>);
 
-export const DATA_SET_OPTIONS = { ...DATA, ...GUARDS, ...WATCHING };
+export const DATA_SET_OPTIONS = {
+  ...FILE_OPTIONS,
+  ...READ_OPTIONS,
+  ...SLOT_OPTIONS,
+  ...GUARD_OPTIONS,
+  ...WATCHING,
+};
+
+type Reading = Pick<PrefixedDataSet, 'storage' | 'gzipped' | 'bucket' | 'fields' | 'namespaces'>;
 
 /**
  * The data set that values ask for.
@@ -175,17 +190,27 @@ export const DATA_SET_OPTIONS = { ...DATA, ...GUARDS, ...WATCHING };
  * @throws GoromdbError OPTION_INVALID when one is missing, or they do not go together.
  */
 export function dataSetOf(values: ValuesOf<typeof DATA_SET_OPTIONS>): PrefixedDataSet {
+  const { fields, bucket, ...others } = libraryOptions(DATA_SET_OPTIONS, values);
+  return { ...others, ...readingOf(values) };
+}
+
+/**
+ * How values ask for a file to be read.
+ *
+ * @throws GoromdbError OPTION_INVALID when they do not go together.
+ */
+export function readingOf(values: ValuesOf<typeof READ_OPTIONS>): Reading {
   if (values.D !== undefined && values.namespaces === undefined) {
     throw misuse('-D: it is the delimiter of -namespaces; give both');
   }
-  const { fields, bucket, ...others } = libraryOptions(DATA_SET_OPTIONS, values);
-  const dataSet = {
+  const { fields, bucket, ...others } = libraryOptions(READ_OPTIONS, values);
+  const reading = {
     ...others,
     ...(bucket && { bucket: bucket.length === 1 ? bucket[0] : bucket }),
     ...(fields && { fields: { ...DEFAULT_FIELDS, ignoreOthers: false, ...fields } }),
   };
-  checkSelection(dataSet);
-  return dataSet;
+  checkSelection(reading);
+  return reading;
 }
 
 /** A number of keys, from 0 on. */

@@ -12,15 +12,20 @@ export function printMisuse(error: unknown): undefined {
   process.stderr.write(`goromdb: ${oneLine(error.message)}\n`);
 }
 
-/**
- * Ends the process. Prints one line for an error that a person can fix, such as one of the system;
- * the stack only for a fault of ours.
- */
+/** Ends the process, with {@link printFailure}. */
 export function fail(error: unknown): never {
+  printFailure(error);
+  process.exit(1);
+}
+
+/**
+ * Prints one line for an error that a person can fix, such as one of the system; the stack only for a
+ * fault of ours.
+ */
+export function printFailure(error: unknown): void {
   const shown = explained(error, 'a file');
   const isFault =
     shown instanceof Error && !(shown instanceof GoromdbError) && !('syscall' in shown);
   const text = isFault ? shown.stack : messageOf(shown).replace(/\s*[\r\n]\s*/g, ' ');
   process.stderr.write(`goromdb: ${text}\n`);
-  process.exit(1);
 }

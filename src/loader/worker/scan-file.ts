@@ -6,15 +6,12 @@ import { packedHeadOf, recognise, recogniseHead } from '../../storage/formats/re
 import { type Selection, unfitFault } from '../../storage/formats/selection.ts';
 import { unsupported } from '../../storage/scanners/faults.ts';
 import type { Format } from '../../storage/scanners/format.ts';
-import { printable } from '../../storage/scanners/name-list.ts';
 import type {
   FieldOptions,
   RecordSink,
   ScanInput,
   ScanOptions,
 } from '../../storage/scanners/scanner.ts';
-import type { Repeats } from '../../storage/table/table-index.ts';
-import type { RecordPlaces } from './record-places.ts';
 import { unpack } from './unpack.ts';
 
 /** How a file is to be read: a part of what the loader is asked for. */
@@ -102,23 +99,4 @@ async function sourceOf(
     input,
     scan: (sink, hooks) => scan(scanner, input, { ...hooks, gzipped, ...selection }, sink, look),
   };
-}
-
-/** Says that keys came more than once, and where the first of them is. */
-export function repeatsNotice(
-  input: ScanInput,
-  { count, first, key }: Repeats,
-  places: RecordPlaces,
-): string {
-  const offset = places.offsetOf(first);
-  const text = recognise(input).packing === undefined ? '' : ' of the decompressed text';
-  const place = offset === undefined ? '' : `, at byte ${offset}${text}`;
-  const name = printable(key.toString());
-  return `${countNotice(count)}; the first such key is ${name}${place}`;
-}
-
-/** Says how many records have a key that came before. */
-function countNotice(count: number): string {
-  const records = count === 1 ? '1 record has' : `${count} records have`;
-  return `${records} a key that came before; the last of each is served`;
 }

@@ -14,21 +14,18 @@ import {
   sameIdentity,
 } from '../../common/file-identity.ts';
 import { md5Of } from '../../common/md5.ts';
-import { Notices } from '../../common/notices.ts';
 import { explained } from '../../common/system-fault.ts';
 import { AUTO } from '../../storage/formats/formats.ts';
 import { recognise } from '../../storage/formats/recognise.ts';
 import { tableScanner } from '../../storage/formats/table.ts';
-import { checkedSink, KeyCheck } from '../../storage/scanners/key-check.ts';
-import { type KeyPrefix, NamespaceSink } from '../../storage/scanners/namespaces.ts';
+import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 import { headOf } from '../../storage/table/table-layout.ts';
 import { TableWriter } from '../../storage/table/table-writer.ts';
 import { copyTable } from './copy-table.ts';
+import { fillTable } from './fill-table.ts';
 import type { OnProgress, Stage } from './progress.ts';
-import { RecordPlaces } from './record-places.ts';
-import { repeatsNotice, type ScanRequest, type Source, withSource } from './scan-file.ts';
-import { longestValue } from './value-limit.ts';
+import { type ScanRequest, type Source, withSource } from './scan-file.ts';
 
 /** What to load, and how. */
 export interface LoadRequest extends ScanRequest {
@@ -251,30 +248,18 @@ async function writeTable(
 ): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
   rmSync(tablePath, { force: true });
   const writer = new TableWriter({ path: tablePath, mode });
-  const places = new RecordPlaces();
-  const notices = new Notices();
-  const check = new KeyCheck();
-  const sink = checkedSink(writer, check);
-  const prefixed = prefix && new NamespaceSink(source.input, 'data set', sink, prefix);
   try {
-    prefixed?.begin(Buffer.from(prefix!.name));
-    await source.scan(prefixed ?? sink, {
-      valueBytesMax: longestValue(),
+    const { layout, notices } = await fillTable(writer, source, {
+      prefix,
       onProgress: (bytes) => onProgress('scan', bytes),
-      onNotice: (text) => notices.add(text),
-      onLocator: (locate) => {
-        check.locate = locate;
+      onScanned: () => {
+        clock.end('scan');
+        onProgress('index', source.input.size);
       },
-      onRecord: (offset) => places.add(offset),
+      whileSyncing: verifyAgain,
     });
-    clock.end('scan');
-    onProgress('index', source.input.size);
-    const layout = await writer.finish(verifyAgain);
     clock.end('index');
-    const { repeats } = writer;
-    if (repeats !== undefined) notices.add(repeatsNotice(source.input, repeats, places));
-    for (const notice of check.notices()) notices.add(notice);
-    return { headCrc32: crc32(headOf(layout)), notices: notices.texts };
+    return { headCrc32: crc32(headOf(layout)), notices };
   } catch (error) {
     rmSync(tablePath, { force: true });
     throw error;

@@ -33,6 +33,8 @@ export interface TableWriterOptions {
   readonly mode?: number;
   /** Bytes of a segment at most, for tests. */
   readonly segmentBytesMax?: number;
+  /** Whether nobody reads it after this process has ended: nothing is flushed then. */
+  readonly isScratch?: boolean;
 }
 
 interface WrittenSegment {
@@ -57,6 +59,7 @@ export class TableWriter implements RecordSink {
   readonly #path: string;
   readonly #fd: number;
   readonly #segmentBytesMax: number;
+  readonly #isScratch: boolean;
   readonly #packer: RecordPacker;
   readonly #segments: WrittenSegment[] = [];
   readonly #blocks: WrittenBlock[] = [];
@@ -68,10 +71,12 @@ export class TableWriter implements RecordSink {
   readonly #keys = new KeyPeek((target, bytes, position) => this.#read(target, bytes, position));
 
   /** @throws GoromdbError FOLDER_UNUSABLE, DISK_FULL. */
-  constructor({ path, mode = 0o600, segmentBytesMax = SEGMENT_BYTES_MAX }: TableWriterOptions) {
+  constructor(options: TableWriterOptions) {
+    const { path, mode = 0o600, segmentBytesMax = SEGMENT_BYTES_MAX, isScratch = false } = options;
     this.#path = path;
     this.#fd = createTable(path, mode);
     this.#segmentBytesMax = segmentBytesMax;
+    this.#isScratch = isScratch;
     this.#packer = new RecordPacker((bytes) => this.#nextBlock(bytes));
   }
 
@@ -119,6 +124,7 @@ export class TableWriter implements RecordSink {
     }
     this.#try(() => ftruncateSync(this.#fd, layout.bytes));
     this.#write(headOf(layout), 0);
+    if (this.#isScratch) return layout;
     const synced = sync(this.#fd);
     // Awaited below: a fault of the work comes first, and must leave no rejection behind.
     synced.catch(() => {});

@@ -1,0 +1,65 @@
+import process from 'node:process';
+import { oneLine } from '../../common/log.ts';
+import { keysOf } from '../../common/quantities.ts';
+import { type Diff, type Difference, diffFiles, diffText } from '../../inspect/diff.ts';
+import { keyFields, keyText } from '../../inspect/key-text.ts';
+import { READ_OPTIONS, readingOf } from '../options/data.ts';
+import { misuse, optionGroup } from '../options/option.ts';
+import { BOOLEAN } from '../options/values.ts';
+import { type Output, withOutput } from '../process/output.ts';
+import { defineCommand } from './command.ts';
+
+const SIGNS: Readonly<Record<Difference, string>> = { added: '+', removed: '-', changed: '~' };
+
+const OPTIONS = optionGroup('Flags', {
+  keys: {
+    ...BOOLEAN,
+    help: 'print the keys: "+ KEY" is new, "- KEY" is gone, "~ KEY" has another value or other client flags',
+  },
+  json: { ...BOOLEAN, help: 'print JSON, with -keys a line for each key' },
+});
+
+export const diff = defineCommand({
+  name: 'diff',
+  summary: 'Compares the records of two files or generations.',
+  usage: 'goromdb diff [flags] OLD NEW',
+  notes: `
+Examples:
+  goromdb diff users-monday.db users-tuesday.jsonl
+  goromdb diff -keys /srv/state@previous /srv/state
+
+OLD and NEW are each a file of any format that is served, or the base folder of
+a server, running or not: BASEDIR is its newest generation, BASEDIR@previous the
+one before, BASEDIR@7 generation 7. A file that is no table takes room in the
+system's temporary folder, or in that of the variable TMPDIR.
+
+Exit codes: 0 they have the same records, 1 they differ, 2 wrong flags, or a
+file cannot be read.`,
+  options: { ...OPTIONS, ...READ_OPTIONS },
+  takesArguments: true,
+  read: ({ values, args }) => {
+    if (args.length !== 2) throw misuse(`expected two files, OLD and NEW, found ${args.length}`);
+    const [old, now] = args;
+    return { old, now, keys: values.keys, json: values.json, reading: readingOf(values) };
+  },
+  run: ({ old, now, keys, json, reading }) =>
+    withOutput(async (output) => {
+      const found = await diffFiles(old, now, {
+        ...reading,
+        onDifference: keys ? lister(output, json) : undefined,
+        onNotice: (text) => void process.stderr.write(`warning: ${oneLine(text)}\n`),
+      });
+      output.line(json ? JSON.stringify(found) : summaryOf(found));
+      return found.added + found.removed + found.changed === 0 ? 0 : 1;
+    }),
+});
+
+function lister(output: Output, json: boolean): (what: Difference, key: Buffer) => void {
+  return json
+    ? (difference, key) => output.line(JSON.stringify({ difference, ...keyFields(key) }))
+    : (difference, key) => output.line(`${SIGNS[difference]} ${keyText(key)}`);
+}
+
+function summaryOf(diff: Diff): string {
+  return `${diffText(diff)}, ${keysOf(diff.same)} the same`;
+}

@@ -1,0 +1,92 @@
+import { writeSync } from 'node:fs';
+import { printFailure } from './fail.ts';
+
+const STANDARD_OUTPUT = 1;
+
+/** Bytes that are collected before they are written. */
+const BUFFER_BYTES = 256 * 1024;
+
+/** How long to wait for the reader of a pipe that is full, when the pipe itself does not wait. */
+const WAIT_MS = 1;
+
+/** Exit code of a command that could not do its work. */
+export const EXIT_TROUBLE = 2;
+
+/**
+ * Standard output for commands that write much of it. It waits for a slow reader, which process.stdout
+ * does not.
+ */
+export class Output {
+  readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  readonly #fd: number;
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4));
+  #used = 0;
+
+  constructor(fd: number = STANDARD_OUTPUT) {
+    this.#fd = fd;
+  }
+
+  /** @throws What the system throws, such as EPIPE when nobody reads any more. */
+  write(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > BUFFER_BYTES) this.flush();
+    if (bytes.length > BUFFER_BYTES) {
+      this.#writeAll(bytes);
+      return;
+    }
+    this.#buffer.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  line(text: string): void {
+    this.write(Buffer.from(`${text}\n`));
+  }
+
+  flush(): void {
+    const used = this.#used;
+    this.#used = 0;
+    this.#writeAll(this.#buffer.subarray(0, used));
+  }
+
+  #writeAll(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      try {
+        done += writeSync(this.#fd, bytes, done);
+      } catch (error) {
+        // Whoever shares the pipe has set it not to wait.
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+        Atomics.wait(this.#pause, 0, 0, WAIT_MS);
+      }
+    }
+  }
+}
+
+/**
+ * Runs a command that writes to standard output. That nobody reads any more is an end like any other.
+ *
+ * @param troubleCode The exit code when `work` throws, with a line that says why.
+ * @returns The exit code.
+ */
+export async function withOutput(
+  work: (output: Output) => Promise<number>,
+  troubleCode: (error: unknown) => number = () => EXIT_TROUBLE,
+): Promise<number> {
+  const output = new Output();
+  try {
+    const code = await work(output);
+    output.flush();
+    return code;
+  } catch (error) {
+    if (isClosed(error)) return 0;
+    try {
+      output.flush();
+    } catch {
+      // What went wrong first is told.
+    }
+    printFailure(error);
+    return troubleCode(error);
+  }
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+}

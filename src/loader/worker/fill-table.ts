@@ -1,0 +1,83 @@
+import { Notices } from '../../common/notices.ts';
+import { recognise } from '../../storage/formats/recognise.ts';
+import { checkedSink, KeyCheck } from '../../storage/scanners/key-check.ts';
+import { printable } from '../../storage/scanners/name-list.ts';
+import { type KeyPrefix, NamespaceSink } from '../../storage/scanners/namespaces.ts';
+import type { ScanInput } from '../../storage/scanners/scanner.ts';
+import type { Repeats } from '../../storage/table/table-index.ts';
+import type { TableLayout } from '../../storage/table/table-layout.ts';
+import type { TableWriter } from '../../storage/table/table-writer.ts';
+import { RecordPlaces } from './record-places.ts';
+import type { Source } from './scan-file.ts';
+import { longestValue } from './value-limit.ts';
+
+/** How a table is filled. */
+export interface Filling {
+  /** Stands before all keys; undefined: nothing does. */
+  readonly prefix?: KeyPrefix | undefined;
+  /** Called with how many bytes of the source are scanned. */
+  readonly onProgress: (bytes: number) => void;
+  /** Called when all records are written, and the index is not. */
+  readonly onScanned?: () => void;
+  /** Work to do while the disk is busy. */
+  readonly whileSyncing?: () => void;
+}
+
+/** A table that was written. */
+export interface FilledTable {
+  readonly layout: TableLayout;
+  /** What the owner of the file should know, though it is sound. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Writes all records of a source to a table.
+ *
+ * @throws GoromdbError as `Scanner.scan` and `TableWriter`.
+ */
+export async function fillTable(
+  writer: TableWriter,
+  source: Source,
+  { prefix, onProgress, onScanned = () => {}, whileSyncing }: Filling,
+): Promise<FilledTable> {
+  const places = new RecordPlaces();
+  const notices = new Notices();
+  const check = new KeyCheck();
+  const sink = checkedSink(writer, check);
+  const prefixed = prefix && new NamespaceSink(source.input, 'data set', sink, prefix);
+  prefixed?.begin(Buffer.from(prefix!.name));
+  await source.scan(prefixed ?? sink, {
+    valueBytesMax: longestValue(),
+    onProgress,
+    onNotice: (text) => notices.add(text),
+    onLocator: (locate) => {
+      check.locate = locate;
+    },
+    onRecord: (offset) => places.add(offset),
+  });
+  onScanned();
+  const layout = await writer.finish(whileSyncing);
+  const { repeats } = writer;
+  if (repeats !== undefined) notices.add(repeatsNotice(source.input, repeats, places));
+  for (const notice of check.notices()) notices.add(notice);
+  return { layout, notices: notices.texts };
+}
+
+/** Says that keys came more than once, and where the first of them is. */
+function repeatsNotice(
+  input: ScanInput,
+  { count, first, key }: Repeats,
+  places: RecordPlaces,
+): string {
+  const offset = places.offsetOf(first);
+  const text = recognise(input).packing === undefined ? '' : ' of the decompressed text';
+  const place = offset === undefined ? '' : `, at byte ${offset}${text}`;
+  const name = printable(key.toString());
+  return `${countNotice(count)}; the first such key is ${name}${place}`;
+}
+
+/** Says how many records have a key that came before. */
+function countNotice(count: number): string {
+  const records = count === 1 ? '1 record has' : `${count} records have`;
+  return `${records} a key that came before; the last of each is served`;
+}
