@@ -47,7 +47,7 @@ export function withTable<T>(
 }
 
 /** @throws GoromdbError as `Scanner.scan` and `TableWriter`; what `use` throws. */
-export async function tableOf<T>(
+async function tableOf<T>(
   opened: Opened,
   options: ReadOptions,
   use: (table: RecordTable) => Promise<T>,

@@ -10,7 +10,7 @@ const BUFFER_BYTES = 256 * 1024;
 const WAIT_MS = 1;
 
 /** Exit code of a command that could not do its work. */
-export const EXIT_TROUBLE = 2;
+const EXIT_TROUBLE = 2;
 
 /**
  * Standard output for commands that write much of it. It waits for a slow reader, which process.stdout
