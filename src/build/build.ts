@@ -6,6 +6,7 @@ import { longestValue } from '../loader/worker/value-limit.ts';
 import { checkedSink, KeyCheck } from '../storage/scanners/key-check.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { KEY_BYTES_MAX, type RecordSink } from '../storage/scanners/scanner.ts';
+import { expandInputs } from './expand.ts';
 import { type Reading, STANDARD_INPUT, scanRecords } from './inputs.ts';
 import { type Finished, writeOutput } from './output.ts';
 import { type RowFormat, readRows } from './read-rows.ts';
@@ -16,7 +17,7 @@ import { type RowLayout, RowRecords } from './row-record.ts';
 export interface BuildRequest {
   /** Where the table goes; its sum goes beside it, as `<out>.md5`. */
   readonly out: string;
-  /** In this order; `-` is standard input, which has rows. */
+  /** Files, folders and patterns, in this order: see `expandInputs`; `-` is standard input, which has rows. */
   readonly inputs: readonly string[];
   /** Default: files have a format that the server reads, and standard input `key` and `value`. */
   readonly rows?: RowLayout | undefined;
@@ -69,7 +70,7 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
     const { keys, bytes, md5 } = await writeOutput(
       request.out,
       async (writer) => {
-        for (const input of request.inputs) {
+        for (const input of expandInputs(request.inputs)) {
           await readInput(request, input, checkedSink(writer, check), rejected, notices);
         }
       },

@@ -10,6 +10,7 @@ import { jsonRows } from './json-rows.ts';
 import type { RowSink } from './row.ts';
 import { columnsOf, isWholeRow, type RowLayout } from './row-record.ts';
 import { type Chunks, utf8Of } from './text.ts';
+import { unpackedChunks } from './unpacked.ts';
 
 /** How the rows of an input lie in it. */
 export type RowFormat = 'csv' | 'tsv' | 'jsonl';
@@ -27,7 +28,7 @@ export interface RowsRequest {
 type MakeSink = (whole: number | undefined) => RowSink;
 
 /**
- * Hands on each row of a file or of standard input, which is not unpacked.
+ * Hands on each row of a file or of standard input, decompressed when it is gzip or zstd.
  *
  * @throws GoromdbError DATA_CORRUPT, FORMAT_UNKNOWN, LIMIT_EXCEEDED, FILE_UNREADABLE; what the sink
  *   throws.
@@ -42,7 +43,9 @@ export async function readRows(
   const readAll = (chunks: Chunks): Promise<void> => {
     return readText(path, format, request, utf8Of(path, chunks), makeSink);
   };
-  if (path === STANDARD_INPUT) return readAll(counted(process.stdin, onProgress));
+  if (path === STANDARD_INPUT) {
+    return readAll(unpackedChunks(path, counted(process.stdin, onProgress)));
+  }
   await withFile(path, async (input) => {
     const { packing } = recognise(input);
     if (packing !== 'zstd') {

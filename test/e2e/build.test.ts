@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
@@ -50,6 +52,16 @@ describe('goromdb build', () => {
     child.kill('SIGKILL');
     await closed;
     expect(readFileSync(out, 'utf8')).toBe('old');
+  });
+
+  test('reads what is compressed from standard input', async () => {
+    const out = join(temporaryFolder(), 'out.db');
+    const args = [BIN, 'build', '-o', out, '-rows', 'csv', '-key', 'id', '-'];
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.end(gzipSync('id,v\n1,a\n2,b\n'));
+    const code = new Promise((resolve) => child.once('close', resolve));
+    expect(await text(child.stdout)).toContain('2 keys');
+    expect(await code).toBe(0);
   });
 
   test('reads standard input, and the sum is that of the file', async () => {

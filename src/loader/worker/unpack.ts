@@ -64,14 +64,19 @@ export async function unpack(
   }
 }
 
+/** @param path For the message. */
+export function noZstd(path: string): GoromdbError {
+  const message = `${path}: this is a zstd file, which this Node cannot decompress: it takes Node 22.15 or newer, or a file compressed with gzip`;
+  return new GoromdbError('FORMAT_UNSUPPORTED', message);
+}
+
 async function unpackZstd(
   input: ScanInput,
   write: (chunk: Uint8Array) => void,
   onProgress: (bytes: number) => void,
 ): Promise<void> {
   if (createZstdDecompress === undefined) {
-    const message = `${input.path}: this is a zstd file, which this Node cannot decompress: it takes Node 22.15 or newer, or a file compressed with gzip`;
-    throw new GoromdbError('FORMAT_UNSUPPORTED', message);
+    throw noZstd(input.path);
   }
   const source = createReadStream(input.path, { fd: input.fd, start: 0, autoClose: false });
   let bytes = 0;
