@@ -11,11 +11,11 @@ import { GoromdbError } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type { FolderEvent } from '../common/status.ts';
 import { listen } from '../server/listener.ts';
+import { Connections } from './connections.ts';
 import { EventFeed } from './event-feed.ts';
 import { bearerOf, originFault, readToken, type Token } from './guard.ts';
 import {
   CLOSE_MS_MAX,
-  CONNECTIONS_MAX,
   HEADER_BYTES_MAX,
   HEADERS_MS_MAX,
   KEEP_ALIVE_MS,
@@ -49,6 +49,7 @@ export class HttpServer {
   readonly #options: HttpOptions;
   readonly #logger: Logger;
   readonly #server: http.Server;
+  readonly #connections: Connections;
   readonly #feed = new EventFeed();
   readonly #loopDelay = new LoopDelay();
   readonly #reads: ReturnType<typeof readRoutes>;
@@ -80,7 +81,7 @@ export class HttpServer {
     this.#server = http.createServer(limits, (request, response) => {
       void this.#serve(request, response);
     });
-    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#connections = new Connections(this.#server);
   }
 
   /** @throws GoromdbError ADDRESS_UNAVAILABLE, FILE_UNREADABLE, OPTION_INVALID. */
@@ -120,6 +121,7 @@ export class HttpServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#connections.noteRequest(request, response);
     // Whoever goes away in the middle is no fault.
     request.on('error', () => {});
     response.on('error', () => {});

@@ -1,6 +1,6 @@
 /** Limits on HTTP clients: none of them can take much of the main thread or of its memory. */
 
-/** Connections at one time; a further one is closed. */
+/** Connections at one time; a further one takes the place of the one that was idle longest. */
 export const CONNECTIONS_MAX = 64;
 /** Request line and headers of one request. */
 export const HEADER_BYTES_MAX = 8 * 1024;
