@@ -40,7 +40,7 @@ const BAD_FILE: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** The codes of a guard: the file is sound, and not what its owner wants. */
-const REFUSED: ReadonlySet<ErrorCode> = new Set([
+export const GUARD_CODES: ReadonlySet<ErrorCode> = new Set([
   'TOO_FEW_KEYS',
   'SHRUNK_TOO_MUCH',
   'CANARY_MISSING',
@@ -83,7 +83,7 @@ export function isChange(error: unknown): boolean {
 
 /** Whether a file must not be loaded: it is bad, or sound and refused by a guard. */
 export function mustReject(error: unknown): error is GoromdbError {
-  return isBadFile(error) || (error instanceof GoromdbError && REFUSED.has(error.code));
+  return isBadFile(error) || (error instanceof GoromdbError && GUARD_CODES.has(error.code));
 }
 
 /** The message of anything that was thrown. */

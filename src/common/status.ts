@@ -27,9 +27,14 @@ export interface ServerStatus {
   /** Memory of the process, with the pages of tables that it has touched. */
   readonly residentBytes: number;
   readonly threads: readonly ThreadStatus[];
+  /** What clients have asked, by protocol: `text`, `meta`, `binary`, `redis`. */
+  readonly requests: readonly RequestFigures[];
+  readonly refusedWrites: readonly RefusedWrites[];
   /** Open connections of all threads. */
   readonly connections: number;
   readonly connectionsMax: number;
+  /** With TLS: when the first of its certificates expires. */
+  readonly certificateExpiresAt?: string | undefined;
   /** What it was started with: the lines of `stats settings` that can differ. */
   readonly settings: Settings;
 }
@@ -42,6 +47,46 @@ export interface ThreadStatus {
   readonly connections: number;
   /** How often it died and was replaced. */
   readonly restarts: number;
+  /** How late its event loop was in the last one to two minutes. */
+  readonly loopDelay: { readonly p99Seconds: number; readonly maxSeconds: number };
+}
+
+/** Requests in one protocol, counted by reads: one read may bring several, or a part of one. */
+export interface RequestFigures {
+  readonly protocol: string;
+  /** Seconds from the read until the whole reply is given to the system. */
+  readonly duration: Histogram;
+  /** Bytes of the read. */
+  readonly size: Histogram;
+}
+
+/** Values in buckets. */
+export interface Histogram {
+  readonly count: number;
+  readonly sum: number;
+  /** How many are up to each bound; those above the last one are in `count` only. */
+  readonly buckets: readonly (readonly [upTo: number, count: number])[];
+}
+
+export interface RefusedWrites {
+  readonly protocol: string;
+  readonly command: string;
+  readonly count: number;
+}
+
+/** Drops that came to the same, for the same reason. */
+export interface LoadFigures {
+  readonly outcome: 'taken' | 'rejected' | 'failed';
+  /** An `ErrorCode`; empty: it was taken. */
+  readonly reason: string;
+  readonly count: number;
+}
+
+/** Keys of a data set that were looked up in one protocol. */
+export interface LookupFigures {
+  readonly protocol: string;
+  readonly hits: number;
+  readonly misses: number;
 }
 
 export interface DataSetStatus extends LoadNews {
@@ -61,6 +106,10 @@ export interface DataSetStatus extends LoadNews {
   readonly fault?: string | undefined;
   /** What was counted since the data set was added to this process. */
   readonly counters: Readonly<Record<DataSetCounter, number>>;
+  /** Keys that clients have looked up in it, by protocol. */
+  readonly lookups: readonly LookupFigures[];
+  /** What became of drops, by why. */
+  readonly loads: readonly LoadFigures[];
   /** The last ten, the newest last; those of earlier processes too. */
   readonly events: readonly FolderEvent[];
 }
@@ -125,14 +174,19 @@ export interface ServingStatus extends GenerationStatus {
   readonly tableBytes: number;
   /** Since when this process serves it. */
   readonly servedSinceMs: number;
+  /** What the stages of its load took; of a generation that was found in a slot, few or none. */
+  readonly loadSeconds: Readonly<Partial<Record<LoadStage, number>>>;
   /** Damage that a scrub found in the dropped file. The table made of it is sound, and serves. */
   readonly fileFault?: string | undefined;
 }
 
+export type LoadStage = 'verify' | 'scan' | 'index' | 'move' | 'switch';
+
 export interface LoadStatus {
   /** Path of the file. */
   readonly path: string;
-  readonly stage: 'verify' | 'scan' | 'index' | 'move' | 'switch';
+  readonly stage: LoadStage;
+  readonly sinceMs: number;
   /** Bytes that this stage has done; undefined while they would show a linked file's size. */
   readonly bytes?: number | undefined;
 }
@@ -161,11 +215,16 @@ export type EventKind =
 export interface Metric {
   /** Its name in `stats`, with `data_set_` before it where it is about one data set. */
   readonly name: string;
-  /** A counter only grows, until a restart or a client resets it; a gauge is the value now. */
-  readonly kind: 'counter' | 'gauge';
+  /**
+   * A counter only grows, until a restart or a client resets it; a gauge is the value now; the value of a
+   * histogram is the number of values in it.
+   */
+  readonly kind: 'counter' | 'gauge' | 'histogram';
   /** One sentence, with the unit. */
   readonly help: string;
   /** `data_set`: the prefix of its keys, where it is about one data set. */
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** Of a histogram. */
+  readonly histogram?: Histogram;
 }

@@ -24,6 +24,7 @@ import { emptyStorage } from '../storage/empty.ts';
 import type { BucketPath } from '../storage/formats/selection.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
+import { LoadCounts } from './load-counts.ts';
 
 /** The options of one data set. */
 export interface DataSetOptions {
@@ -82,6 +83,7 @@ export class DataSet {
   readonly #control: Control;
   readonly #loader: Loader;
   readonly #counters = noneCounted();
+  readonly #loadCounts = new LoadCounts();
   readonly #source: Source;
   #prepared: Promise<void> | undefined;
   #scrub: Scrub | undefined;
@@ -93,7 +95,10 @@ export class DataSet {
     this.#share = share;
     this.#control = control;
     this.#source = new DropFolder({ ...options, logger: share.logger });
-    this.#loader = createLoader(options, this.#source, share, (name) => this.#count(name));
+    this.#loader = createLoader(options, this.#source, share, (name, code) => {
+      this.#count(name);
+      this.#loadCounts.add(name, code);
+    });
   }
 
   /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
@@ -114,7 +119,9 @@ export class DataSet {
   get status(): DataSetStatus {
     const { file, basedir } = this.options;
     const counters = { ...this.#counters };
-    return { prefix: this.set, file, basedir, ...this.#loader.status, counters };
+    const lookups = this.#share.threads.lookups(this.set);
+    const loads = this.#loadCounts.figures;
+    return { prefix: this.set, file, basedir, ...this.#loader.status, counters, lookups, loads };
   }
 
   get figures(): DataSetFigures {
@@ -234,7 +241,7 @@ function createLoader(
   options: PlacedDataSet,
   source: Source,
   { threads, logger, onLoad, onEvent }: DataSetShare,
-  count: (name: DataSetCounter) => void,
+  count: NonNullable<LoaderOptions['onCount']>,
 ): Loader {
   const { basedir, storage, gzipped = false, bucket, fields, namespaces, prefix } = options;
   const { keepPrevious } = options;

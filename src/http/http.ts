@@ -9,6 +9,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Address, formatAddress } from '../common/address.ts';
 import { GoromdbError } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
+import { LoopDelay } from '../common/loop-delay.ts';
 import type { FolderEvent } from '../common/status.ts';
 import { listen } from '../server/listener.ts';
 import { Connections } from './connections.ts';
@@ -24,7 +25,6 @@ import {
   RESPONSE_MS_MAX,
   WARN_INTERVAL_MS,
 } from './limits.ts';
-import { LoopDelay } from './loop-delay.ts';
 import {
   type Answer,
   actionRoutes,

@@ -1,5 +1,5 @@
 /** Metrics in the text format of Prometheus, version 0.0.4. */
-import type { DataSetStatus, Metric, Status } from '../common/status.ts';
+import type { Histogram, Metric } from '../common/status.ts';
 
 /** A metric by its name for Prometheus. */
 export type Sample = Metric;
@@ -13,6 +13,12 @@ interface Naming {
 
 const CPU_HELP = 'CPU seconds of the process, by mode.';
 
+const CUT_HELP = 'Connections that the server has cut off, by reason.';
+
+function cut(reason: string): Naming {
+  return { name: 'connections_cut', labels: { reason }, help: CUT_HELP };
+}
+
 /**
  * Units stand in names, in full, and what is one thing in several kinds is one metric with a label
  * (Prometheus, "Metric and label naming").
@@ -25,6 +31,11 @@ const NAMES: Readonly<Record<string, Naming>> = {
   max_connections: { name: 'connections_limit' },
   curr_connections: { name: 'connections' },
   total_connections: { name: 'connections_received' },
+  idle_kicks: cut('idle'),
+  stall_kicks: cut('stall'),
+  buffer_kicks: cut('buffer'),
+  stale_kicks: cut('stale'),
+  fault_kicks: cut('fault'),
   bytes_read: { name: 'received_bytes' },
   bytes_written: { name: 'sent_bytes' },
   data_set_bytes: { name: 'data_set_table_bytes' },
@@ -35,12 +46,14 @@ const NAMES: Readonly<Record<string, Naming>> = {
   data_set_drop_waiting_since: { name: 'data_set_drop_waiting_since_timestamp_seconds' },
 };
 
-/** What the counters of refused writes begin with; the command follows. */
-const REFUSED = 'refused_';
+/** What the status has by more labels than a counter. */
+export function isShownByStatus({ name }: Metric): boolean {
+  return /^(data_set_)?loads_|^refused_/.test(name);
+}
 
 /** The metric by its name for Prometheus: `goromdb_` in front and, for a counter, `_total` behind. */
 export function sampleOf(metric: Metric): Sample {
-  const { name, labels, help = metric.help } = namingOf(metric.name);
+  const { name, labels, help = metric.help } = NAMES[metric.name] ?? { name: metric.name };
   const end = metric.kind === 'counter' ? '_total' : '';
   return {
     ...metric,
@@ -48,38 +61,6 @@ export function sampleOf(metric: Metric): Sample {
     help,
     labels: { ...metric.labels, ...labels },
   };
-}
-
-function namingOf(name: string): Naming {
-  if (!name.startsWith(REFUSED)) return NAMES[name] ?? { name };
-  const help = 'Refused writes, in all protocols, by command.';
-  return { name: 'refused_writes', labels: { command: name.slice(REFUSED.length) }, help };
-}
-
-/** What is a word, not a number: the labels have it. */
-export function wordSamples({ server, dataSets }: Status): readonly Sample[] {
-  const gauge = { kind: 'gauge', value: 1 } as const;
-  const build = { version: server.version, node: server.node };
-  return [
-    { ...gauge, name: 'goromdb_build_info', help: 'Always 1; versions in labels.', labels: build },
-    ...dataSets.map((set) => ({
-      ...gauge,
-      name: 'goromdb_data_set_info',
-      help: 'Always 1; MD5 and format of what serves in labels.',
-      labels: { data_set: set.prefix, ...wordsOf(set) },
-    })),
-    ...dataSets.map(({ prefix, serving }) => ({
-      ...gauge,
-      name: 'goromdb_data_set_file_damaged',
-      help: '1: a scrub has found the dropped file of the live generation damaged.',
-      labels: { data_set: prefix },
-      value: serving?.fileFault === undefined ? 0 : 1,
-    })),
-  ];
-}
-
-function wordsOf({ serving }: DataSetStatus): Readonly<Record<string, string>> {
-  return { md5: serving?.md5 ?? '', format: serving?.format ?? '' };
 }
 
 /** The text of all samples, those of one name together. */
@@ -95,8 +76,28 @@ export function exposition(samples: readonly Sample[]): string {
 
 function familyText(family: readonly Sample[]): string {
   const [{ name, kind, help }] = family;
-  const lines = family.map(({ labels, value }) => `${name}${labelText(labels)} ${value}\n`);
+  const lines = family.flatMap(({ labels, value, histogram }) =>
+    histogram === undefined
+      ? `${name}${labelText(labels)} ${value}\n`
+      : histogramLines(name, labels, histogram),
+  );
   return `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${kind}\n${lines.join('')}`;
+}
+
+function histogramLines(
+  name: string,
+  labels: Sample['labels'],
+  { buckets, count, sum }: Histogram,
+): readonly string[] {
+  const all = [...buckets, ['+Inf', count] as const];
+  const of = labelText(labels);
+  return [
+    ...all.map(
+      ([le, upTo]) => `${name}_bucket${labelText({ ...labels, le: String(le) })} ${upTo}\n`,
+    ),
+    `${name}_sum${of} ${sum}\n`,
+    `${name}_count${of} ${count}\n`,
+  ];
 }
 
 function labelText(labels: Sample['labels']): string {

@@ -2,11 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ErrorCode, GoromdbError, messageOf } from '../common/errors.ts';
 import { durationMs } from '../common/go-duration.ts';
+import type { LoopDelay } from '../common/loop-delay.ts';
 import type { Metric, Status } from '../common/status.ts';
 import { bodyOf } from './body.ts';
+import { DiskSpace } from './disk-space.ts';
 import type { EventFeed } from './event-feed.ts';
-import { exposition, type Sample, sampleOf, wordSamples } from './prometheus.ts';
+import { exposition, isShownByStatus, sampleOf } from './prometheus.ts';
 import { lacksOf, type Wanted } from './readiness.ts';
+import { statusSamples } from './status-samples.ts';
 
 /** The server that HTTP clients ask about. */
 export interface Subject {
@@ -26,7 +29,8 @@ export interface RouteParts {
   readonly feed: EventFeed;
   /** Whether the server has begun to close. */
   readonly isDraining: () => boolean;
-  readonly loopDelay: { readonly samples: readonly Sample[] };
+  /** Of the main thread. */
+  readonly loopDelay: Pick<LoopDelay, 'delay'>;
 }
 
 /** A response, whole. */
@@ -59,14 +63,20 @@ export function readRoutes({
   loopDelay,
   isDraining,
 }: RouteParts): ReadonlyMap<string, Route> {
+  const diskSpace = new DiskSpace();
   return new Map<string, Route>([
     ['/healthz', () => ({ status: 200, body: 'ok\n' })],
     ['/readyz', (url) => readiness(subject, wantedOf(url), isDraining())],
     [
       '/metrics',
-      () => {
-        const samples = subject.counters().map(sampleOf);
-        const all = [...wordSamples(subject.status()), ...samples, ...loopDelay.samples];
+      async () => {
+        const status = subject.status();
+        const counters = subject.counters().filter((metric) => !isShownByStatus(metric));
+        const all = [
+          ...statusSamples(status, loopDelay.delay),
+          ...counters.map(sampleOf),
+          ...(await diskSpace.samples(status.dataSets)),
+        ];
         return {
           status: 200,
           type: 'text/plain; version=0.0.4; charset=utf-8',

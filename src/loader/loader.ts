@@ -32,7 +32,10 @@ export interface LoaderOptions
 }
 
 /** What a loader knows of its data set. */
-type LoaderStatus = Omit<DataSetStatus, 'prefix' | 'file' | 'basedir' | 'counters'>;
+type LoaderStatus = Omit<
+  DataSetStatus,
+  'prefix' | 'file' | 'basedir' | 'counters' | 'lookups' | 'loads'
+>;
 
 /** A generation that is loaded and held. */
 export interface Staged {

@@ -19,6 +19,7 @@ export const COUNTERS = {
   stall_kicks: ['counter', 'Connections closed after -stall-timeout.'],
   buffer_kicks: ['counter', 'Connections closed by -buffer-limit or -conn-buffer-limit.'],
   stale_kicks: ['counter', 'Connections closed after -stale-timeout.'],
+  fault_kicks: ['counter', 'Connections closed because a request of theirs failed in the server.'],
   stale_connections: ['gauge', 'Connections whose reply still reads replaced data.'],
   auth_cmds: ['counter', 'Logins, with those that failed.'],
   auth_errors: ['counter', 'Logins that failed.'],

@@ -4,6 +4,7 @@
  */
 import type { LoadNews, Settings } from '../common/status.ts';
 import type { ViewSource } from '../handler/handler.ts';
+import type { Asker } from '../storage/lookup-counts.ts';
 import type { Counters } from './counters.ts';
 import type { Reply } from './reply.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -72,6 +73,8 @@ export interface SessionContext extends SessionSettings {
   readonly handler: ViewSource;
   /** This thread's counters. */
   readonly counters: Counters;
+  /** Where sessions say which protocol asks the handler. Default: nobody wants to know. */
+  readonly asker?: Asker;
   /** The counters of all threads, summed now. */
   readonly sumCounters: () => Counters;
   readonly facts: ServerFacts;

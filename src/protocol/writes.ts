@@ -11,21 +11,12 @@ const DATA_BYTES_MAX = 2 ** 31 - 3;
 export const SPAN_SECONDS_MAX = 60 * 60 * 24 * 30;
 
 /** The commands that write, by which refusals are counted. */
-type WriteCommand =
-  | 'set'
-  | 'add'
-  | 'replace'
-  | 'append'
-  | 'prepend'
-  | 'cas'
-  | 'incr'
-  | 'decr'
-  | 'delete'
-  | 'touch'
-  | 'flush_all'
-  | 'ms'
-  | 'md'
-  | 'ma';
+export const WRITE_COMMANDS = [
+  ...(['set', 'add', 'replace', 'append', 'prepend', 'cas', 'incr', 'decr'] as const),
+  ...(['delete', 'touch', 'flush_all', 'ms', 'md', 'ma'] as const),
+] as const;
+
+type WriteCommand = (typeof WRITE_COMMANDS)[number];
 
 /**
  * What to do with a write: the reply, undefined for none, and for commands with a data block how

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -173,6 +173,22 @@ export function loadTls(files: TlsFiles): tls.TlsOptions {
     throw new GoromdbError('OPTION_INVALID', message, { cause });
   }
   return options;
+}
+
+/**
+ * When the first of the certificates expires that clients are shown, in ISO 8601; undefined: there are
+ * none.
+ *
+ * @throws GoromdbError as `loadTls`.
+ */
+export function certificateExpiry({ tls }: AccessOptions): string | undefined {
+  if (tls === undefined) return undefined;
+  const text = readPem('TLS certificate', tls.certFile, CERTIFICATE);
+  const blocks = text.match(/^-----BEGIN [^-]*-----[^-]*-----END [^-]*-----/gm) ?? [];
+  const ends = blocks
+    .filter((block) => CERTIFICATE.label.test(block))
+    .map((block) => Date.parse(new X509Certificate(block).validTo));
+  return new Date(Math.min(...ends)).toISOString();
 }
 
 function clientCa(path: string): tls.TlsOptions {

@@ -5,6 +5,7 @@ import type { ConnectionFacts, Session } from '../protocol/protocol.ts';
 import { type Reply, TURN_WORK_MAX } from '../protocol/reply.ts';
 import { InputRest } from './input-rest.ts';
 import type { BufferBudget, Limits } from './limits.ts';
+import type { RequestMeter, Sample } from './metering/request-meter.ts';
 import { Outbox } from './outbox.ts';
 import { readSocket } from './read-socket.ts';
 
@@ -36,6 +37,7 @@ export interface ConnectionShare {
   /** Where all connections read to: what is not used at once is copied out of it. */
   readonly readBuffer: Buffer;
   readonly limits: Limits;
+  readonly meter: RequestMeter;
   readonly budget: BufferBudget;
   /** Ends connections until what all hold is within the budget again. */
   readonly makeRoom: () => void;
@@ -66,6 +68,8 @@ export class Connection {
   #isEnding = false;
   #isFinished = false;
   #activeAtMs: number;
+  /** The read under way, if it is measured. */
+  #sample: Sample | undefined;
   /** Work since the others had their turn. */
   #turnWork = 0;
   /** What this connection has taken of the budget. */
@@ -190,6 +194,26 @@ export class Connection {
     if (this.#isFinished) return;
     this.#activeAtMs = this.#share.nowMs;
     this.#share.counters.bytes_read += length;
+    const { meter } = this.#share;
+    if (--meter.left > 0 || this.#isWaiting) this.#take(chunk, length);
+    else this.#takeMeasured(chunk, length);
+    this.#turnWork += length / INPUT_BYTES_A_UNIT;
+    if (this.#turnWork >= TURN_WORK_MAX && !this.#isWaiting && !this.#isFinished) {
+      this.#pause();
+      this.#wait(true);
+    }
+  }
+
+  #takeMeasured(chunk: Buffer, length: number): void {
+    const { meter } = this.#share;
+    const sample = meter.begin(length);
+    this.#take(chunk, length);
+    sample.asker = meter.asker;
+    if (this.#isWaiting) this.#sample = sample;
+    else meter.end(sample);
+  }
+
+  #take(chunk: Buffer, length: number): void {
     if (this.#isWaiting) {
       if (this.#session.state !== 'open') return;
       // Not before there is input that has to wait: who sends when it has read costs no pause.
@@ -200,11 +224,6 @@ export class Connection {
     } else {
       this.#append(chunk, length);
       this.#goOn();
-    }
-    this.#turnWork += length / INPUT_BYTES_A_UNIT;
-    if (this.#turnWork >= TURN_WORK_MAX && !this.#isWaiting && !this.#isFinished) {
-      this.#pause();
-      this.#wait(true);
     }
   }
 
@@ -225,6 +244,7 @@ export class Connection {
     } catch (error) {
       // What was answered before is in a state nobody knows: nothing of it is sent.
       this.#share.reply.reset();
+      this.#share.counters.fault_kicks++;
       this.#share.onFault(error);
       this.cut();
     }
@@ -337,7 +357,15 @@ export class Connection {
     if (this.#rest.bytes !== undefined) this.#goOn();
     else if (this.#session.hasNews === true) this.#sendNews();
     else if (this.#isEnding) this.#finish();
+    this.#endSample();
     this.#resume();
+  }
+
+  /** All that a measured read has asked may be answered by now. */
+  #endSample(): void {
+    if (this.#sample === undefined || this.#isWaiting) return;
+    this.#share.meter.end(this.#sample);
+    this.#sample = undefined;
   }
 
   /** Only when the input that was kept is answered: else each turn would read more than it answers. */

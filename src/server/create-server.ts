@@ -5,10 +5,12 @@ import { createSimpleHandler } from '../handler/simple.ts';
 import { createCounterMemory } from '../protocol/counters.ts';
 import { detectingProtocol } from '../protocol/detect/detect.ts';
 import { type Protocol, type SessionSettings, sessionSettings } from '../protocol/protocol.ts';
+import { Asker } from '../storage/lookup-counts.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { AccessOptions } from './access.ts';
 import { describeReport } from './client-log.ts';
 import { checkLimits, DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { createMeterMemory, meterOf } from './metering/metering.ts';
 import type { Server } from './server.ts';
 import { settingsOf } from './settings.ts';
 import { ThreadServer } from './thread-server.ts';
@@ -46,6 +48,7 @@ export function createServer(options: CreateServerOptions): Server {
     access: options.access ?? {},
     sessions: sessionSettings(options),
   };
+  const asker = new Asker();
   return new ThreadServer({
     handler,
     protocol: options.protocol ?? detectingProtocol,
@@ -54,6 +57,8 @@ export function createServer(options: CreateServerOptions): Server {
     shutdown: options.shutdown,
     counterMemory: createCounterMemory(1),
     thread: 0,
+    asker,
+    meter: meterOf(createMeterMemory(1), 0, asker),
     onReport: (report) => logger.warn(describeReport(report)),
     facts: {
       version: PROTOCOL_VERSION,

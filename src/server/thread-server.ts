@@ -18,6 +18,7 @@ import type {
 } from '../protocol/protocol.ts';
 import { Reply } from '../protocol/reply.ts';
 import { SharedParts } from '../protocol/shared-parts.ts';
+import type { Asker } from '../storage/lookup-counts.ts';
 import {
   type AccessOptions,
   checkAccessFits,
@@ -30,6 +31,7 @@ import { ClientLog, type ClientReport } from './client-log.ts';
 import { Connection, type ConnectionShare } from './connection.ts';
 import { BufferBudget, type Limits } from './limits.ts';
 import { type ListenTarget, listen } from './listener.ts';
+import type { ThreadMeter } from './metering/metering.ts';
 import type { Server } from './server.ts';
 
 /** Bytes that one read takes at most. */
@@ -72,6 +74,9 @@ export interface ServerParts {
   readonly protocol: Protocol;
   readonly counterMemory: SharedArrayBuffer;
   readonly thread: number;
+  /** What sessions set; the meter reads it. */
+  readonly asker: Asker;
+  readonly meter: ThreadMeter;
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
@@ -127,6 +132,7 @@ export class ThreadServer implements Server {
       counters,
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
       limits,
+      meter: parts.meter.requests,
       budget: new BufferBudget(limits.bufferedBytesMax / facts.threads),
       makeRoom: () => this.#makeRoom(),
       nowMs: performance.now(),
@@ -141,6 +147,7 @@ export class ThreadServer implements Server {
       ...parts.sessions,
       handler: parts.handler,
       counters,
+      asker: parts.asker,
       sumCounters: () => sumCounters(parts.counterMemory),
       resetCounters: () => resetCounters(parts.counterMemory),
       connections: () => this.#describeConnections(),
@@ -285,7 +292,10 @@ export class ThreadServer implements Server {
     const context: SessionContext = {
       ...this.#context,
       ...(this.#authenticate && { authenticate: this.#authenticate }),
-      onRefusedWrite: (command) => report('refused write', command),
+      onRefusedWrite: (command) => {
+        this.#parts.meter.refusals.count(command);
+        report('refused write', command);
+      },
       onFailedLogin: () => report('failed login'),
       connection: () => this.#placeOf(connection),
     };

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import type { LookupCounts } from './lookup-counts.ts';
 import type { Batch, DataSetInfo, Entry, Storage } from './storage.ts';
 
 /** Lookups that are kept, of all threads together. */
@@ -79,9 +80,9 @@ export class LookupSampler {
     this.#perSecond = this.#entries / SAMPLE_WINDOW_SECONDS;
   }
 
-  /** The same storage, its lookups sampled. */
-  observe(storage: Storage): Storage {
-    return new SampledStorage(storage, this);
+  /** The same storage, its lookups sampled and counted. */
+  observe(storage: Storage, counts: LookupCounts): Storage {
+    return new ObservedStorage(storage, this, counts);
   }
 
   /** To be called once a second: sets the clock, and the gap by how much was asked for. */
@@ -117,24 +118,27 @@ export class LookupSampler {
   }
 }
 
-class SampledStorage implements Storage {
+class ObservedStorage implements Storage {
   readonly info: DataSetInfo;
   readonly scan: Storage['scan'];
   readonly batch: Batch | undefined;
   readonly #storage: Storage;
   readonly #sampler: LookupSampler;
+  readonly #counts: LookupCounts;
 
-  constructor(storage: Storage, sampler: LookupSampler) {
+  constructor(storage: Storage, sampler: LookupSampler, counts: LookupCounts) {
     this.info = storage.info;
     this.scan = storage.scan?.bind(storage);
-    this.batch = storage.batch && new SampledBatch(storage.batch, sampler);
+    this.batch = storage.batch && new ObservedBatch(storage.batch, sampler, counts);
     this.#storage = storage;
     this.#sampler = sampler;
+    this.#counts = counts;
   }
 
   get(key: Buffer, start: number, end: number): Entry | undefined {
     const entry = this.#storage.get(key, start, end);
     const sampler = this.#sampler;
+    this.#counts.count(entry !== undefined);
     if (--sampler.left === 0) sampler.take(key, start, end, entry !== undefined);
     return entry;
   }
@@ -144,15 +148,17 @@ class SampledStorage implements Storage {
   }
 }
 
-class SampledBatch implements Batch {
+class ObservedBatch implements Batch {
   readonly #batch: Batch;
   readonly #sampler: LookupSampler;
+  readonly #counts: LookupCounts;
   #keys: Buffer = NO_KEYS;
   #bounds: Int32Array = NO_BOUNDS;
 
-  constructor(batch: Batch, sampler: LookupSampler) {
+  constructor(batch: Batch, sampler: LookupSampler, counts: LookupCounts) {
     this.#batch = batch;
     this.#sampler = sampler;
+    this.#counts = counts;
   }
 
   locate(keys: Buffer, bounds: Int32Array, count: number): void {
@@ -163,6 +169,7 @@ class SampledBatch implements Batch {
 
   entry(i: number): Entry | undefined {
     const entry = this.#batch.entry(i);
+    this.#counts.count(entry !== undefined);
     const sampler = this.#sampler;
     if (--sampler.left === 0) {
       const bounds = this.#bounds;

@@ -2,8 +2,11 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { exposition } from '../../src/http/prometheus.ts';
+import { statusSamples } from '../../src/http/status-samples.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { FULL_STATUS } from '../support/full-status.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { requirePackages, run } from './harness.ts';
 
@@ -27,6 +30,14 @@ it('promtool finds nothing to say of the metrics, with data and without', async 
     const found = await run('promtool', ['check', 'metrics'], { input: text });
     expect(found).toEqual({ stdout: '', stderr: '', code: 0 });
   }
+});
+
+it('promtool finds nothing to say of metrics of what is rare', async () => {
+  requirePackages('prometheus');
+  const { loopDelay } = FULL_STATUS.server.threads[0];
+  const input = exposition(statusSamples(FULL_STATUS, loopDelay));
+  const found = await run('promtool', ['check', 'metrics'], { input });
+  expect(found).toEqual({ stdout: '', stderr: '', code: 0 });
 });
 
 it('the alert rules are right, fire when they should, and ask for metrics that there are', async () => {

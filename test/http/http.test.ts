@@ -86,7 +86,8 @@ describe('status, metrics and events', () => {
     expect(text).toContain('# TYPE goromdb_get_hits_total counter\ngoromdb_get_hits_total 0\n');
     expect(text).toContain('goromdb_data_set_keys{data_set=""} 1\n');
     expect(text).toContain(`goromdb_data_set_info{data_set="",md5="${sum}",format="json"} 1\n`);
-    expect(text).toMatch(/^goromdb_event_loop_delay_max_seconds \d/m);
+    expect(text).toMatch(/^goromdb_event_loop_delay_max_seconds\{thread="main"\} \d/m);
+    expect(text).toMatch(/^goromdb_data_set_disk_free_bytes\{data_set=""\} [1-9]/m);
   });
 
   it('sends events as they come, and those that were missed to a client that comes again', async () => {

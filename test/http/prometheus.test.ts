@@ -27,7 +27,7 @@ describe('the name of a metric', () => {
     ['get_hits', 'counter', 'goromdb_get_hits_total', {}],
     ['uptime', 'gauge', 'goromdb_uptime_seconds', {}],
     ['rusage_user', 'counter', 'goromdb_cpu_seconds_total', { mode: 'user' }],
-    ['refused_ms', 'counter', 'goromdb_refused_writes_total', { command: 'ms' }],
+    ['idle_kicks', 'counter', 'goromdb_connections_cut_total', { reason: 'idle' }],
     ['data_set_bytes', 'gauge', 'goromdb_data_set_table_bytes', {}],
   ] as const)('of %s follows the conventions', (name, kind, expected, own) => {
     const labels = { data_set: 'geo' };

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
@@ -6,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
 import {
   type AccessOptions,
+  certificateExpiry,
   checkAccess,
   createAllowList,
   isListed,
@@ -40,6 +42,18 @@ async function serve(
   onTestFinished(() => server.close(0));
   return { server, address: await server.listen(at) };
 }
+
+test('of several certificates in a file, the one that expires first counts', () => {
+  const { validTo } = new X509Certificate(read('server.pem'));
+  const ends = new Date(validTo).toISOString();
+  expect(certificateExpiry({ tls: SERVER_TLS })).toBe(ends);
+  expect(certificateExpiry({})).toBeUndefined();
+  const certFile = join(temporaryFolder(), 'chain.pem');
+  writeFileSync(certFile, `${read('client.pem')}some words\n${read('server.pem')}`);
+  const first = new Date(new X509Certificate(read('client.pem')).validTo).toISOString();
+  const [earliest] = [first, ends].toSorted();
+  expect(certificateExpiry({ tls: { ...SERVER_TLS, certFile } })).toBe(earliest);
+});
 
 describe('the list of addresses that may connect', () => {
   test.each([

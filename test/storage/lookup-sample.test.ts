@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Asker, createLookupMemory, LookupCounts } from '../../src/storage/lookup-counts.ts';
 import {
   createSampleMemory,
   LookupSampler,
@@ -10,6 +11,10 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { tableOf } from '../support/storages.ts';
 
 const RECORDS = Array.from({ length: 10 }, (_, i) => [`key:${i}`, `value ${i}`] as const);
+
+function noCounts(): LookupCounts {
+  return new LookupCounts(createLookupMemory(1), 0, new Asker());
+}
 
 function ask(storage: Storage, key: string | Buffer, times = 1): void {
   const around = Buffer.concat([Buffer.from('get '), Buffer.from(key), Buffer.from('\r\n')]);
@@ -31,7 +36,7 @@ describe('a sample of lookups', () => {
   test('holds keys that were asked for, and whether they were hits', () => {
     const memory = createSampleMemory(1);
     const sampler = new LookupSampler(memory, 0, 1);
-    const storage = sampler.observe(tableOf(RECORDS));
+    const storage = sampler.observe(tableOf(RECORDS), noCounts());
     sampler.tick();
     ask(storage, 'key:3', 500);
     ask(storage, 'none', 500);
@@ -43,7 +48,7 @@ describe('a sample of lookups', () => {
     const now = clock();
     const memory = createSampleMemory(1);
     const sampler = new LookupSampler(memory, 0, 1);
-    const storage = sampler.observe(tableOf(RECORDS));
+    const storage = sampler.observe(tableOf(RECORDS), noCounts());
     for (const [lookups, least, most] of [
       [10, 9, 10],
       [1_000, 10, 50],
@@ -75,7 +80,7 @@ describe('a sample of lookups', () => {
     const now = clock();
     const memory = createSampleMemory(1);
     const sampler = new LookupSampler(memory, 0, 1);
-    const storage = sampler.observe(tableOf(RECORDS));
+    const storage = sampler.observe(tableOf(RECORDS), noCounts());
     ask(storage, 'key:1', 64);
     expect(readSample(memory)).toHaveLength(1);
     now.seconds += SAMPLE_WINDOW_SECONDS;
@@ -114,7 +119,7 @@ describe('a sample of lookups', () => {
   test('samples lookups that are made side by side', () => {
     const memory = createSampleMemory(1);
     const sampler = new LookupSampler(memory, 0, 1);
-    const { batch } = sampler.observe(tableOf(RECORDS));
+    const { batch } = sampler.observe(tableOf(RECORDS), noCounts());
     for (let round = 0; readSample(memory).length < 2 && round < 10_000; round++) {
       batch!.locate(Buffer.from('key:1 none'), Int32Array.of(0, 5, 6, 10), 2);
       batch!.entry(round % 2);
@@ -127,7 +132,7 @@ describe('a sample of lookups', () => {
   test('lets the storage scan and close as it is', () => {
     const inner = tableOf(RECORDS);
     const close = vi.spyOn(inner, 'close');
-    const storage = new LookupSampler(createSampleMemory(1), 0, 1).observe(inner);
+    const storage = new LookupSampler(createSampleMemory(1), 0, 1).observe(inner, noCounts());
     let keys = 0;
     storage.scan?.(0, 100, () => void keys++);
     storage.close();

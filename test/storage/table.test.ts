@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { Asker, createLookupMemory, LookupCounts } from '../../src/storage/lookup-counts.ts';
 import { createSampleMemory, LookupSampler } from '../../src/storage/lookup-sample.ts';
 import {
   RecordReader,
@@ -16,7 +17,10 @@ import { storageContract } from './contract.ts';
 
 storageContract('a table in memory', (records) => tableOf(records));
 storageContract('a table whose lookups are sampled', (records) =>
-  new LookupSampler(createSampleMemory(1), 0, 1).observe(tableOf(records)),
+  new LookupSampler(createSampleMemory(1), 0, 1).observe(
+    tableOf(records),
+    new LookupCounts(createLookupMemory(1), 0, new Asker()),
+  ),
 );
 storageContract('a storage made of a Map', (records) => new MapStorage(records));
 

@@ -18,6 +18,7 @@ import {
   type SlotRecord,
   slotPath,
 } from '../slots/slots.ts';
+import type { Seconds } from '../worker/progress.ts';
 import type { Baseline } from './admission.ts';
 import { infoOf, type LoadedSlot, servingLine } from './loaded.ts';
 import type { SlotFile } from './scrub.ts';
@@ -48,6 +49,8 @@ export class Generations {
   /** What a scrub has found wrong with the dropped file, while the table made of it is sound. */
   #fileFault: string | undefined;
   #held: Held | undefined;
+  /** What the stages of its load took. */
+  #seconds: Seconds = {};
   /** The generation before: going back to it takes no look at its files. */
   #previous: Held | undefined;
   #nextSlot: SlotName = 'data00';
@@ -69,7 +72,11 @@ export class Generations {
     const { bytes: tableBytes, loadedAt: servedSinceMs } = this.#baseline.info;
     const generation = generationOf(this.#held.slot, this.#held.record);
     const fileFault = this.#fileFault;
-    return { ...generation, tableBytes, servedSinceMs, ...(fileFault && { fileFault }) };
+    const loadSeconds = this.#seconds;
+    return {
+      ...{ ...generation, tableBytes, servedSinceMs, loadSeconds },
+      ...(fileFault && { fileFault }),
+    };
   }
 
   /** The generation before, if its table is mapped. */
@@ -166,6 +173,7 @@ export class Generations {
     await this.#swap(slot, loaded);
     this.use(record.generation);
     const seconds = { ...loaded.seconds, switch: (performance.now() - startMs) / 1000 };
+    this.#seconds = seconds;
     const line = servingLine(slot, record, seconds);
     logger.info(line);
     this.#events.add('serving', line);
@@ -206,6 +214,7 @@ export class Generations {
     this.#held = { slot, record, map: map.hold(), identity };
     this.#baseline = { info, fileBytes: record.bytes };
     this.#fileFault = undefined;
+    this.#seconds = {};
     this.#nextSlot = otherSlot(slot);
   }
 }

@@ -11,7 +11,8 @@ type LoadCount = 'loads_taken' | 'loads_rejected' | 'loads_failed';
 /** Who is notified of what becomes of drops. */
 export interface LoadMonitorOptions {
   readonly onNews?: ((news: LoadNews) => void) | undefined;
-  readonly onCount?: ((name: LoadCount) => void) | undefined;
+  /** @param code Why it came to nothing. */
+  readonly onCount?: ((name: LoadCount, code?: string) => void) | undefined;
 }
 
 /** Knows the state of a data set's loads, for whoever monitors it. */
@@ -31,8 +32,8 @@ export class LoadMonitor {
   }
 
   noteEvent({ kind, text, code = 'LOAD_FAILED' }: NewEvent): void {
-    if (kind === 'rejected') this.#options.onCount?.('loads_rejected');
-    if (kind === 'failed') this.#options.onCount?.('loads_failed');
+    if (kind === 'rejected') this.#options.onCount?.('loads_rejected', code);
+    if (kind === 'failed') this.#options.onCount?.('loads_failed', code);
     if (kind === 'rejected' || kind === 'failed' || kind === 'nothing to serve') {
       this.#tell({ lastError: { code, text: shortened(text), atMs: Date.now() } });
     } else if (kind === 'serving') {

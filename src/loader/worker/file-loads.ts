@@ -76,7 +76,12 @@ const PROCESSES = new LoaderProcesses();
 export class FileLoads {
   readonly #options: FileLoadsOptions;
   #running:
-    | { readonly path: string; readonly progress: LoadProgress; readonly isLinked: boolean }
+    | {
+        readonly path: string;
+        readonly progress: LoadProgress;
+        readonly isLinked: boolean;
+        readonly sinceMs: number;
+      }
     | undefined;
 
   constructor(options: FileLoadsOptions) {
@@ -86,9 +91,9 @@ export class FileLoads {
   /** The file that is being loaded, and how far it is. */
   get running(): LoadStatus | undefined {
     if (this.#running === undefined) return undefined;
-    const { path, progress, isLinked } = this.#running;
+    const { path, progress, isLinked, sinceMs } = this.#running;
     const { stage, bytes } = progress.read();
-    return isLinked ? { path, stage } : { path, stage, bytes };
+    return isLinked ? { path, stage, sinceMs } : { path, stage, sinceMs, bytes };
   }
 
   /** Names all options that a table's records depend on. */
@@ -144,7 +149,7 @@ export class FileLoads {
     const { onLoad, loadMsMin, baseDir, ...options } = this.#options;
     const { scanner, gzipped, bucket, fields, namespaces, prefix } = options;
     const progress = new LoadProgress();
-    this.#running = { path, progress, isLinked };
+    this.#running = { path, progress, isLinked, sinceMs: Date.now() };
     onLoad?.(this.#running);
     const tell = (): void => load.onProgress?.(progress.read());
     tell();

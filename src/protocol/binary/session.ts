@@ -1,3 +1,4 @@
+import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import { countGets, countTouches } from '../counters.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
@@ -19,6 +20,7 @@ import {
  */
 export class BinarySession implements Session {
   readonly #context: SessionContext;
+  readonly #asker: Asker;
   #state: SessionState = 'open';
   /** The opcode of the request under way. */
   #opcode = 0;
@@ -31,6 +33,7 @@ export class BinarySession implements Session {
 
   constructor(context: SessionContext) {
     this.#context = context;
+    this.#asker = context.asker ?? new Asker();
   }
 
   get state(): SessionState {
@@ -38,6 +41,7 @@ export class BinarySession implements Session {
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
+    this.#asker.at = ASKER.binary;
     let at = start;
     while (at < end && this.#state === 'open' && !reply.isFull) {
       const next =

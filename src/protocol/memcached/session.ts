@@ -1,3 +1,4 @@
+import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import {
   isGet,
   isGetAndTouch,
@@ -38,6 +39,7 @@ const META = 0x6d;
 /** One client's conversation in memcached's text protocol. */
 export class TextSession implements Session {
   readonly #context: SessionContext;
+  readonly #asker: Asker;
   readonly #line = new LineFinder();
   readonly #retrieval: Retrieval;
   readonly #words: MetaWords;
@@ -53,6 +55,7 @@ export class TextSession implements Session {
 
   constructor(context: SessionContext) {
     this.#context = context;
+    this.#asker = context.asker ?? new Asker();
     this.#retrieval = new Retrieval(context);
     this.#words = context.shared.get(MetaWords);
     this.#metaReads = new MetaReads(this.#words);
@@ -68,6 +71,7 @@ export class TextSession implements Session {
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
     if (!this.#hasBegun && start < end) this.#begin(input[start]);
+    this.#asker.at = ASKER.text;
     let at = start;
     while (at < end && this.#state === 'open' && !reply.isFull) {
       if (this.#data !== undefined) {
@@ -82,6 +86,9 @@ export class TextSession implements Session {
       const isWhole = line.find(input, at, end);
       if (this.#endsTooLong(input, at, isWhole ? line.next - 1 : end, reply) || !isWhole) break;
       this.#next = line.next;
+      // The other commands that begin so are none.
+      const isMeta = input[at] === META && !this.#retrieval.isUnderWay;
+      this.#asker.at = isMeta ? ASKER.meta : ASKER.text;
       // What is behind the line may be asked together with it.
       if (line.next < end && !this.#retrieval.isUnderWay) {
         const next = answerRun(this.#metaReads, this.#context, input, at, end, reply);

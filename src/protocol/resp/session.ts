@@ -1,4 +1,5 @@
 import type { View } from '../../handler/handler.ts';
+import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import { countGets } from '../counters.ts';
 import { LineFinder } from '../line.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
@@ -44,6 +45,7 @@ interface Inline {
 /** One client's conversation in Redis' protocol. */
 export class RespSession implements Session {
   readonly #context: SessionContext;
+  readonly #asker: Asker;
   readonly #share: RespShare;
   readonly #args: Args;
   readonly #client: Client;
@@ -64,6 +66,7 @@ export class RespSession implements Session {
 
   constructor(context: SessionContext, share: RespShare, id: number) {
     this.#context = context;
+    this.#asker = context.asker ?? new Asker();
     this.#share = share;
     this.#args = share.args;
     const isKnown = context.authenticate === undefined;
@@ -99,6 +102,7 @@ export class RespSession implements Session {
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
+    this.#asker.at = ASKER.redis;
     let at = start;
     this.#appendNews(reply);
     while (at < end && this.#state === 'open' && !reply.isFull) {

@@ -1,13 +1,19 @@
 import { emptyStorage } from '../../storage/empty.ts';
-import { LookupSampler } from '../../storage/lookup-sample.ts';
+import { type Asker, createLookupMemory, LookupCounts } from '../../storage/lookup-counts.ts';
+import { createSampleMemory, LookupSampler } from '../../storage/lookup-sample.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { openTableIn } from '../../storage/table/table.ts';
-import type { PlacedSet, PlacedTable } from './thread-messages.ts';
+import type { PlacedSet, PlacedTable, SetMemory } from './thread-messages.ts';
 
 /** Where a thread's data sets go: see `DataSetsHandler`. */
 export interface SetTaker {
   put(prefix: string, storage: Storage, generation: number): void;
   remove(prefix: string, generation: number): void;
+}
+
+/** Memory of a data set, for all threads. */
+export function createSetMemory(threads: number): SetMemory {
+  return { sampleMemory: createSampleMemory(threads), countMemory: createLookupMemory(threads) };
 }
 
 /** What one thread serves: a data set, or several by prefix. */
@@ -16,30 +22,32 @@ export class ServedSets {
   readonly #thread: number;
   readonly #threads: number;
   readonly #onRelease: (lease: number) => void;
+  readonly #asker: Asker;
   readonly #samplers = new Map<string, LookupSampler>();
 
   /**
    * @param threads Of how many `thread` is one.
+   * @param asker Who looks up keys now.
    * @param onRelease Called when nothing reads any more from a table that came by `swap`.
    */
   constructor(
     taker: SetTaker,
     thread: number,
     threads: number,
+    asker: Asker,
     onRelease: (lease: number) => void,
   ) {
     this.#taker = taker;
     this.#thread = thread;
     this.#threads = threads;
+    this.#asker = asker;
     this.#onRelease = onRelease;
   }
 
   /** From now on its keys are misses, as long as it has no data. */
   add(placed: PlacedSet): void {
-    const { set, generation } = placed;
-    if (this.#samplers.has(set)) return;
-    this.#samplerOf(placed);
-    this.#taker.put(set, emptyStorage, generation);
+    if (this.#samplers.has(placed.set)) return;
+    this.#put(placed, emptyStorage);
   }
 
   /**
@@ -47,14 +55,13 @@ export class ServedSets {
    * that could not be put into service `onRelease` is called when nothing reads from it.
    */
   async swap({ table, info, lease, ...placed }: PlacedTable): Promise<void> {
-    const sampler = this.#samplerOf(placed);
     const onFree = (): void => this.#onRelease(lease);
     const storage = await openTableIn(table, info, onFree).catch((error: unknown) => {
       onFree();
       throw error;
     });
     try {
-      this.#taker.put(placed.set, sampler.observe(storage), placed.generation);
+      this.#put(placed, storage);
     } catch (error) {
       storage.close();
       throw error;
@@ -69,6 +76,12 @@ export class ServedSets {
   /** To be called once a second. */
   tick(): void {
     for (const sampler of this.#samplers.values()) sampler.tick();
+  }
+
+  #put(placed: PlacedSet, storage: Storage): void {
+    const counts = new LookupCounts(placed.countMemory, this.#thread, this.#asker);
+    const observed = this.#samplerOf(placed).observe(storage, counts);
+    this.#taker.put(placed.set, observed, placed.generation);
   }
 
   #samplerOf({ set, sampleMemory }: PlacedSet): LookupSampler {

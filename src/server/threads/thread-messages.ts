@@ -16,6 +16,8 @@ export interface ThreadData {
   /** What ends the prefixes of several data sets; undefined: there is one, without. */
   readonly delimiter: string | undefined;
   readonly counterMemory: SharedArrayBuffer;
+  /** See `meterOf`. */
+  readonly meterMemory: SharedArrayBuffer;
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
@@ -35,11 +37,17 @@ export const SHUTDOWN = 'shutdown';
 /** The thread has loaded its native code: from now on it can be ended at any moment. */
 export const LOADED = 'loaded';
 
-/** A data set by the prefix of its keys; empty: the one without, or the only one. */
-export interface PlacedSet {
-  readonly set: string;
-  /** For its lookups: see `LookupSampler`. */
+/** What threads write about the lookups in a data set. */
+export interface SetMemory {
+  /** See `LookupSampler`. */
   readonly sampleMemory: SharedArrayBuffer;
+  /** See `LookupCounts`. */
+  readonly countMemory: SharedArrayBuffer;
+}
+
+/** A data set by the prefix of its keys; empty: the one without, or the only one. */
+export interface PlacedSet extends SetMemory {
+  readonly set: string;
   /** The number that all data sets together have from now on. */
   readonly generation: number;
 }
@@ -67,7 +75,7 @@ export type ThreadRequest =
   | { readonly kind: 'swapped-everywhere' }
   /** A data set that has nothing to serve yet. */
   | ({ readonly kind: 'add' } & PlacedSet)
-  | ({ readonly kind: 'remove' } & Omit<PlacedSet, 'sampleMemory'>)
+  | ({ readonly kind: 'remove' } & Pick<PlacedSet, 'set' | 'generation'>)
   | { readonly kind: 'news'; readonly set: string; readonly news: LoadNews }
   | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }

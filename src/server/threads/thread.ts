@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLineLogger } from '../../common/log.ts';
+import { LoopDelay } from '../../common/loop-delay.ts';
 import { loadPlugin } from '../../common/plugin.ts';
 import { answerRequests } from '../../common/rpc.ts';
 import type { LoadNews } from '../../common/status.ts';
@@ -11,8 +12,10 @@ import { createSimpleHandler } from '../../handler/simple.ts';
 import { PROTOCOLS } from '../../protocol/detect/protocols.ts';
 import type { Protocol } from '../../protocol/protocol.ts';
 import { emptyStorage } from '../../storage/empty.ts';
+import { Asker } from '../../storage/lookup-counts.ts';
 import { loadMapReader } from '../../storage/map-window.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { meterOf } from '../metering/metering.ts';
 import { type ServerParts, ThreadServer } from '../thread-server.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
 import {
@@ -24,7 +27,8 @@ import {
   type ThreadStart,
 } from './thread-messages.ts';
 
-const SAMPLER_TICK_MS = 1_000;
+/** How often samplers and meters look at how much there is to do. */
+const TICK_MS = 1_000;
 
 const data: ThreadStart = workerData;
 const report = (news: ThreadNews): void => parentPort?.postMessage(news);
@@ -40,11 +44,16 @@ const logger = createLineLogger((line) => process.stderr.write(line));
 const shutdown = data.allowShutdown ? () => report(SHUTDOWN) : undefined;
 const onReport: ServerParts['onReport'] = (client) => report({ report: client });
 const loadNews = new Map<string, LoadNews>();
-const parts = { ...data, handler, protocol, shutdown, onReport, loadNews, logger };
+const asker = new Asker();
+const meter = meterOf(data.meterMemory, data.thread, asker, new LoopDelay());
+const parts = { ...data, handler, protocol, shutdown, onReport, loadNews, logger, asker, meter };
 const server = new ThreadServer(parts);
 const onRelease = (released: number): void => report({ released });
-const sets = new ServedSets(taker, data.thread, data.facts.threads, onRelease);
-setInterval(() => sets.tick(), SAMPLER_TICK_MS).unref();
+const sets = new ServedSets(taker, data.thread, data.facts.threads, asker, onRelease);
+setInterval(() => {
+  sets.tick();
+  meter.tick();
+}, TICK_MS).unref();
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {

@@ -4,7 +4,13 @@ import { type Address, formatAddress } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { threadError } from '../../common/rpc.ts';
-import type { LoadNews, Metric, ServerStatus, Settings } from '../../common/status.ts';
+import type {
+  LoadNews,
+  LookupFigures,
+  Metric,
+  ServerStatus,
+  Settings,
+} from '../../common/status.ts';
 import { Turns } from '../../common/turns.ts';
 import { PROTOCOL_VERSION } from '../../common/version.ts';
 import {
@@ -17,20 +23,23 @@ import {
 } from '../../protocol/counters.ts';
 import { serverMetrics } from '../../protocol/fields.ts';
 import type { ServerFacts, SessionSettings } from '../../protocol/protocol.ts';
-import { createSampleMemory, readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
+import { readLookups } from '../../storage/lookup-counts.ts';
+import { readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
-import { type AccessOptions, checkAccessFiles } from '../access.ts';
+import { type AccessOptions, certificateExpiry, checkAccessFiles } from '../access.ts';
 import { ClientLog, describeReport } from '../client-log.ts';
 import type { Limits } from '../limits.ts';
 import type { ListenTarget } from '../listener.ts';
+import { createMeterMemory } from '../metering/metering.ts';
 import type { Server } from '../server.ts';
 import { settingsOf } from '../settings.ts';
 import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
+import { createSetMemory } from './served-sets.ts';
 import { serverStatusOf } from './server-status.ts';
 import { ServingThread } from './serving-thread.ts';
 import { hasReusePort, listenShared, type SharedListener } from './shared-listener.ts';
-import type { PlacedSet, ThreadData } from './thread-messages.ts';
+import type { PlacedSet, SetMemory, ThreadData } from './thread-messages.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Serving threads of one process at most. */
@@ -72,7 +81,7 @@ interface ServedTable {
 
 /** A data set, for all threads. */
 interface SetState {
-  readonly sampleMemory: SharedArrayBuffer;
+  readonly memory: SetMemory;
   served: ServedTable | undefined;
 }
 
@@ -82,9 +91,11 @@ export class Threads implements Server {
   readonly #places: readonly Place[];
   readonly #facts: ServerFacts;
   #address = '';
+  #certificateExpiresAt: string | undefined;
   /** What the main thread counts. */
   readonly #counters: Counters;
   readonly #counterMemory: SharedArrayBuffer;
+  readonly #meterMemory: SharedArrayBuffer;
   /** By the prefix of their keys. */
   readonly #sets = new Map<string, SetState>();
   /** What `stats` shows of loads, likewise. */
@@ -108,6 +119,7 @@ export class Threads implements Server {
     // The last block is the main thread's own.
     const counterMemory = createCounterMemory(threads + 1);
     this.#counterMemory = counterMemory;
+    this.#meterMemory = createMeterMemory(threads);
     this.#counters = countersOf(counterMemory, threads);
     const allowShutdown = options.shutdown !== undefined;
     const facts = {
@@ -118,10 +130,11 @@ export class Threads implements Server {
       settings: { ...settingsOf({ ...options, allowShutdown }), ...options.settings },
     };
     this.#facts = facts;
+    this.#certificateExpiresAt = certificateExpiry(access);
     this.#places = Array.from({ length: threads }, (_, thread) => {
       const data = {
         ...{ thread, protocol, handler, delimiter, limits, access, sessions, facts },
-        ...{ counterMemory, allowShutdown },
+        ...{ counterMemory, meterMemory: this.#meterMemory, allowShutdown },
       };
       const place: Place = { data, target: undefined, thread: undefined!, restarts: 0 };
       place.thread = this.#start(place);
@@ -137,7 +150,8 @@ export class Threads implements Server {
   /** As `Goromdb.status` returns it. */
   get status(): ServerStatus {
     const restarts = this.#places.map((place) => place.restarts);
-    return serverStatusOf(this.#facts, this.#address, this.#counterMemory, restarts);
+    const memory = { counters: this.#counterMemory, meters: this.#meterMemory };
+    return serverStatusOf(this.#facts, this.#address, memory, restarts, this.#certificateExpiresAt);
   }
 
   /** As `Goromdb.counters` returns them. */
@@ -148,7 +162,13 @@ export class Threads implements Server {
   /** Lookups that clients made of late in a data set. */
   sample(set: string): readonly SampledLookup[] {
     const state = this.#sets.get(set);
-    return state === undefined ? [] : readSample(state.sampleMemory);
+    return state === undefined ? [] : readSample(state.memory.sampleMemory);
+  }
+
+  /** Keys of a data set that clients have looked up. */
+  lookups(set: string): readonly LookupFigures[] {
+    const state = this.#sets.get(set);
+    return state === undefined ? [] : readLookups(state.memory.countMemory);
   }
 
   /** The live generation. */
@@ -277,7 +297,7 @@ export class Threads implements Server {
   #place(set: string, own: number): PlacedSet {
     let state = this.#sets.get(set);
     if (state === undefined) {
-      state = { sampleMemory: createSampleMemory(this.#places.length), served: undefined };
+      state = { memory: createSetMemory(this.#places.length), served: undefined };
       this.#sets.set(set, state);
     }
     let sum = own;
@@ -286,7 +306,7 @@ export class Threads implements Server {
     }
     // With the sum a cursor of a process before this one is most likely of no other data.
     this.#generation = Math.max(this.#generation + 1, sum);
-    return { set, sampleMemory: state.sampleMemory, generation: this.#generation };
+    return { set, ...state.memory, generation: this.#generation };
   }
 
   /** Other data is about to be loaded: see `ThreadServer.hurryStale`. */
@@ -296,8 +316,11 @@ export class Threads implements Server {
 
   /** Reads certificates and users again. @throws GoromdbError: those in use stay, in all threads. */
   async reload(): Promise<void> {
-    checkAccessFiles(this.#options.access);
+    const { access } = this.#options;
+    checkAccessFiles(access);
+    const expiresAt = certificateExpiry(access);
     await Promise.all(this.#places.map(({ thread }) => thread.request({ kind: 'reload' })));
+    this.#certificateExpiresAt = expiresAt;
   }
 
   async close(graceMs?: number): Promise<void> {
@@ -353,8 +376,8 @@ export class Threads implements Server {
     const thread = this.#start(place);
     place.thread = thread;
     try {
-      for (const [set, { sampleMemory, served }] of this.#sets) {
-        const placed = { set, sampleMemory, generation: this.#generation };
+      for (const [set, { served, memory }] of this.#sets) {
+        const placed = { set, ...memory, generation: this.#generation };
         if (served === undefined) await thread.request({ kind: 'add', ...placed });
         else await thread.swap(placed, served.map, served.info);
       }

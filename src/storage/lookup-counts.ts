@@ -1,0 +1,50 @@
+import type { LookupFigures } from '../common/status.ts';
+
+/** What asks the storages of a thread, as metrics call it. */
+export const ASKERS = ['text', 'meta', 'binary', 'redis', 'other'] as const;
+
+/** Where each is in {@link ASKERS}. */
+export const ASKER = { text: 0, meta: 1, binary: 2, redis: 3, other: 4 } as const;
+
+/** Who asks now: a thread answers one request at a time. Sessions set it before they look up keys. */
+export class Asker {
+  at: number = ASKER.other;
+}
+
+/** Hits and misses of each asker, on whole cache lines of 64 bytes: see `createCounterMemory`. */
+const BLOCK_BYTES = Math.ceil((ASKERS.length * 2 * 8) / 64) * 64;
+
+/** Memory for the counts of one data set, to be shared with all threads. */
+export function createLookupMemory(threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(threads * BLOCK_BYTES);
+}
+
+/** Counts one thread's lookups in a data set. Only that thread writes; any may read. */
+export class LookupCounts {
+  readonly #asker: Asker;
+  readonly #counts: Float64Array;
+
+  constructor(memory: SharedArrayBuffer, thread: number, asker: Asker) {
+    this.#asker = asker;
+    this.#counts = new Float64Array(memory, thread * BLOCK_BYTES, ASKERS.length * 2);
+  }
+
+  count(isHit: boolean): void {
+    this.#counts[2 * this.#asker.at + (isHit ? 0 : 1)]++;
+  }
+}
+
+/** The sums of all threads, of those protocols in which keys were looked up. */
+export function readLookups(memory: SharedArrayBuffer): readonly LookupFigures[] {
+  const words = new Float64Array(memory);
+  const sums = ASKERS.map((protocol, asker) => {
+    let hits = 0;
+    let misses = 0;
+    for (let at = 2 * asker; at < words.length; at += BLOCK_BYTES / 8) {
+      hits += words[at];
+      misses += words[at + 1];
+    }
+    return { protocol, hits, misses };
+  });
+  return sums.filter(({ hits, misses }) => hits + misses > 0);
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { createMeterMemory, meterOf, readMeters } from '../../src/server/metering/metering.ts';
+import { ASKER, Asker } from '../../src/storage/lookup-counts.ts';
+
+/** Reads as a connection does, without a client. */
+function read(meter: ReturnType<typeof meterOf>['requests'], times: number): number {
+  let measured = 0;
+  for (let i = 0; i < times; i++) {
+    if (--meter.left > 0) continue;
+    meter.end(meter.begin(100));
+    measured++;
+  }
+  return measured;
+}
+
+describe('a request meter', () => {
+  it('measures about 500 reads a second, and counts all of them', () => {
+    const memory = createMeterMemory(2);
+    const asker = new Asker();
+    asker.at = ASKER.redis;
+    const { requests, tick } = meterOf(memory, 1, asker);
+    let reads = 0;
+    for (const perSecond of [100, 100_000, 100_000]) {
+      read(requests, perSecond);
+      reads += perSecond;
+      tick();
+    }
+    const measured = read(requests, 100_000);
+    reads += 100_000;
+    // One in 200, at random.
+    expect(measured).toBeGreaterThan(350);
+    expect(measured).toBeLessThan(700);
+    const [{ protocol, duration, size }, ...others] = readMeters(memory).requests;
+    expect([protocol, others]).toEqual(['redis', []]);
+    expect(reads - duration.count).toBeLessThan(400);
+    expect(size.sum).toBe(size.count * 100);
+    expect(size.buckets.map(([, count]) => count / size.count)).toEqual([
+      ...[0, 0, 1, 1, 1, 1, 1, 1, 1],
+    ]);
+  });
+
+  it('goes back to measuring each read when there are few again', () => {
+    const { requests, tick } = meterOf(createMeterMemory(1), 0, new Asker());
+    read(requests, 100_000);
+    tick();
+    read(requests, 1000);
+    tick();
+    read(requests, 1000);
+    tick();
+    expect(read(requests, 100)).toBeGreaterThan(30);
+  });
+
+  it('counts a refused write of a protocol that nobody knows as another one', () => {
+    const memory = createMeterMemory(1);
+    const { refusals } = meterOf(memory, 0, new Asker());
+    for (const command of ['set', 'set', 'PUT']) refusals.count(command);
+    expect(readMeters(memory).refusedWrites).toEqual([
+      { protocol: 'other', command: 'set', count: 2 },
+      { protocol: 'other', command: 'other', count: 1 },
+    ]);
+  });
+});
