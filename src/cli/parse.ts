@@ -53,7 +53,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Invo
 }
 
 /**
- * The arguments with the name of their command in front; `help demo` is `demo -help`, and `version` is
+ * The arguments with the name of their command in front; `help build` is `build -help`, and `version` is
  * `-version`.
  */
 function commandFirst(argv: readonly string[]): readonly string[] {
@@ -136,7 +136,7 @@ function explain(error: unknown, command: Parser | undefined): string {
     const shown = given.replace(/^--(?!-)/, '-');
     return `unknown flag ${shown}${ownFlag(command, given) ?? advice}`;
   }
-  return `unknown command ${JSON.stringify(given)}${advice || '; a data file is given by -file'}`;
+  return `unknown command ${JSON.stringify(given)}${advice || '; to serve a file: goromdb serve FILE'}`;
 }
 
 function usageError(command: Parser | undefined, message: string): Invocation {

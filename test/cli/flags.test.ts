@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PrefixedDataSet, ServerOptions } from '../../src/app/options.ts';
+import { COMMANDS } from '../../src/cli/commands/commands.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { STORAGE_NAMES } from '../../src/storage/formats/formats.ts';
@@ -94,7 +95,7 @@ describe('the server command', () => {
       ['file', '-gzipped', { file: resolve('-gzipped') }],
       ['file', '--version', { file: resolve('--version') }],
       ['file', '--', { file: resolve('--') }],
-      ['file', 'demo', { file: resolve('demo') }],
+      ['file', 'build', { file: resolve('build') }],
       ['basedir', '/var/lib/goromdb', { basedir: '/var/lib/goromdb' }],
       ['basedir', 'kept/', { basedir: resolve('kept') }],
       ['threads', '1', { threads: 1 }],
@@ -428,7 +429,7 @@ describe('a wrong value', () => {
     const message =
       '-addr: "11211" is not allowed: the port is missing; expected ":11211", "127.0.0.1:11211", "[::1]:11211", "localhost:11211" or a UNIX socket path';
     expect(parse('-file', 'data.json', '-addr', '11211')).toEqual(wrong(message));
-    expect(parse('demo', '-addr', '11211')).toEqual(wrong(message, 'goromdb demo'));
+    expect(parse('serve', '-addr', '11211')).toEqual(wrong(message, 'goromdb serve'));
   });
 
   it('is what follows a flag, even if it is a flag, as in Go', () => {
@@ -478,12 +479,12 @@ describe('a wrong command line', () => {
     [['-=x'], 'unknown flag -=x'],
     [['--__proto__=x'], 'unknown flag -__proto__'],
     [['-no-gzipped'], 'unknown flag -no-gzipped; did you mean -gzipped?'],
-    [['dmeo'], 'unknown command "dmeo"; did you mean demo?'],
-    [['data.json'], 'unknown command "data.json"; a data file is given by -file'],
-    [[''], 'unknown command ""; a data file is given by -file'],
+    [['sreve'], 'unknown command "sreve"; did you mean serve?'],
+    [['data.json'], 'unknown command "data.json"; to serve a file: goromdb serve FILE'],
+    [[''], 'unknown command ""; to serve a file: goromdb serve FILE'],
     [['-version=x'], '-version takes no value, and =x was given'],
     [['-file', 'a', 'b'], '"b" is not expected: there are only flags here'],
-    [['-file', 'a', 'demo'], '"demo" is not expected: there are only flags here'],
+    [['-file', 'a', 'build'], '"build" is not expected: there are only flags here'],
     [['-file', 'a', '-'], '"-" is not expected: there are only flags here'],
     [
       ['-gzipped', 'false', '-file', 'a'],
@@ -495,21 +496,37 @@ describe('a wrong command line', () => {
   });
 });
 
-describe('the demo command', () => {
-  it('listens for this machine only by default', () => {
+describe('the serve command', () => {
+  const requestOf = (...argv: string[]): { readonly data: unknown; readonly server: object } => {
+    const asked = parse('serve', ...argv);
+    if (!('request' in asked)) throw new Error(JSON.stringify(asked));
+    return asked.request as ReturnType<typeof requestOf>;
+  };
+
+  it('listens for this machine only by default, and takes the flags of the server', () => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: 11211 };
-    expect(parse('demo')).toEqual({ kind: 'demo', request: { address } });
+    expect(requestOf()).toMatchObject({ data: undefined, server: { address } });
+    expect(requestOf('a.json', '-threads', '2')).toMatchObject({ server: { threads: 2 } });
   });
 
-  it.each(SPELLINGS)('takes -addr spelled %s', (_, spell) => {
-    const address = { kind: 'tcp', host: undefined, port: 0 };
-    expect(parse('demo', ...spell('addr', ':0'))).toEqual({ kind: 'demo', request: { address } });
+  it('leaves one file as it is, and builds a table of rows, of several files and of standard input', () => {
+    expect(requestOf('a.json').data).toEqual({ inputs: ['a.json'], rows: undefined });
+    for (const argv of [['a.csv', '-key', 'id'], ['a', 'b'], ['-'], ['a', '-prefix', 'x:']]) {
+      expect(requestOf(...argv).data).toMatchObject({ rows: { skipBad: 0 } });
+    }
   });
 
-  it('has no flag of the server and no arguments', () => {
-    expect(parse('demo', '-file', 'a')).toEqual(wrong('unknown flag -file', 'goromdb demo'));
-    const message = '"a" is not expected: there are only flags here';
-    expect(parse('demo', 'a')).toEqual(wrong(message, 'goromdb demo'));
+  it.each([
+    [['-file', 'a'], 'unknown flag -file'],
+    [['a.csv', '-value', 'v'], '-value is for rows: give -key, too'],
+    [['-', '-'], '- is standard input, which can be read once'],
+    [[''], 'expected a FILE, found none'],
+    [
+      ['a.csv', '-key', 'id', '-bucket', 'b'],
+      '-bucket is for one file that is served as it is, without -key',
+    ],
+  ])('refuses %j', (argv, message) => {
+    expect(parse('serve', ...argv)).toEqual(wrong(message, 'goromdb serve'));
   });
 });
 
@@ -557,7 +574,7 @@ describe('help and version', () => {
 
   it.each(['-version', '--version'])('%s prints the version', (flag) => {
     expect(textOf(flag)).toBe('goromdb 1.2.3');
-    expect(textOf('demo', flag)).toBe('goromdb 1.2.3');
+    expect(textOf('build', flag)).toBe('goromdb 1.2.3');
     expect(textOf('version')).toBe('goromdb 1.2.3');
     expect(textOf('-file', 'data.json', flag)).toBe('goromdb 1.2.3');
   });
@@ -568,8 +585,8 @@ describe('help and version', () => {
   });
 
   it('shows the help of a command', () => {
-    expect(textOf('demo', '-h')).toMatch(/^Usage: goromdb demo \[flags]\n/);
-    expect(textOf('help', 'demo')).toBe(textOf('demo', '--help'));
+    expect(textOf('serve', '-h')).toMatch(/^Usage: goromdb serve \[flags] \[FILE\.\.\.]\n/);
+    expect(textOf('help', 'serve')).toBe(textOf('serve', '--help'));
   });
 
   it('shows every flag in the spelling of Go, its default, and every other command', () => {
@@ -597,8 +614,8 @@ describe('help and version', () => {
       '(default: 5s)',
       '-version print',
       '-help print',
-      'Commands: check-config Checks a file for -config',
-      'demo Serves a sample data set',
+      'Commands: serve Serves local files at once',
+      'check-config Checks a file for -config',
       'MD5 sum as PATH.md5',
     ]) {
       expect(words).toContain(part);
@@ -606,7 +623,7 @@ describe('help and version', () => {
   });
 
   it('can be read in 80 columns, whatever the terminal', () => {
-    for (const command of ['server', 'demo', 'publish', 'rollback', 'status']) {
+    for (const command of COMMANDS.map(({ name }) => name)) {
       const text = textOf(command, '-help');
       expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
       expect(text).not.toMatch(/\s$|--addr|undefined/);

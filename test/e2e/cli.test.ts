@@ -1,9 +1,8 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
@@ -16,7 +15,6 @@ import { RawClient } from '../support/raw-client.ts';
 import { TextClient } from '../support/text-client.ts';
 
 const ANY = ['-addr', '127.0.0.1:0'];
-const run = promisify(execFile);
 
 let folder: string;
 let file: string;
@@ -88,7 +86,7 @@ describe('a start that cannot succeed says why in one line and ends with 1', () 
     onTestFinished(() => void other.close());
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as net.AddressInfo;
-    for (const command of [['-file', file], ['demo']]) {
+    for (const command of [['-file', file], ['serve']]) {
       const goromdb = new GoromdbProcess([...command, '-addr', `127.0.0.1:${port}`]);
       const line = `^goromdb: cannot listen on 127.0.0.1:${port}: another program listens there; .* -addr$`;
       await expectOneLine(goromdb, new RegExp(line));
@@ -101,12 +99,12 @@ describe('a start that cannot succeed says why in one line and ends with 1', () 
     await expectOneLine(goromdb, /^goromdb: cannot write in the base folder .*-basedir$/);
   });
 
-  test('when there is no room for the files of the demo', async () => {
+  test('when there is no room for the temporary files of serve', async () => {
     vi.stubEnv('TMPDIR', join(folder, 'none'));
     onTestFinished(() => void vi.unstubAllEnvs());
     await expectOneLine(
-      new GoromdbProcess(['demo', ...ANY]),
-      /^goromdb: cannot make the folder of the demo: it is not there: make it, .* \(ENOENT: mkdtemp .*none.*\)$/,
+      new GoromdbProcess(['serve', ...ANY]),
+      /^goromdb: cannot make a temporary folder in .*none, which TMPDIR chooses: it is not there: .* \(ENOENT: mkdtemp .*none.*\)$/,
     );
   });
 
@@ -341,49 +339,5 @@ describe('the end', () => {
     expect(performance.now() - startMs).toBeLessThan(2_000);
     expect(goromdb.stderr).not.toMatch(/ (?:warn|error) /);
     expect(existsSync(file)).toBe(true);
-  });
-});
-
-describe('the demo', () => {
-  test('prints what to type next, and that works', async () => {
-    // Paths with blanks and quotes must arrive quoted.
-    const temporary = join(folder, "it's a folder");
-    mkdirSync(temporary);
-    vi.stubEnv('TMPDIR', temporary);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const demo = new GoromdbProcess(['demo', ...ANY]);
-    const address = await demo.address();
-    // By then it serves.
-    await demo.says(/Ctrl-C ends it/);
-    const [readLine, ...dropLines] = demo.stdout.match(/(?<=^ {2})\S.*$/gm)!;
-    if (address.kind !== 'tcp') throw new Error('expected a TCP address');
-    const [, command, target] = /^(printf .*) \| nc (.*)$/.exec(readLine)!;
-    expect(target).toBe(`127.0.0.1 ${address.port}`);
-
-    // There may be no nc here: the command's output is sent in its stead.
-    const { stdout: input } = await run('sh', ['-c', command]);
-    const ask = async (): Promise<string> => {
-      const client = await connect(address);
-      client.send(input);
-      return client.readToEnd();
-    };
-    expect(await ask()).toMatch(
-      /^VALUE city:paris 0 \d+\r\n.*\r\nVALUE data:version 0 1\r\n1\r\nEND/,
-    );
-    await run('sh', ['-e', '-c', dropLines.join('\n')]);
-    await demo.says(/generation 2 serves/);
-    expect(await ask()).toContain('\r\nVALUE data:version 0 1\r\n2\r\nEND\r\n');
-
-    const [, dropFolder] = /^ {2}mv .*'(\/.*)\/data\.json'$/m.exec(demo.stdout) ?? [];
-    expect(await demo.kill('SIGINT')).toBe(0);
-    expect(dropFolder).toBeDefined();
-    expect((await run('ls', [temporary])).stdout).toBe('');
-  });
-
-  test('ends with its terminal', async () => {
-    const demo = new GoromdbProcess(['demo', ...ANY]);
-    await demo.says(/Ctrl-C ends it/);
-    await demo.kill('SIGHUP');
-    expect(await demo.exit()).toBe(0);
   });
 });

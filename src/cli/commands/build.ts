@@ -1,18 +1,14 @@
 import { statSync } from 'node:fs';
 import process from 'node:process';
 import { type BuildRequest, type Built, buildTable } from '../../build/build.ts';
-import { STANDARD_INPUT } from '../../build/inputs.ts';
 import { describeRow } from '../../build/rejected.ts';
-import { GoromdbError, isBadFile } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { formatBytes, keysOf } from '../../common/quantities.ts';
-import { checkRequired, misuse, optionGroup, type ValuesOf } from '../options/option.ts';
-import { ROW_OPTIONS, rowsOf } from '../options/rows.ts';
+import { checkRequired, optionGroup, type ValuesOf } from '../options/option.ts';
+import { checkInputs, ROW_OPTIONS, rowsOf } from '../options/rows.ts';
 import { FILE } from '../options/values.ts';
-import { EXIT_MISUSE } from '../process/fail.ts';
+import { failInput } from '../process/fail.ts';
 import { defineCommand } from './command.ts';
-
-const EXIT_BAD_DATA = 3;
 
 const OUT = optionGroup('Flags', {
   o: {
@@ -31,7 +27,7 @@ export const build = defineCommand({
   notes: `
 Examples:
   goromdb build -o users.db -key id users.csv
-  zcat events.jsonl.gz | goromdb build -o events.db -key day -key id -value text -
+  zcat log.jsonl.gz | goromdb build -o log.db -key day -key id -value text -
 
 INPUT is a file, compressed with gzip or zstd or not, or - for standard input.
 
@@ -45,11 +41,7 @@ Exit codes: 0 it is written, 1 a file cannot be read or written, 2 wrong flags,
       report(request.out, await buildTable({ ...request, onProgress: progress(request.inputs) }));
       return 0;
     } catch (error) {
-      if (!(error instanceof GoromdbError)) throw error;
-      const isMisuse = error.code === 'OPTION_INVALID';
-      if (!isMisuse && !isBadFile(error)) throw error;
-      process.stderr.write(`goromdb: ${oneLine(error.message)}; nothing was written\n`);
-      return isMisuse ? EXIT_MISUSE : EXIT_BAD_DATA;
+      return failInput(error, '; nothing was written');
     }
   },
 });
@@ -60,10 +52,7 @@ function requestOf(
   given: ReadonlySet<string>,
 ): Omit<BuildRequest, 'onProgress'> {
   checkRequired(OPTIONS, values);
-  if (inputs.length === 0 || inputs.includes('')) throw misuse('expected an INPUT, found none');
-  if (inputs.filter((input) => input === STANDARD_INPUT).length > 1) {
-    throw misuse('- is standard input, which can be read once');
-  }
+  checkInputs(inputs, 'an INPUT');
   return { out: values.o, inputs, ...rowsOf(values, given) };
 }
 

@@ -3,12 +3,12 @@ import { bench } from './bench.ts';
 import { build } from './build.ts';
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
-import { demo } from './demo.ts';
 import { diff } from './diff.ts';
 import { health } from './health.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
 import { rollback } from './rollback.ts';
+import { serve } from './serve.ts';
 import { server } from './server.ts';
 import { status } from './status.ts';
 
@@ -18,15 +18,15 @@ export const DEFAULT_COMMAND: Command = server;
 /** In the order of the help. */
 export const COMMANDS: readonly Command[] = [
   server,
-  checkConfig,
-  demo,
+  serve,
   build,
   diff,
   publish,
+  checkConfig,
+  status,
   rollback,
   backup,
   restore,
-  status,
   health,
   bench,
 ];

@@ -1,5 +1,6 @@
 /** How files become the records of a table: for the commands that build one. */
 import type { BuildRequest } from '../../build/build.ts';
+import { STANDARD_INPUT } from '../../build/inputs.ts';
 import { KEY_BYTES_MAX } from '../../storage/scanners/scanner.ts';
 import { misuse, notAllowed, optionGroup, type ValuesOf } from './option.ts';
 import { oneOf, parseName } from './values.ts';
@@ -107,6 +108,17 @@ export function rowsOf(
     keys: values.keys,
     skipBad: values['skip-bad'],
   };
+}
+
+/**
+ * @param what What messages call one.
+ * @throws GoromdbError OPTION_INVALID when there is none, or one that cannot be read twice comes twice.
+ */
+export function checkInputs(inputs: readonly string[], what: string): void {
+  if (inputs.length === 0 || inputs.includes('')) throw misuse(`expected ${what}, found none`);
+  if (inputs.filter((input) => input === STANDARD_INPUT).length > 1) {
+    throw misuse('- is standard input, which can be read once');
+  }
 }
 
 function listOf(columns: readonly string[] | undefined): readonly string[] | undefined {

@@ -1,10 +1,27 @@
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { GoromdbError, isBadFile, messageOf } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { explained } from '../../common/system-fault.ts';
 
 /** The exit code for wrong flags, and for a wrong configuration file. */
 export const EXIT_MISUSE = 2;
+/** The exit code for a file whose content is bad. */
+export const EXIT_BAD_DATA = 3;
+
+/**
+ * Prints one line for inputs that are bad, or cannot be read with the flags that were given.
+ *
+ * @param outcome What it means, for the end of the line.
+ * @returns The exit code.
+ * @throws all other errors.
+ */
+export function failInput(error: unknown, outcome = ''): number {
+  if (!(error instanceof GoromdbError)) throw error;
+  const isMisuse = error.code === 'OPTION_INVALID';
+  if (!isMisuse && !isBadFile(error)) throw error;
+  process.stderr.write(`goromdb: ${oneLine(error.message)}${outcome}\n`);
+  return isMisuse ? EXIT_MISUSE : EXIT_BAD_DATA;
+}
 
 /** Prints one line for an error that a person can fix. @throws all others. */
 export function printMisuse(error: unknown): undefined {
