@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PrefixedDataSet, ServerOptions } from '../../src/app/options.ts';
@@ -539,13 +540,26 @@ describe('the commands that look after a base folder', () => {
       kind,
       request: { basedir, json: true },
     });
-    const message = '-basedir is required: the base folder of the server';
-    expect(parse(kind)).toEqual(wrong(message, `goromdb ${kind}`));
+    const message = /-basedir is required: the base folder of the server/;
+    const usageError = { kind: 'usage-error', message: expect.stringMatching(message) };
+    expect(parse(kind)).toMatchObject(usageError);
     expect(parse(kind, '-basedir', 'base', 'x')).toMatchObject({ kind: 'usage-error' });
   });
 
+  it('status takes a server elsewhere instead', () => {
+    const { place } = (parse('status', '127.0.0.1:11211', '-json') as { request: object })
+      .request as { place: unknown };
+    expect(place).toEqual({ kind: 'tcp', host: '127.0.0.1', port: 11211 });
+    expect(parse('status', 'https://example.com')).toMatchObject({
+      request: { place: new URL('https://example.com'), json: false },
+    });
+    for (const args of [['a:1', 'b:2'], ['nowhere'], ['ftp://a'], [tmpdir()]]) {
+      expect(parse('status', ...args), args.join()).toMatchObject({ kind: 'usage-error' });
+    }
+  });
+
   it('publish takes the file and where to drop it', () => {
-    const options = { source: resolve('new'), file: resolve('drop'), force: false };
+    const options = { source: resolve('new'), file: resolve('drop'), force: false, urls: [] };
     expect(parse('publish', 'new', 'drop')).toEqual({
       kind: 'publish',
       request: { ...options, timeoutMs: 600_000 },
@@ -554,6 +568,15 @@ describe('the commands that look after a base folder', () => {
       kind: 'publish',
       request: { ...options, timeoutMs: 0, force: true },
     });
+    const urls = ['http://a:1', 'http://b:2', 'https://c'].map((text) => new URL(text));
+    const all = ['-expect-all', 'http://a:1,http://b:2', '-expect-all', 'https://c'];
+    expect(parse('publish', 'new', 'drop', ...all)).toMatchObject({ request: { urls } });
+    for (const more of [
+      ['-expect-all', 'a:1'],
+      [...all, '-timeout', '0'],
+    ]) {
+      expect(parse('publish', 'new', 'drop', ...more)).toMatchObject({ kind: 'usage-error' });
+    }
     const message = "expected FILE, and DROP, which is the server's -file; found";
     for (const [argv, found] of [
       [[], '0 arguments'],

@@ -1,17 +1,10 @@
-import http from 'node:http';
 import process from 'node:process';
-import { type Address, formatAddress } from '../../common/address.ts';
-import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { durationMs } from '../../common/go-duration.ts';
 import { oneLine } from '../../common/log.ts';
 import { ADDRESS } from '../options/clients.ts';
 import { notAllowed, optionGroup } from '../options/option.ts';
+import { httpGet } from '../remote/http-get.ts';
 import { defineCommand } from './command.ts';
-
-/** How long the server may take for its answer. */
-const TIMEOUT_MS = 5_000;
-/** Longest answer that is read: a reason for each data set is far shorter. */
-const ANSWER_BYTES_MAX = 256 * 1024;
 
 export const health = defineCommand({
   name: 'health',
@@ -44,37 +37,10 @@ what was asked for is so; 1 not so, or no answer; 2 wrong flags.`,
   read: ({ values }) => values,
   async run({ addr, fresh, md5 }) {
     const query = new URLSearchParams({ ...(fresh && { fresh }), ...(md5 && { md5 }) });
-    const { status, text } = await get(addr, `/readyz?${query}`);
+    const { status, text } = await httpGet(addr, `/readyz?${query}`);
     const isReady = status === 200;
     const out = isReady ? process.stdout : process.stderr;
     out.write(`${oneLine(isReady ? 'ready' : `not ready: ${text.trim()}`)}\n`);
     return isReady ? 0 : 1;
   },
 });
-
-/** @throws GoromdbError SERVER_FAILED when there is no answer. */
-async function get(
-  address: Address,
-  path: string,
-): Promise<{ readonly status: number | undefined; readonly text: string }> {
-  const target =
-    address.kind === 'unix'
-      ? { socketPath: address.path }
-      : { host: address.host ?? 'localhost', port: address.port };
-  try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const request = http.get({ ...target, path, agent: false, signal });
-    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-      request.once('response', resolve).once('error', reject);
-    });
-    let text = '';
-    for await (const piece of response.setEncoding('utf8')) {
-      text += piece;
-      if (text.length > ANSWER_BYTES_MAX) break;
-    }
-    return { status: response.statusCode, text };
-  } catch (cause) {
-    const message = `no answer from ${formatAddress(address)}: ${messageOf(cause)}`;
-    throw new GoromdbError('SERVER_FAILED', message, { cause });
-  }
-}

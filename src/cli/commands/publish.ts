@@ -9,7 +9,8 @@ import { keysOf } from '../../common/quantities.ts';
 import { type Receipt, readReceipt, receiptPath } from '../../loader/drops/receipt.ts';
 import { type Dropped, dropFile, keepSum } from '../folders/drop-file.ts';
 import { misuse, optionGroup } from '../options/option.ts';
-import { BOOLEAN, DURATION_OR_ZERO } from '../options/values.ts';
+import { BOOLEAN, DURATION_OR_ZERO, URLS } from '../options/values.ts';
+import { expectAll } from '../remote/expect-all.ts';
 import { defineCommand } from './command.ts';
 
 /** How often the receipt is looked at. */
@@ -48,6 +49,11 @@ const OPTIONS = optionGroup('Flags', {
     ...BOOLEAN,
     help: 'serve it although a guard would refuse it; its MD5 and content must still be right',
   },
+  'expect-all': {
+    ...URLS,
+    help: 'the -http of further servers that must serve it too within -timeout; may be given several times, or with commas',
+    fallbackNote: 'none',
+  },
 });
 
 export const publish = defineCommand({
@@ -62,14 +68,17 @@ dropped, 2 wrong flags, 3 rejected, 4 no answer in time, 5 another file took its
 place.`,
   options: OPTIONS,
   takesArguments: true,
-  read({ values: { timeout, force }, args }) {
+  read({ values: { timeout, force, 'expect-all': urls = [] }, args }) {
     if (args.length !== 2 || args.includes('')) {
       const found = args.length === 1 ? '1 argument' : `${args.length} arguments`;
       throw misuse(`expected FILE, and DROP, which is the server's -file; found ${found}`);
     }
-    return { source: resolve(args[0]), file: resolve(args[1]), timeoutMs: timeout, force };
+    if (urls.length > 0 && timeout === 0) {
+      throw misuse('-expect-all needs a -timeout to wait for: expected one, found 0');
+    }
+    return { source: resolve(args[0]), file: resolve(args[1]), timeoutMs: timeout, force, urls };
   },
-  async run({ source, file, timeoutMs, force }) {
+  async run({ source, file, timeoutMs, force, urls }) {
     await refuseFolder(file);
     const bar = new Bar();
     const before = await readReceipt(file);
@@ -79,9 +88,30 @@ place.`,
       process.stdout.write(`dropped ${file}, md5 ${dropped.md5}\n`);
       return EXIT.done;
     }
-    return follow(file, dropped, before, { bar, timeoutMs });
+    const endMs = performance.now() + timeoutMs;
+    const code = await follow(file, dropped, before, { bar, timeoutMs });
+    if (code !== EXIT.done || urls.length === 0) return code;
+    return awaitOthers(urls, dropped.md5, { bar, endMs });
   },
 });
+
+async function awaitOthers(
+  urls: readonly URL[],
+  md5: string,
+  { bar, endMs }: { readonly bar: Bar; readonly endMs: number },
+): Promise<number> {
+  const count = urls.length;
+  const onWait = (serving: number): void =>
+    bar.draw(Math.floor((serving * 100) / count), `${serving} of ${count} servers serve it`);
+  const lacks = await expectAll(urls, md5, { endMs, onWait });
+  if (lacks.length > 0) {
+    const what = `${lacks.length} of ${count} servers do not serve md5 ${md5} in time`;
+    return fail(bar, EXIT.timeout, `${what}: ${lacks.join('; ')}`);
+  }
+  bar.clear();
+  process.stdout.write(`serving: on all of ${count} servers of -expect-all\n`);
+  return EXIT.done;
+}
 
 /** A server waits for one name in a folder: that of its -file. */
 async function refuseFolder(path: string): Promise<void> {

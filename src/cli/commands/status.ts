@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { parseAddress } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { formatBytes, keysOf } from '../../common/quantities.ts';
@@ -11,7 +12,11 @@ import { readEvents } from '../../loader/slots/events.ts';
 import { readSlotStatus, type SlotStatus } from '../../loader/slots/slot-status.ts';
 import { SLOT_NAMES } from '../../loader/slots/slots.ts';
 import { requireFolder } from '../folders/require-folder.ts';
-import { BASE_FOLDER_OPTIONS, baseFolderOf } from '../options/base-folder.ts';
+import { BASE_FOLDER_OPTIONS } from '../options/base-folder.ts';
+import { checkRequired, misuse } from '../options/option.ts';
+import { parseUrl } from '../options/values.ts';
+import type { HttpPlace } from '../remote/http-get.ts';
+import { showRemote } from '../remote/show-remote.ts';
 import { defineCommand } from './command.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -31,17 +36,41 @@ interface FolderStatus {
 /** See the notes of the command. */
 const EXIT = { serves: 0, unknown: 1, notRunning: 3, noData: 4, damaged: 5 } as const;
 
+const OPTIONS = {
+  ...BASE_FOLDER_OPTIONS,
+  basedir: {
+    ...BASE_FOLDER_OPTIONS.basedir,
+    help: 'the base folder of the server: its -basedir, or else the folder of its -file (required without HOST:PORT or URL)',
+    required: 'the base folder of the server; or name one elsewhere by HOST:PORT or a URL',
+  },
+};
+
 export const status = defineCommand({
   name: 'status',
   summary: 'Shows the server, its slots, the serving generation and the last events.',
-  usage: 'goromdb status -basedir DIR [flags]',
+  usage: 'goromdb status -basedir DIR [flags]\n       goromdb status HOST:PORT|URL [-json]',
   notes: `
+HOST:PORT is where a server elsewhere answers memcached clients; a URL, such as
+http://10.0.0.7:11280, is its -http, which tells more.
+
 Exit codes: 0 a server serves from this folder, 1 it cannot be found out, or it
 is no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no
-data to serve, 5 it serves, and the file that it serves from is damaged.`,
-  options: BASE_FOLDER_OPTIONS,
-  read: baseFolderOf,
-  async run({ basedir, json }) {
+data to serve, 5 it serves, and the file that it serves from is damaged.
+Elsewhere: 0 all data sets serve, 1 no answer, 2, 4 and 5 as above.`,
+  options: OPTIONS,
+  takesArguments: true,
+  read({ values, given, args }) {
+    if (args.length === 0) {
+      checkRequired(OPTIONS, values);
+      return values;
+    }
+    if (args.length > 1) throw misuse(`expected one HOST:PORT or URL, found ${args.length}`);
+    if (given.has('basedir')) throw misuse('expected -basedir, or HOST:PORT or a URL, found both');
+    return { place: placeOf(args[0]), json: values.json };
+  },
+  async run(request) {
+    if ('place' in request) return showRemote(request.place, request.json);
+    const { basedir, json } = request;
     await requireFolder(basedir);
     const status = await readStatus(basedir);
     if (!isBaseFolder(status)) {
@@ -55,6 +84,15 @@ data to serve, 5 it serves, and the file that it serves from is damaged.`,
     return exitCodeOf(status);
   },
 });
+
+/** @throws GoromdbError OPTION_INVALID, ADDRESS_INVALID. */
+function placeOf(text: string): HttpPlace {
+  if (text.includes('://')) return parseUrl(text);
+  if (existsSync(text) && statSync(text).isDirectory()) {
+    throw misuse(`${JSON.stringify(text)} is a folder: for a base folder, use -basedir`);
+  }
+  return parseAddress(text);
+}
 
 function isBaseFolder({ basedir, server, fault, events }: FolderStatus): boolean {
   if (server !== undefined || fault !== undefined || events.length > 0) return true;

@@ -167,3 +167,18 @@ export function parseName(text: string): string {
   if (text === '') throw notAllowed(text, 'a name');
   return text;
 }
+
+/** URLs of servers' -http, one or several with commas between them. */
+export const URLS = {
+  placeholder: 'URL',
+  repeats: true,
+  parse(text: string): readonly URL[] {
+    return text.split(',').map(parseUrl);
+  },
+} as const;
+
+export function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  throw notAllowed(text, 'a URL such as "http://10.0.0.7:11280"');
+}
