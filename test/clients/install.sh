@@ -11,6 +11,7 @@ apt-get install -y "$@" --no-install-recommends \
   golang-go golang-github-bradfitz-gomemcache-dev golang-gopkg-redis.v5-dev \
   default-jdk-headless libspymemcached-java \
   libmemcached-tools \
+  netcat-openbsd lmdb-utils \
   redis-tools prometheus-redis-exporter \
   prometheus
 

@@ -2,12 +2,17 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { blocksIn, isCommands, PAGES_RUN } from './blocks.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-const PAGES = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...filesIn('docs')].filter((path) =>
-  path.endsWith('.md'),
-);
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  ...filesIn('docs'),
+].filter((path) => path.endsWith('.md'));
 
 function filesIn(folder: string): readonly string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
@@ -47,6 +52,7 @@ function missingPaths(page: string): readonly string[] {
   return paths
     .map(([, path]) => path)
     .filter((path) => {
+      if (path.includes('NAME')) return false;
       if (!path.includes('*')) return !existsSync(join(ROOT, path));
       const pattern = new RegExp(`^${path.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`);
       return !filesIn(dirname(path)).some((name) => pattern.test(name));
@@ -60,5 +66,10 @@ describe.each(PAGES)('%s', (page) => {
 
   it('names no file that is not there, such as a test that shows a promise', () => {
     expect(missingPaths(page)).toEqual([]);
+  });
+
+  it('shows no commands that no test runs, unless it says why', () => {
+    const commands = PAGES_RUN.includes(page) ? [] : blocksIn(read(page)).filter(isCommands);
+    expect(commands.map(({ at, lines: [first] }) => `line ${at}: ${first}`)).toEqual([]);
   });
 });
