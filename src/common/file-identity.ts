@@ -78,7 +78,8 @@ export async function see(path: string): Promise<Sight> {
     if (!stats.isFile()) return { kind: 'unusable', what: kindOf(stats) };
     return { kind: 'file', identity: identityOf(stats), isLinked: isLink || stats.nlink > 1n };
   } catch (error) {
-    if (!isAbsence(error)) return { kind: 'unusable', what: `unreadable (${messageOf(error)})` };
+    if (!isAbsence(error))
+      return { kind: 'unusable', what: `an unreadable one (${messageOf(error)})` };
     return isLink ? { kind: 'unusable', what: 'a symbolic link to nothing' } : { kind: 'absent' };
   }
 }

@@ -1,8 +1,8 @@
-/** The longest time that a timer of Node can wait; a longer one would fire at once. */
+/** The longest time of a timer in Node; a longer one would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /**
- * A duration that was asked for, in milliseconds.
+ * A duration from an option, in milliseconds.
  *
  * @throws RangeError when it is not between 1 ms and 2^31 - 1 ms.
  */

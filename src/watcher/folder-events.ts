@@ -8,20 +8,20 @@ import type { Logger } from '../common/log.ts';
 export interface FolderEventsOptions {
   /** Absolute path of the folder. */
   readonly folder: string;
-  /** The names in the folder that matter; events of others are dropped. */
+  /** The names in the folder whose events matter. */
   readonly names: ReadonlySet<string>;
-  /** Whether events are asked for at all; if not, only the folder is looked after. */
+  /** Whether to receive events; if not, only the presence of the folder is checked. */
   readonly isWatched: boolean;
-  /** Something may have happened to a name: only a hint, since events get lost and merged. */
+  /** Called when a name may have changed. Only a hint: events get lost and merged. */
   readonly onEvent: () => void;
   readonly logger: Logger;
 }
 
 /**
- * A watcher that lists no folder. At each event of a folder chokidar lists it and looks at all that it
- * finds: with 100,000 files there, that kept a processor busy for seconds. It learns here that there is
- * nothing, and its raw events, which have names, are enough. A chokidar that lists folders by another
- * method would be slow again, not wrong.
+ * A watcher that lists no folder. At each event chokidar lists the folder and looks at every entry:
+ * with 100,000 files, that kept a processor busy for seconds. Here the list is empty, and the raw
+ * events, which have names, are enough. If chokidar lists folders by another method one day, this is
+ * slow again, not wrong.
  */
 class UnlistedFolderWatcher extends FSWatcher {
   override _readdirp(): ReturnType<FSWatcher['_readdirp']> {
@@ -30,16 +30,16 @@ class UnlistedFolderWatcher extends FSWatcher {
 }
 
 /**
- * Tells when something happens to some names in a folder, which may go away and come back. The folder
- * is never listed, and no file in it is watched by itself: others may put any number of them there.
+ * Receives the events of some names in a folder, which may go away and come back. The folder is never
+ * listed, and no file in it is watched by itself: there may be any number of them.
  */
 export class FolderEvents {
   readonly #options: FolderEventsOptions;
   #watcher: FSWatcher | undefined;
-  /** Which folder `#watcher` watches: another one at the same path needs another watcher. */
+  /** The folder that `#watcher` watches: another one at the same path needs another watcher. */
   #key: string | undefined;
   #isMissing = false;
-  /** The folder whose events are known not to come. */
+  /** The folder whose watch failed, and was warned of. */
   #warnedKey: string | undefined;
   #isClosed = false;
 
@@ -48,8 +48,8 @@ export class FolderEvents {
   }
 
   /**
-   * Sees to it that the events of the folder that is there now are received. To be called before
-   * each look at the names. Logs when the folder goes away and when it is back.
+   * Watches the folder that is there now. Call this before each look at the names. Logs when the
+   * folder goes away and when it is back.
    *
    * @returns Whether there is a folder.
    */
@@ -59,13 +59,16 @@ export class FolderEvents {
     if (this.#isClosed) return false;
     if (found.key === undefined) {
       if (!this.#isMissing) {
-        logger.warn(`FOLDER_UNUSABLE: ${folder} is not there (${found.why}). It is waited for.`);
+        logger.warn(
+          `FOLDER_UNUSABLE: ${folder}: expected a folder, found none (${found.why}): ` +
+            'it is watched again when it is there',
+        );
       }
       this.#isMissing = true;
       await this.#stop();
       return false;
     }
-    if (this.#isMissing) logger.info(`${folder} is there and is watched.`);
+    if (this.#isMissing) logger.info(`${folder} is there and is watched`);
     this.#isMissing = false;
     if (found.key !== this.#key) {
       await this.#stop();
@@ -85,7 +88,7 @@ export class FolderEvents {
     this.#watcher = undefined;
     this.#key = undefined;
     const closed = watcher?.close();
-    // Closing removes the listeners, and an error event without one would end the process.
+    // `close` removes the listeners, and an error event without one would end the process.
     watcher?.on('error', () => {});
     await closed;
   }
@@ -95,34 +98,34 @@ export class FolderEvents {
     this.#key = key;
     if (!isWatched) return;
     const watcher = new UnlistedFolderWatcher({ depth: 0 });
-    // The other events come of listings, and are throttled by dropping.
+    // chokidar makes its other events from listings, and drops some of them.
     watcher.on('raw', (event, name) => {
       const isFolder = name === basename(folder);
-      // A new folder may get the number of the old one: the key alone would not show it.
+      // A new folder may get the inode number of the old one, and so have an equal key.
       if (isFolder && event === 'rename' && this.#watcher === watcher) this.#key = undefined;
       if (!name || isFolder || names.has(name)) onEvent();
     });
-    // What happened before the watch began has raised no event.
+    // Changes before the watch began have raised no event.
     watcher.on('ready', onEvent);
     watcher.on('error', (error) => this.#fail(key, error));
     watcher.add(folder);
     this.#watcher = watcher;
   }
 
-  /** Another watch is tried at the next look. */
+  /** The next look tries another watch. */
   #fail(key: string, error: unknown): void {
     const { folder, logger } = this.#options;
     void this.#stop();
     if (this.#warnedKey === key) return;
     this.#warnedKey = key;
     logger.warn(
-      `Watching ${folder} failed: ${messageOf(error)}. It is looked at from time to time, ` +
-        'so that a drop may be found late.',
+      `Watching ${folder} failed: ${messageOf(error)}: ` +
+        'it is looked at from time to time, and a drop may be found late',
     );
   }
 }
 
-/** What distinguishes the folder at a path from an earlier one, or why there is none. */
+/** The key of the folder at a path, which another folder there does not have, or why there is none. */
 async function findFolder(
   folder: string,
 ): Promise<{ readonly key: string } | { readonly key: undefined; readonly why: string }> {

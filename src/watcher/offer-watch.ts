@@ -1,17 +1,17 @@
 import { type FileIdentity, sameIdentity, see } from '../common/file-identity.ts';
 
-/** Least time between two looks: a file that grows raises an event with each write. */
+/** Least time between two looks: each write to a file raises an event. */
 const LOOK_GAP_MS = 50;
 
-/** What {@link OfferWatch} watches over. */
+/** The file that {@link OfferWatch} watches. */
 interface Offered {
   readonly file: string;
   readonly identity: FileIdentity;
 }
 
 /**
- * Stops the load of a file as soon as another file is in its place: what is loaded then could not be
- * served any more. A file that is gone stops nothing, since to take a file is to move it away.
+ * Aborts the load of a file as soon as another file is in its place, since the load could not be
+ * served any more. A file that is gone aborts nothing: the loader moves the files that it takes.
  */
 export class OfferWatch {
   readonly #offered: Offered;
@@ -23,8 +23,8 @@ export class OfferWatch {
   readonly #stop = (): void => this.#abort.abort();
 
   /**
-   * @param outer Stops the load as well.
-   * @param rescanMs How often to look unasked.
+   * @param outer Aborts the load as well.
+   * @param rescanMs How often to look without an event.
    */
   constructor(offered: Offered, outer: AbortSignal, rescanMs: number) {
     this.#offered = offered;

@@ -1,45 +1,45 @@
 import { GoromdbError, messageOf } from '../common/errors.ts';
-import type { Complaint } from './complaints.ts';
+import type { WaitReason } from './wait-reasons.ts';
 
 /** The pauses between tries double up to this. */
-const AGAIN_MS_MAX = 600_000;
-/** A scanner that fails on a file this often will not succeed: it sees the same bytes each time. */
+const RETRY_MS_MAX = 600_000;
+/** Tries of a scanner that fails on a file: it sees the same bytes each time. */
 const SCANNER_TRIES_MAX = 5;
 
-/** What a look at a file and its sum file has come to. */
+/** The result of a look at a file and its sum file. */
 export interface Judgement {
-  /** The pair that was judged; another pair is not bound by it. */
+  /** The pair that was judged. */
   readonly key: string;
   /** What to warn of once the pair has settled. */
-  readonly complaint?: Complaint;
-  /** When the same pair is worth another try; never, unless given. Nothing is said until then. */
+  readonly reason?: WaitReason;
+  /** When to try the same pair again, without a warning until then. Default: never. */
+  readonly recheckAtMs?: number;
+  /** When to try it again after a failure that the files may not have caused. Default: never. */
   readonly retryAtMs?: number;
-  /** The same for what may fail for other reasons than the files: it is complained of at once. */
-  readonly againAtMs?: number;
 }
 
-/** When the same pair is worth another try. */
-export function nextTryMs({ retryAtMs = Infinity, againAtMs = Infinity }: Judgement): number {
-  return Math.min(retryAtMs, againAtMs);
+/** When to try the same pair again. */
+export function nextTryMs({ recheckAtMs = Infinity, retryAtMs = Infinity }: Judgement): number {
+  return Math.min(recheckAtMs, retryAtMs);
 }
 
-/** What is to be done about a load that failed for another reason than the file. */
+/** What to do about a load that failed for another reason than the file. */
 export interface Retry {
-  /** Milliseconds until it is worth another try; undefined: only a change is. */
+  /** Milliseconds until the next try; undefined: only a change of the files causes one. */
   readonly pauseMs: number | undefined;
-  /** What happens next, for people; undefined when it was said before. */
-  readonly news: string | undefined;
+  /** What to log: the failure, and what happens next; undefined when it was logged before. */
+  readonly message: string | undefined;
 }
 
-/** Counts the tries of one drop. Lack of room or descriptors passes, and nobody knows when. */
+/** Counts the tries of one drop. A lack of room or descriptors passes at an unknown time. */
 export class Retries {
-  readonly #againMs: number;
+  readonly #retryMs: number;
   #key = '';
   #tries = 0;
 
-  /** @param againMs The first pause. */
-  constructor(againMs: number) {
-    this.#againMs = againMs;
+  /** @param retryMs The first pause. */
+  constructor(retryMs: number) {
+    this.#retryMs = retryMs;
   }
 
   /** Begins to count anew. */
@@ -55,27 +55,27 @@ export class Retries {
     }
     this.#tries++;
     const isScanner = error instanceof GoromdbError && error.code === 'SCANNER_FAILED';
-    if (isScanner && this.#tries >= SCANNER_TRIES_MAX) return this.#giveUp(error);
-    const pauseMs = Math.min(this.#againMs * 2 ** (this.#tries - 1), AGAIN_MS_MAX);
-    return { pauseMs, news: this.#tries === 1 ? this.#plan(error, isScanner) : undefined };
+    if (isScanner && this.#tries >= SCANNER_TRIES_MAX) return this.#end(error);
+    const pauseMs = Math.min(this.#retryMs * 2 ** (this.#tries - 1), RETRY_MS_MAX);
+    return { pauseMs, message: this.#tries === 1 ? this.#plan(error, isScanner) : undefined };
   }
 
   #plan(error: unknown, isScanner: boolean): string {
     const last = isScanner
       ? `${SCANNER_TRIES_MAX} times in all`
-      : `at least every ${inWords(AGAIN_MS_MAX)}`;
+      : `at least every ${inWords(RETRY_MS_MAX)}`;
     return (
-      `${messageOf(error)}. Nothing was changed: the drop stays, and the serving generation keeps serving.  ` +
-      `It is tried again in ${inWords(this.#againMs)}, then less often, ${last}; ` +
+      `${messageOf(error)}. Nothing was changed: the drop stays, and the serving generation keeps serving. ` +
+      `It is tried again in ${inWords(this.#retryMs)}, then less often, ${last}; ` +
       'at once when either file changes, and at SIGHUP.'
     );
   }
 
-  #giveUp(error: unknown): Retry {
-    const news =
-      `${messageOf(error)}. It was tried ${this.#tries} times and is not tried again: mend the scanner or ` +
-      'drop another file; SIGHUP has this one tried again.';
-    return { pauseMs: undefined, news };
+  #end(error: unknown): Retry {
+    const message =
+      `${messageOf(error)}. It was tried ${this.#tries} times and is not tried again: fix the scanner or ` +
+      'drop another file; SIGHUP tries this one again.';
+    return { pauseMs: undefined, message };
   }
 }
 

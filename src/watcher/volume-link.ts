@@ -1,12 +1,12 @@
 import { readlink } from 'node:fs/promises';
 
 /**
- * The link that a volume of Kubernetes leads all its files by: `data.json` is a link to
- * `..data/data.json`, and `..data` one to the folder of a version, which is replaced in one step.
+ * The link in a Kubernetes volume: `data.json` links to `..data/data.json`, and `..data` links to the
+ * folder of a version. Kubernetes replaces `..data` in one step.
  */
 export const VOLUME_LINK = '..data';
 
-/** Whether a path is such a file: its link stays, or no later version would be found. */
+/** Whether a path is a file of such a volume. Its link must stay, so that later versions are found. */
 export async function isVolumeLink(path: string): Promise<boolean> {
   const target = await readlink(path).catch(() => '');
   return target.startsWith(`${VOLUME_LINK}/`);

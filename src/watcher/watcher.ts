@@ -5,8 +5,13 @@ import { GoromdbError, isChange, messageOf } from '../common/errors.ts';
 import { type FileIdentity, keyOf, type Sight, see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from '../common/sum-file.ts';
+import { duration } from './duration.ts';
+import { FolderEvents } from './folder-events.ts';
+import { isForced } from './force-mark.ts';
+import { OfferWatch } from './offer-watch.ts';
+import { type Judgement, nextTryMs, Retries } from './retries.ts';
+import { VOLUME_LINK } from './volume-link.ts';
 import {
-  type Complaint,
   changed,
   failed,
   lineOf,
@@ -14,58 +19,53 @@ import {
   sumInvalid,
   sumMissing,
   unusable,
-} from './complaints.ts';
-import { duration } from './duration.ts';
-import { FolderEvents } from './folder-events.ts';
-import { isForced } from './force-mark.ts';
-import { OfferWatch } from './offer-watch.ts';
-import { type Judgement, nextTryMs, Retries } from './retries.ts';
-import { VOLUME_LINK } from './volume-link.ts';
+  type WaitReason,
+} from './wait-reasons.ts';
 
-/** The files are looked at this often even when no event says so: events get lost. */
+/** How often to look at the files without an event: events get lost. */
 const RESCAN_INTERVAL_MS = 5000;
-/** After a mismatch, both files must have been quiet this long before they are offered again. */
+/** How long both files must be quiet after a mismatch before they are offered again. */
 const STABLE_MS = 250;
-/** What is still wrong this long after the last change is not in the making: it is warned of. */
+/** How long after the last change a fault is warned of: nobody is writing any more. */
 const SETTLED_MS = 2000;
-/** A load that failed for want of descriptors, space or permission is first tried again after this. */
-const AGAIN_MS = 30_000;
-/** A file that is still without its sum file this long after its last change is logged. */
+/** The first pause after a load that failed for want of descriptors, space or permission. */
+const RETRY_MS = 30_000;
+/** How long after its last change a file without its sum file is logged. */
 const SUM_WAIT_MS = 30_000;
-/** How often the file system is asked in polling mode. */
+/** How often to look in polling mode. */
 const POLL_INTERVAL_MS = 1000;
 
-/** Least time between two looks, so that a file written quickly does not cost a look each write. */
+/** Least time between two looks: each write to a file raises an event. */
 const LOOK_GAP_MS = 10;
-/** A write this soon after another may leave the same mtime: kernels keep it in ticks to 10 ms. */
+/** A write this soon after another may leave the same mtime: kernels have ticks of up to 10 ms. */
 const TIMESTAMP_TICK_MS = 20;
 
-/** A file and the sum that was dropped with it, not yet verified. */
+/** A file and the MD5 that was dropped with it, not yet verified. */
 export interface Drop {
   /** Absolute path of the file. */
   readonly file: string;
   /** Absolute path of its sum file. */
   readonly sumFile: string;
-  /** The MD5 that the sum file promises: 32 lower-case hexadecimal digits. */
+  /** The MD5 in the sum file: 32 lower-case hexadecimal digits. */
   readonly md5: string;
-  /** The file as it was seen, without opening it, before the sum file was read. */
+  /** The file as it was, without opening it, before the sum file was read. */
   readonly identity: FileIdentity;
-  /** The file is marked: guards that would refuse it are overridden. */
+  /** A mark overrides the guards. */
   readonly force: boolean;
   /**
-   * The file or its sum file is reached by a symbolic link, or has a second name: whoever put it there
-   * may not be allowed to read it. What it holds is shown to nobody before it serves.
+   * The file or its sum file is a symbolic link, or has a second name: whoever put it there may not be
+   * allowed to read it. Its content is shown to nobody before it serves.
    */
   readonly isLinked: boolean;
 }
 
-/** What became of an offered drop. */
+/** The outcome of an offered drop. */
 export type Verdict =
   /** Loaded and moved away. */
   | { readonly kind: 'taken' }
-  /** Found bad and quarantined, or not movable: not offered again until something changes. */
+  /** Bad, and quarantined or not movable: it is not offered again until something changes. */
   | { readonly kind: 'rejected' }
-  /** The file's MD5 is `found`, not what the sum file promises. */
+  /** The file's MD5 is `found`, not the one in the sum file. */
   | { readonly kind: 'mismatch'; readonly found: string }
   /** The file changed while it was read. */
   | { readonly kind: 'changed' };
@@ -74,17 +74,16 @@ export interface WatcherOptions {
   /** The file to wait for; its sum file is `<file>.md5` in the same folder. */
   readonly file: string;
   /**
-   * Receives each drop, one at a time. The signal is aborted by `close()`, which then waits for the
-   * promise, and when another file comes in the place of this one. What it throws is logged, and the
-   * drop is offered again later, or when something changes.
+   * Called with each drop, one at a time. `close()` aborts the signal and waits for the promise; another
+   * file in the place of this one aborts it, too. An error is logged, and the drop is offered again
+   * later, or when something changes.
    */
   readonly onDrop: (drop: Drop, signal: AbortSignal) => Promise<Verdict>;
   /**
-   * Called with the reason when a file is there and not offered now. May be called again with the
-   * same.
+   * Called when a file is there and not offered now. May be called again with the same reason.
    */
-  readonly onWait?: (complaint: Complaint) => void;
-  /** Called when there is no file, as often as that is seen. */
+  readonly onWait?: (reason: WaitReason) => void;
+  /** Called at each look that finds no file. */
   readonly onAbsent?: () => void;
   readonly logger: Logger;
   /** Poll instead of trusting events of the file system: for network mounts. Default `false`. */
@@ -97,14 +96,14 @@ export interface WatcherOptions {
   readonly stableMs?: number;
   /** Default {@link SETTLED_MS}. */
   readonly settledMs?: number;
-  /** Default {@link AGAIN_MS}. */
-  readonly againMs?: number;
-  /** Clock in milliseconds that measures how long the files have been quiet. */
+  /** Default {@link RETRY_MS}. */
+  readonly retryMs?: number;
+  /** A clock in milliseconds, which measures how long the files have been quiet. */
   readonly now?: () => number;
 }
 
 export interface Watcher {
-  /** Looks now, forgetting what was judged before: what was refused is offered again. */
+  /** Looks now, and forgets earlier results: a refused drop is offered again. */
   look(): void;
   /** Stops watching, aborts a running `onDrop` and waits for it. */
   close(): Promise<void>;
@@ -112,8 +111,8 @@ export interface Watcher {
 
 /**
  * Waits for a file and its sum file, in either order, and offers them as soon as both are there.
- * A first mismatch is expected of a file still being written: it costs a look at quiet time later,
- * and only what stays wrong is warned of, once.
+ * A file that is still being written has another MD5 at first: that costs one more look when it is
+ * quiet. A fault that stays is warned of once.
  *
  * @throws RangeError when a duration is not between 1 ms and 2^31 - 1 ms.
  */
@@ -127,8 +126,8 @@ interface Pair {
   readonly file: Sight;
   readonly sum: Sight;
   readonly key: string;
-  /** The file may still change without its identity showing it. */
-  readonly fresh: boolean;
+  /** The next write to the file may not change its identity. */
+  readonly isFresh: boolean;
 }
 
 class PairWatcher implements Watcher {
@@ -145,16 +144,16 @@ class PairWatcher implements Watcher {
   #pairKey = '';
   #changedAtMs = 0;
   #judgement: Judgement | undefined;
-  /** A look failed: wait for quiet before the next, since somebody is at work. */
-  #cautious = false;
+  /** Whether the next offer waits until the files are quiet: somebody may be writing them. */
+  #isCautious = false;
   /** How long the last offer took. */
   #offerMs = 0;
-  #forget = false;
+  #isForgetting = false;
   #offered: OfferWatch | undefined;
-  /** The pair that something was last said of. */
-  #toldOf = '';
+  /** The pair that was last warned of. */
+  #warnedKey = '';
 
-  #wanted = false;
+  #isWanted = false;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #wakeMs = 0;
@@ -170,7 +169,7 @@ class PairWatcher implements Watcher {
     this.#rescanMs = polling ? Math.min(pollMs, rescanMs) : rescanMs;
     this.#stableMs = duration('stableMs', options.stableMs, STABLE_MS);
     this.#settledMs = duration('settledMs', options.settledMs, SETTLED_MS);
-    this.#retries = new Retries(duration('againMs', options.againMs, AGAIN_MS));
+    this.#retries = new Retries(duration('retryMs', options.retryMs, RETRY_MS));
     this.#events = new FolderEvents({
       folder: dirname(this.#file),
       names: new Set([basename(this.#file), basename(this.#sumFile), VOLUME_LINK]),
@@ -181,8 +180,8 @@ class PairWatcher implements Watcher {
   }
 
   look(): void {
-    // Not forgotten at once: an offer that runs now would write its verdict over it.
-    this.#forget = true;
+    // Not forgotten here: the verdict of an offer that runs now would come later.
+    this.#isForgetting = true;
     this.#want();
   }
 
@@ -198,17 +197,17 @@ class PairWatcher implements Watcher {
     await this.#events.close();
   }
 
-  /** Asks for a look; what is asked for during a look or an offer is one look after it. */
+  /** Asks for a look. Requests during a look or an offer are one look after it. */
   #want(): void {
-    this.#wanted = true;
+    this.#isWanted = true;
     this.#offered?.look();
     this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#abort;
-    while (this.#wanted && !signal.aborted) {
-      this.#wanted = false;
+    while (this.#isWanted && !signal.aborted) {
+      this.#isWanted = false;
       clearTimeout(this.#timer);
       this.#wakeMs = this.#rescanMs;
       await this.#examine().catch((error: unknown) => {
@@ -220,17 +219,17 @@ class PairWatcher implements Watcher {
     if (!signal.aborted) this.#timer = setTimeout(() => this.#want(), this.#wakeMs);
   }
 
-  /** Has the next look happen no later than in so many milliseconds. */
+  /** The next look comes within this many milliseconds. */
   #wakeIn(ms: number): void {
     if (ms > 0) this.#wakeMs = Math.min(this.#wakeMs, Math.ceil(ms));
   }
 
   async #examine(): Promise<void> {
-    if (this.#forget) {
-      this.#forget = false;
+    if (this.#isForgetting) {
+      this.#isForgetting = false;
       this.#judgement = undefined;
-      this.#toldOf = '';
-      this.#cautious = false;
+      this.#warnedKey = '';
+      this.#isCautious = false;
       this.#retries.forget();
     }
     if (!(await this.#events.attend())) {
@@ -243,7 +242,7 @@ class PairWatcher implements Watcher {
       this.#pairKey = pair.key;
       this.#changedAtMs = this.#nowMs();
     }
-    // The event of the last of many changes may be lost: look once more when they seem over.
+    // The event of the last change may be lost: look once more when the files are quiet.
     this.#wakeIn(this.#stableMs - this.#quietMs());
     const judged = this.#judgement;
     if (judged?.key === pair.key && performance.now() < nextTryMs(judged)) {
@@ -253,50 +252,50 @@ class PairWatcher implements Watcher {
     this.#judgement = undefined;
     const judgement = await this.#judge(pair);
     if (judgement === undefined) return;
-    // Judging takes time: warn of nothing before another look has found the pair unchanged.
+    // This took time: warn only after another look has found the pair unchanged.
     this.#judgement = judgement;
-    this.#wanted = true;
-    if (judgement.complaint !== undefined) this.#options.onWait?.(judgement.complaint);
+    this.#isWanted = true;
+    if (judgement.reason !== undefined) this.#options.onWait?.(judgement.reason);
   }
 
   #nowMs(): number {
     return (this.#options.now ?? performance.now.bind(performance))();
   }
 
-  /** How long the pair has not changed, as far as looks show. */
+  /** How long no look has found the pair changed. */
   #quietMs(): number {
     return this.#nowMs() - this.#changedAtMs;
   }
 
-  /** That is how most drops begin; a file that lies there for long is forgotten, or misunderstood. */
+  /** Most drops begin without a sum file. After a while the producer must have forgotten it. */
   #waitForSum(key: string): void {
-    const complaint = sumMissing(this.#file, this.#sumFile);
-    this.#options.onWait?.(complaint);
+    const reason = sumMissing(this.#file, this.#sumFile);
+    this.#options.onWait?.(reason);
     const waitMs = SUM_WAIT_MS - this.#quietMs();
     if (waitMs > 0) this.#wakeIn(waitMs);
-    else this.#tellOnce(key, () => this.#options.logger.warn(lineOf(complaint)));
+    else this.#warnOnce(key, reason);
   }
 
   async #seePair(): Promise<Pair> {
     const nowMs = Date.now();
     const [file, sum] = await Promise.all([see(this.#file), see(this.#sumFile)]);
     const ageMs = file.kind === 'file' ? nowMs - Number(file.identity.mtimeNs / 1_000_000n) : 0;
-    const fresh = Math.abs(ageMs) < TIMESTAMP_TICK_MS;
-    return { file, sum, key: `${keyOf(file)} ${keyOf(sum)}`, fresh };
+    const isFresh = Math.abs(ageMs) < TIMESTAMP_TICK_MS;
+    return { file, sum, key: `${keyOf(file)} ${keyOf(sum)}`, isFresh };
   }
 
-  /** Offers the pair if it can be offered now; `undefined` when there is nothing to judge yet. */
+  /** Offers the pair if it can be offered now. @returns undefined: there is no result yet. */
   async #judge(pair: Pair): Promise<Judgement | undefined> {
     const { file, sum, key } = pair;
     if (file.kind !== 'file' || sum.kind !== 'file') {
-      this.#cautious = false;
-      if (file.kind === 'unusable') return { key, complaint: unusable(this.#file, file.what) };
-      if (sum.kind === 'unusable') return { key, complaint: unusable(this.#sumFile, sum.what) };
+      this.#isCautious = false;
+      if (file.kind === 'unusable') return { key, reason: unusable(this.#file, file.what) };
+      if (sum.kind === 'unusable') return { key, reason: unusable(this.#sumFile, sum.what) };
       if (file.kind === 'file') this.#waitForSum(key);
       else this.#options.onAbsent?.();
       return undefined;
     }
-    const waitMs = this.#cautious ? this.#pauseMs() - this.#quietMs() : 0;
+    const waitMs = this.#isCautious ? this.#pauseMs() - this.#quietMs() : 0;
     if (waitMs > 0) {
       this.#wakeIn(waitMs);
       return undefined;
@@ -305,15 +304,15 @@ class PairWatcher implements Watcher {
     try {
       bytes = await readSumFile(this.#sumFile, sum.identity);
     } catch (error) {
-      if (isChange(error)) return { key, retryAtMs: performance.now() + this.#stableMs };
-      const complaint = unusable(this.#sumFile, `unreadable (${messageOf(error)})`);
-      return { key, complaint, ...this.#again(this.#retries.after(key, error).pauseMs) };
+      if (isChange(error)) return { key, recheckAtMs: performance.now() + this.#stableMs };
+      const reason = unusable(this.#sumFile, `an unreadable one (${messageOf(error)})`);
+      return { key, reason, ...this.#retryIn(this.#retries.after(key, error).pauseMs) };
     }
     const isLinked = file.isLinked || sum.isLinked;
     const paths = { file: this.#file, sumFile: this.#sumFile, isLinked };
     const md5 =
       bytes.length > SUM_FILE_BYTES_MAX ? undefined : parseSumFile(bytes, basename(this.#file));
-    if (md5 === undefined) return { key, complaint: sumInvalid(paths, bytes) };
+    if (md5 === undefined) return { key, reason: sumInvalid(paths, bytes) };
     return this.#offer(pair, {
       ...paths,
       md5,
@@ -322,11 +321,11 @@ class PairWatcher implements Watcher {
     });
   }
 
-  #again(pauseMs: number | undefined): Pick<Judgement, 'againAtMs'> {
-    return pauseMs === undefined ? {} : { againAtMs: performance.now() + pauseMs };
+  #retryIn(pauseMs: number | undefined): Pick<Judgement, 'retryAtMs'> {
+    return pauseMs === undefined ? {} : { retryAtMs: performance.now() + pauseMs };
   }
 
-  /** How long the pair must be quiet after a failed look: the more it cost, the longer. */
+  /** How long the pair must be quiet after a failed offer: longer after one that took longer. */
   #pauseMs(): number {
     return Math.max(this.#stableMs, Math.min(this.#offerMs, this.#settledMs));
   }
@@ -354,43 +353,44 @@ class PairWatcher implements Watcher {
     }
     const nowMs = performance.now();
     this.#offerMs = nowMs - startMs;
-    this.#cautious = verdict.kind === 'mismatch' || verdict.kind === 'changed';
+    this.#isCautious = verdict.kind === 'mismatch' || verdict.kind === 'changed';
     if (verdict.kind === 'changed') {
       this.#options.onWait?.(changed(drop, drop.md5));
-      return { key, retryAtMs: nowMs + this.#settledMs };
+      return { key, recheckAtMs: nowMs + this.#settledMs };
     }
     if (verdict.kind !== 'mismatch') return { key };
-    const complaint = mismatch(drop, drop.md5, verdict.found);
-    return pair.fresh ? { key, complaint, retryAtMs: nowMs + this.#pauseMs() } : { key, complaint };
+    const reason = mismatch(drop, drop.md5, verdict.found);
+    return pair.isFresh ? { key, reason, recheckAtMs: nowMs + this.#pauseMs() } : { key, reason };
   }
 
   /** A load failed, and not because of the file. */
   #postpone(drop: Drop, key: string, error: unknown): Judgement {
-    const { pauseMs, news } = this.#retries.after(key, error);
+    const { pauseMs, message } = this.#retries.after(key, error);
     const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
     this.#options.onWait?.(failed(drop, drop.md5, code, messageOf(error)));
-    if (news !== undefined) this.#options.logger.error(`Loading ${drop.file} failed: ${news}`);
-    return { key, ...this.#again(pauseMs) };
+    if (message !== undefined)
+      this.#options.logger.error(`Loading ${drop.file} failed: ${message}`);
+    return { key, ...this.#retryIn(pauseMs) };
   }
 
   #warnWhenSettled(judged: Judgement): void {
-    const { key, complaint, retryAtMs, againAtMs } = judged;
+    const { key, reason, recheckAtMs, retryAtMs } = judged;
     const nextMs = nextTryMs(judged);
     if (nextMs !== Infinity) this.#wakeIn(nextMs - performance.now());
-    if (retryAtMs !== undefined || complaint === undefined) return;
+    if (recheckAtMs !== undefined || reason === undefined) return;
     const waitMs = this.#settledMs - this.#quietMs();
     if (waitMs > 0) {
       this.#wakeIn(waitMs);
       return;
     }
-    this.#judgement = againAtMs === undefined ? { key } : { key, againAtMs };
-    this.#tellOnce(key, () => this.#options.logger.warn(lineOf(complaint)));
+    this.#judgement = retryAtMs === undefined ? { key } : { key, retryAtMs };
+    this.#warnOnce(key, reason);
   }
 
-  /** Says what is wrong with a pair; what further tries find of the same pair is no news. */
-  #tellOnce(key: string, tell: () => void): void {
-    if (this.#toldOf === key) return;
-    this.#toldOf = key;
-    tell();
+  /** Further tries of the same pair warn no more. */
+  #warnOnce(key: string, reason: WaitReason): void {
+    if (this.#warnedKey === key) return;
+    this.#warnedKey = key;
+    this.#options.logger.warn(lineOf(reason));
   }
 }

@@ -8,7 +8,7 @@ import { see } from '../../src/common/file-identity.ts';
 import { silentLogger } from '../../src/common/log.ts';
 import { readSumFile } from '../../src/common/sum-file.ts';
 import { Receipts, receiptPath } from '../../src/loader/drops/receipt.ts';
-import type { Complaint } from '../../src/watcher/complaints.ts';
+import type { WaitReason } from '../../src/watcher/wait-reasons.ts';
 import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import {
   createGate,
@@ -36,7 +36,7 @@ const {
 } = useDropFolder();
 
 describe('a sum file that cannot be read', () => {
-  it('is warned of once, shown and told what is accepted, when it has settled', async () => {
+  it('is warned of once when it has settled, with its text and with what is accepted', async () => {
     await putFile('one');
     await put(sumFile, `<html>\x1b[31m${'x'.repeat(200)}`);
     start({ rescanMs: 20 });
@@ -68,7 +68,9 @@ describe('something that is not a regular file', () => {
     await putSum('one');
     start();
     await until(() => expect(warnings).toHaveLength(1));
-    expect(warnings[0]).toContain(`${file} is a FIFO`);
+    expect(warnings[0]).toContain(
+      `${file}: expected a regular file that can be read, found a FIFO`,
+    );
     expect(drops).toHaveLength(0);
     // A FIFO that nobody has open for reading refuses a writer that does not wait.
     const flags = constants.O_WRONLY | constants.O_NONBLOCK;
@@ -82,7 +84,9 @@ describe('something that is not a regular file', () => {
     execFileSync('mkfifo', [sumFile]);
     start();
     await until(() => expect(warnings).toHaveLength(1));
-    expect(warnings[0]).toContain(`${sumFile} is a FIFO`);
+    expect(warnings[0]).toContain(
+      `${sumFile}: expected a regular file that can be read, found a FIFO`,
+    );
     await putSum('one');
     await until(() => expect(drops).toHaveLength(1));
   });
@@ -91,7 +95,9 @@ describe('something that is not a regular file', () => {
     await mkdir(file);
     start({ rescanMs: 20 });
     await until(() => expect(warnings).toHaveLength(1));
-    expect(warnings[0]).toContain(`${file} is a directory`);
+    expect(warnings[0]).toContain(
+      `${file}: expected a regular file that can be read, found a directory`,
+    );
     await writeFile(join(file, 'x'), 'x');
     await pass();
     expect(warnings).toHaveLength(1);
@@ -119,28 +125,28 @@ describe('something that is not a regular file', () => {
 
 describe('a drop that is reached by a link, or has a second name', () => {
   const SECRET = 'deadbeefdeadbeefdeadbeefdeadbeef';
-  const told: Complaint[] = [];
-  const onWait = (complaint: Complaint): void => void told.push(complaint);
-  afterEach(() => void told.splice(0));
+  const reasons: WaitReason[] = [];
+  const onWait = (reason: WaitReason): void => void reasons.push(reason);
+  afterEach(() => void reasons.splice(0));
 
-  /** What was said to anybody. */
-  const all = (): string => JSON.stringify([warnings, infos, errors, told]);
+  /** All that was logged or notified. */
+  const all = (): string => JSON.stringify([warnings, infos, errors, reasons]);
 
   it.each([
     ['a symbolic link', symlink],
     ['a second name', link],
-  ])('has the sum of its file told to nobody when it is %s', async (_, make) => {
+  ])('shows the MD5 of its file to nobody when it is %s', async (_, make) => {
     await put(join(folder, 'secret'), 'one');
     await make(join(folder, 'secret'), file);
     await putSum('two');
     start({ onWait });
     await until(() => expect(warnings).toHaveLength(1));
-    expect(warnings[0]).toMatch(/^SUM_MISMATCH: .* is not shown/);
+    expect(warnings[0]).toMatch(/^SUM_MISMATCH: .* \(not shown/);
     expect(drops[0].isLinked).toBe(true);
     expect(all()).not.toContain(md5('one'));
   });
 
-  it('has the sum that its sum file leads to told to nobody', async () => {
+  it('shows the MD5 that its sum file leads to, to nobody', async () => {
     await putFile('one');
     await put(join(folder, 'token'), SECRET);
     await symlink(join(folder, 'token'), sumFile);
@@ -150,17 +156,17 @@ describe('a drop that is reached by a link, or has a second name', () => {
     expect(all()).not.toContain(SECRET);
   });
 
-  it('has what its sum file leads to shown to nobody', async () => {
+  it('shows the text that its sum file leads to, to nobody', async () => {
     await putFile('one');
     await put(join(folder, 'shadow'), 'root:secret:1::::::');
     await symlink(join(folder, 'shadow'), sumFile);
     start({ onWait });
     await until(() => expect(warnings).toHaveLength(1));
-    expect(warnings[0]).toMatch(/^SUM_INVALID: .* is not shown/);
+    expect(warnings[0]).toMatch(/^SUM_INVALID: .* \(not shown/);
     expect(all()).not.toContain('secret');
   });
 
-  it('has the fault of its load told in the log only', async () => {
+  it('names the fault of its load in the log only', async () => {
     await put(join(folder, 'target'), 'one');
     await symlink('target', file);
     await putSum('one');
@@ -172,8 +178,8 @@ describe('a drop that is reached by a link, or has a second name', () => {
     });
     await until(() => expect(errors).toHaveLength(1));
     expect(errors[0]).toContain('what the file holds');
-    await until(() => expect(told.at(-1)?.code).toBe('SCANNER_FAILED'));
-    expect(JSON.stringify(told)).not.toMatch(new RegExp(`what the file holds|${md5('one')}`));
+    await until(() => expect(reasons.at(-1)?.code).toBe('SCANNER_FAILED'));
+    expect(JSON.stringify(reasons)).not.toMatch(new RegExp(`what the file holds|${md5('one')}`));
   });
 
   it('is not read when it has taken the place of the sum file that was seen', async () => {
@@ -188,7 +194,7 @@ describe('a drop that is reached by a link, or has a second name', () => {
     await expect(late).rejects.toMatchObject({ code: 'FILE_CHANGED' });
   });
 
-  it('is found at once when a volume of Kubernetes goes over to its next version', async () => {
+  it('is found at once when a Kubernetes volume changes to its next version', async () => {
     for (const [version, content] of [
       ['1', 'one'],
       ['2', 'two'],
@@ -220,7 +226,7 @@ describe('a mark beside the file', () => {
     ["has the file's sum", `${md5('one')}\n`, true],
     ["is a copy of openssl's sum file", `MD5(data.db)= ${md5('one')}\n`, true],
     ['has the sum of another file', `${md5('two')}\n`, false],
-  ])('that %s is told with the drop', async (_, mark, force) => {
+  ])('that %s comes with the drop', async (_, mark, force) => {
     await put(`${file}.force`, mark);
     await putFile('one');
     await putSum('one');
@@ -247,7 +253,7 @@ describe('a mark beside the file', () => {
 });
 
 describe('a load', () => {
-  /** Loads until it is told to stop. */
+  /** Loads until its signal is aborted. */
   function endless(): { onDrop: (drop: Drop, signal: AbortSignal) => Promise<Verdict> } {
     return {
       onDrop: (drop, signal) => {
@@ -320,7 +326,7 @@ describe('what is waited for', () => {
 
   it('is written as a receipt once when polling, however often it is looked at', async () => {
     const receipts = new Receipts(silentLogger);
-    const onWait = vi.fn(({ code, text: reason }: Complaint) => {
+    const onWait = vi.fn(({ code, text: reason }: WaitReason) => {
       receipts.say({ file }, { state: 'waiting', code, reason });
     });
     await putFile('one');
@@ -334,8 +340,8 @@ describe('what is waited for', () => {
     expect(await looked()).toBe(await looked());
   });
 
-  it('is told with a code: the sum, another sum, a change, what failed', async () => {
-    const told: string[] = [];
+  it('has a code: the sum, another sum, a change, what failed', async () => {
+    const reasons: string[] = [];
     const verdicts: (() => Promise<Verdict>)[] = [
       async () => ({ kind: 'mismatch', found: md5('two') }),
       async () => ({ kind: 'changed' }),
@@ -343,13 +349,13 @@ describe('what is waited for', () => {
     ];
     const onDrop = (): Promise<Verdict> => (verdicts.shift() ?? verify)(drops[0]);
     await putFile('one');
-    start({ onDrop, onWait: ({ code }) => void told.push(code) });
-    await until(() => expect(told).toEqual(['SUM_MISSING']));
+    start({ onDrop, onWait: ({ code }) => void reasons.push(code) });
+    await until(() => expect(reasons).toEqual(['SUM_MISSING']));
     await put(sumFile, md5('one'));
-    await until(() => expect(told).toContain('SUM_MISMATCH'));
+    await until(() => expect(reasons).toContain('SUM_MISMATCH'));
     await put(sumFile, `${md5('one')}\n`);
-    await until(() => expect(told.at(-1)).toBe('FOLDER_UNUSABLE'));
-    expect(new Set(told)).toEqual(
+    await until(() => expect(reasons.at(-1)).toBe('FOLDER_UNUSABLE'));
+    expect(new Set(reasons)).toEqual(
       new Set(['SUM_MISSING', 'SUM_MISMATCH', 'FILE_CHANGED', 'FOLDER_UNUSABLE']),
     );
   });
@@ -385,7 +391,7 @@ describe('verdicts', () => {
     expect(onDrop).toHaveBeenCalledTimes(2);
   });
 
-  it('tries again after a while what failed, and says it once', async () => {
+  it('tries a failed load again after a while, and logs it once', async () => {
     const onDrop = vi
       .fn<() => Promise<Verdict>>()
       .mockRejectedValueOnce(new Error('too many open files'))
@@ -393,7 +399,7 @@ describe('verdicts', () => {
       .mockResolvedValue({ kind: 'taken' });
     await putFile('one');
     await putSum('one');
-    start({ onDrop, againMs: 20 });
+    start({ onDrop, retryMs: 20 });
     await until(() => expect(onDrop).toHaveBeenCalledTimes(3));
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(
@@ -401,15 +407,15 @@ describe('verdicts', () => {
     );
   });
 
-  it('gives up a scanner that fails again and again, until something changes', async () => {
+  it('stops trying a scanner that fails again and again, until something changes', async () => {
     const fault = new GoromdbError('SCANNER_FAILED', 'the scanner for odd failed');
     const onDrop = vi.fn(() => Promise.reject(fault));
     await putFile('one');
     await putSum('one');
-    start({ onDrop, againMs: 1, rescanMs: 5 });
+    start({ onDrop, retryMs: 1, rescanMs: 5 });
     await until(() => expect(errors).toHaveLength(2));
     expect(errors[0]).toContain('5 times in all');
-    expect(errors[1]).toContain('It was tried 5 times and is not tried again: mend the scanner');
+    expect(errors[1]).toContain('It was tried 5 times and is not tried again: fix the scanner');
     await pass();
     expect(onDrop).toHaveBeenCalledTimes(5);
     await putFile('two');

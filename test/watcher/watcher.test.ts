@@ -64,7 +64,7 @@ describe('a watcher', () => {
   });
 
   describe('without a sum file', () => {
-    it('is told of once, 30 s after the last change of the file', async () => {
+    it('is warned of once, 30 s after the last change of the file', async () => {
       let nowMs = 0;
       const onWait = vi.fn();
       const looked = async (): Promise<void> => {
@@ -88,23 +88,23 @@ describe('a watcher', () => {
       await looked();
       await looked();
       expect(warnings).toEqual([
-        `SUM_MISSING: ${file} waits for its sum file ${sumFile}, and is not loaded without it. ` +
-          'Write that last (md5sum data.db > data.db.md5).',
+        `SUM_MISSING: ${file} waits for its sum file ${sumFile}: ` +
+          'write that last (md5sum data.db > data.db.md5)',
       ]);
       await putSum('other');
       await until(() => expect(drops).toHaveLength(1));
     });
 
-    it('is told when there is no file any more', async () => {
-      const told: string[] = [];
-      const onWait = (): void => void told.push('waits');
-      const onAbsent = (): void => void told.push('absent');
+    it('notifies when there is no file any more', async () => {
+      const calls: string[] = [];
+      const onWait = (): void => void calls.push('waits');
+      const onAbsent = (): void => void calls.push('absent');
       start({ onWait, onAbsent, rescanMs: 5 });
-      await until(() => expect(told).toContain('absent'));
+      await until(() => expect(calls).toContain('absent'));
       await putFile('one');
-      await until(() => expect(told.at(-1)).toBe('waits'));
+      await until(() => expect(calls.at(-1)).toBe('waits'));
       await rm(file);
-      await until(() => expect(told.at(-1)).toBe('absent'));
+      await until(() => expect(calls.at(-1)).toBe('absent'));
     });
   });
 
@@ -152,7 +152,7 @@ describe('a watcher', () => {
     expect(watched).toEqual('polling' in options ? [] : [folder]);
   });
 
-  it('is not stirred by other files of the folder', async () => {
+  it('does not react to other files of the folder', async () => {
     const onDrop = vi.fn(verify);
     await putFile('one');
     await put(sumFile, `${md5('other')}\n`);
@@ -205,7 +205,7 @@ describe('a pair that does not match', () => {
     expect(drops).toHaveLength(1);
   });
 
-  it('is looked at again when only the sum file changes', async () => {
+  it('is offered again when only the sum file changes', async () => {
     await putFile('one');
     await putSum('two');
     start();
@@ -215,7 +215,7 @@ describe('a pair that does not match', () => {
     expect(drops[1].md5).toBe(md5('one'));
   });
 
-  it('is looked at again when only the file changes', async () => {
+  it('is offered again when only the file changes', async () => {
     await putFile('one');
     await putSum('two');
     start();

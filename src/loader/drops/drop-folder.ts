@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { see } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';
-import type { Complaint } from '../../watcher/complaints.ts';
+import type { WaitReason } from '../../watcher/wait-reasons.ts';
 import { type Drop, startWatcher, type Watcher } from '../../watcher/watcher.ts';
 import type { InService, Offer, Receiver, Source } from '../generations/source.ts';
 import type { SlotRecord } from '../slots/slots.ts';
@@ -58,9 +58,9 @@ export class DropFolder implements Source {
     this.#watcher = startWatcher({
       file,
       onDrop: (drop, signal) => receiver.load(this.offerOf(drop), signal),
-      onWait: (complaint) => {
-        receiver.noteWait(complaint);
-        this.noteWait(complaint);
+      onWait: (reason) => {
+        receiver.noteWait(reason);
+        this.noteWait(reason);
       },
       onAbsent: () => receiver.noteAbsence(),
       logger,
@@ -89,7 +89,7 @@ export class DropFolder implements Source {
   }
 
   /** Tells in the file's receipt why it is not offered now. */
-  noteWait({ code, text: reason, md5 }: Complaint): void {
+  noteWait({ code, text: reason, md5 }: WaitReason): void {
     const { file } = this.#options;
     const subject = md5 === undefined ? { file } : { file, md5 };
     this.#receipts.say(subject, { state: 'waiting', code, reason });
