@@ -5,9 +5,9 @@ import { type Holder, parseHolder } from './folder-lock.ts';
 
 /** Longest line of a request. */
 export const REQUEST_BYTES_MAX = 4_096;
-/** Longest answer that is read: a status is a few thousand bytes. */
+/** Longest answer: a status is a few thousand bytes. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
-/** How long a server may take to say who it is. */
+/** Longest time until the greeting of a server. */
 const GREETING_MS_MAX = 1_000;
 
 export interface Request {
@@ -19,39 +19,39 @@ export type Answer =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
-/** What a connection to a control socket said: the greeting, and the answer if one was asked for. */
+/** The greeting of a control socket, and the answer if there was a request. */
 interface Conversation {
   readonly holder: Holder | undefined;
   readonly answer: string | undefined;
 }
 
 /**
- * Who serves from a base folder, as its control socket says.
+ * Finds the server of a base folder by its control socket.
  *
- * @returns undefined when nobody listens there.
- * @throws GoromdbError FOLDER_UNUSABLE when the socket is not this user's to open.
+ * @returns undefined when no server listens there.
+ * @throws GoromdbError FOLDER_UNUSABLE when this user may not open the socket.
  */
 export async function findServer(baseDir: string): Promise<Holder | undefined> {
-  const said = await converse(baseDir, undefined, GREETING_MS_MAX);
-  if (said === undefined) return undefined;
-  return said.holder ?? { pid: 0, host: 'an unknown host', since: 'an unknown time' };
+  const conversation = await converse(baseDir, undefined, GREETING_MS_MAX);
+  if (conversation === undefined) return undefined;
+  return conversation.holder ?? { pid: 0, host: 'an unknown host', since: 'an unknown time' };
 }
 
 /**
- * Has the server of a base folder run a command.
+ * Sends a command to the server of a base folder.
  *
- * @param timeoutMs How long it may take.
+ * @param timeoutMs Longest time until the answer.
  * @returns Its result, or undefined when no server runs there.
- * @throws GoromdbError as the server says, or SERVER_FAILED when it says nothing.
+ * @throws GoromdbError of the command, or SERVER_FAILED when there is no answer in time.
  */
 export async function askServer(
   baseDir: string,
   request: Request,
   timeoutMs: number,
 ): Promise<{ readonly holder: Holder | undefined; readonly result: unknown } | undefined> {
-  const said = await converse(baseDir, request, timeoutMs);
-  if (said === undefined) return undefined;
-  const { holder, answer } = said;
+  const conversation = await converse(baseDir, request, timeoutMs);
+  if (conversation === undefined) return undefined;
+  const { holder, answer } = conversation;
   if (answer === undefined) {
     const who = holder === undefined ? 'the server' : `the server (pid ${holder.pid})`;
     const message = `${who} of ${baseDir} has not answered within ${timeoutMs / 1000} s: try again`;
@@ -88,8 +88,7 @@ function converse(
     });
     socket.once('end', finish);
     socket.once('error', (cause: NodeJS.ErrnoException) => {
-      // What a killed process left behind refuses; a folder may also be gone.
-      if (cause.code !== undefined && NOBODY.has(cause.code)) resolve(undefined);
+      if (cause.code !== undefined && NO_SERVER.has(cause.code)) resolve(undefined);
       else if (cause.code === 'ECONNRESET' || cause.code === 'EPIPE') finish();
       else reject(unusable(shown, cause));
     });
@@ -100,7 +99,8 @@ function converse(
   });
 }
 
-const NOBODY: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK', 'ENOTDIR']);
+/** There is no folder or no socket, or a killed process left the socket behind. */
+const NO_SERVER: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK', 'ENOTDIR']);
 
 function openPath(baseDir: string): ReturnType<typeof controlPath> {
   try {

@@ -7,19 +7,19 @@ export const SOCKET_NAME = 'control.sock';
 /** `sun_path` of Linux has 108 bytes, the last of them zero (unix(7)). */
 const PATH_BYTES_MAX = 107;
 
-/** A path of the control socket that the system takes, and what keeps it good. */
+/** A path of the control socket that the system accepts. */
 export interface ControlPath {
-  /** Where the socket is, for people. */
+  /** The path of the socket, for people. */
   readonly shown: string;
-  /** The same place, in a form that is short enough. */
+  /** A path to the same socket that is short enough. */
   readonly path: string;
-  /** Ends what keeps `path` good. */
+  /** `path` is not valid any more. */
   close(): void;
 }
 
 /**
- * Where the control socket of a base folder is. Folders may lie deeper than the path of a socket
- * may be long; Linux knows an open folder under a short path also.
+ * The path of the control socket of a base folder. The folder's path may be longer than that of a
+ * socket may be; Linux has a second, short path for an open folder.
  */
 export function controlPath(baseDir: string): ControlPath {
   const shown = join(baseDir, SOCKET_NAME);

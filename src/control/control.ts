@@ -12,20 +12,20 @@ import { type Answer, findServer, REQUEST_BYTES_MAX, type Request } from './cont
 import { type ControlPath, controlPath } from './control-path.ts';
 import { type FolderLock, type Holder, inUse, lockFolder } from './folder-lock.ts';
 
-/** Whoever may write to the base folder may roll it back; so may root. Nobody else. */
+/** Only the server's user, who may write to the base folder, and root may roll back. */
 const SOCKET_MODE = 0o600;
 const UMASK = 0o177;
-/** How long a connection may take to say what it wants. */
+/** Longest time until a connection has sent its request. */
 const REQUEST_MS_MAX = 10_000;
-/** Connections at one time: each is a person at a terminal, or a job. */
+/** Connections at one time. */
 const CONNECTIONS_MAX = 64;
 
-/** What a command line may ask of a running server. What it returns must be plain JSON. */
+/** A command that a running server answers. The result must be plain JSON. */
 export type Command = (args: Readonly<Record<string, unknown>>) => Promise<unknown>;
 
 /**
- * Holds a base folder for this process, and answers commands on a socket in it. The socket is also
- * how a server in another network namespace, as in another container, is noticed.
+ * Locks a base folder for this process, and answers commands on a socket in it. The socket also shows a
+ * server in another network namespace, as in another container.
  */
 export class Control {
   readonly #lock: FolderLock;
@@ -39,9 +39,8 @@ export class Control {
   }
 
   /**
-   * @param baseDir Must be there.
-   * @throws GoromdbError FOLDER_IN_USE when another server has it. A folder in which no socket can
-   *   be made is a warning.
+   * @param baseDir Must be there. Where no socket can be made in it, a warning is logged.
+   * @throws GoromdbError FOLDER_IN_USE when another server has it.
    */
   static async take(baseDir: string, logger: Logger): Promise<Control> {
     const control = new Control(await lockFolder(baseDir));
@@ -60,7 +59,7 @@ export class Control {
     return this.#lock.holder;
   }
 
-  /** From now on, a command of this name is answered. */
+  /** Answers a command of this name from now on. */
   answer(name: string, command: Command): void {
     this.#commands.set(name, command);
   }
@@ -68,7 +67,7 @@ export class Control {
   async close(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    // The listener removes its file.
+    // This removes the socket's file, too.
     server?.close();
     for (const socket of this.#sockets) socket.destroy();
     this.#path?.close();
@@ -84,7 +83,7 @@ export class Control {
       const { path } = this.#path;
       removeLeftSocket(path);
       await bind(server, path);
-      // Only where it must be: the name may lead elsewhere by now.
+      // A main thread has set the umask; here the name might lead elsewhere by now.
       if (!isMainThread) chmodSync(path, SOCKET_MODE);
       server.unref();
       this.#server = server;
@@ -93,14 +92,14 @@ export class Control {
       if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw inUse(baseDir, undefined);
       logger.warn(
         `there is no control socket in ${baseDir} (${messageOf(error)}): goromdb status and ` +
-          'goromdb rollback cannot reach this server; all else works',
+          'goromdb rollback cannot reach this server',
       );
     }
   }
 
   #serve(socket: net.Socket): void {
     let text = '';
-    let isAsked = false;
+    let isRequested = false;
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
@@ -109,9 +108,9 @@ export class Control {
     socket.setEncoding('utf8').on('data', (more: string) => {
       text += more;
       const end = text.indexOf('\n');
-      if (isAsked || (end === -1 && text.length <= REQUEST_BYTES_MAX)) return;
-      isAsked = true;
-      // The answer may take its time.
+      if (isRequested || (end === -1 && text.length <= REQUEST_BYTES_MAX)) return;
+      isRequested = true;
+      // A command may take longer.
       socket.setTimeout(0);
       void this.#answer(text.slice(0, end)).then((answer) => {
         socket.setTimeout(REQUEST_MS_MAX);
@@ -136,15 +135,15 @@ export class Control {
   }
 }
 
-/** Nobody has answered there: it is what a killed process left behind. */
+/** Removes the socket of a killed process: nobody has answered there. */
 function removeLeftSocket(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
-  if (!found.isSocket()) throw new Error('something that is no socket has its name');
+  if (!found.isSocket()) throw new Error('expected a socket or nothing, found something else');
   rmSync(path, { force: true });
 }
 
-/** The mode is right from the first moment on, where the system lets us see to it. */
+/** The mode is right from the first moment on in a main thread: others have no umask. */
 function bind(server: net.Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -4,15 +4,12 @@ import os from 'node:os';
 import process from 'node:process';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 
-/** How long the holder of a lock may take to say who it is. It may be stopped, or busy. */
+/** Longest time until the holder of a lock introduces itself: it may be stopped, or busy. */
 const INTRODUCTION_MS_MAX = 1_000;
-/** More than an introduction ever has. */
+/** Longest introduction. */
 const INTRODUCTION_BYTES_MAX = 4_096;
 
-/**
- * Connections to the lock at one time: whoever is on the machine may connect, and each takes a
- * descriptor.
- */
+/** Connections to the lock at one time: all users may connect, and each takes a descriptor. */
 const CONNECTIONS_MAX = 16;
 
 /** Who holds a folder. */
@@ -23,21 +20,20 @@ export interface Holder {
   readonly since: string;
 }
 
-/** A folder that belongs to this process until it lets go of it or ends, however it ends. */
+/** A folder that belongs to this process until it releases it or ends, however it ends. */
 export interface FolderLock {
   readonly holder: Holder;
   release(): Promise<void>;
 }
 
 /**
- * Takes a folder for this process alone. The lock is an abstract UNIX socket (unix(7)) that is named
- * after the folder's device and inode: to bind it is one step that only one process can take, no
- * path of the folder leads around it, and the kernel frees it with the process. It has no power over
- * processes in other network namespaces, and other systems than Linux have none: there, only the
- * control socket in the folder says.
+ * Locks a folder for this process. The lock is an abstract UNIX socket (unix(7)) with the folder's
+ * device and inode in its name: only one process can bind it, by whatever path it found the folder, and
+ * the kernel frees it when the process ends. It does not bind processes in other network namespaces,
+ * and only Linux has such sockets: otherwise the control socket in the folder is the only sign.
  *
  * @param folder Must be there.
- * @throws GoromdbError FOLDER_IN_USE, with who holds it and since when.
+ * @throws GoromdbError FOLDER_IN_USE, with the holder.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const holder = { pid: process.pid, host: os.hostname(), since: new Date().toISOString() };
@@ -45,7 +41,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   const path = await lockPath(folder);
   const server = net.createServer((socket) => {
     socket.on('error', () => {});
-    // Closed at once: whoever does not close its side keeps no descriptor, nor holds up the release.
+    // A peer that does not close its side must take no descriptor and not delay the release.
     socket.end(`${JSON.stringify(holder)}\n`, () => socket.destroy());
   });
   server.maxConnections = CONNECTIONS_MAX;
@@ -62,13 +58,13 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     }
     throw inUse(folder, await introduction(path));
   }
-  // A lock is no reason for a process to stay.
+  // A lock must not keep the process alive.
   server.unref();
   const release = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
   return { holder, release };
 }
 
-/** Who holds a folder; undefined: nobody, as far as can be seen. @param folder Must be there. */
+/** The holder of a folder. @param folder Must be there. @returns undefined: none was found. */
 export async function findHolder(folder: string): Promise<Holder | undefined> {
   return process.platform === 'linux' ? introduction(await lockPath(folder)) : undefined;
 }
@@ -90,19 +86,19 @@ export function inUse(folder: string, holder: Holder | undefined): GoromdbError 
   return new GoromdbError('FOLDER_IN_USE', message);
 }
 
-/** What stands in the first line that a socket sends; undefined when it is no introduction. */
+/** Reads the first line of a socket. @returns undefined when it is no introduction. */
 export function parseHolder(line: string): Holder | undefined {
   try {
     const { pid, host, since } = JSON.parse(line) as Holder;
     if (!Number.isSafeInteger(pid)) return undefined;
-    // Whoever is there may say anything, and it is shown to people.
+    // Any program may have sent this, and people see it.
     return { pid, host: String(host).slice(0, 255), since: String(since).slice(0, 40) };
   } catch {
     return undefined;
   }
 }
 
-/** Asks who is behind a socket. @returns undefined when nobody says so in time. */
+/** Asks for the holder behind a socket. @returns undefined when there is no answer in time. */
 function introduction(path: string): Promise<Holder | undefined> {
   return new Promise((resolve) => {
     let text = '';

@@ -1,4 +1,4 @@
-/** What data sets of one process must not have in common. */
+/** The rules for the data sets of one process: what they must not have in common. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError } from '../common/errors.ts';
@@ -14,8 +14,8 @@ import { forceMarkOf } from '../watcher/force-mark.ts';
 import { nameOf, type PlacedDataSet, setOf } from './data-set.ts';
 
 /**
- * Refuses data sets that would be in each other's way, by what their paths lead to: links and other
- * names of a folder do not hide it. Nothing is made or changed.
+ * Refuses data sets that share a prefix, a folder or a file. Links and other names of a folder do not
+ * hide it. Nothing is made or changed.
  *
  * @throws GoromdbError OPTION_INVALID.
  */
@@ -38,27 +38,27 @@ export function checkConflicts(sets: readonly PlacedDataSet[]): void {
       const other = files.get(companion);
       if (other === undefined) continue;
       throw fault(
-        `file: ${other.file} of ${nameOf(other)} is what comes with ${one.file} of ${nameOf(one)}; choose another name`,
+        `file: ${other.file} of ${nameOf(other)} has a name that goes with ${one.file} of ${nameOf(one)}; choose another name`,
       );
     }
     checkPlace(one, sets);
   }
 }
 
-/** Tells a folder or a file from any other: by its path without links, and by what is there. */
+/** What identifies a folder or a file: its path without links, and its device and inode. */
 export function identitiesOf(path: string): readonly string[] {
   const real = realPath(path);
   try {
     const { dev, ino } = statSync(real, { bigint: true });
     return [real, `${dev}:${ino}`];
   } catch {
-    // What cannot be looked at, such as a link to itself, is reported by the part that needs it: a
-    // producer may have put it there, and what is in the slots serves nevertheless.
+    // Such as a link to itself. The part that needs it reports it: a producer may have put it there,
+    // and the slots can serve nevertheless.
     return [real];
   }
 }
 
-/** The path without links, also of what is not there yet. */
+/** The path without links, also of a file that is not there yet. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);
@@ -75,16 +75,16 @@ function checkPrefix({ prefix }: PlacedDataSet): void {
   if (wrong !== undefined) throw fault(`delimiter: ${wrong}`);
   const bytes = Buffer.byteLength(name);
   const shown = JSON.stringify(name);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it finds them.
   if (bytes < 1 || bytes > PREFIX_BYTES_MAX || /[\x00-\x20\x7f]|\p{Surrogate}/u.test(name)) {
     throw fault(
       `prefix: ${shown} is not allowed; expected 1 to ${PREFIX_BYTES_MAX} bytes without spaces and control characters`,
     );
   }
-  // As with the prefix a: and the delimiter ::, whose first one in a::: comes earlier.
+  // With the prefix a: and the delimiter ::, the first :: in a::: comes too early.
   if ((name + delimiter).indexOf(delimiter) === name.length) return;
   throw fault(
-    `prefix: ${shown} has the delimiter ${JSON.stringify(delimiter)} in it, or a part at its end: leave it out, it is put behind the prefix; or choose another delimiter`,
+    `prefix: ${shown} has the delimiter ${JSON.stringify(delimiter)} in it, or a part at its end: leave it out, since goromdb adds it behind the prefix; or choose another delimiter`,
   );
 }
 
@@ -105,13 +105,13 @@ function claim(
   claims.set(identity, one);
 }
 
-/** What producers and the server put beside a file. */
+/** The files that producers and the server put beside a file. */
 function companionsOf(file: string): readonly string[] {
-  const aside = rejectedPath(file);
-  return [`${file}.md5`, forceMarkOf(file), receiptPath(file), aside, `${aside}.md5`];
+  const rejected = rejectedPath(file);
+  return [`${file}.md5`, forceMarkOf(file), receiptPath(file), rejected, `${rejected}.md5`];
 }
 
-/** What the server keeps in the base folders is no place for files, nor for other base folders. */
+/** Refuses files and base folders in slots, and files with names that the server uses. */
 function checkPlace(one: PlacedDataSet, sets: readonly PlacedDataSet[]): void {
   const file = realPath(one.file);
   const own = realPath(one.basedir);
@@ -120,14 +120,14 @@ function checkPlace(one: PlacedDataSet, sets: readonly PlacedDataSet[]): void {
     const slots = SLOT_NAMES.map((name) => join(base, name));
     if (slots.includes(dirname(file))) {
       throw fault(
-        `file: ${one.file} is where a generation is kept; choose a file in another folder`,
+        `file: ${one.file} lies in a slot of ${basedir}; choose a file in another folder`,
       );
     }
     if (slots.includes(own)) {
-      throw fault(`basedir: ${one.basedir} is where a generation is kept; choose another folder`);
+      throw fault(`basedir: ${one.basedir} is a slot of ${basedir}; choose another folder`);
     }
     if ([...slots, join(base, EVENTS_NAME), join(base, SOCKET_NAME)].includes(file)) {
-      throw fault(`file: ${one.file} is a name that goromdb uses itself; choose another one`);
+      throw fault(`file: ${one.file} has a name that goromdb uses itself; choose another one`);
     }
   }
 }

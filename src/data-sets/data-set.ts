@@ -1,5 +1,4 @@
-/** One data set: its slots, its source, its loader and what looks after them. */
-
+/** One data set: its slots, its source, its loader and its scrub. */
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type {
@@ -35,28 +34,27 @@ export interface DataSetOptions {
   readonly gzipped?: boolean;
   /** Of nested buckets in a BoltDB file: their names, from the outside in. */
   readonly bucket?: BucketPath | undefined;
-  /** What the fields of JSON Lines are called. Default: `key` and `value`, and no others. */
+  /** The names of the fields in JSON Lines. Default: `key` and `value`, and no others. */
   readonly fields?: FieldOptions | undefined;
   /** Serve all buckets or named databases of the file, under `name:key`. Default: no. */
   readonly namespaces?: NamespaceOptions | undefined;
   /**
-   * Folder of the slots, which is made if it is not there; the folder that it lies in must be.
-   * Default: the folder of `file`.
+   * Folder of the slots. It is made if it is not there; its parent must be. Default: the folder of
+   * `file`.
    */
   readonly basedir?: string;
-  /** What becomes of the generation before, when a newer one serves. Default: it stays on disk. */
+  /** Whether the previous generation stays on disk when a newer one serves. Default: it does. */
   readonly keepPrevious?: KeepPrevious;
-  /** The guards of each new generation. Default: its file must be sound, and nothing else. */
+  /** The guards of each new generation. Default: none; its file must be sound. */
   readonly guards?: Guards;
   /**
-   * How fast the serving generation is checked against its checksums in the background, in bytes a
-   * second up to 1 GiB (default 8 MiB; 0: not at all), and how long it rests after each time (default
-   * 60 s).
+   * The scrub: how fast it reads the serving generation, in bytes a second up to 1 GiB (default 8 MiB;
+   * 0: not at all), and its pause after each pass (default 60 s).
    */
   readonly scrub?: { readonly bytesPerSecond?: number; readonly passPauseMs?: number };
-  /** Look at the drop folder this often in place of waiting for events; 0: wait for events. */
+  /** How often to look at the drop folder in place of waiting for events; 0: wait for events. */
   readonly pollIntervalMs?: number;
-  /** Look at the drop folder this often beside the events. */
+  /** How often to look at the drop folder beside the events. */
   readonly rescanMs?: number;
 }
 
@@ -66,7 +64,7 @@ export interface DataSetShare {
   readonly logger: Logger;
   /** For progress: see `LoaderOptions`. */
   readonly onLoad: LoaderOptions['onLoad'];
-  /** Called of each event that a base folder keeps, with the prefix of its data set. */
+  /** Called with each event that a base folder keeps, and the prefix of its data set. */
   readonly onEvent?: ((set: string, event: FolderEvent) => void) | undefined;
 }
 
@@ -76,7 +74,7 @@ export interface PlacedDataSet extends DataSetOptions {
   readonly prefix: KeyPrefix | undefined;
 }
 
-/** A data set that this process looks after. What it serves is in the threads. */
+/** A data set of this process. The threads have what it serves. */
 export class DataSet {
   readonly options: PlacedDataSet;
   readonly #share: DataSetShare;
@@ -89,7 +87,7 @@ export class DataSet {
   #scrub: Scrub | undefined;
   #isStopping = false;
 
-  /** @param control Holds the base folder. */
+  /** @param control Of the locked base folder. */
   constructor(options: PlacedDataSet, control: Control, share: DataSetShare) {
     this.options = options;
     this.#share = share;
@@ -107,7 +105,7 @@ export class DataSet {
     return Control.take(basedir, logger);
   }
 
-  /** Under what name the threads have it: see `PlacedSet`. */
+  /** Its name in the threads: see `PlacedSet`. */
   get set(): string {
     return setOf(this.options);
   }
@@ -140,7 +138,7 @@ export class DataSet {
     return this.#loader.recover();
   }
 
-  /** Waits for files from now on, and answers commands. @param address Where the server listens. */
+  /** Waits for files and answers commands from now on. @param address Of the server. */
   watch(address: string): void {
     const loader = this.#loader;
     const control = this.#control;
@@ -151,17 +149,17 @@ export class DataSet {
     });
     this.#source.start(loader);
     loader.lookBack().catch((error: unknown) => {
-      this.#share.logger.warn(`the generation before was not looked at: ${messageOf(error)}`);
+      this.#share.logger.warn(`the previous generation was not checked: ${messageOf(error)}`);
     });
     this.#scrub = this.#startScrub();
   }
 
-  /** Looks for new data now, and again at what was refused. */
+  /** Looks for new data now, and offers refused drops again. */
   look(): void {
     this.#source.look();
   }
 
-  /** Returns to the generation before. @throws GoromdbError ROLLBACK_REFUSED. */
+  /** Swaps to the previous generation. @throws GoromdbError ROLLBACK_REFUSED. */
   async rollback(): Promise<RolledBack> {
     if (this.#scrub === undefined || this.#isStopping) {
       throw refused('this data set is being changed, or closed; ask again');
@@ -178,10 +176,10 @@ export class DataSet {
     );
   }
 
-  /** What a start without data says: whether somebody must do something. */
+  /** Why there is no data after a start, for the log. */
   async describeLack(): Promise<string> {
     const { file } = this.options;
-    // What is wrong was logged, with what helps.
+    // The log has the fault, with what helps.
     if (this.#loader.status.fault !== undefined) return 'no slot can be served';
     if (await this.#source.hasNext()) {
       return `there is no data in the slots yet: ${file} is there, and is loaded next`;
@@ -189,12 +187,12 @@ export class DataSet {
     return `there is no data yet, so every key is a miss until ${this.#source.wanted}`;
   }
 
-  /** Takes no files any more; a load under way is stopped. */
+  /** Takes no files any more, and aborts a load. */
   async unwatch(): Promise<void> {
     await this.#source.close();
   }
 
-  /** Stops looking after it: the serving generation keeps serving. The base folder stays taken. */
+  /** Ends all work on it. The serving generation keeps serving, and the base folder stays locked. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.unwatch();
@@ -231,7 +229,7 @@ export function setOf({ prefix }: PlacedDataSet): string {
   return prefix?.name ?? '';
 }
 
-/** What a data set is called in messages. */
+/** The name of a data set in messages. */
 export function nameOf(options: PlacedDataSet): string {
   const set = setOf(options);
   return set === '' ? 'the data set without a prefix' : `data set ${set}`;
@@ -252,19 +250,19 @@ function createLoader(
     swap: (map, info) => threads.swap(set, map, info),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),
-    onNews: (news) => threads.tell(set, news),
+    onNews: (news) => threads.notify(set, news),
     onCount: count,
     onEvent: (event) => onEvent?.(set, event),
     logger,
     onLoad: (load) => {
-      // A third data set would be too many: what is left of the one before the last goes.
+      // No third generation beside the serving and the new one: the rest of a stale one goes.
       if (load !== undefined) threads.hurryStale().catch(() => {});
       onLoad?.(load);
     },
   });
 }
 
-/** Canaries are named as in the file, and looked up as they are served. */
+/** Canaries have the keys of the file; lookups have the prefix as well. */
 function underPrefix(
   guards: Guards | undefined,
   { name, delimiter }: KeyPrefix,

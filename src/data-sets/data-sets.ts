@@ -1,7 +1,7 @@
 /**
  * What belongs in this folder: the data sets of a process, each with its source and its loader.
  *
- * The data sets of one process, and how they become others while it serves.
+ * The data sets of one process, and how they change while it serves.
  */
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
@@ -18,21 +18,18 @@ import { checkSelection } from '../storage/formats/selection.ts';
 import { checkConflicts, identitiesOf } from './conflicts.ts';
 import { DataSet, type DataSetShare, nameOf, type PlacedDataSet, setOf } from './data-set.ts';
 
-/**
- * Data sets that are loaded from their slots at one time: as many as there are processors, but no more
- * than a disk reads well.
- */
+/** Data sets that load from their slots at one time: one for each processor, up to what a disk bears. */
 const LOADS_AT_ONCE = Math.min(4, os.availableParallelism());
 
-/** What there is to be. */
+/** The data sets that a process should have. */
 export interface Plan {
   readonly sets: readonly PlacedDataSet[];
 }
 
-/** A data set that is about to come, with its base folder taken. */
+/** A data set that is about to be added, with its base folder locked. */
 interface Incoming {
   readonly options: PlacedDataSet;
-  /** Of a folder that a data set of this process has now. */
+  /** The data set of this process that has the folder now. */
   readonly donor: DataSet | undefined;
   readonly control: Control;
 }
@@ -42,14 +39,14 @@ export async function checkPlan({ sets }: Plan): Promise<void> {
   if (sets.length === 0)
     throw new GoromdbError('OPTION_INVALID', 'expected a data set, found none');
   for (const { storage, bucket, fields, namespaces } of sets) {
-    // Threads find their parts themselves; a scanner would be missed at the first drop only.
+    // Without this, a missing scanner would show at the first drop only.
     await checkScanner(storage);
     checkSelection({ storage, bucket, fields, namespaces });
   }
   checkConflicts(sets);
 }
 
-/** Looks after the data sets. What is done to them is done one after the other. */
+/** Adds, changes and removes data sets, one change at a time. */
 export class DataSets {
   readonly #share: DataSetShare;
   readonly #isNamed: boolean;
@@ -58,27 +55,27 @@ export class DataSets {
   readonly #turns = new Turns<'take' | 'change'>();
   #isClosing = false;
 
-  /** @param isNamed Whether there are several, so that each line in the log says whose it is. */
+  /** @param isNamed Whether each line in the log names its data set. */
   constructor(share: DataSetShare, isNamed: boolean) {
     this.#share = share;
     this.#isNamed = isNamed;
   }
 
   /**
-   * Takes the base folders, and prepares the slots.
+   * Locks the base folders, and prepares the slots.
    *
-   * @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE; then none is taken.
+   * @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE; then none is locked.
    */
   take(plan: Plan): Promise<void> {
     return this.#turns.take('take', () => this.#take(plan));
   }
 
   async #take(plan: Plan): Promise<void> {
-    const made = await this.#prepare(await this.#takeFolders(plan.sets, []));
+    const made = await this.#prepare(await this.#lockFolders(plan.sets, []));
     this.#sets = new Map(made.map((set) => [set.set, set]));
   }
 
-  /** Serves what is in the slots. @returns What a log should say of those without data. */
+  /** Serves what is in the slots. @returns For the log: why there is no data, of each without. */
   async recover(): Promise<readonly string[]> {
     const lacks = new Map<DataSet, string>();
     const sets = [...this.#sets.values()];
@@ -98,7 +95,7 @@ export class DataSets {
     return dataSetMetrics([...this.#sets.values()].map((set) => set.figures));
   }
 
-  /** Waits for files from now on. @param address Where the server listens. */
+  /** Waits for files from now on. @param address Of the server. */
   watch(address: string): void {
     this.#address = address;
     for (const set of this.#sets.values()) set.watch(address);
@@ -117,9 +114,9 @@ export class DataSets {
   }
 
   /**
-   * Goes over to other data sets: adds, changes and takes away, and leaves alone what stays the same.
-   * One that changes keeps serving what it has until it has something new; so does one whose base
-   * folder goes on under another prefix.
+   * Adds, changes and removes data sets until they are as planned; an unchanged one is left alone. A
+   * changed one keeps serving until it has something new; so does one whose base folder gets another
+   * prefix.
    *
    * @throws GoromdbError OPTION_INVALID, FOLDER_IN_USE, FOLDER_UNUSABLE; then all is as it was.
    */
@@ -137,15 +134,15 @@ export class DataSets {
     const coming = plan.sets.filter((options) => !isSame(options));
     const comingNames = new Set(coming.map(setOf));
     const going = [...before.values()].filter(({ set }) => comingNames.has(set) || !names.has(set));
-    const incoming = await this.#takeFolders(coming, going);
+    const incoming = await this.#lockFolders(coming, going);
     const made = new Map<PlacedDataSet, DataSet>();
-    // From here on nothing is refused any more, but that a folder was taken away meanwhile.
+    // From here on nothing is refused, unless somebody has removed a folder meanwhile.
     const fresh = incoming.filter(({ donor }) => donor === undefined);
     for (const set of await this.#prepare(fresh)) made.set(set.options, set);
     const donors = new Set(incoming.map(({ donor }) => donor));
     await this.#stop(going, donors);
     const gone = going.filter(({ set }) => !names.has(set));
-    // One whose folder goes on under another prefix serves until that does: no key is a miss meanwhile.
+    // A data set whose folder gets another prefix serves until the other does: no key is a miss.
     const count = new Set([...before.keys(), ...names]).size;
     const isRenamed = (set: DataSet): boolean => donors.has(set) && count <= DATA_SETS_MAX;
     await this.#remove(gone.filter((set) => !isRenamed(set)));
@@ -154,7 +151,7 @@ export class DataSets {
     }
     const staying = [...before].filter(([set]) => names.has(set) && !comingNames.has(set));
     this.#sets = new Map([...staying, ...[...made.values()].map((set) => [set.set, set] as const)]);
-    this.#tell(before, coming, going, names);
+    this.#log(before, coming, going, names);
     await inParallel([...made.values()], LOADS_AT_ONCE, (set) => this.#begin(set));
     await this.#remove(gone.filter(isRenamed));
   }
@@ -163,7 +160,7 @@ export class DataSets {
     for (const { set } of sets) await this.#share.threads.remove(set);
   }
 
-  #tell(
+  #log(
     before: ReadonlyMap<string, DataSet>,
     coming: readonly PlacedDataSet[],
     going: readonly DataSet[],
@@ -178,7 +175,7 @@ export class DataSets {
     );
   }
 
-  /** Serves a data set that has come, beside the others. */
+  /** Serves a data set that was added or changed, beside the others. */
   async #begin(set: DataSet): Promise<void> {
     const { logger, threads } = this.#share;
     const name = this.#name(set.options);
@@ -198,14 +195,14 @@ export class DataSets {
     set.watch(this.#address);
   }
 
-  /** Takes no files any more, and changes no more. */
+  /** Takes no files and makes no changes any more. */
   async unwatch(): Promise<void> {
     this.#isClosing = true;
     await this.#turns.idle();
     await Promise.all([...this.#sets.values()].map((set) => set.unwatch()));
   }
 
-  /** Ends the work on all of them, and gives their folders back. */
+  /** Ends the work on all of them, and releases their folders. */
   async close(): Promise<void> {
     await this.unwatch();
     const sets = [...this.#sets.values()];
@@ -213,7 +210,7 @@ export class DataSets {
     await this.#stop(sets, new Set());
   }
 
-  /** @param donors Those whose folders are kept. */
+  /** @param donors Their folders stay locked. */
   async #stop(sets: readonly DataSet[], donors: ReadonlySet<DataSet | undefined>): Promise<void> {
     await Promise.all(sets.map((set) => set.stop()));
     for (const set of sets) {
@@ -221,8 +218,8 @@ export class DataSets {
     }
   }
 
-  /** @param going Data sets whose folders may be had. */
-  async #takeFolders(
+  /** @param going Data sets whose folders are free for others. */
+  async #lockFolders(
     sets: readonly PlacedDataSet[],
     going: readonly DataSet[],
   ): Promise<readonly Incoming[]> {
@@ -236,7 +233,7 @@ export class DataSets {
       }
       return incoming;
     } catch (error) {
-      await giveBack(incoming);
+      await releaseFolders(incoming);
       throw error;
     }
   }
@@ -248,7 +245,7 @@ export class DataSets {
       return made;
     } catch (error) {
       await Promise.all(made.map((set) => set.stop()));
-      await giveBack(incoming);
+      await releaseFolders(incoming);
       throw error;
     }
   }
@@ -279,7 +276,7 @@ function isSameFolder(one: string, other: string): boolean {
   return identitiesOf(other).some((identity) => identities.has(identity));
 }
 
-async function giveBack(incoming: readonly Incoming[]): Promise<void> {
+async function releaseFolders(incoming: readonly Incoming[]): Promise<void> {
   for (const { donor, control } of incoming) {
     if (donor === undefined) await control.close();
   }

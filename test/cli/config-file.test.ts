@@ -145,23 +145,23 @@ D = "/"
     ],
     [
       `${SET}[[data-set]]\nprefix = "a"\nfile = "data.json.md5"\nbasedir = "b"`,
-      'file: data.json.md5 of data set a is what comes with data.json',
+      'file: data.json.md5 of data set a has a name that goes with data.json',
     ],
     [
       `${SET}[[data-set]]\nprefix = "a"\nfile = "data01/x"\nbasedir = "b"`,
-      'file: data01/x is where a generation is kept',
+      'file: data01/x lies in a slot',
     ],
     [
       `${SET}[[data-set]]\nprefix = "a"\nfile = "data.json.rejected"\nbasedir = "b"`,
-      'file: data.json.rejected of data set a is what comes with data.json',
+      'file: data.json.rejected of data set a has a name that goes with data.json',
     ],
     [
       `${SET}[[data-set]]\nprefix = "a"\nfile = "b/x"\nbasedir = "data00"`,
-      'basedir: data00 is where a generation is kept',
+      'basedir: data00 is a slot',
     ],
     ...['data00', 'events.json', 'control.sock'].map((name) => [
       `[[data-set]]\nfile = "${name}"`,
-      `file: ${name} is a name that goromdb uses itself`,
+      `file: ${name} has a name that goromdb uses itself`,
     ]),
     [`[[data-set]]\nfile = "a\\u0000"`, ':2: file: "'],
     [`${SET}basedir = "a\\u0000"`, ':3: basedir: "'],

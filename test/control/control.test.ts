@@ -42,7 +42,7 @@ describe('a base folder', () => {
     await expect(take(other)).rejects.toMatchObject({ code: 'FOLDER_IN_USE' });
   });
 
-  test('can be taken again when it was let go of, and nothing is left in it', async () => {
+  test('can be taken again when it was released, and nothing is left in it', async () => {
     const control = await Control.take(base, logger);
     await control.close();
     await control.close();
@@ -51,7 +51,7 @@ describe('a base folder', () => {
   });
 
   test.runIf(process.platform === 'linux')(
-    'is let go of although somebody who asked who has it stays connected',
+    'is released although somebody who asked for the holder stays connected',
     async () => {
       const control = await Control.take(base, logger);
       const { dev, ino } = statSync(base, { bigint: true });
@@ -74,7 +74,7 @@ describe('a base folder', () => {
   });
 
   test.runIf(process.platform === 'linux')(
-    'keeps no descriptor for those who ask who has it and stay connected',
+    'keeps no descriptor for peers that ask for the holder and stay connected',
     async () => {
       await take();
       const { dev, ino } = statSync(base, { bigint: true });
@@ -85,16 +85,16 @@ describe('a base folder', () => {
       });
       const descriptors = (): number => readdirSync('/proc/self/fd').length;
       const before = descriptors();
-      let told = 0;
+      let introductions = 0;
       await Promise.all(
         clients.map((client) => {
-          client.on('data', () => told++);
-          // Beyond the limit a connection is closed without a word.
+          client.on('data', () => introductions++);
+          // Beyond the limit a connection is closed without an answer.
           client.on('error', () => {});
           return new Promise((resolve) => client.once('end', resolve).once('close', resolve));
         }),
       );
-      expect(told).toBeGreaterThan(0);
+      expect(introductions).toBeGreaterThan(0);
       await expect.poll(descriptors).toBeLessThanOrEqual(before);
     },
   );
@@ -146,7 +146,7 @@ describe('the control socket', () => {
     await expect(ask('none')).rejects.toThrow('does not know the command "none"');
   });
 
-  test('tells when a command takes too long', async () => {
+  test('refuses when a command takes too long', async () => {
     const control = await take();
     control.answer('slow', () => new Promise(() => {}));
     await expect(askServer(base, { command: 'slow' }, 50)).rejects.toThrow(
@@ -155,7 +155,7 @@ describe('the control socket', () => {
   });
 
   test.each(['nonsense\n', '"text"\n', 'null\n', 'x'.repeat(10_000)])(
-    'answers a request that is none with an error, and lives: %#',
+    'answers something else than a request with an error, and lives: %#',
     async (text) => {
       await take();
       const socket = net.connect(join(base, 'control.sock'));

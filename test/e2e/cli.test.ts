@@ -124,7 +124,7 @@ describe('a server', () => {
       ...['-file', later, '-basedir', join(folder, 'base'), '-rescan', '50ms'],
     ]);
     const address = await goromdb.address();
-    await goromdb.says(/ warn FOLDER_UNUSABLE: .*later is not there/);
+    await goromdb.says(/ warn FOLDER_UNUSABLE: .*later: expected a folder, found none/);
     expect(await read(address, 'v')).toBeUndefined();
     mkdirSync(dirname(later));
     drop(later, '{"v":"1"}');

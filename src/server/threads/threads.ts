@@ -176,8 +176,8 @@ export class Threads implements Server {
     return this.#sets.get(set)?.served?.info;
   }
 
-  /** Has `stats` show loads. Nobody waits for it: a thread that has ended has no clients. */
-  tell(set: string, news: LoadNews): void {
+  /** Sends news of loads to the threads, for `stats`. A thread that has ended needs none. */
+  notify(set: string, news: LoadNews): void {
     this.#news.set(set, news);
     for (const thread of this.#threads) {
       thread.request({ kind: 'news', set, news }).catch(() => {});
