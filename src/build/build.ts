@@ -15,7 +15,7 @@ import { BadRow, type Cells, type RowSink } from './row.ts';
 import { type RowLayout, RowRecords } from './row-record.ts';
 
 export interface BuildRequest {
-  /** Where the table goes; its sum goes beside it, as `<out>.md5`. */
+  /** Where the table goes; its sum file beside it, as `<out>.md5`. */
   readonly out: string;
   /** Files, folders and patterns, in this order: see `expandInputs`; `-` is standard input, which has rows. */
   readonly inputs: readonly string[];
@@ -25,7 +25,7 @@ export interface BuildRequest {
   readonly rowFormat?: RowFormat | undefined;
   /** Between the cells of CSV, an ASCII character. Default: a comma. */
   readonly delimiter?: string | undefined;
-  /** Stands before all keys. Default: nothing. */
+  /** What all keys begin with. Default: nothing. */
   readonly prefix?: string | undefined;
   /** What becomes of a record whose key came before: it wins, or it ends the build. Default: `last`. */
   readonly duplicates?: 'last' | 'error' | undefined;

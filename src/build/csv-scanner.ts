@@ -6,7 +6,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 const QUOTE = 0x22;
 
-/** What a byte means; 0: it stands for itself. */
+/** What a byte means; 0: itself. */
 const DELIMITER_BYTE = 1;
 const LF_BYTE = 2;
 const CR_BYTE = 3;
@@ -152,7 +152,7 @@ export class CsvScanner {
       this.#state = IN_QUOTES;
       this.#hasPairs = true;
     } else {
-      // It stands for itself: where the row ends is known.
+      // It means itself: where the row ends is known.
       this.#bad ??= new BadRow(
         `expected quotes around a whole cell, found one inside of cell ${this.#cells.count + 1}`,
       );

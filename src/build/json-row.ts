@@ -22,7 +22,7 @@ const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
 const SHORT_ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
 
 /**
- * Reads the members of one object of JSON (RFC 8259) that stands on a line. The bytes are UTF-8. It
+ * Reads the members of one object of JSON (RFC 8259) on a line. The bytes are UTF-8. It
  * makes no object of a row, and takes names as they stand: JSON.parse of Node 24.21 reads some wrong.
  */
 export class JsonRow {

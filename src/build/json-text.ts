@@ -7,7 +7,7 @@ import { BadRow } from './row.ts';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** What stands for each ASCII byte that a string cannot have as it is: RFC 8259 section 7. */
+/** What is written for each ASCII byte that a string cannot have as it is: RFC 8259 section 7. */
 const ESCAPES: readonly Buffer[] = Array.from({ length: 128 }, (_, byte) =>
   Buffer.from(JSON.stringify(String.fromCharCode(byte)).slice(1, -1)),
 );

@@ -40,7 +40,7 @@ export function isWholeRow({ value, json }: RowLayout): boolean {
 interface Member {
   readonly cell: number;
   readonly column: string;
-  /** What stands before its value. */
+  /** What comes before its value. */
   readonly head: Buffer;
 }
 

@@ -29,7 +29,7 @@ const FORMS = '":11211", "127.0.0.1:11211", "[::1]:11211", "localhost:11211" or 
 /**
  * Reads an address in Go's forms: `:11211` (all interfaces), `127.0.0.1:11211`, `[::1]:11211`,
  * `localhost:11211`. A text that contains a `/` or starts with `unix:` is the path of a UNIX
- * socket. Port 0 stands for any free port.
+ * socket. Port 0 means any free port.
  *
  * @throws GoromdbError `ADDRESS_INVALID`: says what was given, what is wrong, and what is allowed.
  */

@@ -180,7 +180,7 @@ export interface ServingStatus extends GenerationStatus {
   readonly fileFault?: string | undefined;
 }
 
-export type LoadStage = 'verify' | 'scan' | 'index' | 'move' | 'switch';
+export type LoadStage = 'verify' | 'scan' | 'index' | 'move' | 'swap';
 
 export interface LoadStatus {
   /** Path of the file. */
@@ -204,7 +204,7 @@ export type EventKind =
   | 'loaded again'
   | 'rejected'
   | 'failed'
-  | 'given up'
+  | 'aborted'
   | 'rolled back'
   | 'slot not used'
   | 'nothing to serve'

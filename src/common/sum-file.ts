@@ -1,6 +1,6 @@
 import { GoromdbError } from './errors.ts';
 import { type FileIdentity, identityOf, sameIdentity } from './file-identity.ts';
-import { readAtMost } from './read-at-most.ts';
+import { readAtMost } from './files.ts';
 
 /** A larger sum file is refused unread; the usual one has one line. */
 export const SUM_FILE_BYTES_MAX = 4096;
@@ -28,13 +28,13 @@ interface SumLine {
 
 /**
  * Reads the expected MD5 of a file from its sum file. Accepts {@link SUM_FILE_FORMS}, in upper or
- * lower case, with any line ends and blank lines. Lines that are no MD5 sums (comments, sums of
+ * lower case, with any line ends and blank lines. Lines without an MD5 (comments, checksums of
  * other lengths) do not count.
  *
  * @param bytes The whole sum file.
- * @param fileName Name of the summed file without folder. It chooses among several sums; a single
- * sum counts whatever its name, because producers compute it under other names and paths.
- * @returns 32 lower-case hexadecimal digits, or `undefined` when there is no sum, none of several
+ * @param fileName Name of the file without its folder. It chooses one of several MD5s; a single
+ * one counts whatever its name, because producers compute it under other names and paths.
+ * @returns 32 lower-case hexadecimal digits, or `undefined` when there is no MD5, none of several
  * is for the file, or two that are for the file differ.
  */
 export function parseSumFile(bytes: Buffer, fileName: string): string | undefined {

@@ -1,4 +1,4 @@
-/** Runs jobs one at a time, in the order in which they were asked for. */
+/** Runs jobs in the order in which they were asked for, never two at once. */
 export class Turns<Name extends string> {
   /** The jobs that have not ended, the running one first. */
   readonly #names: Name[] = [];
@@ -20,5 +20,46 @@ export class Turns<Name extends string> {
   /** Resolves when all jobs that were asked for up to now have ended. */
   async idle(): Promise<void> {
     await this.#last;
+  }
+}
+
+/** So many may be at work at one time; the others wait, in the order in which they came. */
+export class Places {
+  #free: number;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** @returns Whether a place was taken, which must be given back; if not, `signal` was aborted. */
+  async take(signal?: AbortSignal): Promise<boolean> {
+    if (signal?.aborted) return false;
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const enter = (): void => {
+        signal?.removeEventListener('abort', leave);
+        resolve(true);
+      };
+      const leave = (): void => {
+        this.#waiting.delete(enter);
+        resolve(false);
+      };
+      this.#waiting.add(enter);
+      signal?.addEventListener('abort', leave, { once: true });
+    });
+  }
+
+  giveBack(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free += 1;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
   }
 }

@@ -112,7 +112,7 @@ function openPath(baseDir: string): ReturnType<typeof controlPath> {
 
 function unusable(path: string, cause: unknown): GoromdbError {
   const message =
-    `cannot tell whether a server uses ${path} (${messageOf(cause)}): ` +
+    `cannot find out whether a server uses ${path} (${messageOf(cause)}): ` +
     'run this as the user of the server';
   return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
 }

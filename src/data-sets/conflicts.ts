@@ -5,12 +5,12 @@ import { GoromdbError } from '../common/errors.ts';
 import { SOCKET_NAME } from '../control/control-path.ts';
 import { DATA_SETS_MAX } from '../handler/data-sets.ts';
 import { PREFIX_BYTES_MAX } from '../handler/routes.ts';
-import { rejectedPath } from '../loader/drops/drop-files.ts';
+import { rejectedPath } from '../loader/drops/drop-offer.ts';
 import { receiptPath } from '../loader/drops/receipt.ts';
 import { EVENTS_NAME } from '../loader/slots/events.ts';
 import { SLOT_NAMES } from '../loader/slots/slots.ts';
 import { delimiterFault } from '../storage/scanners/namespaces.ts';
-import { forceMarkOf } from '../watcher/force-mark.ts';
+import { forceMarkOf } from '../watcher/drop-marks.ts';
 import { nameOf, type PlacedDataSet, setOf } from './data-set.ts';
 
 /**

@@ -14,7 +14,7 @@ import type { Guards } from '../loader/generations/guards.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from '../loader/generations/scrub.ts';
 import type { Source } from '../loader/generations/source.ts';
 import { Loader, type LoaderOptions } from '../loader/loader.ts';
-import { prepareBase } from '../loader/slots/prepare.ts';
+import { prepareBase } from '../loader/slots/base-folder.ts';
 import { type KeepPrevious, type RolledBack, refused } from '../loader/slots/rollback.ts';
 import { noneCounted } from '../protocol/counters.ts';
 import type { DataSetFigures } from '../protocol/fields.ts';
@@ -27,7 +27,7 @@ import { LoadCounts } from './load-counts.ts';
 
 /** The options of one data set. */
 export interface DataSetOptions {
-  /** The file that producers drop; its sum comes beside it as `<file>.md5`. */
+  /** The file that producers drop; its sum file is beside it as `<file>.md5`. */
   readonly file: string;
   /** As for `-storage`, or the URL of a module whose default export is a `Scanner`. */
   readonly storage: string;

@@ -3,7 +3,7 @@ import { GoromdbError } from '../common/errors.ts';
 import { BODY_BYTES_MAX } from './limits.ts';
 
 /**
- * Reads the body of a request, which says nothing: parameters stand in the URL.
+ * Reads the body of a request, which says nothing: parameters are in the URL.
  *
  * @throws GoromdbError LIMIT_EXCEEDED.
  */

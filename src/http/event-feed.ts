@@ -47,7 +47,7 @@ export class EventFeed {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     });
-    // The comment tells the client at once that it listens.
+    // The comment shows the client at once that it listens.
     this.#write(client, `: goromdb\n\n${this.#missed(lastId)}`);
     this.#timer ??= setInterval(() => {
       for (const one of this.#clients) this.#write(one, ':\n\n');

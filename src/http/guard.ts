@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Address } from '../common/address.ts';
 import { GoromdbError, messageOf } from '../common/errors.ts';
-import { readAtMost } from '../common/read-at-most.ts';
+import { readAtMost } from '../common/files.ts';
 import { explained } from '../common/system-fault.ts';
 import { TOKEN_BYTES_MAX, TOKEN_CHARS_MIN } from './limits.ts';
 

@@ -17,7 +17,7 @@ export const RESPONSE_MS_MAX = 10_000;
 export const REQUESTS_PER_SECOND_MAX = 100;
 /** Clients of `/api/events` at one time. */
 export const EVENT_CLIENTS_MAX = 16;
-/** What an event client may leave unread; then it is cut off. */
+/** What an event client may leave unread; then it is disconnected. */
 export const EVENT_BUFFER_BYTES_MAX = 64 * 1024;
 /** Events that are kept for clients that come again. */
 export const EVENTS_KEPT_MAX = 100;

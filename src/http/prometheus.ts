@@ -20,7 +20,7 @@ function cut(reason: string): Naming {
 }
 
 /**
- * Units stand in names, in full, and what is one thing in several kinds is one metric with a label
+ * Units are part of the names, in full, and what is one thing in several kinds is one metric with a label
  * (Prometheus, "Metric and label naming").
  */
 const NAMES: Readonly<Record<string, Naming>> = {

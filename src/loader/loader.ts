@@ -4,13 +4,15 @@ import type { DataSetStatus, FolderEvent, WaitingDrop } from '../common/status.t
 import { Turns } from '../common/turns.ts';
 import type { DataSetInfo } from '../storage/storage.ts';
 import type { OfferRules } from './generations/admission.ts';
-import { Generations, type GenerationsOptions } from './generations/generations.ts';
+import {
+  Generations,
+  type GenerationsOptions,
+  type LoaderParts,
+} from './generations/generations.ts';
 import { LoadMonitor, type LoadMonitorOptions } from './generations/load-monitor.ts';
-import type { LoaderParts } from './generations/loader-parts.ts';
 import { OfferLoad } from './generations/offer-load.ts';
 import { rollBack } from './generations/online-rollback.ts';
-import { lookBack, recover } from './generations/recover.ts';
-import { repair } from './generations/restore.ts';
+import { lookBack, recover, repair } from './generations/recover.ts';
 import type { SlotFile } from './generations/scrub.ts';
 import type { Offer, Receiver, Source, Verdict } from './generations/source.ts';
 import { BaseFolder } from './slots/base-folder.ts';
@@ -41,14 +43,14 @@ type LoaderStatus = Omit<
 export interface Staged {
   readonly kind: 'staged';
   /** Puts it into service. @returns `changed`: it is not held any more. */
-  switch(signal: AbortSignal): Promise<Verdict>;
+  swap(signal: AbortSignal): Promise<Verdict>;
   release(): Promise<void>;
 }
 
 /** Jobs that may swap. */
 type Job = 'load' | 'rollback' | 'repair' | 'look back';
 
-/** Takes offers into service: verify, scan, index, move into the idle slot, switch. */
+/** Takes offers into service: verify, scan, index, move into the idle slot, swap. */
 export class Loader implements Receiver {
   readonly events: EventLog;
   readonly #options: LoaderOptions;
@@ -133,12 +135,12 @@ export class Loader implements Receiver {
   load(offer: Offer, signal: AbortSignal): Promise<Verdict> {
     return this.#turns.take('load', async () => {
       const load = await this.#begin(offer);
-      return this.#counted((await load.stage(signal)) ?? (await load.switch(signal)));
+      return this.#counted((await load.stage(signal)) ?? (await load.swap(signal)));
     });
   }
 
   /**
-   * Loads an offer and holds it, until it is switched to or released. The idle slot holds one: the next
+   * Loads an offer and holds it, until it is swapped in or released. The idle slot holds one: the next
    * load takes its place, and so does a rollback.
    *
    * @param number The generation that it is to be, above all before.
@@ -153,8 +155,8 @@ export class Loader implements Receiver {
       this.#staged = load;
       return {
         kind: 'staged',
-        switch: (signal) =>
-          this.#turns.take('load', async () => this.#counted(await load.switch(signal))),
+        swap: (signal) =>
+          this.#turns.take('load', async () => this.#counted(await load.swap(signal))),
         release: () => load.release(),
       };
     });

@@ -99,7 +99,7 @@ const GAUGES = COUNTER_NAMES.filter((name) => COUNTERS[name][0] === 'gauge');
 
 /**
  * Memory for the counters of some threads, to be shared with all of them: a block for each thread,
- * and behind these a block with the sums at the last reset. The main thread counts too where it
+ * and behind these a block with the totals at the last reset. The main thread counts too where it
  * watches over others: it is one thread more, the last.
  */
 export function createCounterMemory(threads: number): SharedArrayBuffer {
@@ -145,7 +145,7 @@ export function clearStanding(memory: SharedArrayBuffer, thread: number): void {
   for (const name of GAUGES) counters[name] = 0;
 }
 
-/** The sums over all threads since the last reset. */
+/** The totals of all threads since the last reset. */
 export function sumCounters(memory: SharedArrayBuffer): Counters {
   const sums = totals(memory);
   const before = baseline(memory);
@@ -155,7 +155,7 @@ export function sumCounters(memory: SharedArrayBuffer): Counters {
 }
 
 /**
- * Makes the sums begin again at 0. No thread may write another one's counters, so what is reset is
+ * Makes the totals begin again at 0. No thread may write another one's counters, so what is reset is
  * not these but what is subtracted from them. Two threads that reset at once write the same
  * numbers, but for what was counted in between.
  */
@@ -167,7 +167,7 @@ export function resetCounters(memory: SharedArrayBuffer): void {
   });
 }
 
-/** The sums over all threads since the start. */
+/** The totals of all threads since the start. */
 function totals(memory: SharedArrayBuffer): Float64Array {
   const sums = new Float64Array(COUNTER_NAMES.length);
   for (let at = 0; at < memory.byteLength - BLOCK_BYTES; at += BLOCK_BYTES) {
@@ -177,7 +177,7 @@ function totals(memory: SharedArrayBuffer): Float64Array {
   return sums;
 }
 
-/** The block with what the sums were at the last reset. */
+/** The block with the totals at the last reset. */
 function baseline(memory: SharedArrayBuffer): Float64Array {
   return new Float64Array(memory, memory.byteLength - BLOCK_BYTES, COUNTER_NAMES.length);
 }

@@ -21,7 +21,7 @@ const FAILURE = 'CLIENT_ERROR authentication failure\r\n';
  * A conversation that lets a client in only after it has said who it is, in the way of memcached's
  * ASCII authentication: `set <any> 0 0 <bytes>\r\n<user> <password>\r\n`, answered `STORED`. Every
  * other line before, even `quit`, is `CLIENT_ERROR unauthenticated` (memcached protocol.txt,
- * "Authentication"). A client that begins in another protocol is cut off, and one that guesses after
+ * "Authentication"). A client that begins in another protocol is disconnected, and one that guesses after
  * a few failures.
  */
 class LoginSession implements Session {

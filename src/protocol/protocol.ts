@@ -82,7 +82,7 @@ export interface SessionContext extends SessionSettings {
   readonly shared: SharedParts;
   /** Default: {@link DEFAULT_REQUEST_LIMITS}. */
   readonly requestLimits?: RequestLimits;
-  /** Makes the sums of the counters begin again at 0. Without it, `stats reset` is not allowed. */
+  /** Makes the counters begin again at 0. Without it, `stats reset` is not allowed. */
   readonly resetCounters?: () => void;
   /** The connections of this server. Without it, `stats conns` says that they are not tracked. */
   readonly connections?: () => Iterable<ConnectionFacts>;
@@ -144,7 +144,7 @@ export interface Protocol {
   readonly name: string;
   /**
    * Whether its sessions let nobody in who has not logged in, when the context has `authenticate`. In
-   * front of a protocol that does not know about it stands the login of memcached's text protocol.
+   * front of a protocol that does not know about it comes the login of memcached's text protocol.
    */
   readonly hasLogin?: boolean;
   createSession(context: SessionContext): Session;

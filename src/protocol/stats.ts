@@ -106,7 +106,7 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     ['total_items', info.keys],
     ['bytes', info.bytes],
     ['limit_maxbytes', facts.settings?.maxbytes ?? info.bytes],
-    // Of each data set `stats dataset` tells: exporters take a name with two colons for one of a slab
+    // `stats dataset` shows each data set: exporters take a name with two colons for one of a slab
     // class, and fail when there is no number between them.
     ...servedStats(info, now).filter(([name]) => name !== 'bytes'),
     ...onlyLoadStats(context),

@@ -11,19 +11,19 @@ export interface Limits extends RequestLimits {
   readonly connectionsMax: number;
   /** A connection that asks for nothing this long is closed; 0: never. In milliseconds. */
   readonly idleTimeoutMs: number;
-  /** A client that reads nothing of its replies this long is cut off. In milliseconds. */
+  /** A client that reads nothing of its replies this long is disconnected. In milliseconds. */
   readonly stallTimeoutMs: number;
   /**
    * A reply goes on from the data that it began with. When that was replaced, it has this long to be
-   * read, but no more than a second of the next load; then the client is cut off. In milliseconds.
+   * read, but no more than a second of the next load; then the client is disconnected. In milliseconds.
    */
   readonly staleTimeoutMs: number;
   /**
    * Bytes that all connections together may hold of unfinished requests and unread replies. When
-   * they would go beyond it, those that hold the most are cut off.
+   * they would go beyond it, those that hold the most are disconnected.
    */
   readonly bufferedBytesMax: number;
-  /** Bytes that one connection may hold so. A connection that goes beyond it is cut off. */
+  /** Bytes that one connection may hold so. A connection that goes beyond it is closed. */
   readonly connectionBufferedBytesMax: number;
 }
 

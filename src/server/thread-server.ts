@@ -59,7 +59,7 @@ const STALE_GRACE_MS = 1_000;
  */
 const CUT_SHARE_A_COLLECTION = 1 / 4;
 
-/** But never for less: a collection stops the thread, and who is cut off may come again at once. */
+/** But never for less: a collection stops the thread, and a disconnected client may come again at once. */
 const CUT_BYTES_A_COLLECTION_MIN = 4 * 1024 * 1024;
 
 /** So many connections have gone: their memory, some 13 KB each, is collected for the same reason. */

@@ -45,7 +45,7 @@ export interface DataSetInfo {
   readonly keys: number;
   /** Size of the table, in bytes. */
   readonly bytes: number;
-  /** MD5 sum of the file it came from, in lower-case hex; empty when there is no file. */
+  /** MD5 of the file it came from, in lower-case hex; empty when there is no file. */
   readonly md5: string;
   /** Format of that file. */
   readonly format: string;

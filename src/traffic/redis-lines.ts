@@ -41,7 +41,7 @@ export class RedisLines implements ReplyLines {
   }
 }
 
-/** The decimal number at an offset; undefined for a negative one, which stands for null. */
+/** The decimal number at an offset; undefined for a negative one, which means null. */
 function numberAt(line: Buffer, from: number): number | undefined {
   let number = 0;
   let at = from;

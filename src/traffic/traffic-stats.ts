@@ -36,7 +36,7 @@ export function statsAdder(memory: SharedArrayBuffer, thread: number): StatsAdde
   };
 }
 
-/** The sums over all threads now. */
+/** The totals of all threads now. */
 export function sumStats(memory: SharedArrayBuffer): TrafficStats {
   const sums = new Float64Array(BLOCK_NUMBERS);
   new Float64Array(memory).forEach((number, at) => {

@@ -5,12 +5,11 @@ import { GoromdbError, isChange, messageOf } from '../common/errors.ts';
 import { type FileIdentity, keyOf, type Sight, see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from '../common/sum-file.ts';
+import { isForced, VOLUME_LINK } from './drop-marks.ts';
 import { duration } from './duration.ts';
 import { FolderEvents } from './folder-events.ts';
-import { isForced } from './force-mark.ts';
 import { OfferWatch } from './offer-watch.ts';
 import { type Judgement, nextTryMs, Retries } from './retries.ts';
-import { VOLUME_LINK } from './volume-link.ts';
 import {
   changed,
   failed,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Places } from '../../src/common/places.ts';
+import { Places } from '../../src/common/turns.ts';
 
 test('places are taken in the order of asking, and never more than there are', async () => {
   const places = new Places(2);

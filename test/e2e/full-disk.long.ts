@@ -135,7 +135,7 @@ test('a base folder on a read-only file system is served from, and takes no file
   const second = start(file, base);
   const address = await second.address();
   expect(second.stderr).toMatch(
-    / error cannot write in the base folder .*EROFS.*What the slots hold is served/,
+    / error cannot write in the base folder .*EROFS.*what the slots hold is served/,
   );
   expect(await read(address)).toBe('1');
   drop(file, '{"v":"2"}');

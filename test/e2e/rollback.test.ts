@@ -52,7 +52,7 @@ describe('goromdb rollback', () => {
       await dropTwo(process);
       const { code, stdout } = await run('rollback');
       const [line] = await process.says(/generation 3 serves .*/);
-      expect(line).toMatch(/; switch [\d.]+ s$/);
+      expect(line).toMatch(/; swap [\d.]+ s$/);
       expect(code).toBe(0);
       expect(stdout).toMatch(
         /^rolled back: the data of generation 1 \(1 key, from .*data\.json\) serves as generation 3 since now, after \d/,
@@ -113,7 +113,7 @@ describe('goromdb rollback', () => {
     writeFileSync(join(base, 'data00', 'data.db'), '{"v":"9"}');
     rmSync(join(base, 'data00', 'table.mdb'));
     expect((await run('rollback')).stderr).toContain(
-      `is damaged: its MD5 file says ${md5('{"v":"1"}')}, the file has ${md5('{"v":"9"}')}`,
+      `is damaged: expected the MD5 ${md5('{"v":"1"}')} of its sum file, found ${md5('{"v":"9"}')}`,
     );
     rmSync(join(base, 'data00', 'generation.json'));
     utimesSync(join(base, 'data00', 'data.db'), 1, 1);

@@ -145,13 +145,13 @@ test('a scrub reports a damaged file once, and its table keeps serving, after a 
   const subject = await start();
   await publish(subject, 1);
   flipByte(join(subject.base, 'data00', 'data.db'));
-  await logged(subject.logger, 'data.db is damaged: its MD5 is not ');
+  await logged(subject.logger, 'data.db is damaged: expected the MD5 ');
   const before = await passes(subject.client);
   await expect.poll(() => passes(subject.client)).toBeGreaterThan(before + 1);
   expect(await subject.client.ask('get key\r\n', 'END\r\n')).toBe('VALUE key 0 2\r\na1\r\nEND\r\n');
   expect(subject.logger.lines.filter((line) => line.startsWith('error'))).toHaveLength(1);
   const damaged = await statusOf(subject);
-  expect(damaged.serving?.fileFault).toContain('data.db is damaged: its MD5 is not ');
+  expect(damaged.serving?.fileFault).toContain('data.db is damaged: expected the MD5 ');
   expect(damaged.events.at(-1)?.kind).toBe('damaged');
   await publish(subject, 2);
   const { serving } = await statusOf(subject);

@@ -145,7 +145,7 @@ describe('a file that the dropped name leads to', () => {
     expect(harness.logger.lines.at(-1)).toMatch(/DATA_CORRUPT|FORMAT_UNSUPPORTED/);
     const { code, reason, ...rest } = harness.receipt() as { code: string; reason: string };
     expect(reason).toMatch(/Why is in the log/);
-    expect(Object.keys(rest).sort()).toEqual(['at', 'file', 'setAside', 'state']);
+    expect(Object.keys(rest).sort()).toEqual(['at', 'file', 'quarantined', 'state']);
     const { text } = harness.loader.events.events.at(-1)!;
     expect(text).toBe(reason);
     expect(`${code}${reason}`).not.toContain('secret');
@@ -154,9 +154,9 @@ describe('a file that the dropped name leads to', () => {
   test.each([true, false])(
     'has its size told by the status of its load: not if linked, %s',
     async (isLinked) => {
-      const told: unknown[] = [];
+      const shown: unknown[] = [];
       const onLoad = (load: object | undefined): void =>
-        void (load && told.push(harness.loader.status.loading));
+        void (load && shown.push(harness.loader.status.loading));
       const harness = new LoaderHarness({ onLoad });
       await harness.start();
       for (const make of [symlinkSync as typeof linkSync, linkSync]) {
@@ -167,7 +167,7 @@ describe('a file that the dropped name leads to', () => {
       const size = isLinked ? {} : { bytes: 0 };
       const loading = { path: harness.file, stage: 'verify', sinceMs, ...size };
       // The second is what serves, and only summed.
-      expect(told).toEqual([loading, loading]);
+      expect(shown).toEqual([loading, loading]);
     },
   );
 

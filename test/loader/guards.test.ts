@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { GoromdbError } from '../../src/common/errors.ts';
+import { checkRoom, type Need } from '../../src/loader/generations/admission.ts';
 import {
   checkGuards,
   type Guards,
   REPLAY_LOOKUPS_MIN,
 } from '../../src/loader/generations/guards.ts';
-import { checkRoom, type Need } from '../../src/loader/slots/room.ts';
 import type { SampledLookup } from '../../src/storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../src/storage/storage.ts';
 import { infoOf, type TestRecord, tableOf } from '../support/storages.ts';

@@ -15,9 +15,9 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { FileIdentity } from '../../src/common/file-identity.ts';
-import { removeDrop, setAside } from '../../src/loader/drops/drop-files.ts';
+import { quarantine, removeDrop } from '../../src/loader/drops/drop-offer.ts';
+import { prepareSlots } from '../../src/loader/slots/base-folder.ts';
 import { install } from '../../src/loader/slots/install.ts';
-import { prepareSlots } from '../../src/loader/slots/prepare.ts';
 import { md5 } from '../support/drop.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -319,23 +319,23 @@ describe('clearing the drop folder', () => {
     expect(readdirSync(dropFolder)).toEqual(['data.json.md5']);
   });
 
-  test('sets a bad file aside with its sum', async () => {
+  test('quarantines a bad file with its sum file', async () => {
     const drop = dropped('bad');
-    await setAside(drop);
+    await quarantine(drop);
     expect(readdirSync(dropFolder)).toEqual(['data.json.rejected', 'data.json.rejected.md5']);
   });
 
-  test('does not set a file aside that has taken the place of the bad one', async () => {
+  test('does not quarantine a file that has taken the place of the bad one', async () => {
     const drop = dropped('bad');
     dropped('good');
-    await expect(setAside(drop)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+    await expect(quarantine(drop)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
     expect(readdirSync(dropFolder)).toEqual(['data.json', 'data.json.md5']);
   });
 
-  test('sets a bad file aside without the sum that waits for the next file', async () => {
+  test('quarantines a bad file without the sum file that waits for the next file', async () => {
     const drop = dropped('bad');
     writeFileSync(drop.sumFile, `${md5('good')}  data.json\n`);
-    await setAside(drop);
+    await quarantine(drop);
     expect(readdirSync(dropFolder)).toEqual(['data.json.md5', 'data.json.rejected']);
   });
 });

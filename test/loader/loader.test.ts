@@ -17,7 +17,7 @@ import { DropFolder } from '../../src/loader/drops/drop-folder.ts';
 import type { Offer, Verdict } from '../../src/loader/generations/source.ts';
 import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
-import { isForced } from '../../src/watcher/force-mark.ts';
+import { isForced } from '../../src/watcher/drop-marks.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -100,7 +100,7 @@ describe('a load', () => {
     expect(readFileSync(join(base, 'data00', 'data.db'), 'utf8')).toBe(version(1));
     expect(subject.logger.lines).toEqual([
       expect.stringMatching(
-        /^info generation 1 serves from slot data00: 1 key, 9 B of json, md5 [0-9a-f]{32}; verify \d+\.\d{3} s, scan \S+ s, index \S+ s, move \S+ s, switch \S+ s$/,
+        /^info generation 1 serves from slot data00: 1 key, 9 B of json, md5 [0-9a-f]{32}; verify \d+\.\d{3} s, scan \S+ s, index \S+ s, move \S+ s, swap \S+ s$/,
       ),
     ]);
   });
@@ -212,7 +212,7 @@ describe('a load', () => {
     expect(subject.served.map((info) => info.generation)).toEqual([1, 2]);
   });
 
-  test('fails when the switch does, and the next start serves what was installed', async () => {
+  test('fails when the swap does, and the next start serves what was installed', async () => {
     const first = startLoader({ swap: () => Promise.reject(new Error('no thread is left')) });
     await first.recover();
     await expect(first.load(version(1))).rejects.toThrow('no thread is left');
@@ -391,7 +391,7 @@ describe('recovering', () => {
     expect(subject.value()).toBe('1');
     expect(subject.logger.lines[0]).toBe(
       `warn slot data01 (generation 2) is not used: ${damaged} is damaged: ` +
-        `the slot's MD5 file says ${md5(version(2))}, the file has ${md5('{"v":"X"}')} (SUM_MISMATCH)`,
+        `expected the MD5 ${md5(version(2))} of the slot's sum file, found ${md5('{"v":"X"}')} (SUM_MISMATCH)`,
     );
     // A number that clients may have seen is not given to other data.
     await subject.load(version(3));

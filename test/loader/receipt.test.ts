@@ -29,7 +29,7 @@ describe('the receipt of a file', () => {
     expect(harness.receipt()).toEqual({
       ...{ file: harness.file, md5: md5(version(1)), bytes: 9, at: TIME },
       ...{ state: 'serving', generation: 1, keys: 1, format: 'json', slot: 'data00' },
-      seconds: { verify: second, scan: second, index: second, move: second, switch: second },
+      seconds: { verify: second, scan: second, index: second, move: second, swap: second },
     });
   });
 
@@ -42,7 +42,7 @@ describe('the receipt of a file', () => {
       ...{ file: harness.file, md5: md5('[]'), bytes: 2, state: 'rejected' },
       code: 'FORMAT_UNSUPPORTED',
       reason: expect.stringMatching(/^\/.*data\.json: .*object/),
-      setAside: `${harness.file}.rejected`,
+      quarantined: `${harness.file}.rejected`,
     });
   });
 
@@ -107,7 +107,7 @@ describe('the receipt of a file', () => {
     await harness.start();
     await harness.end();
     expect(harness.receipt()).toMatchObject({
-      ...{ state: 'rejected', md5: md5('[]'), setAside: `${harness.file}.rejected` },
+      ...{ state: 'rejected', md5: md5('[]'), quarantined: `${harness.file}.rejected` },
       reason: expect.stringContaining('it was refused, and the server ended before'),
     });
   });

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
+import { prepareSlots } from '../../src/loader/slots/base-folder.ts';
 import { emptySlot, install } from '../../src/loader/slots/install.ts';
 import { rollBackStopped } from '../../src/loader/slots/offline-rollback.ts';
-import { prepareSlots } from '../../src/loader/slots/prepare.ts';
 import {
   leastNeededSlot,
   newestGeneration,

@@ -197,7 +197,7 @@ describe('a restart', () => {
     expect(await subject.recover()).toBe(true);
     expect(subject.get('v')).toBe('1');
     expect(statSync(join(base, 'data00', 'table.mdb')).ino).toBe(ino);
-    expect(subject.lines[0]).toMatch(/generation 1 serves .*; verify [\d.]+ s, switch [\d.]+ s$/);
+    expect(subject.lines[0]).toMatch(/generation 1 serves .*; verify [\d.]+ s, swap [\d.]+ s$/);
   });
 
   const damages: readonly (readonly [string, (path: string) => unknown])[] = [
@@ -334,7 +334,7 @@ describe('a rollback', () => {
     expect(await subject.rollBack()).toBe(4);
     expect(subject.get('data:version')).toBe('2');
     expect(loads).toEqual([]);
-    expect(subject.lines.at(-2)).toMatch(/; switch [\d.]+ s$/);
+    expect(subject.lines.at(-2)).toMatch(/; swap [\d.]+ s$/);
   });
 
   test('loads nothing after a file that was refused, either', async () => {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../src/common/log.ts';
-import { prepareBase, prepareSlots } from '../../src/loader/slots/prepare.ts';
+import { prepareBase, prepareSlots } from '../../src/loader/slots/base-folder.ts';
 import { newestGeneration, readSlots, writeRecord } from '../../src/loader/slots/slots.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import type { FaultyDisk } from '../support/faulty-disk.ts';

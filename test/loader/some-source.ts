@@ -14,16 +14,16 @@ import { temporaryFolder } from '../support/folder.ts';
 /** Offers what it is given from memory: all that a source must do. */
 export class SomeSource implements Source {
   readonly wanted = 'something is given';
-  readonly told: string[] = [];
+  readonly notices: string[] = [];
   readonly news: OfferNews[] = [];
   #receiver: Receiver | undefined;
 
   give(content: string): Promise<Verdict> {
-    const tell = (news: OfferNews): void => {
+    const notify = (news: OfferNews): void => {
       this.news.push(news);
-      this.told.push(news.state);
+      this.notices.push(news.state);
     };
-    const offer = { ...someOffer(content), tell };
+    const offer = { ...someOffer(content), notify };
     return this.#receiver!.load(offer, new AbortController().signal);
   }
 
@@ -32,8 +32,9 @@ export class SomeSource implements Source {
   }
 
   hasNext = async (): Promise<boolean> => false;
-  resume: Source['resume'] = async (now) => void this.told.push(`resume ${now?.record.generation}`);
-  rolledBack: Source['rolledBack'] = async () => void this.told.push('rolled back');
+  resume: Source['resume'] = async (now) =>
+    void this.notices.push(`resume ${now?.record.generation}`);
+  rolledBack: Source['rolledBack'] = async () => void this.notices.push('rolled back');
   look(): void {}
   close = async (): Promise<void> => {};
 }
@@ -45,7 +46,7 @@ export function someOffer(content: string): Offer {
   return {
     ...{ name: 'memory:it', path, md5: md5(content), force: false, isLinked: false },
     identity: identityOf(statSync(path, { bigint: true })),
-    tell: () => {},
+    notify: () => {},
     remove: async () => undefined,
     isLeft: async () => false,
     reject: async () => 'it is forgotten',

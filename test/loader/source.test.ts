@@ -21,7 +21,7 @@ async function started(
   return { harness, source };
 }
 
-test('a source of its own has its offers served, rejected and rolled back, and is told', async () => {
+test('a source of its own has its offers served, rejected and rolled back, and is notified', async () => {
   const { harness, source } = await started();
   expect(await source.give('[]')).toEqual({ kind: 'rejected' });
   expect(harness.logger.lines.at(-1)).toMatch(
@@ -31,14 +31,14 @@ test('a source of its own has its offers served, rejected and rolled back, and i
   expect(harness.record('data01')).toMatchObject({ generation: 2, source: 'memory:it' });
   await harness.loader.rollback();
   expect(harness.value).toBe('1');
-  const states = source.told.filter((one) => one !== 'verifying' && one !== 'loading');
+  const states = source.notices.filter((one) => one !== 'verifying' && one !== 'loading');
   expect(states).toEqual(['resume undefined', 'serving', 'serving', 'rolled back']);
   await harness.end();
   await harness.start();
-  expect(source.told.at(-1)).toBe('resume 3');
+  expect(source.notices.at(-1)).toBe('resume 3');
 });
 
-test('an offer is told the progress of its load in percent', async () => {
+test('an offer is notified of the progress of its load in percent', async () => {
   const scanner = join(temporaryFolder(), 'scanner.mjs');
   const go = `${scanner}.go`;
   writeFileSync(
@@ -66,15 +66,15 @@ test('an offer is told the progress of its load in percent', async () => {
   expect(source.news[0]).toEqual({ state: 'verifying', percent: 0 });
 }, 90_000);
 
-test('an offer is staged under a number from outside, and serves when it is switched to', async () => {
+test('an offer is staged under a number from outside, and serves when it is swapped in', async () => {
   const { harness } = await started();
   const staged = await harness.loader.stage(someOffer(version(7)), signal, 7);
   if (staged.kind !== 'staged') throw new Error(staged.kind);
   expect(harness.value).toBe('1');
-  expect(await staged.switch(signal)).toEqual({ kind: 'taken' });
+  expect(await staged.swap(signal)).toEqual({ kind: 'taken' });
   expect([harness.value, harness.generation]).toEqual(['7', 7]);
   expect(harness.record('data01').generation).toBe(7);
-  expect(await staged.switch(signal)).toEqual({ kind: 'changed' });
+  expect(await staged.swap(signal)).toEqual({ kind: 'changed' });
 });
 
 test('a staged offer that is released leaves nothing, nor does one that a guard refuses', async () => {
@@ -94,7 +94,7 @@ test('a staged offer whose place another load took does not serve', async () => 
   const { harness, source } = await started();
   const staged = await harness.loader.stage(someOffer(version(7)), signal, 7);
   expect(await source.give('[]')).toEqual({ kind: 'rejected' });
-  expect(staged.kind === 'staged' && (await staged.switch(signal))).toEqual({ kind: 'changed' });
+  expect(staged.kind === 'staged' && (await staged.swap(signal))).toEqual({ kind: 'changed' });
   expect([harness.value, harness.generation]).toEqual(['1', 1]);
 });
 
@@ -103,7 +103,7 @@ test('a staged offer does not serve from a slot that a rollback has gone back to
   await source.give(version(2));
   const staged = await harness.loader.stage(someOffer(version(3)), signal, 3);
   await harness.loader.rollback();
-  expect(staged.kind === 'staged' && (await staged.switch(signal))).toEqual({ kind: 'changed' });
+  expect(staged.kind === 'staged' && (await staged.swap(signal))).toEqual({ kind: 'changed' });
   expect(harness.value).toBe('1');
   expect(existsSync(join(harness.base, 'data00', 'table.mdb.incoming'))).toBe(false);
 });

@@ -151,7 +151,7 @@ describe('a serving thread that dies', () => {
     await askAnew(started.address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
   });
 
-  test('takes nothing with it: a rollback is still a switch, and no table stays mapped', async () => {
+  test('takes nothing with it: a rollback is still a swap alone, and no table stays mapped', async () => {
     const started = await start(1);
     const { address, logger, folder } = started;
     await publish(started, 2);
@@ -161,7 +161,7 @@ describe('a serving thread that dies', () => {
     await askAnew(address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');
     await askServer(folder, { command: 'rollback' }, PATIENCE_MS);
     await askAnew(address);
-    expect(lastServing(logger)).toMatch(/generation 3 serves .*; switch \S+ s$/);
+    expect(lastServing(logger)).toMatch(/generation 3 serves .*; swap \S+ s$/);
     await publish(started, 4);
     await publish(started, 5);
     await expect.poll(() => mapsIn(folder)).toBe(2);
@@ -203,7 +203,7 @@ describe('a serving thread that dies', () => {
   });
 });
 
-describe('a thread that cannot switch to the next generation', () => {
+describe('a thread that cannot swap to the next generation', () => {
   /** Threads whose number is in the list fail at generation 2, the first time or always. */
   const failing = (threads: string, isAlways: boolean): string =>
     moduleUrl(`
@@ -233,7 +233,7 @@ describe('a thread that cannot switch to the next generation', () => {
     await publish(started, 2);
     await logged(started.logger, 'serving thread 1 serves again');
     expect(started.logger.lines.join('\n')).toContain(
-      'serving thread 1 has died: GoromdbError: it cannot switch to generation 2: cannot swap',
+      'serving thread 1 has died: GoromdbError: it cannot swap to generation 2: cannot swap',
     );
     for (let i = 0; i < 12; i++) {
       await askAnew(started.address, 'VALUE key 0 7\r\nvalue 2\r\nEND\r\n');

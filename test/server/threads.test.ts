@@ -48,7 +48,7 @@ const keeping = (): string =>
     });`);
 
 describe('a map that serving threads were given', () => {
-  test('is held as long as one that could not switch to it reads from it', async () => {
+  test('is held as long as one that could not swap to it reads from it', async () => {
     const folder = temporaryFolder();
     const map = await mapOf(join(folder, 'table.mdb'));
     const threads = startThreads({ handler: keeping() });

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
-import { readAtMost } from '../../common/read-at-most.ts';
+import { readAtMost } from '../../common/files.ts';
 import { SLOT_FILES, type SlotFile } from '../../loader/slots/open-slot.ts';
 import type { Sums } from '../../loader/slots/slot-copy.ts';
 

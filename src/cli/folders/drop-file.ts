@@ -8,7 +8,7 @@ import { type FileIdentity, identityOf, sameContent } from '../../common/file-id
 import { piecesOf, replaceFile, syncFolder } from '../../common/files.ts';
 import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
 import { explained } from '../../common/system-fault.ts';
-import { forceMarkOf } from '../../watcher/force-mark.ts';
+import { forceMarkOf } from '../../watcher/drop-marks.ts';
 
 /** Bytes that one step of the copy reads. */
 const COPY_BYTES = 1024 * 1024;
@@ -35,7 +35,7 @@ interface Drop {
 
 /**
  * Drops a file as a producer should: under a temporary name in the drop folder, flushed, renamed,
- * and its sum last. The MD5 is that of the source as it was read, so it verifies the copy, too.
+ * and its sum file last. The MD5 is that of the source as it was read, so it verifies the copy, too.
  *
  * @throws GoromdbError FILE_UNREADABLE, FILE_CHANGED, FOLDER_UNUSABLE; then the drop
  *   folder holds nothing new that a server would take.
@@ -90,8 +90,8 @@ async function openSource(source: string, file: string): Promise<FileHandle> {
 }
 
 /**
- * Two publishers at once may leave the file of one with the sum of the other, which no server
- * takes: the one whose file is there writes its sum again.
+ * Two publishers at once may leave the file of one with the sum file of the other, which no server
+ * takes: the one whose file is there writes its sum file again.
  */
 export async function keepSum(file: string, { md5, identity }: Dropped): Promise<void> {
   const there = await stat(file, { bigint: true }).catch(() => undefined);

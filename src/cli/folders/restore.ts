@@ -8,9 +8,9 @@ import type { Logger } from '../../common/log.ts';
 import { explained } from '../../common/system-fault.ts';
 import { findServer } from '../../control/control-client.ts';
 import { inUse, lockFolder } from '../../control/folder-lock.ts';
+import { prepareBase, prepareSlots } from '../../loader/slots/base-folder.ts';
 import { INCOMING_NAME, install } from '../../loader/slots/install.ts';
 import { type OpenSlot, openSlot, type SlotFile } from '../../loader/slots/open-slot.ts';
-import { prepareBase, prepareSlots } from '../../loader/slots/prepare.ts';
 import { copySummed, sumsOf } from '../../loader/slots/slot-copy.ts';
 import { DATA_NAME, TABLE_INCOMING_NAME, TABLE_NAME } from '../../loader/slots/slot-table.ts';
 import {

@@ -5,7 +5,7 @@ import { KEY_BYTES_MAX } from '../../storage/scanners/scanner.ts';
 import { misuse, notAllowed, optionGroup, type ValuesOf } from './option.ts';
 import { oneOf, parseName } from './values.ts';
 
-/** The form of a list of columns that stands for all. */
+/** The form of a list of columns that means all. */
 const ALL_COLUMNS = '*';
 
 export const ROW_OPTIONS = optionGroup('Rows and records', {
@@ -17,7 +17,7 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
   },
   delimiter: {
     placeholder: 'CHARACTER',
-    help: 'what stands between the cells of CSV',
+    help: 'what separates the cells of CSV',
     parse: parseDelimiter,
     fallbackNote: 'a comma, or what a first line such as "sep=;" says',
   },
@@ -30,7 +30,7 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
   },
   'key-delimiter': {
     placeholder: 'TEXT',
-    help: 'what stands between the parts of a key',
+    help: 'what separates the parts of a key',
     parse: (text: string) => text,
     fallback: ':',
   },
@@ -54,7 +54,7 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
   },
   prefix: {
     placeholder: 'TEXT',
-    help: 'what stands before all keys',
+    help: 'what all keys begin with',
     parse: parsePrefix,
     fallbackNote: 'nothing',
   },

@@ -1,6 +1,6 @@
 import { formatBytes } from '../../common/quantities.ts';
 import type { LoaderOptions } from '../../loader/loader.ts';
-import type { LoadProgress } from '../../loader/worker/progress.ts';
+import type { RunningLoad } from '../../loader/worker/progress.ts';
 
 /** How often the line is drawn. */
 const DRAW_INTERVAL_MS = 200;
@@ -19,8 +19,7 @@ export function showProgress(terminal: Terminal): NonNullable<LoaderOptions['onL
   if (terminal.isTTY !== true) return () => {};
   let timer: NodeJS.Timeout | undefined;
   let isDrawn = false;
-  const draw = (path: string, progress: LoadProgress): void => {
-    const { stage, bytes } = progress.read();
+  const draw = ({ path, progress: { stage, bytes } }: RunningLoad): void => {
     isDrawn = true;
     terminal.write(`\r\x1b[K${path}: ${stage} ${formatBytes(bytes)}`);
   };
@@ -29,7 +28,7 @@ export function showProgress(terminal: Terminal): NonNullable<LoaderOptions['onL
     if (isDrawn) terminal.write('\r\x1b[K');
     isDrawn = false;
     if (load === undefined) return;
-    timer = setInterval(() => draw(load.path, load.progress), DRAW_INTERVAL_MS);
+    timer = setInterval(() => draw(load), DRAW_INTERVAL_MS);
     timer.unref();
   };
 }

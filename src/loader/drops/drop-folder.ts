@@ -9,13 +9,12 @@ import type { WaitReason } from '../../watcher/wait-reasons.ts';
 import { type Drop, startWatcher, type Watcher } from '../../watcher/watcher.ts';
 import type { InService, Offer, Receiver, Source } from '../generations/source.ts';
 import type { SlotRecord } from '../slots/slots.ts';
-import { removeSumOf } from './drop-files.ts';
-import { dropOffer } from './drop-offer.ts';
+import { dropOffer, removeSumOf } from './drop-offer.ts';
 import { Receipts } from './receipt.ts';
 import { correctReceipt, correctRejection } from './receipt-correction.ts';
 
 export interface DropFolderOptions {
-  /** Absolute path that files are dropped at; the sum of one comes beside it as `<file>.md5`. */
+  /** Absolute path that files are dropped at; the sum file of one is beside it as `<file>.md5`. */
   readonly file: string;
   /** Looks this often in place of waiting for events; 0: waits for events. */
   readonly pollIntervalMs?: number | undefined;
@@ -88,17 +87,17 @@ export class DropFolder implements Source {
     return dropOffer(drop, this.#receipts, this.#options.logger);
   }
 
-  /** Tells in the file's receipt why it is not offered now. */
+  /** Writes in the receipt of the file why it is not offered now. */
   noteWait({ code, text: reason, md5 }: WaitReason): void {
     const { file } = this.#options;
     const subject = md5 === undefined ? { file } : { file, md5 };
     this.#receipts.say(subject, { state: 'waiting', code, reason });
   }
 
-  /** A crash may come after the file was moved and before its sum was removed. */
+  /** A crash may come after the file was moved and before its sum file was removed. */
   async #removeLeftSum(md5: string): Promise<void> {
     const { file } = this.#options;
-    // With a file beside it the sum belongs to a new drop, even if it is of the same content.
+    // With a file beside it the sum file belongs to a new drop, even if it is of the same content.
     if ((await see(file)).kind !== 'absent') return;
     await removeSumOf(this.#sumFile, md5, basename(file)).catch(() => {});
   }

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { see } from '../../common/file-identity.ts';
 import type { InService } from '../generations/source.ts';
 import type { SlotRecord } from '../slots/slots.ts';
-import { rejectedPath, saysSum } from './drop-files.ts';
+import { rejectedPath, saysSum } from './drop-offer.ts';
 import { outcomeOf, type Receipts, readReceipt } from './receipt.ts';
 
 /**
@@ -44,8 +44,8 @@ export async function correctRejection(receipts: Receipts, file: string): Promis
   const last = await readReceipt(file);
   const isUnderWay = last?.state === 'verifying' || last?.state === 'loading';
   if (!isUnderWay || last.md5 === undefined || (await see(file)).kind !== 'absent') return;
-  const setAside = rejectedPath(file);
-  if (!(await saysSum(`${setAside}.md5`, last.md5, basename(file)))) return;
+  const quarantined = rejectedPath(file);
+  if (!(await saysSum(`${quarantined}.md5`, last.md5, basename(file)))) return;
   receipts.say(
     { file, md5: last.md5, ...(last.bytes === undefined ? {} : { bytes: last.bytes }) },
     {
@@ -53,7 +53,7 @@ export async function correctRejection(receipts: Receipts, file: string): Promis
       code: 'LOADER_FAILED',
       reason:
         'it was refused, and the server ended before it could say why; drop it again to learn it',
-      setAside,
+      quarantined,
     },
   );
 }

@@ -1,8 +1,7 @@
 import { messageOf } from '../../common/errors.ts';
-import { replaceFile } from '../../common/files.ts';
+import { readAtMost, replaceFile } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import { areWarnings } from '../../common/notices.ts';
-import { readAtMost } from '../../common/read-at-most.ts';
 import type { GenerationStatus } from '../../common/status.ts';
 import type { OfferNews, Reason } from '../generations/source.ts';
 import { generationOf } from '../slots/slots.ts';
@@ -26,7 +25,7 @@ export type Outcome =
   | ({
       readonly state: 'rejected';
       /** Where the file is now; undefined when it could not be moved. */
-      readonly setAside: string | undefined;
+      readonly quarantined: string | undefined;
     } & Reason)
   /** It was served, and somebody has rolled back to the generation before. */
   | { readonly state: 'rolled-back'; readonly generation: number; readonly reason: string };
@@ -43,7 +42,7 @@ export function outcomeOf(news: OfferNews): Outcome {
 export interface Subject {
   /** Absolute path that it was dropped at. */
   readonly file: string;
-  /** The sum that its sum file promises, where that is known. */
+  /** The MD5 in its sum file, where that is known. */
   readonly md5?: string;
   readonly bytes?: number;
   /** Whether MD5 and size must not be shown before the file serves: see `Drop.isLinked`. */
@@ -54,7 +53,7 @@ export interface Subject {
 export type Receipt = Omit<Subject, 'isLinked'> & Outcome & { readonly at: string };
 
 /**
- * Writes beside a dropped file what becomes of it. Only the newest word counts: what could not be
+ * Writes beside a dropped file what becomes of it. Only the newest state counts: what could not be
  * written yet when there is news is never written. Nobody waits for it, and that it cannot be
  * written hurts nothing: it is warned of once.
  */
@@ -62,7 +61,7 @@ export class Receipts {
   readonly #logger: Logger;
   #next: { readonly path: string; readonly receipt: Receipt } | undefined;
   #writing: Promise<void> | undefined;
-  /** The last word, without the time. */
+  /** The last state, without the time. */
   #last = '';
   #isWarned = false;
 
@@ -87,7 +86,7 @@ export class Receipts {
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when the last word is written, or could not be. */
+  /** Resolves when the last state is written, or could not be. */
   async flush(): Promise<void> {
     await this.#writing;
   }

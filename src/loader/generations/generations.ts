@@ -3,9 +3,11 @@ import { dirname, join } from 'node:path';
 import { GoromdbError } from '../../common/errors.ts';
 import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';
+import { formatBytes, keysOf } from '../../common/quantities.ts';
 import type { GenerationStatus, ServingStatus } from '../../common/status.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
+import type { BaseFolder } from '../slots/base-folder.ts';
 import type { EventLog } from '../slots/events.ts';
 import { TABLE_NAME } from '../slots/slot-table.ts';
 import {
@@ -18,11 +20,11 @@ import {
   type SlotRecord,
   slotPath,
 } from '../slots/slots.ts';
-import type { Seconds } from '../worker/progress.ts';
-import type { Baseline } from './admission.ts';
-import { infoOf, type LoadedSlot, servingLine } from './loaded.ts';
+import type { FileLoads, MadeTable } from '../worker/file-loads.ts';
+import { type Seconds, STAGES } from '../worker/progress.ts';
+import type { Baseline, OfferRules } from './admission.ts';
 import type { SlotFile } from './scrub.ts';
-import type { InService } from './source.ts';
+import type { InService, Source } from './source.ts';
 
 export interface GenerationsOptions {
   /** Folder of the two slots. */
@@ -166,13 +168,13 @@ export class Generations {
    * @param loaded Its map is released by whoever loaded it, whatever happens.
    * @returns The serving generation, with the seconds of all stages.
    */
-  async switch(slot: SlotName, loaded: LoadedSlot): Promise<InService> {
+  async swap(slot: SlotName, loaded: LoadedSlot): Promise<InService> {
     const { logger } = this.#options;
     const { record } = loaded;
     const startMs = performance.now();
     await this.#swap(slot, loaded);
     this.use(record.generation);
-    const seconds = { ...loaded.seconds, switch: (performance.now() - startMs) / 1000 };
+    const seconds = { ...loaded.seconds, swap: (performance.now() - startMs) / 1000 };
     this.#seconds = seconds;
     const line = servingLine(slot, record, seconds);
     logger.info(line);
@@ -184,7 +186,7 @@ export class Generations {
   }
 
   /** Puts a generation into service that was loaded again, since its table was damaged. */
-  async switchAgain(slot: SlotName, loaded: LoadedSlot): Promise<void> {
+  async swapAgain(slot: SlotName, loaded: LoadedSlot): Promise<void> {
     await this.#swap(slot, loaded);
     // The table that was damaged is not to go back to.
     this.releasePrevious();
@@ -217,4 +219,66 @@ export class Generations {
     this.#seconds = {};
     this.#nextSlot = otherSlot(slot);
   }
+}
+
+/** What a slot holds, ready to serve. Whoever loaded it holds its map. */
+export interface LoadedSlot {
+  readonly record: SlotRecord;
+  readonly map: TableMap;
+  readonly seconds: Seconds;
+}
+
+/** What the storage of a generation says of itself. */
+export function infoOf(
+  {
+    generation,
+    md5,
+    format,
+    installedAt,
+  }: Pick<SlotRecord, 'generation' | 'md5' | 'format' | 'installedAt'>,
+  { parts: { layout } }: TableMap,
+): DataSetInfo {
+  const { keys, bytes } = layout;
+  return {
+    ...{ generation, keys, bytes, md5, format },
+    loadedAt: Date.now(),
+    installedAt: Date.parse(installedAt),
+  };
+}
+
+/** The record of a loaded file that becomes a generation now. @param name What its source calls it. */
+export function recordOf(
+  generation: number,
+  { name: source, md5 }: { readonly name: string; readonly md5: string },
+  { map, format, identity, recipe, headCrc32, notices }: MadeTable,
+): SlotRecord {
+  const { keys } = map.parts.layout;
+  return {
+    ...{ generation, md5, bytes: Number(identity.size), keys, format, source },
+    installedAt: new Date().toISOString(),
+    ...(notices.length > 0 && { warnings: notices }),
+    table: { recipe, headCrc32 },
+  };
+}
+
+/** The one line that says that a generation serves, and what it took. */
+function servingLine(slot: SlotName, record: SlotRecord, seconds: Seconds): string {
+  const stages = STAGES.filter((stage) => seconds[stage] !== undefined)
+    .map((stage) => `${stage} ${seconds[stage]!.toFixed(3)} s`)
+    .join(', ');
+  return (
+    `generation ${record.generation} serves from slot ${slot}: ${keysOf(record.keys)}, ` +
+    `${formatBytes(record.bytes)} of ${record.format}, md5 ${record.md5}; ${stages}`
+  );
+}
+
+/** What a loader's jobs share; each part owns its state. */
+export interface LoaderParts {
+  readonly base: BaseFolder;
+  readonly files: FileLoads;
+  readonly generations: Generations;
+  readonly source: Source;
+  readonly rules: OfferRules;
+  readonly events: EventLog;
+  readonly logger: Logger;
 }

@@ -27,7 +27,7 @@ export const REPLAY_LOOKUPS_MIN = 100;
  * A new generation that is smaller by more than this is warned of, where no guard says how much may
  * be.
  */
-const SHRINK_TOLD_PERCENT = 50;
+const SHRINK_NOTICE_PERCENT = 50;
 
 /** Bytes of a key or value that a message shows. */
 const SHOWN_BYTES_MAX = 60;
@@ -62,11 +62,11 @@ export function shrinkNotices(
 ): readonly string[] {
   if (maxShrinkPercent !== undefined || serving === undefined) return [];
   const [what, found, before] =
-    dropPercent(serving.keys, keys) > SHRINK_TOLD_PERCENT
+    dropPercent(serving.keys, keys) > SHRINK_NOTICE_PERCENT
       ? ['keys', keys, serving.keys]
       : ['bytes in the table', bytes, serving.bytes];
   const percent = dropPercent(before, found);
-  if (percent <= SHRINK_TOLD_PERCENT) return [];
+  if (percent <= SHRINK_NOTICE_PERCENT) return [];
   return [
     `${fewer(what, percent, found, before)} of generation ${serving.generation}; -max-shrink ` +
       'refuses such a file',

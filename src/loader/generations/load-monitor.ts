@@ -24,7 +24,7 @@ export class LoadMonitor {
 
   constructor(options: LoadMonitorOptions) {
     this.#options = options;
-    this.#tell({});
+    this.#change({});
   }
 
   get news(): LoadNews {
@@ -35,9 +35,9 @@ export class LoadMonitor {
     if (kind === 'rejected') this.#options.onCount?.('loads_rejected', code);
     if (kind === 'failed') this.#options.onCount?.('loads_failed', code);
     if (kind === 'rejected' || kind === 'failed' || kind === 'nothing to serve') {
-      this.#tell({ lastError: { code, text: shortened(text), atMs: Date.now() } });
+      this.#change({ lastError: { code, text: shortened(text), atMs: Date.now() } });
     } else if (kind === 'serving') {
-      this.#tell({ lastError: undefined });
+      this.#change({ lastError: undefined });
     }
   }
 
@@ -46,12 +46,12 @@ export class LoadMonitor {
     const text = shortened(reason);
     if (waiting?.code === code && waiting.text === text) return;
     this.#waitsSinceMs ??= Date.now();
-    this.#tell({ waiting: { code, text, sinceMs: this.#waitsSinceMs } });
+    this.#change({ waiting: { code, text, sinceMs: this.#waitsSinceMs } });
   }
 
   /** A drop is tried: if that fails, it has waited all the time. */
   noteTry(): void {
-    if (this.#news.waiting !== undefined) this.#tell({ waiting: undefined });
+    if (this.#news.waiting !== undefined) this.#change({ waiting: undefined });
   }
 
   noteTaken(): void {
@@ -63,7 +63,7 @@ export class LoadMonitor {
     this.#waitsSinceMs = undefined;
   }
 
-  #tell(change: Partial<LoadNews>): void {
+  #change(change: Partial<LoadNews>): void {
     this.#news = { ...this.#news, ...change };
     this.#options.onNews?.(this.#news);
   }

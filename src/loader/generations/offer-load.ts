@@ -1,11 +1,13 @@
 import { dirname, join } from 'node:path';
-import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { GoromdbError, isChange, messageOf, mustReject } from '../../common/errors.ts';
 import { remove } from '../../common/files.ts';
 import { bounded } from '../../common/notices.ts';
+import { explained } from '../../common/system-fault.ts';
 import { clearSlot, emptySlot, install, isFilled } from '../slots/install.ts';
 import { TABLE_INCOMING_NAME } from '../slots/slot-table.ts';
 import {
   otherSlot,
+  readSlots,
   type SlotName,
   type SlotRecord,
   slotPath,
@@ -14,11 +16,8 @@ import {
 import type { FileLoad, FileLoads, MadeTable } from '../worker/file-loads.ts';
 import type { Progress } from '../worker/progress.ts';
 import { admitOffer, admitTable } from './admission.ts';
-import { infoOf, recordOf } from './loaded.ts';
-import type { LoaderParts } from './loader-parts.ts';
-import { settled } from './settled.ts';
+import { infoOf, type LoaderParts, recordOf } from './generations.ts';
 import type { Offer, OfferNews, Verdict } from './source.ts';
-import { findTaken } from './taken-before.ts';
 
 /**
  * An offer on its way into service: a table is made of it in the idle slot, held there, and swapped in.
@@ -67,7 +66,7 @@ export class OfferLoad {
    * @returns `changed` also when it was released, or its slot serves by now.
    * @throws As `stage`.
    */
-  switch(signal: AbortSignal): Promise<Verdict> {
+  swap(signal: AbortSignal): Promise<Verdict> {
     return settled<Verdict>(this.#parts, this.#offer, signal, async () => {
       const isIdle = this.#parts.generations.nextSlot === this.#slot;
       if (this.#made === undefined || !isIdle) return { kind: 'changed' };
@@ -109,7 +108,7 @@ export class OfferLoad {
     logger.info(text);
     events.add('serving', text);
     await this.#remove(slot, record);
-    this.#offer.tell({ state: 'serving', slot, record, seconds: result.seconds });
+    this.#offer.notify({ state: 'serving', slot, record, seconds: result.seconds });
     return { kind: 'taken' };
   }
 
@@ -148,7 +147,7 @@ export class OfferLoad {
   #fileLoad(signal: AbortSignal): Omit<FileLoad, 'folder'> {
     const { path, md5, identity: expected, isLinked } = this.#offer;
     const onProgress = (progress: Progress): void =>
-      this.#offer.tell(newsOf(progress, Number(expected.size)));
+      this.#offer.notify(newsOf(progress, Number(expected.size)));
     return { path, md5, expected, isLinked, signal, onProgress };
   }
 
@@ -163,8 +162,8 @@ export class OfferLoad {
     generations.use(record.generation);
     await this.#remove(this.#slot, record);
     const seconds = { ...made.seconds, move: (performance.now() - startMs) / 1000 };
-    const now = await generations.switch(this.#slot, { record, map, seconds });
-    this.#offer.tell({ state: 'serving', ...now });
+    const now = await generations.swap(this.#slot, { record, map, seconds });
+    this.#offer.notify({ state: 'serving', ...now });
     if (rules.keepPrevious === 'no') await this.#emptyOther();
   }
 
@@ -190,4 +189,102 @@ function newsOf({ stage, bytes }: Progress, size: number): OfferNews {
   return stage === 'verify'
     ? { state: 'verifying', percent }
     : { state: 'loading', stage, percent };
+}
+
+/**
+ * Does a part of a load; what it throws about the offer becomes a verdict.
+ *
+ * @param signal What may have stopped it.
+ * @throws What says nothing about the file: the source knows what happens next.
+ */
+async function settled<Result>(
+  parts: LoaderParts,
+  offer: Offer,
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result | Verdict> {
+  try {
+    return await work();
+  } catch (caught) {
+    const error = explained(caught, parts.base.path);
+    if (isChange(error)) return { kind: 'changed' };
+    if (mustReject(error)) return await reject(parts, offer, error);
+    noteFailure(parts, offer, error, signal);
+    throw error;
+  }
+}
+
+async function reject(
+  { base, generations, events, logger }: LoaderParts,
+  offer: Offer,
+  { message, code, numbers }: GoromdbError,
+): Promise<Verdict> {
+  const { name, path, isLinked } = offer;
+  // Scanners name the file in front, others do not.
+  const reason = message.startsWith(path) ? message : `${name}: ${message}`;
+  const hidden =
+    `${name} is refused. Why is in the log of the server, not here, since the file is reached ` +
+    'by a link, or has a second name';
+  const whereabouts = await offer.reject(
+    isLinked ? { code, reason: hidden } : { code, reason, numbers },
+  );
+  if (whereabouts === undefined) return { kind: 'changed' };
+  const { serving } = generations;
+  const now =
+    serving === undefined
+      ? 'no data is served yet'
+      : `generation ${serving.generation} from ${slotPath(base.path, serving.slot)} keeps serving`;
+  const line = `rejected ${reason} (${code}); ${whereabouts}; ${now}`;
+  logger.error(line);
+  events.add('rejected', isLinked ? hidden : line, code);
+  return { kind: 'rejected' };
+}
+
+function noteFailure(
+  { events }: LoaderParts,
+  offer: Offer,
+  error: unknown,
+  { aborted }: AbortSignal,
+): void {
+  const { name, isLinked } = offer;
+  const reason = isLinked ? `loading ${name} failed: see the log` : messageOf(error);
+  if (!aborted) {
+    events.add('failed', reason, error instanceof GoromdbError ? error.code : 'LOADER_FAILED');
+    return;
+  }
+  events.add('aborted', reason);
+  offer.notify({
+    state: 'waiting',
+    code: 'LOADER_FAILED',
+    reason: 'its load was stopped: another file has come, or the server has ended',
+  });
+}
+
+/** A generation that an offer need not be loaded for again. */
+interface TakenBefore {
+  readonly slot: SlotName;
+  readonly record: SlotRecord;
+  /**
+   * Whether it is of this very offer, which its source could not remove: to load it again, as at the
+   * next start, would undo a rollback. Else it serves, and was made of the same MD5 by the options of
+   * today: to load the same again would only push out the generation to go back to.
+   */
+  readonly isLeft: boolean;
+}
+
+/** The file of the serving generation counts as sound, unless a scrub has found damage. */
+async function findTaken(
+  { base, files, generations: { serving } }: LoaderParts,
+  offer: Offer,
+): Promise<TakenBefore | undefined> {
+  let same: TakenBefore | undefined;
+  for (const { name: slot, md5, record } of await readSlots(base.path, () => {})) {
+    if (record === undefined || md5 !== offer.md5) continue;
+    const { left, generation, table } = record;
+    if (left !== undefined && (await offer.isLeft(left))) return { slot, record, isLeft: true };
+    const isServing = slot === serving?.slot && generation === serving.generation;
+    const isSound = serving?.fileFault === undefined && table?.recipe === files.recipe;
+    if (isServing && isSound && !offer.force) same = { slot, record, isLeft: false };
+  }
+  return same;
 }

@@ -8,9 +8,8 @@ import {
   writeRestored,
 } from '../slots/rollback.ts';
 import type { FilledSlot } from '../slots/slots.ts';
-import type { LoadedSlot } from './loaded.ts';
-import type { LoaderParts } from './loader-parts.ts';
-import { loadSlot } from './slot-loads.ts';
+import type { LoadedSlot, LoaderParts } from './generations.ts';
+import { loadSlot } from './recover.ts';
 
 /**
  * Returns to the generation in the other slot. It gets a new number, so that the newest complete
@@ -33,7 +32,7 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   const now = await (async () => {
     await writeRestored(base.path, previous.name, record);
     generations.use(record.generation);
-    return generations.switch(previous.name, { ...loaded, record });
+    return generations.swap(previous.name, { ...loaded, record });
   })().finally(() => map.release());
   const seconds = (performance.now() - startMs) / 1000;
   const text = `rolled back to the data of generation ${record.restores}, which is generation ${record.generation} now`;

@@ -1,10 +1,20 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageWithCode } from '../../common/errors.ts';
+import { GoromdbError, messageOf, messageWithCode } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
-import { type FilledSlot, readSlots, SLOT_NAMES, slotPath } from '../slots/slots.ts';
-import type { LoaderParts } from './loader-parts.ts';
-import { loadSlot } from './slot-loads.ts';
+import type { DataSetInfo } from '../../storage/storage.ts';
+import { shareTable } from '../slots/install.ts';
+import { installTable } from '../slots/slot-table.ts';
+import {
+  type FilledSlot,
+  readSlots,
+  SLOT_NAMES,
+  type SlotRecord,
+  slotPath,
+  writeRecord,
+} from '../slots/slots.ts';
+import type { MadeTable } from '../worker/file-loads.ts';
+import { type LoadedSlot, type LoaderParts, recordOf } from './generations.ts';
 import type { InService } from './source.ts';
 
 /** What a start has found in the slots. */
@@ -47,7 +57,7 @@ export async function recover(parts: LoaderParts): Promise<Recovery> {
 
 async function serve(parts: LoaderParts, slot: FilledSlot): Promise<InService> {
   const loaded = await loadSlot(parts, slot);
-  return parts.generations.switch(slot.name, loaded).finally(() => loaded.map.release());
+  return parts.generations.swap(slot.name, loaded).finally(() => loaded.map.release());
 }
 
 /** A crash in the first installation of all leaves the number 1, and no file. */
@@ -69,4 +79,89 @@ export async function lookBack({ base, files, generations }: LoaderParts): Promi
     .catch(() => undefined);
   if (map === undefined) return;
   await generations.holdPrevious(previous, map).finally(() => map.release());
+}
+
+/**
+ * Puts a generation into service once more, because its table is damaged, if it still serves. If the
+ * file in its slot is damaged too, the other slot's generation takes its place.
+ *
+ * @throws GoromdbError FILE_UNREADABLE when neither can be loaded.
+ */
+export async function repair(parts: LoaderParts, { generation }: DataSetInfo): Promise<void> {
+  const { base, generations, logger } = parts;
+  if (generations.serving?.generation !== generation) return;
+  await base.check();
+  const refuse = (name: string, error: unknown): void =>
+    logger.error(
+      `slot ${name} cannot be loaded again: ${messageWithCode(explained(error, base.path))}`,
+    );
+  const isDamaged = ({ record }: FilledSlot): boolean => record?.generation === generation;
+  const filled = await readSlots(base.path, refuse);
+  for (const slot of [...filled.filter(isDamaged), ...filled.filter((one) => !isDamaged(one))]) {
+    try {
+      const loaded = await (isDamaged(slot) ? rebuildSlot(parts, slot) : loadSlot(parts, slot));
+      await generations.swapAgain(slot.name, loaded).finally(() => loaded.map.release());
+      return;
+    } catch (error) {
+      refuse(slot.name, error);
+    }
+  }
+  const message = `generation ${generation} is lost: no slot in ${base.path} holds a sound file`;
+  throw new GoromdbError('FILE_UNREADABLE', message);
+}
+
+/**
+ * Maps the table of a slot, if there is a sound one; else makes it anew of the slot's file.
+ *
+ * @throws GoromdbError SUM_MISMATCH when the file is damaged, or as `FileLoads.run`.
+ */
+export async function loadSlot(parts: LoaderParts, slot: FilledSlot): Promise<LoadedSlot> {
+  const { path, record } = slot;
+  const startMs = performance.now();
+  try {
+    const map = await parts.files.open(dirname(path), record?.table);
+    const seconds = { verify: (performance.now() - startMs) / 1000 };
+    if (map !== undefined) return { record: record!, map, seconds };
+  } catch (error) {
+    parts.logger.error(`${messageWithCode(error)}; the table is made anew of ${path}`);
+  }
+  return rebuildSlot(parts, slot);
+}
+
+/** Makes a slot's table anew of its file. @throws GoromdbError as `loadSlot`. */
+async function rebuildSlot(parts: LoaderParts, slot: FilledSlot): Promise<LoadedSlot> {
+  const { path, md5 } = slot;
+  const result = await parts.files.run({ path, md5, folder: dirname(path), mayBeNameless: true });
+  if (result.kind === 'mismatch') {
+    const message = `${path} is damaged: expected the MD5 ${md5} of the slot's sum file, found ${result.found}`;
+    throw new GoromdbError('SUM_MISMATCH', message);
+  }
+  if (result.kind === 'changed') {
+    throw new GoromdbError(
+      'FILE_CHANGED',
+      `${path}: expected a file that nobody writes to, found that it changed while it was read`,
+    );
+  }
+  const { map, seconds } = result;
+  return { record: await recordAgain(parts, slot, result), map, seconds };
+}
+
+/** Has a slot's record name its new table. */
+async function recordAgain(
+  { base, generations, logger }: LoaderParts,
+  { name, path, md5, record }: FilledSlot,
+  table: MadeTable,
+): Promise<SlotRecord> {
+  const made = recordOf(generations.nextNumber, { name: path, md5 }, table);
+  const { keys, warnings, table: tableRecord } = made;
+  const next = record === undefined ? made : { ...record, keys, warnings, table: tableRecord };
+  try {
+    await installTable(dirname(path));
+    await writeRecord(base.path, name, next);
+    if (table.isCopy) await shareTable(dirname(path));
+  } catch (error) {
+    const why = messageOf(error);
+    logger.warn(`slot ${name}: the table cannot be kept (${why}): each start makes it anew`);
+  }
+  return next;
 }

@@ -34,7 +34,7 @@ export interface SlotFile {
 export interface ScrubOptions {
   /** Up to {@link SCRUB_RATE_MAX}; 0: only what `checksFirst` asks for. */
   readonly bytesPerSecond: number;
-  /** Whether the table that serves is checked at once and at full speed: its sums were not yet. */
+  /** Whether the table that serves is checked at once and at full speed: its checksums were not yet. */
   readonly checksFirst: boolean;
   readonly served: () => DataSetInfo | undefined;
   readonly slotFile: () => SlotFile | undefined;
@@ -61,7 +61,7 @@ export class Scrub {
   readonly #sliceBytes: number;
   readonly #work: Promise<void>;
   /** The generation whose file was found damaged: it is reported once. */
-  #toldOf = 0;
+  #reportedOf = 0;
   /** Ends the pause between two passes. */
   #wake = new AbortController();
 
@@ -116,7 +116,7 @@ export class Scrub {
     if (this.#abort.signal.aborted) return;
     // Whatever was found of a generation that does not serve any more is no news.
     const isServed = isTableSound !== undefined && served()?.generation === file.generation;
-    if (!isFileSound && isServed) this.#tellOfFile(file);
+    if (!isFileSound && isServed) this.#reportFile(file);
     count('scrub_passes');
   }
 
@@ -134,22 +134,22 @@ export class Scrub {
       if (isSound) continue;
       count('scrub_table_faults');
       const where = `${path}, the table of generation ${info.generation}, is damaged (bytes ${region.at} to ${region.at + region.bytes - 1} have another CRC-32)`;
-      logger.error(`${where}: replies may have been wrong; it is made anew`);
+      logger.error(`${where}: replies may have been wrong; the table is made anew`);
       await repair(info).catch((error: unknown) => {
-        logger.error(`${where} and cannot be made anew: ${messageOf(error)}; drop the file again`);
+        logger.error(`${where} and cannot be made anew (${messageOf(error)}): drop the file again`);
       });
       return false;
     }
     return true;
   }
 
-  #tellOfFile({ path, md5, generation }: SlotFile): void {
-    if (this.#toldOf === generation) return;
-    this.#toldOf = generation;
+  #reportFile({ path, md5, generation }: SlotFile): void {
+    if (this.#reportedOf === generation) return;
+    this.#reportedOf = generation;
     const { count, logger, onFileFault } = this.#options;
     count('scrub_file_faults');
     const text =
-      `${path} is damaged: its MD5 is not ${md5} any more; the table that was made of it keeps ` +
+      `${path} is damaged: expected the MD5 ${md5}, found another; the table that was made of it keeps ` +
       `serving. Drop the file of generation ${generation} again: a restart with other options would ` +
       'serve the previous one';
     logger.error(text);

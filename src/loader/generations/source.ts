@@ -55,7 +55,7 @@ export interface Offer {
    */
   readonly isLinked: boolean;
   /** Called as often as there is news; nobody waits for what it does. */
-  tell(news: OfferNews): void;
+  notify(news: OfferNews): void;
   /**
    * A slot holds its content: removes what is left of it. A crash may come before this.
    *
@@ -96,7 +96,7 @@ export interface Receiver {
   noteAbsence(): void;
 }
 
-/** Brings offers, one at a time. */
+/** Brings offers, one after the other. */
 export interface Source {
   /** What ends a lack of data, for messages: "/drop/data.json and its .md5 are dropped". */
   readonly wanted: string;

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { messageOf } from '../../common/errors.ts';
-import { replaceFile } from '../../common/files.ts';
+import { readAtMost, replaceFile } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
-import { readAtMost } from '../../common/read-at-most.ts';
 import type { EventKind, FolderEvent } from '../../common/status.ts';
 
 export const EVENTS_NAME = 'events.json';
@@ -76,7 +75,9 @@ export class EventLog {
       this.#isWarned = false;
     } catch (error) {
       if (!this.#isWarned) {
-        this.#logger.warn(`${this.#path} cannot be written (${messageOf(error)}); all else works`);
+        this.#logger.warn(
+          `${this.#path} cannot be written (${messageOf(error)}): events are kept in memory only`,
+        );
       }
       this.#isWarned = true;
     }

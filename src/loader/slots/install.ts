@@ -42,9 +42,9 @@ export interface Installation {
 /**
  * Moves a verified file into a slot that does not serve; a file that cannot be moved is copied and
  * stays, and so does one whose copy is the slot's new table. The order is what makes a crash harmless:
- * the old sum goes first, so that the slot counts as empty; record and sum come before the file, so
- * that the file's arrival, one rename, makes the slot a complete generation. Nothing that needs room
- * on the disk comes after it.
+ * the old sum file goes first, so that the slot counts as empty; the new one and the record come before
+ * the file, so that the file's arrival, one rename, makes the slot a complete generation. Nothing that
+ * needs room on the disk comes after it.
  *
  * @param signal Stops a copy.
  * @throws GoromdbError FILE_CHANGED when the file is no longer the one that was verified. After any

@@ -25,7 +25,7 @@ export async function rollBackStopped(baseDir: string): Promise<RolledBack> {
   if (!(await isSoundTable(dirname(path), record.table))) {
     const found = sumOf(path);
     if (found !== md5) {
-      throw refused(`${path} is damaged: its MD5 file says ${md5}, the file has ${found}`);
+      throw refused(`${path} is damaged: expected the MD5 ${md5} of its sum file, found ${found}`);
     }
   }
   const next = restored(record, (await newestGeneration(baseDir)) + 1);

@@ -2,7 +2,7 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GoromdbError } from '../../common/errors.ts';
 import { type FileIdentity, identityOf, isAbsence, isStill } from '../../common/file-identity.ts';
-import { readFirst } from '../../common/read-at-most.ts';
+import { readFirst } from '../../common/files.ts';
 import { parseSumFile, SUM_FILE_BYTES_MAX } from '../../common/sum-file.ts';
 import { DATA_NAME, TABLE_NAME, type TableRecord } from './slot-table.ts';
 import { parseRecord, RECORD_BYTES_MAX, RECORD_NAME, type SlotRecord, SUM_NAME } from './slots.ts';

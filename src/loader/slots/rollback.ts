@@ -10,7 +10,7 @@ import {
 
 /**
  * What becomes of the generation before, when a newer one serves. `disk`, the default: it stays in its
- * slot, and a rollback switches to it. `no`: it is deleted.
+ * slot, and a rollback swaps to it. `no`: it is deleted.
  */
 export type KeepPrevious = 'disk' | 'no';
 

@@ -2,7 +2,7 @@ import { messageOf } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
 import { readSlots, SLOT_NAMES, type SlotName, type SlotRecord, slotPath } from './slots.ts';
 
-/** What a slot holds, as far as its sum and record say; the file is not read. */
+/** What a slot holds, as far as its sum file and record say; the file is not read. */
 export interface SlotStatus {
   readonly slot: SlotName;
   readonly path: string;

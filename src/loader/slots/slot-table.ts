@@ -52,7 +52,7 @@ export async function removeTable(folder: string): Promise<void> {
 
 /**
  * Maps the table of a slot, if it is the recorded one and was made with the options that are asked for.
- * Head and index are checked; the sums of the records are not.
+ * Head and index are checked; the checksums of the records are not.
  *
  * @returns undefined when there is no such table: it must be made of the slot's file.
  * @throws GoromdbError DATA_CORRUPT when it is damaged.
@@ -106,13 +106,12 @@ async function checkIndex(path: string, record: TableRecord): Promise<TableLayou
   try {
     const { layout, head } = readTableHead(path, fd);
     if (crc32(head) !== record.headCrc32) {
-      throw new GoromdbError(
-        'DATA_CORRUPT',
-        `${path} is not the table that the slot's record names`,
-      );
+      const message = `${path}: expected the table that the slot's record names, found another one`;
+      throw new GoromdbError('DATA_CORRUPT', message);
     }
     if (await isSoundRegion(fd, layout.index)) return layout;
-    throw new GoromdbError('DATA_CORRUPT', `${path} is damaged: the CRC-32 of its index is wrong`);
+    const message = `${path} is damaged: expected another CRC-32 of its index`;
+    throw new GoromdbError('DATA_CORRUPT', message);
   } finally {
     closeSync(fd);
   }

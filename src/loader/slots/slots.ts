@@ -2,9 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbsence } from '../../common/file-identity.ts';
-import { writeAtomically } from '../../common/files.ts';
+import { readAtMost, writeAtomically } from '../../common/files.ts';
 import { areWarnings } from '../../common/notices.ts';
-import { readAtMost } from '../../common/read-at-most.ts';
 import type { GenerationStatus } from '../../common/status.ts';
 import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
 import { DATA_NAME, isTableRecord, type TableRecord } from './slot-table.ts';
@@ -28,11 +27,11 @@ export interface SlotRecord extends Omit<GenerationStatus, 'slot'> {
 
 /** The generation in a slot, for a status. */
 export function generationOf(slot: SlotName, record: SlotRecord): GenerationStatus {
-  const { left, table, ...told } = record;
-  return { slot, ...told };
+  const { left, table, ...shown } = record;
+  return { slot, ...shown };
 }
 
-/** A slot whose file and sum are there. Whether they match is still to be verified. */
+/** A slot whose file and sum file are there. Whether they match is still to be verified. */
 export interface FilledSlot {
   readonly name: SlotName;
   readonly path: string;
@@ -65,7 +64,7 @@ export function slotPath(baseDir: string, name: SlotName): string {
 }
 
 /**
- * The slots that hold a file with its sum, the newest first. Generation numbers decide; with a slot
+ * The slots that hold a file with its sum file, the newest first. Generation numbers decide; with a slot
  * that another program filled, time does.
  *
  * @param onFault Called for a slot that is there and cannot be read; it counts as empty.

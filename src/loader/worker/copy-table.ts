@@ -47,7 +47,7 @@ export async function copyTable(
   copying: TableCopying,
 ): Promise<CopiedTable | undefined> {
   const { path, mode, onProgress, isSummed } = copying;
-  // A sparse file of any size can have a table's first page: it is not copied, but its sum comes first.
+  // A sparse file of any size can have a table's first page: it is not copied, but its MD5 comes first.
   const head = unlessBad(() => readTableHead(input.path, input.fd));
   if (head instanceof GoromdbError) {
     const md5 = isSummed ? sumOf(input.fd, onProgress) : undefined;

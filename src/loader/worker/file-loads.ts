@@ -9,7 +9,7 @@ import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
 import { openSlotTable, TABLE_INCOMING_NAME, type TableRecord } from '../slots/slot-table.ts';
 import { LoaderProcesses } from './loader-process.ts';
-import { LoadProgress, type Progress } from './progress.ts';
+import type { Progress, RunningLoad } from './progress.ts';
 import type { LoadRequest, LoadResult, WrittenTable } from './worker.ts';
 
 /** How often the progress of a load is reported. */
@@ -30,16 +30,12 @@ export interface FileLoadsOptions extends Selection {
   /** Built-in name, or the URL of a module whose default export is a `Scanner`. */
   readonly scanner: string;
   readonly gzipped: boolean;
-  /** Stands before all keys that are served. */
+  /** What all served keys begin with. */
   readonly prefix?: KeyPrefix | undefined;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
-  /**
-   * Called when a load begins, with where to read its progress, and with undefined when it has ended.
-   */
-  readonly onLoad?:
-    | ((load: { path: string; progress: LoadProgress } | undefined) => void)
-    | undefined;
+  /** Called when a load begins, and with undefined when it has ended. */
+  readonly onLoad?: ((load: RunningLoad | undefined) => void) | undefined;
 }
 
 /** A file to be loaded. */
@@ -75,14 +71,7 @@ const PROCESSES = new LoaderProcesses();
 /** Has files verified, and tables made of them. */
 export class FileLoads {
   readonly #options: FileLoadsOptions;
-  #running:
-    | {
-        readonly path: string;
-        readonly progress: LoadProgress;
-        readonly isLinked: boolean;
-        readonly sinceMs: number;
-      }
-    | undefined;
+  #running: RunningLoad | undefined;
 
   constructor(options: FileLoadsOptions) {
     this.#options = options;
@@ -92,7 +81,7 @@ export class FileLoads {
   get running(): LoadStatus | undefined {
     if (this.#running === undefined) return undefined;
     const { path, progress, isLinked, sinceMs } = this.#running;
-    const { stage, bytes } = progress.read();
+    const { stage, bytes } = progress;
     return isLinked ? { path, stage, sinceMs } : { path, stage, sinceMs, bytes };
   }
 
@@ -129,7 +118,7 @@ export class FileLoads {
   }
 
   /**
-   * Only computes the sum of a file.
+   * Only computes the MD5 of a file.
    *
    * @throws GoromdbError See `LoaderProcesses.run`.
    */
@@ -148,12 +137,15 @@ export class FileLoads {
   ): Promise<LoadResult> {
     const { onLoad, loadMsMin, baseDir, ...options } = this.#options;
     const { scanner, gzipped, bucket, fields, namespaces, prefix } = options;
-    const progress = new LoadProgress();
-    this.#running = { path, progress, isLinked, sinceMs: Date.now() };
-    onLoad?.(this.#running);
-    const tell = (): void => load.onProgress?.(progress.read());
-    tell();
-    const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
+    const running: RunningLoad = {
+      ...{ path, isLinked, sinceMs: Date.now() },
+      progress: { stage: 'verify', bytes: 0 },
+    };
+    this.#running = running;
+    onLoad?.(running);
+    const report = (): void => load.onProgress?.(running.progress);
+    report();
+    const timer = setInterval(report, PROGRESS_INTERVAL_MS);
     timer.unref();
     try {
       const request = {
@@ -161,7 +153,9 @@ export class FileLoads {
         ...{ scratchDir: baseDir },
       };
       return await PROCESSES.run(request, {
-        onProgress: (one) => progress.write(one),
+        onProgress: (progress) => {
+          running.progress = progress;
+        },
         msMax: await loadMsMax(path, loadMsMin),
         signal: load.signal,
       });

@@ -13,7 +13,7 @@ import { longestValue } from './value-limit.ts';
 
 /** How a table is filled. */
 export interface Filling {
-  /** Stands before all keys; undefined: nothing does. */
+  /** What all keys begin with; undefined: nothing. */
   readonly prefix?: KeyPrefix | undefined;
   /** Called with how many bytes of the source are scanned. */
   readonly onProgress: (bytes: number) => void;

@@ -14,8 +14,8 @@ const PROGRESS_INTERVAL_MS = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 const serverPid = process.ppid;
-let toldMs = 0;
-let toldStage: Stage | undefined;
+let sentMs = 0;
+let sentStage: Stage | undefined;
 
 /**
  * A load takes the whole thread, so that nobody hears there that the server has ended. It must not go
@@ -24,13 +24,13 @@ let toldStage: Stage | undefined;
 function onProgress(stage: Stage, bytes: number): void {
   if (process.ppid !== serverPid) process.exit(1);
   const nowMs = performance.now();
-  if (stage === toldStage && nowMs - toldMs < PROGRESS_INTERVAL_MS) return;
-  toldMs = nowMs;
-  toldStage = stage;
-  tell({ kind: 'progress', progress: { stage, bytes } });
+  if (stage === sentStage && nowMs - sentMs < PROGRESS_INTERVAL_MS) return;
+  sentMs = nowMs;
+  sentStage = stage;
+  send({ kind: 'progress', progress: { stage, bytes } });
 }
 
-function tell(message: LoaderMessage): void {
+function send(message: LoaderMessage): void {
   // That nobody listens any more is seen by the next progress.
   process.send!(message, undefined, undefined, () => {});
 }
@@ -39,13 +39,13 @@ giveWay();
 process.title = 'goromdb load';
 for (const signal of SIGNALS) process.on(signal, () => {});
 process.on('message', (request: LoadRequest) => {
-  toldStage = undefined;
+  sentStage = undefined;
   load(request, onProgress).then(
-    (result) => tell({ kind: 'result', result }),
+    (result) => send({ kind: 'result', result }),
     (caught: unknown) => {
       const error = explained(caught, 'a file');
       const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
-      tell({ kind: 'error', code, message: messageOf(error) });
+      send({ kind: 'error', code, message: messageOf(error) });
     },
   );
 });

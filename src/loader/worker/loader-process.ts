@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
-import { Places } from '../../common/places.ts';
+import { Places } from '../../common/turns.ts';
 import type { Progress } from './progress.ts';
 import type { LoadRequest, LoadResult } from './worker.ts';
 

@@ -1,5 +1,5 @@
 /** The stages of a load, in order. */
-export const STAGES = ['verify', 'scan', 'index', 'move', 'switch'] as const;
+export const STAGES = ['verify', 'scan', 'index', 'move', 'swap'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** Seconds that the stages of a load took. */
@@ -12,18 +12,15 @@ export interface Progress {
   readonly bytes: number;
 }
 
+/** A load that runs. */
+export interface RunningLoad {
+  readonly path: string;
+  /** What it has reported last. */
+  progress: Progress;
+  readonly sinceMs: number;
+  /** Whether its size must not be shown yet: see `Drop.isLinked`. */
+  readonly isLinked: boolean;
+}
+
 /** Called as a load goes on, after each small piece of work. */
 export type OnProgress = (stage: Stage, bytes: number) => void;
-
-/** The last progress that a load has reported. */
-export class LoadProgress {
-  #last: Progress = { stage: 'verify', bytes: 0 };
-
-  write(progress: Progress): void {
-    this.#last = progress;
-  }
-
-  read(): Progress {
-    return this.#last;
-  }
-}

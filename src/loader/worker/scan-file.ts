@@ -51,7 +51,7 @@ export async function withSource<T>(
   const { gzipped, scanner: spec, scratchDir, fields } = request;
   const { packing, format } = recognise(input, fields);
   if (gzipped && packing !== 'gzip') {
-    const message = `${input.path}: -gzipped was given, and this is not a gzip file`;
+    const message = `${input.path}: expected a gzip file (-gzipped), found another format`;
     throw new GoromdbError('FORMAT_UNKNOWN', message + (await likeness(input, false)));
   }
   const asked = formatNamed(spec);

@@ -66,7 +66,7 @@ export async function unpack(
 
 /** @param path For the message. */
 export function noZstd(path: string): GoromdbError {
-  const message = `${path}: this is a zstd file, which this Node cannot decompress: it takes Node 22.15 or newer, or a file compressed with gzip`;
+  const message = `${path}: expected a file that this Node can decompress, found zstd: use Node 22.15 or newer, or compress the file with gzip`;
   return new GoromdbError('FORMAT_UNSUPPORTED', message);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What belongs in this folder: works on bytes, in a process of its own: verifies, scans, writes the
+ * What belongs in this folder: reads bytes, in a process of its own: verifies, scans, writes the
  * table.
  *
  * What the loader process does: a file is verified, and a table made of it.
@@ -33,11 +33,11 @@ export interface LoadRequest extends ScanRequest {
   readonly md5: string;
   /** Where to write the table. What is there gives way. */
   readonly tablePath: string;
-  /** Stands before all keys; undefined: nothing does. */
+  /** What all keys begin with; undefined: nothing. */
   readonly prefix: KeyPrefix | undefined;
   /** The file as it was seen: another one is not read. */
   readonly expected?: FileIdentity | undefined;
-  /** Nothing but the sum is asked for; no table is written. */
+  /** Only the MD5 is asked for; no table is written. */
   readonly isSumEnough?: boolean;
 }
 
@@ -193,8 +193,8 @@ async function loadRecords(loading: Loading): Promise<LoadResult> {
       const write = isServedWhole(request, source.input) ? copyUnpacked : writeTable;
       return { ...(await write(loading, source, verifyAgain)), format: source.format };
     });
-    // Who has the file open can write to it after its sum was computed: what serves must be what was
-    // summed, and not every write shows in the file's times at once.
+    // Who has the file open can write to it after its MD5 was computed: what serves must have that
+    // MD5, and not every write shows in the file's times at once.
     if (!isSame || !isUnchanged(input.fd, identity)) return { kind: 'changed' };
     return { kind: 'table', ...written, isCopy: false, identity, seconds: clock.seconds };
   } catch (error) {

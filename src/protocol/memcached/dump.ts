@@ -171,7 +171,7 @@ function appendEscaped(reply: Reply, key: Buffer, start: number, end: number): v
   }
 }
 
-/** Whether a key can stand in a command as it is: a space or a line's end would cut it. */
+/** Whether a command can name a key as it is: a space or a line's end would cut it. */
 function isPlain(key: Buffer, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
     if (key[i] <= SPACE || key[i] === DELETE) return false;

@@ -99,7 +99,7 @@ export class MetaWords {
   /**
    * Finds the flags in line[from, end).
    *
-   * @param wordsBefore How many words stand before them.
+   * @param wordsBefore How many words come before them.
    * @returns Whether they are not too many.
    */
   findFlags(line: Buffer, from: number, end: number, wordsBefore: number): boolean {
@@ -133,7 +133,7 @@ export class MetaWords {
       this.#remember(letter);
       if (check === UNCHECKED) continue;
       const found = this.#checkToken(check, line, i);
-      // memcached has no words of its own for bad client flags: those of another error stand.
+      // memcached has no words of its own for bad client flags: those of another error are used.
       if (found !== undefined && (check !== CLIENT_FLAGS || error === undefined)) error = found;
     }
     return error;

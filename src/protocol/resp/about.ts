@@ -149,7 +149,7 @@ const SECTIONS: readonly Section[] = [
   ['Dataset', dataset],
 ];
 
-/** Names that stand for every section. */
+/** Names that mean every section. */
 const ALL_SECTIONS: readonly string[] = ['default', 'all', 'everything'];
 
 /** INFO [section …]: Redis' sections and fields as far as they make sense here, and `dataset`. */

@@ -1,6 +1,6 @@
 import type { Reply } from '../reply.ts';
 import type { ConnectedClient } from './client.ts';
-import { type Call, fail, isInteger, SYNTAX_ERROR, told } from './command.ts';
+import { type Call, excerpt, fail, isInteger, SYNTAX_ERROR } from './command.ts';
 import { appendVerbatim } from './output.ts';
 
 /** CLIENT LIST ends behind so many characters: some 200 clients. */
@@ -100,7 +100,7 @@ export function clientList(call: Call, reply: Reply): void {
 function listType(call: Call, reply: Reply, asked: string): void {
   const type = asked.toLowerCase();
   if (!CLIENT_TYPES.includes(type)) {
-    fail(call, reply, `ERR Unknown client type '${told(asked)}'`);
+    fail(call, reply, `ERR Unknown client type '${excerpt(asked)}'`);
     return;
   }
   reply.charge(call.clients.size / CLIENTS_A_UNIT);

@@ -119,11 +119,11 @@ interface Subcommand {
 export type Subcommands = ReadonlyMap<string, Subcommand>;
 
 /** Text of a client's in an error is cut here (Redis' limit). */
-const TOLD_CHARS_MAX = 128;
+const EXCERPT_CHARS_MAX = 128;
 
 /** The part of a text that an error quotes. Do not keep it: it holds the whole text. */
-export function told(text: string): string {
-  return text.slice(0, TOLD_CHARS_MAX);
+export function excerpt(text: string): string {
+  return text.slice(0, EXCERPT_CHARS_MAX);
 }
 
 /** Runs the subcommand that the next argument names. */
@@ -138,7 +138,7 @@ export function runSubcommand(
   const subcommand = name === 'help' ? helpOf(container, subcommands) : subcommands.get(name);
   if (subcommand === undefined) {
     const hint = `Try ${container.toUpperCase()} HELP.`;
-    fail(call, reply, `ERR unknown subcommand '${told(asked)}'. ${hint}`);
+    fail(call, reply, `ERR unknown subcommand '${excerpt(asked)}'. ${hint}`);
     return;
   }
   call.client.lastCommand = `${container}|${name}`;

@@ -1,7 +1,7 @@
 import { BulkHead, type Presence } from './frame.ts';
 
 /** So much of a refused command's arguments is in the error (Redis' limit). */
-const TOLD_BYTES_MAX = 128;
+const SHOWN_BYTES_MAX = 128;
 
 const NUL = '\0';
 
@@ -15,7 +15,7 @@ export class Discard {
   /** Bytes to come of the argument under way. */
   #bytesLeft: number;
   /** The beginning of the arguments, for the error. */
-  #told: string | undefined;
+  #shown: string | undefined;
   readonly #error: string;
   fault = '';
   /** How far the last `read` has come. */
@@ -24,17 +24,17 @@ export class Discard {
   /**
    * @param argsLeft Arguments of which nothing has come.
    * @param bytesLeft Bytes to come of the argument before them.
-   * @param tellsArgs Whether the error ends with the beginning of the arguments.
+   * @param showsArgs Whether the error ends with the beginning of the arguments.
    */
-  constructor(error: string, argsLeft: number, bytesLeft: number, tellsArgs: boolean) {
+  constructor(error: string, argsLeft: number, bytesLeft: number, showsArgs: boolean) {
     this.#error = error;
     this.#argsLeft = argsLeft;
     this.#bytesLeft = bytesLeft;
-    this.#told = tellsArgs ? '' : undefined;
+    this.#shown = showsArgs ? '' : undefined;
   }
 
   get error(): string {
-    return this.#error + (this.#told ?? '');
+    return this.#error + (this.#shown ?? '');
   }
 
   read(input: Buffer, start: number, end: number): Presence {
@@ -48,7 +48,7 @@ export class Discard {
       const presence = this.#bulk.read(input, this.next, end);
       if (presence === 'broken') this.fault = this.#bulk.fault;
       if (presence !== 'whole') return presence;
-      if (!this.#tell(input, end)) return 'partial';
+      if (!this.#show(input, end)) return 'partial';
       this.next = this.#bulk.next;
       this.#bytesLeft = this.#bulk.bytes + 2;
       this.#argsLeft--;
@@ -56,13 +56,13 @@ export class Discard {
   }
 
   /** @returns Whether all of the argument has come that the error shows. */
-  #tell(input: Buffer, end: number): boolean {
-    const told = this.#told;
-    if (told === undefined || told.length >= TOLD_BYTES_MAX) return true;
+  #show(input: Buffer, end: number): boolean {
+    const shown = this.#shown;
+    if (shown === undefined || shown.length >= SHOWN_BYTES_MAX) return true;
     const start = this.#bulk.next;
-    const argEnd = start + Math.min(this.#bulk.bytes, TOLD_BYTES_MAX - told.length);
+    const argEnd = start + Math.min(this.#bulk.bytes, SHOWN_BYTES_MAX - shown.length);
     if (argEnd > end) return false;
-    this.#told = `${told}'${upToNul(input.toString('latin1', start, argEnd))}' `;
+    this.#shown = `${shown}'${upToNul(input.toString('latin1', start, argEnd))}' `;
     return true;
   }
 }

@@ -6,6 +6,7 @@ import { clientInfo, clientList } from './client-list.ts';
 import {
   type Call,
   type Command,
+  excerpt,
   fail,
   failArity,
   NOT_AN_INTEGER,
@@ -13,7 +14,6 @@ import {
   runSubcommand,
   type Subcommands,
   SYNTAX_ERROR,
-  told,
 } from './command.ts';
 import {
   appendArray,
@@ -123,7 +123,7 @@ function takeHelloOptions(call: Call, reply: Reply, wanted: RespVersion): string
       name = args.nextText();
       if (!isClientName(name)) return BAD_NAME;
     } else {
-      return `ERR Syntax error in HELLO option '${told(asked)}'`;
+      return `ERR Syntax error in HELLO option '${excerpt(asked)}'`;
     }
   }
   if (!client.isKnown) return HELLO_NEEDS_LOGIN;
@@ -187,7 +187,7 @@ function getName({ client }: Call, reply: Reply): void {
 function setInfo(call: Call, reply: Reply): void {
   const asked = call.args.nextText();
   if (['lib-name', 'lib-ver'].includes(asked.toLowerCase())) appendSimple(reply, 'OK');
-  else fail(call, reply, `ERR Unrecognized option '${told(asked)}'`);
+  else fail(call, reply, `ERR Unrecognized option '${excerpt(asked)}'`);
 }
 
 /** What is asked for is so in any case: no client is preferred to another. */
@@ -231,7 +231,7 @@ const CLIENT_SUBCOMMANDS: Subcommands = new Map([
       run: tracking,
     },
   ],
-  ['trackinginfo', { arity: 2, help: ['', 'What TRACKING was told.'], run: trackingInfo }],
+  ['trackinginfo', { arity: 2, help: ['', 'The options of TRACKING.'], run: trackingInfo }],
   ['caching', { arity: 3, help: ['(YES|NO)', 'After TRACKING with OPTIN, OPTOUT.'], run: caching }],
   [
     'getredir',

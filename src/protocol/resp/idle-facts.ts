@@ -2,13 +2,13 @@ import type { Reply } from '../reply.ts';
 import {
   type Call,
   type Command,
+  excerpt,
   fail,
   isInteger,
   NOT_AN_INTEGER,
   plainCommand,
   runSubcommand,
   type Subcommands,
-  told,
 } from './command.ts';
 import {
   appendArray,
@@ -48,7 +48,7 @@ function zero(_: Call, reply: Reply): void {
 }
 
 function graph(call: Call, reply: Reply): void {
-  const event = told(call.args.nextText());
+  const event = excerpt(call.args.nextText());
   fail(call, reply, `ERR No samples available for event '${event}'`);
 }
 

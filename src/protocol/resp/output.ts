@@ -16,7 +16,7 @@ export function appendSimple(reply: Reply, text: string): void {
   reply.text(`+${text}\r\n`);
 }
 
-/** An error must be one line, whatever of a request stands in it. */
+/** An error must be one line, whatever it repeats of a request. */
 export function appendError(reply: Reply, text: string): void {
   reply.text(`-${text.replaceAll(/[\r\n]/g, ' ')}\r\n`);
 }

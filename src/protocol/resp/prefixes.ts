@@ -1,5 +1,5 @@
 import type { Reply } from '../reply.ts';
-import { told } from './command.ts';
+import { excerpt } from './command.ts';
 
 /** CLIENT TRACKING takes so many prefixes at most: each is kept with the connection. */
 const PREFIXES_MAX = 64;
@@ -58,6 +58,6 @@ function overlapError(existing: readonly string[], provided: readonly string[]):
     ...provided.slice(i + 1).map((other) => [prefix, 'another provided', other] as const),
   ]);
   const [prefix, kind, other] = pairs.find(([one, , another]) => overlap(one, another))!;
-  const which = `Prefix '${told(prefix)}' overlaps with ${kind} prefix '${told(other)}'`;
+  const which = `Prefix '${excerpt(prefix)}' overlaps with ${kind} prefix '${excerpt(other)}'`;
   return `ERR ${which}. Prefixes for a single client must not overlap.`;
 }

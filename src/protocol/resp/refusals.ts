@@ -8,8 +8,8 @@ import { READ_ONLY } from './writes.ts';
 const NO_LOGIN = 'NOAUTH Authentication required.';
 
 /** The request goes by whose name was read; then this is said. */
-function refuse({ argc, nameBytes }: RequestFrame, error: string, tellsArgs = false): Discard {
-  return new Discard(error, argc - 1, nameBytes + 2, tellsArgs);
+function refuse({ argc, nameBytes }: RequestFrame, error: string, showsArgs = false): Discard {
+  return new Discard(error, argc - 1, nameBytes + 2, showsArgs);
 }
 
 export function refuseStranger(frame: RequestFrame): Discard {

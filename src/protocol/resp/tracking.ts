@@ -56,7 +56,7 @@ export function tracking(call: Call, reply: Reply): void {
   appendSimple(reply, 'OK');
 }
 
-/** @returns The options as they stand, or the error. */
+/** @returns The options as they are now, or the error. */
 function optionsOf(call: Call): TrackingOptions | string {
   const { args } = call;
   const flags = new Set<string>();

@@ -30,7 +30,7 @@ export interface Sample {
 /**
  * Measures how long a thread takes from the moment that it has read from a client until the whole
  * reply is given to the system. Which reads are measured is random, so that the clock and the memory
- * cost next to nothing: a read that is not measured costs a countdown. Each one that is stands for those
+ * cost next to nothing: a read that is not measured costs a countdown. Each one that is counts for those
  * since the last, so counts are those of all reads.
  */
 export class RequestMeter {
@@ -50,7 +50,7 @@ export class RequestMeter {
 
   /** Begins to measure a read, when `left` has come to 0. @param bytes That it brought. */
   begin(bytes: number): Sample {
-    // It may have come when a connection could not be measured: then the next one stands for more.
+    // It may have come when a connection could not be measured: then the next one counts for more.
     const weight = this.#granted - this.left;
     this.#reads += weight;
     this.#granted = 1 + Math.floor(Math.random() * (2 * this.#gap - 1));

@@ -273,7 +273,7 @@ export class Threads implements Server {
     state.served = { map: next.map.hold(), info: next.info };
     for (const thread of left) {
       const cause = faults[threads.indexOf(thread)];
-      const why = `it cannot switch to generation ${next.info.generation}: ${messageOf(cause)}`;
+      const why = `it cannot swap to generation ${next.info.generation}: ${messageOf(cause)}`;
       await thread.end(new GoromdbError('SERVER_FAILED', why, { cause }));
     }
     this.#notifySwapped();
@@ -304,7 +304,7 @@ export class Threads implements Server {
     for (const [other, { served }] of this.#sets) {
       if (other !== set) sum += served?.info.generation ?? 0;
     }
-    // With the sum a cursor of a process before this one is most likely of no other data.
+    // With the MD5 a cursor of a process before this one is most likely of no other data.
     this.#generation = Math.max(this.#generation + 1, sum);
     return { set, ...state.memory, generation: this.#generation };
   }

@@ -138,11 +138,7 @@ const TEXTS: readonly (readonly [pattern: RegExp, name: string, advice: string])
   [/^[\t\n\r -~]\0[\t\n\r -~]\0/, 'a text in UTF-16', UTF16('UTF-16LE')],
   [/^\0[\t\n\r -~]\0[\t\n\r -~]/, 'a text in UTF-16', UTF16('UTF-16BE')],
   [/^version https:\/\/git-lfs/, 'a pointer of Git LFS', 'fetch the file itself (git lfs pull)'],
-  [
-    /^<(?:!doctype html|html|head|body)\b/i,
-    'HTML',
-    'look at it: it may tell why a download failed',
-  ],
+  [/^<(?:!doctype html|html|head|body)\b/i, 'HTML', 'look at it: it may say why a download failed'],
   [/^<(?:\?xml|[a-z!])/i, 'XML', LINES],
   [/^\[/, 'a JSON array', 'make a JSON object of it, or JSON Lines, a record on each line'],
 ];

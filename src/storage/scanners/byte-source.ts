@@ -33,7 +33,7 @@ export interface ByteSourceOptions {
  * the file: a chunk is lent until the next one is asked for.
  *
  * @throws {GoromdbError} FORMAT_UNKNOWN when `gzipped` and the file's first bytes disagree;
- *   DATA_CORRUPT when the file is shorter than it was, or the gzip data is cut off, damaged or
+ *   DATA_CORRUPT when the file is shorter than it was, or the gzip data ends too early, is damaged or
  *   followed by something else; LIMIT_EXCEEDED; FILE_UNREADABLE when the disk fails.
  */
 export async function* readBytes(
@@ -93,7 +93,7 @@ async function* readRange(
     while (position < input.size) {
       const chunk = await coming;
       position += chunk.length;
-      // The disk fills one buffer while the caller works on the other.
+      // The disk fills one buffer while the caller reads the other.
       coming = fetch(spare, position);
       [current, spare] = [spare, current];
       yield chunk;

@@ -12,7 +12,7 @@ const DELETE = 0x7f;
  * without spaces and control characters. It looks at each byte of a key once.
  */
 export class KeyCheck {
-  /** Where the record at hand stands, for messages. */
+  /** The place of the record at hand, for messages. */
   locate: Locate = () => undefined;
   #records = 0;
   readonly #empty = new Finding();

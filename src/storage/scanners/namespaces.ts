@@ -43,7 +43,7 @@ export class NamespaceSink implements RecordSink {
   readonly #sink: RecordSink;
   readonly #delimiter: Buffer;
   readonly #names = new Set<string>();
-  /** A composed key; the name and the delimiter stand in it already. */
+  /** A composed key, which begins with the name and the delimiter. */
   readonly #key = Buffer.alloc(KEY_BYTES_MAX);
   #prefixBytes = 0;
 

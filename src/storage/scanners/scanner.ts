@@ -13,7 +13,7 @@ export const VALUE_BYTES_MAX = 512 * 1024 * 1024;
 
 /** Serve all named databases of a file at once, under keys with the name in front. */
 export interface NamespaceOptions {
-  /** Stands between the name and the key, as in `users:42`. No name may contain it. */
+  /** Separates the name from the key, as in `users:42`. No name may contain it. */
   readonly delimiter: string;
 }
 

@@ -63,7 +63,7 @@ export class RecordChecker {
     return this.#isLineEnd(bytes, this.valueEnd, end);
   }
 
-  /** LEB128. @returns -1 when it is none of up to `max` in as few bytes as can be, or is cut off. */
+  /** LEB128. @returns -1 when it is none of up to `max` in as few bytes as can be, or ends too early. */
   #varint(bytes: Uint8Array, at: number, end: number, max: number): number {
     let value = 0;
     let scale = 1;
@@ -83,7 +83,7 @@ export class RecordChecker {
     return -1;
   }
 
-  /** @returns -1 when it is none without leading zeros, or is cut off. */
+  /** @returns -1 when it is none without leading zeros, or it ends too early. */
   #decimal(bytes: Uint8Array, at: number, end: number): number {
     let value = 0;
     let next = at;

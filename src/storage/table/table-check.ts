@@ -21,7 +21,7 @@ import {
 const SLOTS_PER_RECORD_MAX = 4;
 
 /**
- * Checks head, records, index and sums: each record is well-formed, and the search for its key ends
+ * Checks head, records, index and checksums: each record is well-formed, and the search for its key ends
  * at its slot, or, where the key came again later, at that of a later one. Nobody may write to the
  * file meanwhile or later. Memory holds the index.
  *

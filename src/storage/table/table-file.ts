@@ -1,4 +1,4 @@
-/** Reads a table's file without mapping it: its head, and its sums. */
+/** Reads a table's file without mapping it: its head, and its checksums. */
 import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';

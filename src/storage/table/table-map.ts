@@ -84,7 +84,7 @@ function isNotWhatIsMapped(path: string): GoromdbError {
 
 class CountedMap {
   readonly parts: TableParts;
-  /** The first bytes of the file when it was mapped: they have the sums of all the rest. */
+  /** The first bytes of the file when it was mapped: they have the checksums of all the rest. */
   readonly head: Buffer;
   readonly #close: () => void;
   #holders = 0;

@@ -172,7 +172,7 @@ class TableWalk {
   }
 
   /**
-   * How much to read for the record that was cut off by the end of a block.
+   * How much to read for the record that goes beyond the end of a block.
    *
    * @param end Where in the block it begins.
    */

@@ -110,7 +110,7 @@ class Table implements Storage, Batch, Lease {
   }
 
   /**
-   * A processor waits for many words of memory at the same time when the reads of them stand close
+   * A processor waits for many words of memory at the same time when the reads of them are close
    * together and do not depend on each other. So each loop does little but one such read.
    */
   locate(keys: Buffer, bounds: Int32Array, count: number): void {

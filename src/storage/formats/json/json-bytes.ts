@@ -1,7 +1,7 @@
 /** Longest part of a text that an error shows, in characters. */
 const SHOWN_CHARACTERS_MAX = 60;
 
-/** 1 for the bytes that stand for themselves in a string: RFC 8259 section 7, `unescaped`, ASCII. */
+/** 1 for the bytes that mean themselves in a string: RFC 8259 section 7, `unescaped`, ASCII. */
 export const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x80);
 PLAIN[0x22] = 0;
 PLAIN[0x5c] = 0;

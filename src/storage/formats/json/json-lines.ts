@@ -66,7 +66,7 @@ export class JsonLines extends JsonReader {
   /** Names that the record at hand has shown. */
   #names = 0;
   #recordOffset = 0;
-  /** What the name at hand stands for. */
+  /** What the name at hand means. */
   #member: 'key' | 'value' | 'other' = 'key';
   #hasKey = false;
   #hasValue = false;

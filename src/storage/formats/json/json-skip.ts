@@ -79,7 +79,7 @@ export class JsonSkip {
    *
    * @returns `taken`; `string`: a string begins, report its end with `endString`; `before`: the
    * value
-   *   has ended before this byte; `wrong`: the byte may not stand here.
+   *   has ended before this byte; `wrong`: the byte is not allowed here.
    */
   step(byte: number): 'taken' | 'string' | 'before' | 'wrong' {
     const state = this.#state;

@@ -11,7 +11,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
 
-/** The byte that a letter after a backslash stands for: RFC 8259 section 7, `escape`. */
+/** The byte that a letter after a backslash means: RFC 8259 section 7, `escape`. */
 const ESCAPED = new Uint8Array(256);
 for (const [letter, text] of ['""', '\\\\', '//', 'b\b', 'f\f', 'n\n', 'r\r', 't\t']) {
   ESCAPED[letter.charCodeAt(0)] = text.charCodeAt(0);

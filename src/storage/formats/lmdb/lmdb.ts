@@ -29,7 +29,7 @@ import {
 } from './lmdb-tree.ts';
 import { WrappedValues } from './npm-lmdb.ts';
 
-/** Where the record of the main database stands: the meta page. */
+/** The meta page, which has the record of the main database. */
 const META_LINK: PageLink = { page: 0, at: 0 };
 
 /**
