@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { expandInputs } from '../../build/expand.ts';
 import { keyOf, see } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';
 import { FolderEvents } from '../../watcher/folder-events.ts';
@@ -10,6 +12,7 @@ import { FolderEvents } from '../../watcher/folder-events.ts';
 const SETTLED_MS = 500;
 
 export interface FileWatchOptions {
+  /** Files, folders and patterns, as `expandInputs` takes them. */
   readonly paths: readonly string[];
   /** Look this often in place of waiting for events; 0: wait for events. */
   readonly pollIntervalMs: number;
@@ -19,14 +22,21 @@ export interface FileWatchOptions {
 }
 
 /**
- * What distinguishes the content of files from an earlier one, without reading them.
+ * What distinguishes the content of files, folders and patterns from an earlier one, without reading
+ * files.
  *
- * @returns undefined when one of them is not there, or is no file.
+ * @returns undefined when one of them is not there, or is not finished.
  */
 export async function contentKeyOf(paths: readonly string[]): Promise<string | undefined> {
-  const sights = await Promise.all(paths.map((path) => see(path)));
+  let files: readonly string[];
+  try {
+    files = expandInputs(paths.map((path) => resolve(path)));
+  } catch {
+    return undefined;
+  }
+  const sights = await Promise.all(files.map((path) => see(path)));
   if (sights.some(({ kind }) => kind !== 'file')) return undefined;
-  return sights.map(keyOf).join(' ');
+  return sights.map((sight, i) => `${files[i]} ${keyOf(sight)}`).join('\n');
 }
 
 /** Waits until files have changed and are quiet. Of many changes only the last one counts. */
@@ -42,7 +52,9 @@ export class FileWatch {
   constructor(options: FileWatchOptions) {
     const { pollIntervalMs, logger } = options;
     const paths = options.paths.map((path) => resolve(path));
-    const folders = [...new Set(paths.map((path) => dirname(path)))];
+    // What is in a folder, or fits a pattern, is found by looking.
+    const named = paths.filter((path) => existsSync(dirname(path)));
+    const folders = [...new Set(named.map((path) => dirname(path)))];
     this.#options = { ...options, paths };
     this.#events = folders.map((folder) => {
       const inFolder = paths.filter((path) => dirname(path) === folder);
@@ -107,7 +119,7 @@ export class FileWatch {
     const { paths, logger } = this.#options;
     if (isAbsent && !this.#isAbsent) {
       logger.warn(
-        `${paths.join(', ')}: not there, or no file; the serving generation keeps serving`,
+        `${paths.join(', ')}: not there, or not finished; the serving generation keeps serving`,
       );
     }
     this.#isAbsent = isAbsent;

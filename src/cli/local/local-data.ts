@@ -2,7 +2,9 @@
  * What belongs in this folder: local files as a data set: they are prepared as a drop in a private
  * folder, and again when they change.
  */
+import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { expandInputs } from '../../build/expand.ts';
 import { STANDARD_INPUT } from '../../build/inputs.ts';
 import { readRows } from '../../build/read-rows.ts';
 import { misuse, type ValuesOf } from '../options/option.ts';
@@ -37,11 +39,18 @@ export function localDataOf(
 ): LocalData {
   checkInputs(inputs, 'a FILE');
   const rows = rowsOf(values, given);
-  const isPlain = inputs.length === 1 && inputs[0] !== STANDARD_INPUT;
+  const isPlain = inputs.length === 1 && isFileName(inputs[0]);
   return {
     inputs,
     rows: isPlain && !Object.keys(ROW_OPTIONS).some((name) => given.has(name)) ? undefined : rows,
   };
+}
+
+/** Whether an input stands for itself: it is no folder, no pattern and not standard input. */
+function isFileName(input: string): boolean {
+  if (input === STANDARD_INPUT) return false;
+  const found = statSync(input, { throwIfNoEntry: false });
+  return found === undefined ? !/[*?[]/.test(input) : !found.isDirectory();
 }
 
 /** Names of files that have rows, whatever is in them. */
@@ -52,8 +61,9 @@ const COLUMNS_SHOWN_MAX = 20;
 
 /** @throws GoromdbError OPTION_INVALID when data has rows, and no column was named as their key. */
 export async function checkKeyIsNamed({ inputs, rows }: LocalData): Promise<void> {
-  const path = inputs.find((input) => ROWS_NAME.test(input));
-  if (path === undefined || rows?.rows !== undefined) return;
+  if (rows?.rows !== undefined) return;
+  const path = expandInputs(inputs).find((file) => ROWS_NAME.test(file));
+  if (path === undefined) return;
   const columns = await columnsOf(path).catch(() => []);
   const found = columns.length === 0 ? '' : `; its columns are ${columns.map(quoted).join(', ')}`;
   throw misuse(`${path} has rows: expected -key COLUMN, the column that is the key${found}`);
