@@ -559,15 +559,31 @@ describe('the commands that look after a base folder', () => {
   });
 
   it('publish takes the file and where to drop it', () => {
-    const options = { source: resolve('new'), file: resolve('drop'), force: false, urls: [] };
-    expect(parse('publish', 'new', 'drop')).toEqual({
-      kind: 'publish',
-      request: { ...options, timeoutMs: 600_000 },
-    });
-    expect(parse('publish', '-timeout', '0', 'new', '-force', 'drop')).toEqual({
-      kind: 'publish',
-      request: { ...options, timeoutMs: 0, force: true },
-    });
+    const data = { inputs: ['new'], rows: undefined };
+    const options = {
+      data,
+      force: false,
+      basedir: undefined,
+      json: false,
+      urls: [],
+      timeoutMs: 600_000,
+    };
+    const drops = [resolve('drop')];
+    const asked = (request: object): Asked => ({ kind: 'publish', request });
+    expect(parse('publish', 'new', 'drop')).toEqual(asked({ ...options, drops }));
+    expect(parse('publish', '-timeout', '0', 'new', '-force', 'drop')).toEqual(
+      asked({ ...options, drops, timeoutMs: 0, force: true }),
+    );
+    expect(parse('publish', 'new', 'drop', 'b/drop')).toEqual(
+      asked({ ...options, drops: [...drops, resolve('b/drop')] }),
+    );
+    for (const argv of [
+      ['-', 'drop'],
+      ['a.csv', '-key', 'id', 'drop'],
+      ['*.csv', 'drop'],
+    ]) {
+      expect(parse('publish', ...argv)).toMatchObject({ request: { data: { rows: {} } } });
+    }
     const urls = ['http://a:1', 'http://b:2', 'https://c'].map((text) => new URL(text));
     const all = ['-expect-all', 'http://a:1,http://b:2', '-expect-all', 'https://c'];
     expect(parse('publish', 'new', 'drop', ...all)).toMatchObject({ request: { urls } });
@@ -578,12 +594,13 @@ describe('the commands that look after a base folder', () => {
       expect(parse('publish', 'new', 'drop', ...more)).toMatchObject({ kind: 'usage-error' });
     }
     const message = "expected FILE, and DROP, which is the server's -file; found";
-    for (const [argv, found] of [
-      [[], '0 arguments'],
-      [['new'], '1 argument'],
-      [['new', 'drop', 'x'], '3 arguments'],
+    for (const [argv, why] of [
+      [[], `${message} 0 arguments`],
+      [['new'], `${message} 1 argument`],
+      [['new', 'drop', './drop'], 'expected each DROP once'],
+      [['new', 'a', 'b', '-basedir', 'c'], '-basedir is for one DROP'],
     ] as const) {
-      expect(parse('publish', ...argv)).toEqual(wrong(`${message} ${found}`, 'goromdb publish'));
+      expect(parse('publish', ...argv)).toEqual(wrong(why, 'goromdb publish'));
     }
   });
 });

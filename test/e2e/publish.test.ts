@@ -194,12 +194,12 @@ describe('goromdb publish', () => {
   test.each([
     ['is not there', (): void => rmSync(source), /ENOENT/],
     [
-      'is a folder',
+      'is a folder without files',
       (): void => {
         rmSync(source);
         mkdirSync(source);
       },
-      /not a regular file/,
+      /expected files in the folder, found none/,
     ],
     [
       'is a FIFO',
@@ -227,6 +227,60 @@ describe('goromdb publish', () => {
     expect(said().stderr).toMatch(/^goromdb: [^\n]*\n$/);
     expect(said().stderr).toMatch(message);
     if (existsSync(drops)) expect(leftovers().filter((name) => name !== 'data.json')).toEqual([]);
+  });
+});
+
+describe('goromdb publish with rows', () => {
+  async function run(args: readonly string[], input?: string) {
+    const child = new GoromdbProcess(['publish', ...args], undefined, input);
+    return { code: await child.exit(), stdout: child.stdout, stderr: child.stderr };
+  }
+
+  test('builds a table, drops it, and says what has changed', async () => {
+    base = drops;
+    await startServer();
+    const csv = join(temporaryFolder(), 'users.csv');
+    writeFileSync(csv, 'id,name\n1,ann\n2,bob\n3,cid\n');
+    const args = [csv, '-key', 'id', file];
+    expect(await run(args)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^serving: generation 1, 3 keys, after [\d.]+ s\n$/),
+    });
+    writeFileSync(csv, 'id,name\n1,ann\n2,eve\n4,dan\n5,fay\n');
+    const { stdout } = await run(args);
+    expect(stdout).toMatch(/generation 2, 4 keys, .*\nchanged: \+2 −1 ~1\n$/);
+    writeFileSync(csv, 'id,name\n1,ann\n2,eve\n');
+    const told = JSON.parse((await run([...args, '-json'])).stdout);
+    expect(told).toMatchObject({
+      ...{ drop: file, state: 'serving', generation: 3, keys: 2 },
+      diff: { added: 0, removed: 2, changed: 0, same: 2 },
+    });
+  });
+
+  test('reads standard input, drops it at several places, and ends as the first that fails', async () => {
+    await startServer();
+    const nobody = join(temporaryFolder(), 'data.db');
+    const args = ['-', file, nobody, '-timeout', '3s', '-skip-bad', '1', '-key', 'key'];
+    const rows = '{"key":"a b","value":"1"}\n{"key":null,"value":"1"}\n';
+    const { code, stdout, stderr } = await run(args, rows);
+    expect(code).toBe(4);
+    expect(stdout).toMatch(/^\S*data\.json: serving: generation 1, 1 key, after [\d.]+ s\n$/);
+    expect(stderr).toContain('1 key has a space or a control character');
+    expect(stderr).toContain('warning: left out: -: line 2: ');
+    expect(stderr).toContain(`goromdb: nobody has written ${nobody}.status.json`);
+    expect(existsSync(nobody)).toBe(true);
+  });
+
+  test('drops nothing when the rows are bad, and leaves nothing behind', async () => {
+    const csv = join(temporaryFolder(), 'users.csv');
+    writeFileSync(csv, 'id,name\n1\n');
+    expect(await run([csv, '-key', 'id', file])).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: `goromdb: ${csv}: line 2: expected 2 columns as in the first line, found 1; nothing was dropped\n`,
+    });
+    expect(await run([csv, '-key', 'no', file])).toMatchObject({ code: 3 });
+    expect(leftovers()).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -122,16 +122,10 @@ describe('goromdb serve', () => {
   });
 
   test('serves standard input, and prints no command for a key that is hard to type', async () => {
-    const bin = new URL('../../bin/goromdb.js', import.meta.url).pathname;
-    const child = spawn(process.execPath, [bin, 'serve', ...ANY, '-prefix', 'a b:', '-']);
-    onTestFinished(() => void child.kill('SIGKILL'));
-    child.stdin.end('{"key":"1","value":"x"}\n');
-    let stdout = '';
-    for await (const chunk of child.stdout) {
-      stdout += chunk;
-      if (stdout.includes('Ctrl-C')) break;
-    }
-    expect(stdout).toBe('\ngoromdb serves standard input: 1 key.\n\nCtrl-C ends it.\n\n');
+    const args = ['serve', ...ANY, '-prefix', 'a b:', '-'];
+    const server = new GoromdbProcess(args, undefined, '{"key":"1","value":"x"}\n');
+    await server.says(/Ctrl-C ends it\.\n\n/);
+    expect(server.stdout).toBe('\ngoromdb serves standard input: 1 key.\n\nCtrl-C ends it.\n\n');
   });
 
   test('ends with 3 when a file is bad at the start, 2 when flags do not fit it, and 1 without it', async () => {

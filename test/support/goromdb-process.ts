@@ -12,9 +12,14 @@ export class GoromdbProcess {
   stderr = '';
   #wake: (() => void)[] = [];
 
-  /** @param program What to run. Default: the program itself. */
-  constructor(args: readonly string[], program = BIN) {
-    this.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  /**
+   * @param program What to run. Default: the program itself.
+   * @param input What standard input has. Default: nothing.
+   */
+  constructor(args: readonly string[], program = BIN, input?: string) {
+    const stdin = input === undefined ? 'ignore' : 'pipe';
+    this.child = spawn(process.execPath, [program, ...args], { stdio: [stdin, 'pipe', 'pipe'] });
+    this.child.stdin?.end(input);
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#wakeAll();

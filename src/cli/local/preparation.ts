@@ -47,26 +47,35 @@ export async function prepare(
 ): Promise<{ readonly built: Built | undefined; readonly key: string | undefined }> {
   const paths = data.inputs.filter((input) => input !== '-');
   const key = await contentKeyOf(paths);
-  const built = data.rows && (await buildIn(folders.workshop, data.inputs, data.rows));
-  if (built === undefined) {
-    const { file } = folders;
+  const { file } = folders;
+  if (data.rows === undefined) {
     await dropFile({ source: data.inputs[0], file, force: false, onProgress: () => {} });
-    return { built, key };
+    return { built: undefined, key };
   }
+  const { built, path } = await buildIn(folders.workshop, data.inputs, data.rows);
   if ((await contentKeyOf(paths)) !== key) {
     const message = `${titleOf(data)} changed while it was read: it is read again when it is quiet`;
     throw new GoromdbError('FILE_CHANGED', message);
   }
-  const table = join(folders.workshop, TABLE_NAME);
   // The sum last, as every producer does.
-  await rename(table, folders.file);
-  await rename(`${table}.md5`, `${folders.file}.md5`);
+  await rename(path, file);
+  await rename(`${path}.md5`, `${file}.md5`);
   return { built, key };
 }
 
-/** Builds a table in a folder of its own. @throws GoromdbError as `buildTable`. */
-function buildIn(folder: string, inputs: readonly string[], rows: RowRequest): Promise<Built> {
-  return buildTable({ ...rows, inputs, out: join(folder, TABLE_NAME), onProgress: () => {} });
+/**
+ * Builds a table in a folder of its own.
+ *
+ * @returns What was built, and where it is; its sum is beside it.
+ * @throws GoromdbError as `buildTable`.
+ */
+export async function buildIn(
+  folder: string,
+  inputs: readonly string[],
+  rows: RowRequest,
+): Promise<{ readonly built: Built; readonly path: string }> {
+  const path = join(folder, TABLE_NAME);
+  return { built: await buildTable({ ...rows, inputs, out: path }), path };
 }
 
 /** What the person should know of a build that went well, a line each. */
