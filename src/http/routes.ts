@@ -9,6 +9,7 @@ import { DiskSpace } from './disk-space.ts';
 import type { EventFeed } from './event-feed.ts';
 import { exposition, isShownByStatus, sampleOf } from './prometheus.ts';
 import { lacksOf, type Wanted } from './readiness.ts';
+import { statusPage } from './status-page.ts';
 import { statusSamples } from './status-samples.ts';
 
 /** The server that HTTP clients ask about. */
@@ -64,7 +65,9 @@ export function readRoutes({
   isDraining,
 }: RouteParts): ReadonlyMap<string, Route> {
   const diskSpace = new DiskSpace();
+  const page = statusPage();
   return new Map<string, Route>([
+    ['/', () => ({ status: 200, ...page })],
     ['/healthz', () => ({ status: 200, body: 'ok\n' })],
     ['/readyz', (url) => readiness(subject, wantedOf(url), isDraining())],
     [

@@ -1,0 +1,189 @@
+/**
+ * What belongs in this folder: the status page: what a browser runs.
+ *
+ * Its modules are served as one script, in one page: see `../status-page.ts`. They ask the server for its
+ * status every two seconds while the page is seen, and at once when an event comes.
+ */
+import type { FolderEvent, Status } from '../../common/status.ts';
+import { createActs } from './actions.ts';
+import { fill, find, make, mark, say } from './dom.ts';
+import { ageText, clockText } from './figures.ts';
+import { countsOf, History } from './history.ts';
+import { type Sample, samplesOf } from './samples.ts';
+import { createServerView } from './server-view.ts';
+import { SetView } from './set-view.ts';
+import { type Finding, findingsOf, type Lack, nameOf, nowMsOf, verdictOf } from './verdict.ts';
+
+const POLL_MS = 2_000;
+/** After a poll that failed. */
+const RETRY_MS = 5_000;
+/** After the server has refused a client of events. */
+const REFUSED_MS = 30_000;
+const ANSWER_MS_MAX = 5_000;
+/** Findings that are shown before one asks for more. */
+const FINDINGS_MAX = 6;
+
+/** What one poll has found. */
+interface News {
+  readonly status: Status;
+  readonly samples: readonly Sample[];
+  readonly lacks: readonly Lack[];
+}
+
+const verdict = find('verdict', HTMLElement);
+const title = find('verdict-title', HTMLElement);
+const detail = find('verdict-detail', HTMLElement);
+const findingList = find('findings', HTMLElement);
+const setList = find('sets', HTMLElement);
+const views = new Map<string, { readonly view: SetView; readonly history: History }>();
+const history = new History();
+const server = createServerView();
+const acts = createActs(() => pollNow());
+const fresh = new URLSearchParams(location.search).get('fresh');
+let timer: ReturnType<typeof setTimeout> | undefined;
+let isPolling = false;
+let feed: EventSource | undefined;
+let answeredAtMs = 0;
+
+async function ask(path: string): Promise<Response> {
+  return fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+}
+
+async function news(): Promise<News> {
+  const ready = fresh === null ? 'readyz' : `readyz?fresh=${encodeURIComponent(fresh)}`;
+  const [status, metrics, readiness] = await Promise.all(['api/status', 'metrics', ready].map(ask));
+  if (!status.ok || !metrics.ok) throw new Error(`the server answers ${status.status}`);
+  const { lacks = [], message }: { lacks?: Lack[]; message?: string } = await readiness.json();
+  // A wrong ?fresh= of the page's own address.
+  if (readiness.status === 400) throw new Error(message);
+  return { status: await status.json(), samples: samplesOf(await metrics.text()), lacks };
+}
+
+/** One poll at a time; the next one comes by itself while the page is seen. */
+async function poll(): Promise<void> {
+  if (isPolling) return;
+  isPolling = true;
+  let waitMs = POLL_MS;
+  try {
+    const found = await news();
+    answeredAtMs = Date.now();
+    show(found);
+  } catch (error) {
+    waitMs = RETRY_MS;
+    showFault(error);
+  }
+  isPolling = false;
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(() => void poll(), waitMs);
+}
+
+function pollNow(): void {
+  clearTimeout(timer);
+  void poll();
+}
+
+function show({ status, samples, lacks }: News): void {
+  const nowMs = nowMsOf(status.server);
+  const findings = findingsOf(status, lacks);
+  const { level, title: text, detail: more } = verdictOf(status, findings);
+  document.title = level === 'ok' ? `goromdb ${status.server.address}` : `(!) ${text} – goromdb`;
+  mark(document.body, 'data-state', 'live');
+  mark(verdict, 'data-level', level);
+  say(title, text);
+  say(detail, more);
+  say(find('address', HTMLElement), status.server.address);
+  say(find('updated', HTMLElement), `Server's clock ${clockText(nowMs)}`);
+  showFindings(status, findings);
+  history.add(countsOf(samples, nowMs));
+  server.update(status, samples, history.points);
+  showSets(status, samples, findings);
+}
+
+function showFindings({ dataSets }: Status, findings: readonly Finding[]): void {
+  const few = findings.slice(0, FINDINGS_MAX);
+  fill(findingList, JSON.stringify(findings), () => [
+    ...few.map((finding) => {
+      const set = dataSets.find(({ prefix }) => prefix === finding.dataSet);
+      if (set === undefined || dataSets.length === 1)
+        return make('li', { class: finding.level }, finding.text);
+      const link = make('button', { type: 'button', class: 'link' }, nameOf(set));
+      link.addEventListener('click', () => reveal(set.prefix));
+      return make('li', { class: finding.level }, link, `: ${finding.text}`);
+    }),
+    ...(findings.length > few.length
+      ? [make('li', { class: 'more' }, `and ${findings.length - few.length} more, below`)]
+      : []),
+  ]);
+  findingList.hidden = findings.length === 0;
+}
+
+/** Opens a data set, and leads there. */
+function reveal(prefix: string): void {
+  const element = views.get(prefix)?.view.element;
+  if (element === undefined) return;
+  element.open = true;
+  element.querySelector('summary')?.focus();
+  element.scrollIntoView({ block: 'start' });
+}
+
+function showSets({ server, dataSets }: Status, samples: readonly Sample[], all: Finding[]): void {
+  const nowMs = nowMsOf(server);
+  for (const set of dataSets) {
+    let one = views.get(set.prefix);
+    if (one === undefined) {
+      one = { view: new SetView(acts), history: new History() };
+      one.view.element.open = dataSets.length === 1;
+      views.set(set.prefix, one);
+      setList.append(one.view.element);
+    }
+    one.history.add(countsOf(samples, nowMs, set.prefix));
+    const findings = all.filter(({ dataSet }) => dataSet === set.prefix);
+    one.view.update({ set, findings, points: one.history.points, nowMs });
+  }
+  const prefixes = new Set(dataSets.map(({ prefix }) => prefix));
+  for (const [prefix, { view }] of views) {
+    if (prefixes.has(prefix)) continue;
+    view.element.remove();
+    views.delete(prefix);
+  }
+  say(
+    find('sets-title', HTMLElement),
+    dataSets.length === 1 ? 'Data set' : `${dataSets.length} data sets`,
+  );
+}
+
+function showFault(error: unknown): void {
+  document.title = '(!) no answer – goromdb';
+  mark(document.body, 'data-state', answeredAtMs === 0 ? 'none' : 'stale');
+  mark(verdict, 'data-level', 'bad');
+  say(title, 'No answer from the server');
+  const ago = ageText((Date.now() - answeredAtMs) / 1000);
+  const last = answeredAtMs === 0 ? '' : `The last answer came ${ago} ago and is shown below. `;
+  const why = error instanceof Error ? error.message : String(error);
+  say(detail, `${last}It is asked again every ${RETRY_MS / 1000} seconds (${why}).`);
+  findingList.hidden = true;
+}
+
+/** Listens to events while the page is seen; without them, polls show the same a little later. */
+function listen(): void {
+  feed?.close();
+  feed = undefined;
+  if (document.hidden) return;
+  feed = new EventSource('api/events');
+  feed.addEventListener('folder', ({ data }: MessageEvent<string>) => {
+    const { dataSet, ...event }: FolderEvent & { dataSet: string } = JSON.parse(data);
+    views.get(dataSet)?.view.note(event);
+    pollNow();
+  });
+  // A lost connection is opened again by the browser, a refused one is not: there are too many clients.
+  feed.addEventListener('error', () => {
+    if (feed?.readyState === EventSource.CLOSED) setTimeout(listen, REFUSED_MS);
+  });
+}
+
+document.addEventListener('visibilitychange', () => {
+  listen();
+  if (!document.hidden) pollNow();
+});
+listen();
+void poll();

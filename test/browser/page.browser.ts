@@ -1,0 +1,111 @@
+/** The status page of a real server, as somebody uses it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { formatAddress } from '../../src/common/address.ts';
+import { HttpSubject, TOKEN } from '../http/http-subject.ts';
+import { drop } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { openPage, withBrowser } from './browser.ts';
+
+withBrowser();
+
+async function start(): Promise<{ readonly subject: HttpSubject; readonly url: string }> {
+  const tokenFile = join(temporaryFolder(), 'token');
+  writeFileSync(tokenFile, `${TOKEN}\n`, { mode: 0o600 });
+  const subject = await HttpSubject.start({ tokenFile });
+  return { subject, url: `http://${formatAddress(subject.http)}/` };
+}
+
+it('follows publishes, a rejection and a rollback as they come', async () => {
+  const { subject, url } = await start();
+  const page = await openPage(url);
+  await page.getByRole('heading', { name: 'Nothing serves' }).waitFor();
+  drop(subject.file, '{"k":"1"}');
+  await page.getByRole('heading', { name: 'Generation 1 serves' }).waitFor();
+  drop(subject.file, '{"k":"1","l":"2"}');
+  await page.getByRole('heading', { name: 'Generation 2 serves' }).waitFor();
+  drop(subject.file, '{"k":');
+  await page.getByRole('heading', { name: 'Generation 2 serves, with 1 thing' }).waitFor();
+  const events = page.locator('.events li').filter({ hasText: 'Rejected' });
+  expect(await events.innerText()).toMatch(
+    /expected .* found .*quarantined as .*data\.json\.rejected/s,
+  );
+
+  await page.getByRole('button', { name: 'Roll back to generation 1' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Roll back data.json?' });
+  await dialog.getByLabel('Token').fill('a-wrong-token-of-16');
+  await dialog.getByRole('button', { name: 'Roll back' }).click();
+  await dialog.getByRole('alert').filter({ hasText: 'expected the token' }).waitFor();
+  await dialog.getByLabel('Token').fill(TOKEN);
+  await dialog.getByRole('button', { name: 'Roll back' }).click();
+  await page.getByText('data.json was rolled back.').waitFor();
+  await page.getByRole('heading', { name: 'Generation 3 serves' }).waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'Rolled back' }).waitFor();
+  expect(subject.goromdb.status().dataSets[0].serving).toMatchObject({
+    generation: 3,
+    restores: 1,
+  });
+});
+
+it('keeps the token in memory, and nowhere else', async () => {
+  const { subject, url } = await start();
+  const page = await openPage(url);
+  const rescan = page.getByRole('button', { name: 'Rescan …' });
+  await rescan.click();
+  await page.getByLabel('Token').fill(TOKEN);
+  await page.keyboard.press('Enter');
+  await page.getByText('the drop folder is looked at').waitFor();
+  // It is not asked for again …
+  await rescan.click();
+  expect(await page.getByLabel('Token').isVisible()).toBe(false);
+  await page.getByRole('dialog').getByRole('button', { name: 'Rescan' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  expect(subject.logger.lines.filter((line) => line.includes('/api/rescan'))).toHaveLength(2);
+  // … until it is forgotten, or the page is loaded again.
+  await page.getByRole('button', { name: 'Forget the token' }).click();
+  await rescan.click();
+  expect(await page.getByLabel('Token').inputValue()).toBe('');
+  const kept = 'JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])';
+  expect(await page.evaluate(kept)).not.toContain(TOKEN);
+  await page.reload();
+  await rescan.click();
+  expect(await page.getByLabel('Token').inputValue()).toBe('');
+});
+
+it('shows what clients ask for, and how much of it is found', async () => {
+  const { subject, url } = await start();
+  drop(subject.file, '{"k":"1"}');
+  const page = await openPage(url);
+  await page.getByRole('heading', { name: 'Generation 1 serves' }).waitFor();
+  const client = await RawClient.connect(subject.goromdb.address);
+  const rate = page.getByRole('article').filter({ hasText: 'Hit rate' }).locator('.value');
+  await expect
+    .poll(async () => {
+      await client.ask('get k k k x\r\n');
+      return rate.innerText();
+    })
+    .toBe('75.0 %');
+});
+
+it('says that the server does not answer, and goes on when it does again', async () => {
+  const { subject, url } = await start();
+  const page = await openPage(url);
+  await page.getByRole('heading', { name: 'Nothing serves' }).waitFor();
+  await page.route('**/api/status', (route) => route.abort());
+  await page.getByRole('heading', { name: 'No answer from the server' }).waitFor();
+  await page.getByText('is shown below').waitFor();
+  drop(subject.file, '{"k":"1"}');
+  await page.unroute('**/api/status');
+  await page.getByRole('heading', { name: 'Generation 1 serves' }).waitFor();
+});
+
+it('says of data that it is too old for whoever asks so', async () => {
+  const { subject, url } = await start();
+  drop(subject.file, '{"k":"1"}');
+  const page = await openPage(`${url}?fresh=1ms`);
+  await page.locator('#findings').getByText('Not fresh: generation 1 was installed').waitFor();
+  const wrong = await openPage(`${url}?fresh=soon`);
+  await wrong.getByText('expected a duration such as 26h').waitFor();
+});

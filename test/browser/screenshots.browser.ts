@@ -1,0 +1,100 @@
+/** Pictures of the status page, for eyes: .cache/screenshots. Two of them are in docs/images. */
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
+import { it } from 'vitest';
+import type { Metric, Status } from '../../src/common/status.ts';
+import { openPage, withBrowser } from './browser.ts';
+import { emptySet, type MadeUp, startMadeUp, statusOf, troubledSet, wellSet } from './made-up.ts';
+
+const FOLDER = fileURLToPath(new URL('../../.cache/screenshots/', import.meta.url));
+const WIDE = { width: 1100, height: 1000 };
+const WINDOW_SECONDS = 300;
+const STEP_SECONDS = 5;
+const PHONE = { width: 360, height: 740 };
+const MANY = Array.from({ length: 32 }, (_, i) => `set-${String(i + 1).padStart(2, '0')}`);
+
+withBrowser();
+mkdirSync(FOLDER, { recursive: true });
+
+interface Shot {
+  readonly name: string;
+  readonly status: Status;
+  readonly viewport?: typeof WIDE;
+  readonly colorScheme?: 'light' | 'dark';
+  readonly isLost?: boolean;
+  readonly isOpen?: boolean;
+  /** Default: all of the page, however long it is. */
+  readonly isCut?: boolean;
+}
+
+const TROUBLE = statusOf([wellSet('geo'), troubledSet('users')]);
+const ONE = statusOf([wellSet('')]);
+const SHOTS: readonly Shot[] = [
+  { name: 'light', status: ONE },
+  { name: 'dark', status: ONE, colorScheme: 'dark' },
+  { name: 'phone', status: ONE, viewport: PHONE },
+  { name: 'phone-dark', status: statusOf([troubledSet('')]), viewport: PHONE, colorScheme: 'dark' },
+  { name: 'no-data', status: statusOf([emptySet('')]) },
+  { name: 'trouble', status: TROUBLE, isOpen: true },
+  { name: 'lost', status: ONE, isLost: true },
+  {
+    ...{ name: 'many', isCut: true },
+    status: statusOf(
+      MANY.map((name, i) =>
+        i === 3 ? troubledSet(name) : i === 17 ? emptySet(name) : wellSet(name),
+      ),
+    ),
+  },
+  {
+    name: 'many-phone',
+    status: statusOf(MANY.map((name) => wellSet(name))),
+    viewport: PHONE,
+    isCut: true,
+  },
+  // These two are in the docs.
+  { name: 'status-page', status: ONE, viewport: { width: 900, height: 700 }, isCut: true },
+  { name: 'status-page-phone', status: TROUBLE, viewport: PHONE, colorScheme: 'dark', isCut: true },
+];
+
+it.each(SHOTS)(
+  '$name',
+  async ({ name, status, viewport = WIDE, colorScheme = 'light', ...how }) => {
+    const madeUp = await startMadeUp(status);
+    const page = await openPage(madeUp.url, { viewport, colorScheme });
+    await goOnFor(WINDOW_SECONDS, madeUp, page);
+    if (how.isOpen) await page.locator('summary').last().click();
+    if (how.isLost) {
+      await madeUp.http.close();
+      await page.getByText('No answer').waitFor();
+    }
+    await page.screenshot({ path: `${FOLDER}${name}.png`, fullPage: how.isCut !== true });
+  },
+);
+
+/** Lets traffic pass, with a poll in each of its steps. */
+async function goOnFor(seconds: number, madeUp: MadeUp, page: Page): Promise<void> {
+  let gets = 1e9;
+  let hits = 0.98e9;
+  for (let passed = 0; passed < seconds; passed += STEP_SECONDS) {
+    const wave = (period: number): number => Math.sin((2 * Math.PI * passed) / period);
+    const more = STEP_SECONDS * (18_000 + 3_500 * wave(240) + 900 * wave(35) + 400 * wave(12.7));
+    gets += more;
+    hits += more * (0.985 + 0.004 * wave(130) + 0.001 * wave(21));
+    madeUp.goOn(STEP_SECONDS, [
+      counter('cmd_get', gets),
+      counter('get_hits', hits),
+      counter('bytes_written', gets * 132),
+      counter('cpu_seconds', gets / 29_000),
+    ]);
+    // A tab that is seen again polls at once.
+    await page.evaluate(`new Promise((resolve) => {
+      new MutationObserver(resolve).observe(document.getElementById('updated'), { childList: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    })`);
+  }
+}
+
+function counter(name: string, value: number): Metric {
+  return { name, kind: 'counter', help: name, labels: {}, value };
+}
