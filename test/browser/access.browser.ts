@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import type { Status } from '../../src/common/status.ts';
 import { openPage, withBrowser } from './browser.ts';
-import { emptySet, startMadeUp, statusOf, TOKEN, troubledSet, wellSet } from './made-up.ts';
+import { emptySet, NOW_MS, startMadeUp, statusOf, TOKEN, troubledSet, wellSet } from './made-up.ts';
 
 withBrowser();
 
@@ -102,7 +102,12 @@ it.each(STATES)('a phone shows a server with %s without scrolling sideways', asy
 });
 
 it('nothing moves for who wants little motion', async () => {
-  const loading = { path: '/srv/drop/cities.db', stage: 'scan', bytes: 1_000 } as const;
+  const loading = {
+    path: '/srv/drop/cities.db',
+    stage: 'scan',
+    sinceMs: NOW_MS,
+    bytes: 1_000,
+  } as const;
   const status = statusOf([wellSet('', { loading })]);
   const moving = 'document.getAnimations().length';
   const { page } = await shown(status, { reducedMotion: 'reduce' });

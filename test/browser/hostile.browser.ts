@@ -17,7 +17,7 @@ it('names, reasons and files are text, whatever they say', async () => {
           ...set,
           file: `/srv/${MARKUP}`,
           serving: { ...serving!, md5: MARKUP, format: MARKUP, warnings: [MARKUP] },
-          loading: { path: MARKUP, stage: 'scan' },
+          loading: { path: MARKUP, stage: 'scan', sinceMs: 0 },
           fault: MARKUP,
           lastError: { code: MARKUP, text: MARKUP, atMs: 0 },
           waiting: { code: MARKUP, text: MARKUP, sinceMs: 0 },

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { formatAddress, parseAddress } from '../../src/common/address.ts';
 import { silentLogger } from '../../src/common/log.ts';
-import type { DataSetStatus, FolderEvent, Metric, Status } from '../../src/common/status.ts';
+import type {
+  DataSetStatus,
+  FolderEvent,
+  Metric,
+  Status,
+  ThreadStatus,
+} from '../../src/common/status.ts';
 import { HttpServer } from '../../src/http/http.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -51,8 +57,11 @@ export function wellSet(prefix: string, others: Partial<DataSetStatus> = {}): Da
       ...generation(45, 2.2),
       tableBytes: 260_000_000,
       servedSinceMs: Date.parse(ago(2.2)),
+      loadSeconds: {},
     },
     previous: generation(44, 26.1),
+    lookups: [],
+    loads: [],
     counters: {
       ...{ loads_taken: 5, loads_rejected: 1, loads_failed: 0 },
       ...{ scrub_passes: 12, scrub_file_faults: 0, scrub_table_faults: 0 },
@@ -111,6 +120,11 @@ export function troubledSet(prefix: string): DataSetStatus {
   };
 }
 
+/** A serving thread. */
+export function thread(connections: number, restarts: number): ThreadStatus {
+  return { connections, restarts, loopDelay: { p99Seconds: 0.011, maxSeconds: 0.013 } };
+}
+
 export function statusOf(
   dataSets: readonly DataSetStatus[],
   server: Partial<Status['server']> = {},
@@ -120,8 +134,14 @@ export function statusOf(
       ...{ version: '0.1.0', node: 'v22.21.1', pid: 4242, address: '10.1.7.20:11211' },
       ...{ startedAtMs: Date.parse(ago(410)), uptimeSeconds: 410 * 3600 },
       ...{ cpuSeconds: { user: 1, system: 1 }, residentBytes: 318_000_000 },
-      ...{ connections: 812, connectionsMax: 10_000, settings: {} },
-      threads: [201, 204, 199, 208].map((connections) => ({ connections, restarts: 0 })),
+      ...{
+        connections: 812,
+        connectionsMax: 10_000,
+        settings: {},
+        requests: [],
+        refusedWrites: [],
+      },
+      threads: [201, 204, 199, 208].map((connections) => thread(connections, 0)),
       ...server,
     },
     dataSets,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findingsOf, verdictOf } from '../../../src/http/page/verdict.ts';
-import { emptySet, NOW_MS, statusOf, troubledSet, wellSet } from '../../browser/made-up.ts';
+import { emptySet, NOW_MS, statusOf, thread, troubledSet, wellSet } from '../../browser/made-up.ts';
 
 function judged(
   ...[status, lacks = []]: Parameters<typeof findingsOf> | [ReturnType<typeof statusOf>]
@@ -43,7 +43,7 @@ describe('the first glance', () => {
   });
 
   it('names data that is too old for whoever asks, threads that died, and connections', () => {
-    const server = { connections: 9_500, threads: [{ connections: 1, restarts: 2 }] };
+    const server = { connections: 9_500, threads: [thread(1, 2)] };
     const lacks = [{ code: 'TOO_OLD', dataSet: '', text: 'installed 9 s ago' }];
     expect(judged(statusOf([wellSet('')], server), lacks).findings).toEqual([
       'Not fresh: installed 9 s ago',
