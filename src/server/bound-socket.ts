@@ -14,6 +14,7 @@ type CreateServerHandle = (
   address: string | null,
   port: number,
   addressType: 4 | 6 | -1 | undefined,
+  fd?: number,
 ) => BoundSocket | number;
 
 const { _createServerHandle: createServerHandle } = net as unknown as {
@@ -45,6 +46,15 @@ export async function bindSocket(
     throw systemError('EADDRINUSE');
   }
   return { socket, address: { ...address, port: bound.port! } };
+}
+
+/**
+ * Takes a descriptor of a socket that this process was given. From now on it belongs to the handle.
+ *
+ * @throws An error with the system's `code` when it is no descriptor of a socket.
+ */
+export function openSocket(fd: number): BoundSocket {
+  return created(createServerHandle(null, 0, undefined, fd));
 }
 
 function created(handle: BoundSocket | number): BoundSocket {

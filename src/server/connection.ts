@@ -66,6 +66,9 @@ export class Connection {
   /** Nothing is read either. */
   #isPaused = false;
   #isEnding = false;
+  #hasAsked = false;
+  /** It closes as soon as nothing that was asked is left to answer. */
+  #endsAfterReply = false;
   #isFinished = false;
   #activeAtMs: number;
   /** The read under way, if it is measured. */
@@ -181,6 +184,20 @@ export class Connection {
     if (!this.#isWaiting) this.#finish();
   }
 
+  /**
+   * Closes the connection if it is between two requests, and has been for some time: then another is
+   * not on its way. One that has asked for nothing yet has a request on its way.
+   */
+  closeIfQuiet(quietMs: number): void {
+    if (this.#isWaiting || this.#rest.bytes !== undefined || !this.#hasAsked) return;
+    if (this.#share.nowMs - this.#activeAtMs >= quietMs) this.#finish();
+  }
+
+  /** Closes the connection when what it asks for next is answered. */
+  endAfterReply(): void {
+    this.#endsAfterReply = true;
+  }
+
   /** Ends the connection as an error. Only TCP has a reset: a pipe or TLS would throw. */
   cut(): void {
     this.#isFinished = true;
@@ -193,6 +210,7 @@ export class Connection {
   #receive(chunk: Buffer, length: number): void {
     if (this.#isFinished) return;
     this.#activeAtMs = this.#share.nowMs;
+    this.#hasAsked = true;
     this.#share.counters.bytes_read += length;
     const { meter } = this.#share;
     if (--meter.left > 0 || this.#isWaiting) this.#take(chunk, length);
@@ -275,7 +293,7 @@ export class Connection {
     if (this.#session.isSuspended !== true) this.#letGo();
     this.#rest.keep(input, at, end);
     this.#account();
-    if (this.#isEnding) this.#finish();
+    if (this.#isEnding || (this.#endsAfterReply && this.#rest.bytes === undefined)) this.#finish();
   }
 
   /** @returns Whether all of the reply is out; if not, `#continue` will be called. */
@@ -356,7 +374,7 @@ export class Connection {
     }
     if (this.#rest.bytes !== undefined) this.#goOn();
     else if (this.#session.hasNews === true) this.#sendNews();
-    else if (this.#isEnding) this.#finish();
+    else if (this.#isEnding || this.#endsAfterReply) this.#finish();
     this.#endSample();
     this.#resume();
   }

@@ -19,6 +19,11 @@ export interface Limits extends RequestLimits {
    */
   readonly staleTimeoutMs: number;
   /**
+   * When a new process takes over, a connection to the old one is closed between two requests, or this
+   * long after. In milliseconds.
+   */
+  readonly drainTimeoutMs: number;
+  /**
    * Bytes that all connections together may hold of unfinished requests and unread replies. When
    * they would go beyond it, those that hold the most are disconnected.
    */
@@ -33,6 +38,7 @@ export const DEFAULT_LIMITS: Limits = {
   idleTimeoutMs: 0,
   stallTimeoutMs: 30_000,
   staleTimeoutMs: 30_000,
+  drainTimeoutMs: 10_000,
   bufferedBytesMax: 256 * 1024 * 1024,
   connectionBufferedBytesMax: 16 * 1024 * 1024,
 };
@@ -44,6 +50,7 @@ const LEAST: Limits = {
   idleTimeoutMs: 0,
   stallTimeoutMs: 1,
   staleTimeoutMs: 1,
+  drainTimeoutMs: 1,
   bufferedBytesMax: 0,
   connectionBufferedBytesMax: 0,
 };

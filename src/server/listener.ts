@@ -78,6 +78,12 @@ export async function checkAddress(address: Address): Promise<void> {
   if (address.kind === 'unix') rmSync(address.path, { force: true });
 }
 
+/** The descriptor of a server that listens, which Node keeps to itself; undefined: it does not. */
+export function descriptorOf(server: net.Server): number | undefined {
+  const { _handle: handle } = server as unknown as { readonly _handle: { readonly fd?: number } };
+  return handle?.fd;
+}
+
 function listenOptions(target: ListenTarget): net.ListenOptions {
   if ('fd' in target) return { fd: target.fd, backlog: BACKLOG } as net.ListenOptions;
   const { address, reusePort } = target;

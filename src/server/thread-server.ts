@@ -29,8 +29,9 @@ import {
 } from './access.ts';
 import { ClientLog, type ClientReport } from './client-log.ts';
 import { Connection, type ConnectionShare } from './connection.ts';
+import { Drain } from './drain.ts';
 import { BufferBudget, type Limits } from './limits.ts';
-import { type ListenTarget, listen } from './listener.ts';
+import { descriptorOf, type ListenTarget, listen } from './listener.ts';
 import type { ThreadMeter } from './metering/metering.ts';
 import type { Server } from './server.ts';
 
@@ -119,6 +120,7 @@ export class ThreadServer implements Server {
   readonly #clientLog: ClientLog;
   #listenAddress = '';
   #sweep: NodeJS.Timeout | undefined;
+  #drain: Drain | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: ServerParts) {
@@ -209,15 +211,42 @@ export class ThreadServer implements Server {
     return this.listenOn({ address, reusePort: false });
   }
 
-  close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
-    this.#closing ??= this.#close(graceMs);
+  /** The descriptor that it listens on. */
+  get descriptor(): number | undefined {
+    return descriptorOf(this.#server);
+  }
+
+  /** Stops accepting, and closes each connection between two requests: see `Limits`. */
+  drain(): Promise<void> {
+    this.#closing ??= this.#drainThenClose();
     return this.#closing;
   }
 
-  async #close(graceMs: number): Promise<void> {
-    const isClosed = new Promise<void>((resolve) => {
+  close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
+    this.#drain?.end();
+    this.#closing ??= this.#close(graceMs, this.#stopAccepting());
+    return this.#closing;
+  }
+
+  /** @returns A promise that resolves when there is no connection any more. */
+  #stopAccepting(): Promise<void> {
+    return new Promise((resolve) => {
       this.#server.close(() => resolve());
     });
+  }
+
+  async #drainThenClose(): Promise<void> {
+    const isClosed = this.#stopAccepting();
+    const { limits } = this.#share;
+    this.#drain = new Drain(this.#connections, limits.drainTimeoutMs, (nowMs) => {
+      this.#share.nowMs = nowMs;
+    });
+    await Promise.race([isClosed, this.#drain.isOver]);
+    this.#drain.end();
+    await this.#close(CLOSE_GRACE_MS, isClosed);
+  }
+
+  async #close(graceMs: number, isClosed: Promise<void>): Promise<void> {
     for (const connection of this.#connections) connection.end();
     // Nothing was asked there yet.
     for (const socket of this.#handshakes.values()) socket.destroy();

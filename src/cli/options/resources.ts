@@ -39,6 +39,12 @@ export const RESOURCES = optionGroup('Threads and limits', {
     fallback: '30s',
     sets: 'limits.staleTimeoutMs',
   },
+  'drain-timeout': {
+    ...DURATION,
+    help: 'after goromdb upgrade, close a connection of the old process between two requests, and this long after at the latest',
+    fallback: '10s',
+    sets: 'limits.drainTimeoutMs',
+  },
   'buffer-limit': {
     ...SIZE,
     help: 'memory for unfinished requests and unread replies of all connections',

@@ -1,15 +1,18 @@
-import { fork, type SendHandle } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Address } from '../../common/address.ts';
 import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
+import { openSocket } from '../bound-socket.ts';
 
 export interface HelperRequest {
   readonly address: Address;
   readonly unixMode: number | undefined;
   /** How many descriptors of the socket are wanted. */
   readonly count: number;
+  /** The helper was started with a socket; else it binds one. */
+  readonly isGiven: boolean;
 }
 
 export type HelperAnswer =
@@ -21,10 +24,22 @@ export interface SharedListener {
   readonly address: Address;
   /** Each is to be closed by whoever listens on it, and by nobody else. */
   readonly fds: readonly number[];
+  /** The descriptor that it keeps for itself. */
+  readonly own: number;
   /** Makes another descriptor of it, for a thread that comes later. */
   duplicate(): Promise<number>;
-  /** Closes the one that it keeps for itself, and removes a UNIX socket's file. */
-  close(): void;
+  /** Closes the one that it keeps for itself. @param removesFile Whether a UNIX socket's file goes. */
+  close(removesFile: boolean): void;
+}
+
+/** What to listen on for several threads. */
+export interface SharedSocket {
+  readonly address: Address;
+  readonly unixMode: number | undefined;
+  /** How many descriptors are wanted. */
+  readonly count: number;
+  /** A socket that this process was given; undefined: one is bound. */
+  readonly fd?: number | undefined;
 }
 
 /**
@@ -54,40 +69,48 @@ const received: ReceivedHandle[] = [];
  * it frees its number, and the next closes whatever has that number by then: closing a server with
  * three threads ended its process now and then. So each gets a descriptor of its own. Node has no
  * `dup`, but sockets that are sent between processes are duplicated: a child process binds one, sends
- * the socket as often as it is needed, and is killed, so that it cleans nothing up.
+ * the socket as often as it is needed, and is killed, so that it cleans nothing up. Neither does a
+ * server that listens on a descriptor: the file of a UNIX socket stays until `close`.
  *
- * From Node 22.12 on `reusePort` makes this unnecessary.
+ * From Node 22.12 on `reusePort` makes this unnecessary for TCP.
  *
  * @throws GoromdbError ADDRESS_UNAVAILABLE.
  */
-export async function listenShared(request: HelperRequest): Promise<SharedListener> {
-  const { address, handles } = await askHelper({ ...request, count: request.count + 1 });
-  // From this one others are made when their threads have gone.
-  const [own, ...others] = handles;
+export async function listenShared(socket: SharedSocket): Promise<SharedListener> {
+  const { count, fd } = socket;
+  const own = fd === undefined ? undefined : openSocket(fd);
+  if (own !== undefined) received.push(own as unknown as ReceivedHandle);
+  // From the first one others are made when their threads have gone.
+  const wanted = fd === undefined ? count + 1 : count;
+  const { address, handles } = await askHelper({ ...socket, count: wanted });
+  const [kept, ...others] =
+    fd === undefined ? handles : [{ fd, close: () => own?.close() }, ...handles];
   return {
     address,
-    fds: others.map(({ fd }) => fd),
+    fds: others.map((handle) => handle.fd),
+    own: kept.fd,
     duplicate: async () => {
-      const [copy] = (await askHelper({ address, unixMode: undefined, count: 1 }, own)).handles;
-      return copy.fd;
+      const request = { address, unixMode: undefined, count: 1, fd: kept.fd };
+      return (await askHelper(request)).handles[0].fd;
     },
-    close: () => {
-      own.close();
+    close: (removesFile) => {
+      kept.close();
       // No thread has made the socket's file, so none removes it.
-      if (address.kind === 'unix') rmSync(address.path, { force: true });
+      if (removesFile && address.kind === 'unix') rmSync(address.path, { force: true });
     },
   };
 }
 
-/** @param socket What to duplicate; undefined: a new one on the address. */
-async function askHelper(
-  request: HelperRequest,
-  socket?: ReceivedHandle,
-): Promise<{ readonly address: Address; readonly handles: readonly ReceivedHandle[] }> {
+async function askHelper({ fd, ...socket }: SharedSocket): Promise<{
+  readonly address: Address;
+  readonly handles: readonly ReceivedHandle[];
+}> {
+  const request: HelperRequest = { ...socket, isGiven: fd !== undefined };
   const helper = fork(fileURLToPath(new URL('./listen-helper.js', import.meta.url)), {
     // Without what a debugger or a test runner has put there for its own processes.
     execArgv: [],
     serialization: 'json',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...(fd === undefined ? [] : [fd])],
   });
   const handles: ReceivedHandle[] = [];
   try {
@@ -108,7 +131,7 @@ async function askHelper(
         const message = `the process that binds for the threads has ended (${signal ?? code})`;
         reject(new GoromdbError('ADDRESS_UNAVAILABLE', message));
       });
-      helper.send(request, socket as unknown as SendHandle);
+      helper.send(request);
     });
   } finally {
     helper.kill('SIGKILL');

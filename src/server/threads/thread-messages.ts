@@ -80,9 +80,12 @@ export type ThreadRequest =
   | { readonly kind: 'hurry-stale' }
   | { readonly kind: 'reload' }
   | { readonly kind: 'ping' }
+  | { readonly kind: 'drain' }
   | { readonly kind: 'close'; readonly graceMs: number | undefined };
 
 /** The reply to `listen`; the others have nothing to report. */
 export interface ThreadReply {
   readonly address?: Address | undefined;
+  /** What it listens on. */
+  readonly fd?: number | undefined;
 }

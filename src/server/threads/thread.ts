@@ -58,7 +58,7 @@ setInterval(() => {
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
     case 'listen':
-      return { address: await server.listenOn(request.target) };
+      return { address: await server.listenOn(request.target), fd: server.descriptor };
     // No command is under way between two turns of the event loop, nor behind an await.
     case 'swap':
       await sets.swap(request);
@@ -87,6 +87,9 @@ answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
       server.reload();
       return {};
     case 'ping':
+      return {};
+    case 'drain':
+      await server.drain();
       return {};
     case 'close':
       await server.close(request.graceMs);

@@ -29,16 +29,16 @@ import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
 import { type AccessOptions, certificateExpiry, checkAccessFiles } from '../access.ts';
 import { ClientLog, describeReport } from '../client-log.ts';
+import type { InheritedListener } from '../inherited.ts';
 import type { Limits } from '../limits.ts';
-import type { ListenTarget } from '../listener.ts';
 import { createMeterMemory } from '../metering/metering.ts';
 import type { Server } from '../server.ts';
 import { settingsOf } from '../settings.ts';
+import { Listening, type ListeningPlace } from './listening.ts';
 import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
 import { createSetMemory } from './served-sets.ts';
 import { serverStatusOf } from './server-status.ts';
 import { ServingThread } from './serving-thread.ts';
-import { hasReusePort, listenShared, type SharedListener } from './shared-listener.ts';
 import type { PlacedSet, SetMemory, ThreadData } from './thread-messages.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -66,10 +66,8 @@ export interface ThreadsOptions {
 }
 
 /** The place of one thread: the thread changes when it dies, the rest stays. */
-interface Place {
+interface Place extends ListeningPlace {
   readonly data: ThreadData;
-  thread: ServingThread;
-  target: ListenTarget | undefined;
   restarts: number;
 }
 
@@ -105,12 +103,13 @@ export class Threads implements Server {
   readonly #restarts = new RestartLimit();
   /** Each thread reports an address once a minute; here it is once for all of them. */
   readonly #clientLog: ClientLog;
-  #listener: SharedListener | undefined;
+  readonly #listening: Listening;
   #watchdog: Watchdog | undefined;
   /** Swaps and replacements happen one after the other. */
   readonly #turns = new Turns<'add' | 'remove' | 'swap' | 'replace'>();
   #isListening = false;
   #isClosing = false;
+  #isEnded = false;
 
   constructor(options: ThreadsOptions) {
     this.#options = options;
@@ -136,10 +135,17 @@ export class Threads implements Server {
         ...{ thread, protocol, handler, delimiter, limits, access, sessions, facts },
         ...{ counterMemory, meterMemory: this.#meterMemory, allowShutdown },
       };
-      const place: Place = { data, target: undefined, thread: undefined!, restarts: 0 };
+      const place: Place = {
+        data,
+        target: undefined,
+        fd: undefined,
+        thread: undefined!,
+        restarts: 0,
+      };
       place.thread = this.#start(place);
       return place;
     });
+    this.#listening = new Listening(this.#places, access.unixMode);
   }
 
   /** How many serve. */
@@ -189,35 +195,18 @@ export class Threads implements Server {
     this.#counters[name]++;
   }
 
-  async listen(address: Address): Promise<Address> {
-    const isOne = this.#places.length > 1 && (address.kind === 'unix' || !hasReusePort());
-    const bound = await (isOne ? this.#listenShared(address) : this.#listenEach(address));
+  /** @param inherited What to listen on in place of binding a socket. */
+  async listen(address: Address, inherited?: InheritedListener): Promise<Address> {
+    const bound = await this.#listening.begin(address, inherited);
     this.#isListening = true;
     this.#address = formatAddress(bound);
     this.#watchdog = new Watchdog(() => this.#places.map((place) => place.thread));
     return bound;
   }
 
-  async #listenShared(address: Address): Promise<Address> {
-    const { unixMode } = this.#options.access;
-    const count = this.#places.length;
-    this.#listener = await listenShared({ address, unixMode, count });
-    const { fds, address: bound } = this.#listener;
-    this.#places.forEach((place, i) => {
-      place.target = { fd: fds[i], address: bound };
-    });
-    await Promise.all(this.#places.map(listenAt));
-    return bound;
-  }
-
-  async #listenEach(address: Address): Promise<Address> {
-    const [first, ...others] = this.#places;
-    const reusePort = others.length > 0;
-    first.target = { address, reusePort };
-    const bound = await listenAt(first);
-    for (const place of this.#places) place.target = { address: bound, reusePort };
-    await Promise.all(others.map(listenAt));
-    return bound;
+  /** How it listens, for a process that takes over. */
+  get listening(): Listening {
+    return this.#listening;
   }
 
   /** From now on all keys of a data set are misses, if it has nothing to serve yet. */
@@ -323,15 +312,23 @@ export class Threads implements Server {
     this.#certificateExpiresAt = expiresAt;
   }
 
+  /** Another process accepts now: closes each connection between two requests. See `Limits`. */
+  async drain(): Promise<void> {
+    this.#isClosing = true;
+    this.#watchdog?.close();
+    await Promise.allSettled(this.#threads.map((thread) => thread.request({ kind: 'drain' })));
+  }
+
   async close(graceMs?: number): Promise<void> {
-    if (this.#isClosing) return;
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#isClosing = true;
     this.#watchdog?.close();
     const threads = this.#threads;
     await Promise.allSettled(threads.map((thread) => thread.request({ kind: 'close', graceMs })));
     await Promise.all(threads.map((thread) => thread.end()));
     for (const { served } of this.#sets.values()) served?.map.release();
-    this.#listener?.close();
+    this.#listening.close();
   }
 
   #start(place: Place): ServingThread {
@@ -382,10 +379,7 @@ export class Threads implements Server {
         else await thread.swap(placed, served.map, served.info);
       }
       for (const [set, news] of this.#news) await thread.request({ kind: 'news', set, news });
-      if (this.#listener !== undefined) {
-        place.target = { fd: await this.#listener.duplicate(), address: place.target!.address };
-      }
-      await listenAt(place);
+      await this.#listening.resume(place);
       this.#options.logger.info(`serving thread ${place.data.thread} serves again`);
     } catch (cause) {
       // If it has ended already, that was reported; else this reports it, and the next one is
@@ -393,9 +387,4 @@ export class Threads implements Server {
       await thread.end(new GoromdbError('SERVER_FAILED', messageOf(cause), { cause }));
     }
   }
-}
-
-async function listenAt({ thread, target }: Place): Promise<Address> {
-  const { address } = await thread.request({ kind: 'listen', target: target! });
-  return address!;
 }
