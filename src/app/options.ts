@@ -1,12 +1,14 @@
 /** The options of the library. */
 import type { Address } from '../common/address.ts';
 import type { Logger } from '../common/log.ts';
-import type { DataSetOptions } from '../data-sets/data-set.ts';
+import type { DataSetOptions, DataSetShare } from '../data-sets/data-set.ts';
 import type { HttpOptions } from '../http/http.ts';
 import type { LoaderOptions } from '../loader/loader.ts';
 import type { SessionSettings } from '../protocol/protocol.ts';
 import type { AccessOptions } from '../server/access.ts';
 import type { Limits } from '../server/limits.ts';
+import type { Predecessor } from '../upgrade/predecessor.ts';
+import type { Inherited } from '../upgrade/upgrade.ts';
 
 /** How to serve, whatever the data. */
 export interface ServerOptions extends SessionSettings {
@@ -56,4 +58,12 @@ export interface ServerPlan extends ServerOptions, DataSetsPlan {
   readonly delimiter: string | undefined;
   /** See `GoromdbOptions`; for one data set without a prefix. */
   readonly handler?: string;
+  /** What this process was given in place of what it would bind and lock. */
+  readonly inherited?: Inherited | undefined;
+  /** The process that this one takes over from. */
+  readonly predecessor?: Predecessor | undefined;
+  /** What the command `upgrade` does. Default: there is none. */
+  readonly upgrade?: (() => Promise<unknown>) | undefined;
+  /** Called of each event that a base folder keeps, with the prefix of its data set. */
+  readonly onEvent?: DataSetShare['onEvent'];
 }

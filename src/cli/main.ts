@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { VERSION } from '../common/version.ts';
 import { parseCommandLine } from './parse.ts';
-import { EXIT_MISUSE, fail } from './process/fail.ts';
+import { EXIT_MISUSE, fail, tellPredecessor } from './process/fail.ts';
 
 /**
  * The command `goromdb`.
@@ -17,6 +17,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case 'usage-error':
       process.stderr.write(`${invocation.message}\n`);
+      tellPredecessor(invocation.message);
       process.exitCode = EXIT_MISUSE;
       return;
     case 'task':

@@ -29,7 +29,8 @@ export type ErrorCode =
   | 'LOADER_FAILED'
   | 'ROLLBACK_REFUSED'
   | 'LOAD_FAILED'
-  | 'SERVER_FAILED';
+  | 'SERVER_FAILED'
+  | 'UPGRADE_FAILED';
 
 /** The codes that show a file to be bad: loading it again cannot help, so it is quarantined. */
 const BAD_FILE: ReadonlySet<ErrorCode> = new Set([

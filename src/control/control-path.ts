@@ -4,8 +4,10 @@ import process from 'node:process';
 
 /** Name of the control socket in a base folder. */
 export const SOCKET_NAME = 'control.sock';
+/** Behind the name while the socket is being made. */
+export const NEW_SUFFIX = '.new';
 /** `sun_path` of Linux has 108 bytes, the last of them zero (unix(7)). */
-const PATH_BYTES_MAX = 107;
+const PATH_BYTES_MAX = 107 - NEW_SUFFIX.length;
 
 /** A path of the control socket that the system accepts. */
 export interface ControlPath {

@@ -2,15 +2,15 @@
  * What belongs in this folder: locks a base folder, and answers `goromdb status` and `goromdb
  * rollback`.
  */
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';
 import { isMainThread } from 'node:worker_threads';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import { type Answer, findServer, REQUEST_BYTES_MAX, type Request } from './control-client.ts';
-import { type ControlPath, controlPath } from './control-path.ts';
-import { type FolderLock, type Holder, inUse, lockFolder } from './folder-lock.ts';
+import { type ControlPath, controlPath, NEW_SUFFIX } from './control-path.ts';
+import { type FolderLock, type Holder, inUse, type LockHandle, lockFolder } from './folder-lock.ts';
 
 /** Only the server's user, who may write to the base folder, and root may roll back. */
 const SOCKET_MODE = 0o600;
@@ -29,25 +29,38 @@ export type Command = (args: Readonly<Record<string, unknown>>) => Promise<unkno
  */
 export class Control {
   readonly #lock: FolderLock;
+  readonly #baseDir: string;
+  readonly #logger: Logger;
   readonly #commands = new Map<string, Command>();
   readonly #sockets = new Set<net.Socket>();
   #server: net.Server | undefined;
   #path: ControlPath | undefined;
 
-  private constructor(lock: FolderLock) {
+  private constructor(lock: FolderLock, baseDir: string, logger: Logger) {
     this.#lock = lock;
+    this.#baseDir = baseDir;
+    this.#logger = logger;
   }
 
   /**
-   * @param baseDir Must be there. Where no socket can be made in it, a warning is logged.
-   * @throws GoromdbError FOLDER_IN_USE when another server has it.
+   * @param baseDir Must be there.
+   * @param inherited The locks of a process that this one takes over from. With the lock of this folder
+   *   among them that process answers commands until `open`.
+   * @throws GoromdbError FOLDER_IN_USE when another server has it. A folder in which no socket can
+   *   be made is a warning.
    */
-  static async take(baseDir: string, logger: Logger): Promise<Control> {
-    const control = new Control(await lockFolder(baseDir));
+  static async take(
+    baseDir: string,
+    logger: Logger,
+    inherited: readonly LockHandle[] = [],
+  ): Promise<Control> {
+    const control = new Control(await lockFolder(baseDir, inherited), baseDir, logger);
+    const name = control.lock?.name;
+    if (inherited.some((lock) => lock.name === name)) return control;
     try {
       const other = await findServer(baseDir);
       if (other !== undefined) throw inUse(baseDir, other);
-      await control.#listen(baseDir, logger);
+      await control.open();
       return control;
     } catch (error) {
       await control.close();
@@ -59,40 +72,63 @@ export class Control {
     return this.#lock.holder;
   }
 
-  /** Answers a command of this name from now on. */
+  /** The lock, for a process that takes over. */
+  get lock(): LockHandle | undefined {
+    return this.#lock.handle;
+  }
+
+  /** From now on, a command of this name is answered. */
   answer(name: string, command: Command): void {
     this.#commands.set(name, command);
   }
 
   async close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    // This removes the socket's file, too.
-    server?.close();
+    if (this.#server !== undefined && this.#path !== undefined) {
+      rmSync(this.#path.path, { force: true });
+    }
+    this.#stop();
     for (const socket of this.#sockets) socket.destroy();
-    this.#path?.close();
-    this.#path = undefined;
     await this.#lock.release();
   }
 
-  async #listen(baseDir: string, logger: Logger): Promise<void> {
+  /** Another process answers on a socket of its own: who has asked here already is still answered. */
+  async handOver(): Promise<void> {
+    this.#stop();
+    await this.#lock.release();
+  }
+
+  #stop(): void {
+    this.#server?.close();
+    this.#server = undefined;
+    this.#path?.close();
+    this.#path = undefined;
+  }
+
+  /** Answers commands from now on: in the place of a socket that this process or another one made. */
+  async open(): Promise<void> {
+    this.#stop();
     const server = net.createServer((socket) => this.#serve(socket));
     server.maxConnections = CONNECTIONS_MAX;
     try {
-      this.#path = controlPath(baseDir);
-      const { path } = this.#path;
-      removeLeftSocket(path);
-      await bind(server, path);
-      // A main thread has set the umask; here the name might lead elsewhere by now.
-      if (!isMainThread) chmodSync(path, SOCKET_MODE);
+      const made = controlPath(this.#baseDir);
+      this.#path = made;
+      checkName(made.path);
+      // A listener removes its file when it closes, whoever has made it by then: not by this name.
+      const own = made.path + NEW_SUFFIX;
+      rmSync(own, { force: true });
+      await bind(server, own);
+      // Only where it must be: the name may lead elsewhere by now.
+      if (!isMainThread) chmodSync(own, SOCKET_MODE);
+      renameSync(own, made.path);
       server.unref();
       this.#server = server;
     } catch (error) {
       server.close();
-      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw inUse(baseDir, undefined);
-      logger.warn(
-        `there is no control socket in ${baseDir} (${messageOf(error)}): goromdb status and ` +
-          'goromdb rollback cannot reach this server',
+      this.#path?.close();
+      this.#path = undefined;
+      this.#logger.warn(
+        `there is no control socket in ${this.#baseDir} (${messageOf(error)}): goromdb status and ` +
+          'goromdb rollback cannot reach this server; all else works',
       );
     }
   }
@@ -135,12 +171,11 @@ export class Control {
   }
 }
 
-/** Removes the socket of a killed process: nobody has answered there. */
-function removeLeftSocket(path: string): void {
+/** Nobody has answered there: a socket is what a killed process left behind. */
+function checkName(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new Error('expected a socket or nothing, found something else');
-  rmSync(path, { force: true });
+  if (found === undefined || found.isSocket()) return;
+  throw new Error('something that is no socket has its name');
 }
 
 /** The mode is right from the first moment on in a main thread: others have no umask. */

@@ -3,6 +3,7 @@ import net from 'node:net';
 import os from 'node:os';
 import process from 'node:process';
 import { GoromdbError, messageOf } from '../common/errors.ts';
+import { descriptorOf } from '../server/listener.ts';
 
 /** Longest time until the holder of a lock introduces itself: it may be stopped, or busy. */
 const INTRODUCTION_MS_MAX = 1_000;
@@ -23,7 +24,16 @@ export interface Holder {
 /** A folder that belongs to this process until it releases it or ends, however it ends. */
 export interface FolderLock {
   readonly holder: Holder;
+  /** For a process that takes over: the lock lasts as long as one process has its descriptor. */
+  readonly handle: LockHandle | undefined;
   release(): Promise<void>;
+}
+
+/** The lock of a folder as a descriptor. */
+export interface LockHandle {
+  /** Tells the folder from others. */
+  readonly name: string;
+  readonly fd: number;
 }
 
 /**
@@ -33,12 +43,18 @@ export interface FolderLock {
  * and only Linux has such sockets: otherwise the control socket in the folder is the only sign.
  *
  * @param folder Must be there.
- * @throws GoromdbError FOLDER_IN_USE, with the holder.
+ * @param inherited The locks of the process that this one takes over from: one of them may be this.
+ * @throws GoromdbError FOLDER_IN_USE, with who holds it and since when.
  */
-export async function lockFolder(folder: string): Promise<FolderLock> {
+export async function lockFolder(
+  folder: string,
+  inherited: readonly LockHandle[] = [],
+): Promise<FolderLock> {
   const holder = { pid: process.pid, host: os.hostname(), since: new Date().toISOString() };
-  if (process.platform !== 'linux') return { holder, release: async () => {} };
+  if (process.platform !== 'linux') return { holder, handle: undefined, release: async () => {} };
   const path = await lockPath(folder);
+  const name = path.slice(1);
+  const given = inherited.find((lock) => lock.name === name);
   const server = net.createServer((socket) => {
     socket.on('error', () => {});
     // A peer that does not close its side must take no descriptor and not delay the release.
@@ -48,7 +64,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ path }, resolve);
+      server.listen(given === undefined ? { path } : { fd: given.fd }, resolve);
     });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
@@ -61,7 +77,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   // A lock must not keep the process alive.
   server.unref();
   const release = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
-  return { holder, release };
+  const fd = descriptorOf(server);
+  return { holder, handle: fd === undefined ? undefined : { name, fd }, release };
 }
 
 /** The holder of a folder. @param folder Must be there. @returns undefined: none was found. */

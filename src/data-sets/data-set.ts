@@ -9,6 +9,7 @@ import type {
 } from '../common/status.ts';
 import { VERSION } from '../common/version.ts';
 import { Control } from '../control/control.ts';
+import type { LockHandle } from '../control/folder-lock.ts';
 import { DropFolder } from '../loader/drops/drop-folder.ts';
 import type { Guards } from '../loader/generations/guards.ts';
 import { SCRUB_RATE_DEFAULT, Scrub } from '../loader/generations/scrub.ts';
@@ -66,6 +67,10 @@ export interface DataSetShare {
   readonly onLoad: LoaderOptions['onLoad'];
   /** Called with each event that a base folder keeps, and the prefix of its data set. */
   readonly onEvent?: ((set: string, event: FolderEvent) => void) | undefined;
+  /** The locks of the process that this one takes over from. */
+  readonly locks?: readonly LockHandle[] | undefined;
+  /** What the command `upgrade` does; undefined: there is none. */
+  readonly upgrade?: (() => Promise<unknown>) | undefined;
 }
 
 /** A data set with its place: paths absolute, keys under a prefix or not. */
@@ -100,9 +105,13 @@ export class DataSet {
   }
 
   /** @throws GoromdbError FOLDER_IN_USE, FOLDER_UNUSABLE. */
-  static async take({ basedir }: PlacedDataSet, logger: Logger): Promise<Control> {
+  static async take(
+    { basedir }: PlacedDataSet,
+    logger: Logger,
+    locks: DataSetShare['locks'],
+  ): Promise<Control> {
     await prepareBase(basedir, logger);
-    return Control.take(basedir, logger);
+    return Control.take(basedir, logger, locks);
   }
 
   /** Its name in the threads: see `PlacedSet`. */
@@ -144,6 +153,7 @@ export class DataSet {
     const control = this.#control;
     loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${address}`);
     control.answer('rollback', () => this.rollback());
+    if (this.#share.upgrade !== undefined) control.answer('upgrade', this.#share.upgrade);
     control.answer('status', async (): Promise<ControlStatus> => {
       return { ...this.#share.threads.status, ...this.status };
     });

@@ -11,6 +11,7 @@ import type { Logger } from '../common/log.ts';
 import type { DataSetStatus, Metric } from '../common/status.ts';
 import { Turns } from '../common/turns.ts';
 import type { Control } from '../control/control.ts';
+import type { LockHandle } from '../control/folder-lock.ts';
 import { DATA_SETS_MAX } from '../handler/data-sets.ts';
 import { dataSetMetrics } from '../protocol/fields.ts';
 import { checkScanner } from '../storage/formats/formats.ts';
@@ -52,8 +53,10 @@ export class DataSets {
   readonly #isNamed: boolean;
   #sets: ReadonlyMap<string, DataSet> = new Map();
   #address = '';
-  readonly #turns = new Turns<'take' | 'change'>();
+  readonly #turns = new Turns<'take' | 'change' | 'pause' | 'resume'>();
   #isClosing = false;
+  /** A process that takes over looks after the folders: see `pause`. */
+  #isPaused = false;
 
   /** @param isNamed Whether each line in the log names its data set. */
   constructor(share: DataSetShare, isNamed: boolean) {
@@ -126,6 +129,9 @@ export class DataSets {
 
   async #change(plan: Plan): Promise<void> {
     if (this.#isClosing) return;
+    if (this.#isPaused) {
+      throw new GoromdbError('UPGRADE_FAILED', 'a new process is about to take over: ask it');
+    }
     await checkPlan(plan);
     const before = this.#sets;
     const isSame = (options: PlacedDataSet): boolean =>
@@ -195,6 +201,49 @@ export class DataSets {
     set.watch(this.#address);
   }
 
+  /** The locks of the base folders, for a process that takes over. */
+  get locks(): readonly LockHandle[] {
+    return [...this.#sets.values()].flatMap(({ control }) => control.lock ?? []);
+  }
+
+  /**
+   * Writes nothing to the base folders any more, and watches no drops: a process that takes over does.
+   * What is served keeps serving, and the folders stay locked.
+   */
+  pause(): Promise<void> {
+    return this.#turns.take('pause', async () => {
+      this.#isPaused = true;
+      await Promise.all([...this.#sets.values()].map((set) => set.stop()));
+    });
+  }
+
+  /** Looks after the folders again, as after a start: another process may have written there. */
+  resume(): Promise<void> {
+    return this.#turns.take('resume', async () => {
+      if (this.#isClosing) return;
+      const made = [...this.#sets.values()].map(({ options, control }) =>
+        this.#make(options, control),
+      );
+      this.#sets = new Map(made.map((set) => [set.set, set]));
+      for (const { control } of made) await control.open();
+      await inParallel(made, LOADS_AT_ONCE, (set) => this.#begin(set));
+      this.#isPaused = false;
+    });
+  }
+
+  /** Answers commands in the place of the process that this one takes over from. */
+  async openControls(): Promise<void> {
+    for (const { control } of this.#sets.values()) await control.open();
+  }
+
+  /** Another process has the folders, and answers commands. */
+  async handOver(): Promise<void> {
+    this.#isClosing = true;
+    const sets = [...this.#sets.values()];
+    this.#sets = new Map();
+    for (const { control } of sets) await control.handOver();
+  }
+
   /** Takes no files and makes no changes any more. */
   async unwatch(): Promise<void> {
     this.#isClosing = true;
@@ -228,7 +277,7 @@ export class DataSets {
       for (const options of sets) {
         const donor = going.find((one) => isSameFolder(one.options.basedir, options.basedir));
         const logger = this.#loggerFor(options);
-        const control = donor?.control ?? (await DataSet.take(options, logger));
+        const control = donor?.control ?? (await DataSet.take(options, logger, this.#share.locks));
         incoming.push({ options, donor, control });
       }
       return incoming;

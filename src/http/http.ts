@@ -5,13 +5,16 @@
  * It runs in the main thread, which serves no client of the data: whatever is asked here costs these no
  * time.
  */
+import { rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Address, formatAddress } from '../common/address.ts';
 import { GoromdbError } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import { LoopDelay } from '../common/loop-delay.ts';
 import type { FolderEvent } from '../common/status.ts';
-import { listen } from '../server/listener.ts';
+import type { InheritedListener } from '../server/inherited.ts';
+import { descriptorOf, type ListenTarget, listen } from '../server/listener.ts';
+import { listenShared, type SharedListener } from '../server/threads/shared-listener.ts';
 import { Connections } from './connections.ts';
 import { EventFeed } from './event-feed.ts';
 import { bearerOf, originFault, readToken, type Token } from './guard.ts';
@@ -56,6 +59,9 @@ export class HttpServer {
   readonly #actions: ReturnType<typeof actionRoutes>;
   #token: Token | undefined;
   #isDraining = false;
+  #listener: SharedListener | undefined;
+  /** Whoever removes a UNIX socket's file when it closes: this process or another one. */
+  ownsSocketFile = true;
   /** Until then, a wrong token is not logged. */
   #quietUntilMs = 0;
   /** Requests in the second that began then. */
@@ -84,13 +90,31 @@ export class HttpServer {
     this.#connections = new Connections(this.#server);
   }
 
-  /** @throws GoromdbError ADDRESS_UNAVAILABLE, FILE_UNREADABLE, OPTION_INVALID. */
-  async listen(): Promise<Address> {
+  /**
+   * @param inherited What to listen on in place of binding a socket.
+   * @throws GoromdbError ADDRESS_UNAVAILABLE, FILE_UNREADABLE, OPTION_INVALID.
+   */
+  async listen(inherited?: InheritedListener): Promise<Address> {
     await this.reload();
-    const target = { address: this.#options.address, reusePort: false };
+    const target = await this.#target(inherited);
     const address = await listen(this.#server, target, undefined, '-http');
     this.#logger.info(`answers HTTP on ${formatAddress(address)}`);
     return address;
+  }
+
+  async #target(inherited: InheritedListener | undefined): Promise<ListenTarget> {
+    if (inherited !== undefined) return { fd: inherited.fds[0], address: inherited.address };
+    const { address } = this.#options;
+    if (address.kind === 'tcp') return { address, reusePort: false };
+    // Its file would go with a server that has made it.
+    const socket = { address, unixMode: undefined, count: 1, flag: '-http' };
+    this.#listener = await listenShared(socket);
+    return { fd: this.#listener.fds[0], address };
+  }
+
+  /** The socket that it listens on, for a process that takes over. */
+  get descriptor(): number | undefined {
+    return descriptorOf(this.#server);
   }
 
   /** Reads the token again. @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID; then it stays. */
@@ -118,6 +142,9 @@ export class HttpServer {
     const timer = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS_MAX);
     await isClosed;
     clearTimeout(timer);
+    this.#listener?.close(false);
+    const { address } = this.#options;
+    if (address.kind === 'unix' && this.ownsSocketFile) rmSync(address.path, { force: true });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -67,7 +67,6 @@ export class Connection {
   #isPaused = false;
   #isEnding = false;
   #hasAsked = false;
-  /** It closes as soon as nothing that was asked is left to answer. */
   #endsAfterReply = false;
   #isFinished = false;
   #activeAtMs: number;
@@ -185,17 +184,13 @@ export class Connection {
   }
 
   /**
-   * Closes the connection if it is between two requests, and has been for some time: then another is
-   * not on its way. One that has asked for nothing yet has a request on its way.
+   * Closes it if it is between two requests, and has been for so long that none is on its way. One that
+   * has asked for nothing yet has one on its way. @param isUrgent It may end behind any reply.
    */
-  closeIfQuiet(quietMs: number): void {
+  drain(quietMs: number, isUrgent: boolean): void {
+    this.#endsAfterReply = isUrgent;
     if (this.#isWaiting || this.#rest.bytes !== undefined || !this.#hasAsked) return;
     if (this.#share.nowMs - this.#activeAtMs >= quietMs) this.#finish();
-  }
-
-  /** Closes the connection when what it asks for next is answered. */
-  endAfterReply(): void {
-    this.#endsAfterReply = true;
   }
 
   /** Ends the connection as an error. Only TCP has a reset: a pipe or TLS would throw. */

@@ -1,3 +1,5 @@
+import type { Limits } from './limits.ts';
+
 /** How often connections are looked at that are to be closed. */
 const TICK_MS = 50;
 
@@ -9,8 +11,13 @@ const QUIET_SHARE = 1 / 2;
 
 /** A connection that is to be closed, as far as it matters here. */
 export interface Drained {
-  closeIfQuiet(quietMs: number): void;
-  endAfterReply(): void;
+  drain(quietMs: number, isUrgent: boolean): void;
+}
+
+/** What connections share. */
+interface Clock {
+  nowMs: number;
+  readonly limits: Pick<Limits, 'drainTimeoutMs'>;
 }
 
 /**
@@ -22,19 +29,16 @@ export class Drain {
   readonly isOver: Promise<void>;
   readonly #ticks: NodeJS.Timeout;
   readonly #connections: Iterable<Drained>;
-  readonly #setClock: (nowMs: number) => void;
-  readonly #impatientAtMs: number;
+  readonly #clock: Clock;
+  readonly #urgentAtMs: number;
   #end = (): void => {};
 
-  /** @param setClock Sets the clock by which connections know how long they have been quiet. */
-  constructor(
-    connections: Iterable<Drained>,
-    timeoutMs: number,
-    setClock: (nowMs: number) => void,
-  ) {
+  /** @param clock By which connections know how long they have been quiet. */
+  constructor(connections: Iterable<Drained>, clock: Clock) {
+    const { drainTimeoutMs: timeoutMs } = clock.limits;
     this.#connections = connections;
-    this.#setClock = setClock;
-    this.#impatientAtMs = performance.now() + timeoutMs * QUIET_SHARE;
+    this.#clock = clock;
+    this.#urgentAtMs = performance.now() + timeoutMs * QUIET_SHARE;
     // What the system has of them by now is read first.
     this.#ticks = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.isOver = new Promise((resolve) => {
@@ -55,10 +59,9 @@ export class Drain {
   #tick(): void {
     const nowMs = performance.now();
     for (const connection of this.#connections) {
-      if (nowMs >= this.#impatientAtMs) connection.endAfterReply();
-      connection.closeIfQuiet(QUIET_MS);
+      connection.drain(QUIET_MS, nowMs >= this.#urgentAtMs);
     }
     // Last: who was active since the last tick has been quiet for no time at all.
-    this.#setClock(nowMs);
+    this.#clock.nowMs = nowMs;
   }
 }

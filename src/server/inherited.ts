@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import type net from 'node:net';
 import type { Address } from '../common/address.ts';
 import { GoromdbError, messageOf } from '../common/errors.ts';
@@ -9,11 +9,6 @@ export interface InheritedListener {
   /** One of each socket: several only where each thread has one of its own (`SO_REUSEPORT`). */
   readonly fds: readonly number[];
   readonly address: Address;
-}
-
-/** Closes sockets that nobody wants: who connected to them would wait for ever. */
-export function closeInherited({ fds }: InheritedListener): void {
-  for (const fd of fds) closeSync(fd);
 }
 
 /**

@@ -33,7 +33,8 @@ export async function listen(
   await new Promise<void>((resolve, reject) => {
     const fail = (cause: Error): void => reject(listenError(target.address, cause, flag));
     server.once('error', fail);
-    server.listen(listenOptions(target), () => {
+    // Beside a descriptor Node takes the backlog from here only.
+    server.listen(listenOptions(target), BACKLOG, () => {
       server.removeListener('error', fail);
       resolve();
     });
@@ -55,6 +56,7 @@ export async function listen(
 export async function bind(
   address: Address,
   unixMode: number = UNIX_MODE,
+  flag?: string,
 ): Promise<{ readonly socket: BoundSocket; readonly address: Address }> {
   if (address.kind === 'unix') await makeRoomForSocket(address.path);
   try {
@@ -62,7 +64,7 @@ export async function bind(
     if (address.kind === 'unix') chmodSync(address.path, unixMode);
     return bound;
   } catch (cause) {
-    throw listenError(address, cause as NodeJS.ErrnoException);
+    throw listenError(address, cause as NodeJS.ErrnoException, flag);
   }
 }
 
@@ -85,12 +87,12 @@ export function descriptorOf(server: net.Server): number | undefined {
 }
 
 function listenOptions(target: ListenTarget): net.ListenOptions {
-  if ('fd' in target) return { fd: target.fd, backlog: BACKLOG } as net.ListenOptions;
+  if ('fd' in target) return { fd: target.fd } as net.ListenOptions;
   const { address, reusePort } = target;
-  if (address.kind === 'unix') return { path: address.path, backlog: BACKLOG };
+  if (address.kind === 'unix') return { path: address.path };
   const host = address.host === undefined ? {} : { host: address.host };
   const reuse = reusePort ? { reusePort } : {};
-  return { ...host, ...reuse, port: address.port, backlog: BACKLOG };
+  return { ...host, ...reuse, port: address.port };
 }
 
 function listenError(address: Address, cause: NodeJS.ErrnoException, flag = '-addr'): GoromdbError {

@@ -228,19 +228,13 @@ export class ThreadServer implements Server {
     return this.#closing;
   }
 
-  /** @returns A promise that resolves when there is no connection any more. */
   #stopAccepting(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    return new Promise((resolve) => void this.#server.close(() => resolve()));
   }
 
   async #drainThenClose(): Promise<void> {
     const isClosed = this.#stopAccepting();
-    const { limits } = this.#share;
-    this.#drain = new Drain(this.#connections, limits.drainTimeoutMs, (nowMs) => {
-      this.#share.nowMs = nowMs;
-    });
+    this.#drain = new Drain(this.#connections, this.#share);
     await Promise.race([isClosed, this.#drain.isOver]);
     this.#drain.end();
     await this.#close(CLOSE_GRACE_MS, isClosed);

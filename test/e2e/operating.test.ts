@@ -273,7 +273,7 @@ describe('a TLS file that is empty', () => {
 });
 
 describe('signals that have no use', () => {
-  test.each(['SIGUSR1', 'SIGUSR2'] as const)(
+  test.each(['SIGUSR1'] as const)(
     '%s is logged; nothing ends, and no debugger listens',
     async (signal) => {
       const goromdb = new GoromdbProcess([...ANY, '-file', file]);

@@ -186,7 +186,7 @@ describe('actions', () => {
     const subject = await serving({ tokenFile: path });
     const next = 'another-token-of-today';
     writeFileSync(path, next);
-    subject.goromdb.reload();
+    await subject.goromdb.reload();
     await expect.poll(async () => (await subject.post('/api/rescan', next)).status).toBe(202);
     expect((await subject.post('/api/rescan', TOKEN)).status).toBe(401);
   });

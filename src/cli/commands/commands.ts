@@ -11,6 +11,7 @@ import { rollback } from './rollback.ts';
 import { serve } from './serve.ts';
 import { server } from './server.ts';
 import { status } from './status.ts';
+import { upgrade } from './upgrade.ts';
 
 /** The command that runs when none is named. */
 export const DEFAULT_COMMAND: Command = server;
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   checkConfig,
   status,
   rollback,
+  upgrade,
   backup,
   restore,
   health,

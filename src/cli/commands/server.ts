@@ -1,5 +1,8 @@
+import process from 'node:process';
 import { startPlan } from '../../app/app.ts';
 import type { ServerPlan } from '../../app/options.ts';
+import type { RunningServer } from '../../app/running-server.ts';
+import { takeListenFds } from '../../systemd/socket-activation.ts';
 import { readChecked } from '../config/config-file.ts';
 import { rereader } from '../config/reread.ts';
 import { DATA_SET_OPTIONS, dataSetOf } from '../options/data.ts';
@@ -7,7 +10,9 @@ import { misuse, optionGroup } from '../options/option.ts';
 import { SERVER_OPTIONS, serverOf } from '../options/server.ts';
 import { FILE } from '../options/values.ts';
 import { EXIT_MISUSE, printMisuse } from '../process/fail.ts';
-import { runServer } from '../process/run-server.ts';
+import { predecessor } from '../process/predecessor.ts';
+import { type HangUp, type Reporting, runServer } from '../process/run-server.ts';
+import { type Upgraded, Upgrading } from '../process/upgrading.ts';
 import { defineCommand } from './command.ts';
 
 const CONFIG = optionGroup('Data', {
@@ -56,9 +61,23 @@ Flags may be written -flag X, -flag=X, --flag X or --flag=X.`,
 function runPlan(
   plan: ServerPlan,
   argv: readonly string[],
-  onHangUp: ReturnType<typeof rereader>,
+  onHangUp: HangUp<RunningServer>,
 ): Promise<never> {
-  return runServer(argv, (reporting) => startPlan({ ...plan, ...reporting }), onHangUp);
+  const upgrading = new Upgrading();
+  const before = predecessor();
+  const inherited = before?.inherited ?? { sockets: takeListenFds(process.env), locks: [] };
+  const { http } = plan;
+  if (
+    http === undefined &&
+    inherited.sockets.some(({ role }) => role === 'http' && before === undefined)
+  ) {
+    throw misuse('-http: expected it, since LISTEN_FDNAMES has a socket for it, found none');
+  }
+  const start = (reporting: Reporting): Promise<RunningServer> => {
+    const upgrade = (): Promise<Upgraded> => upgrading.runFor('goromdb upgrade', reporting.logger);
+    return startPlan({ ...plan, ...reporting, inherited, predecessor: before, upgrade });
+  };
+  return runServer(argv, start, onHangUp, upgrading);
 }
 
 function refuseOthers(given: ReadonlySet<string>): void {

@@ -13,7 +13,7 @@ import { type Config, readChecked } from './config-file.ts';
 export function rereader(
   path: string,
   first: Config,
-): (server: GoromdbDataSets, logger: Logger) => void {
+): (server: GoromdbDataSets, logger: Logger) => Promise<void> {
   let current = first;
   const once = oneAtATime(async (server: GoromdbDataSets, logger: Logger) => {
     try {
@@ -26,13 +26,13 @@ export function rereader(
         const isSame = isDeepStrictEqual(next.plan, current.plan);
         logger.info(`${path} was read again${isSame ? ': nothing has changed' : ''}`);
       }
-      server.reload();
+      await server.reload();
       current = next;
     } catch (error) {
       logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
     }
   });
-  return (server, logger) => void once(server, logger);
+  return once;
 }
 
 /**

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { GoromdbError, isBadFile, messageOf } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { explained } from '../../common/system-fault.ts';
+import { predecessor } from './predecessor.ts';
 
 /** The exit code for wrong flags, and for a wrong configuration file. */
 export const EXIT_MISUSE = 2;
@@ -26,7 +27,9 @@ export function failInput(error: unknown, outcome = ''): number {
 /** Prints one line for an error that a person can fix. @throws all others. */
 export function printMisuse(error: unknown): undefined {
   if (!(error instanceof GoromdbError)) throw error;
-  process.stderr.write(`goromdb: ${oneLine(error.message)}\n`);
+  const text = oneLine(error.message);
+  process.stderr.write(`goromdb: ${text}\n`);
+  tellPredecessor(text);
 }
 
 /** Ends the process, with {@link printFailure}. */
@@ -45,4 +48,14 @@ export function printFailure(error: unknown): void {
     shown instanceof Error && !(shown instanceof GoromdbError) && !('syscall' in shown);
   const text = isFault ? shown.stack : messageOf(shown).replace(/\s*[\r\n]\s*/g, ' ');
   process.stderr.write(`goromdb: ${text}\n`);
+  tellPredecessor(text ?? String(shown));
+}
+
+/** A process that this one was to take over from keeps serving, and says why. */
+export function tellPredecessor(why: string): void {
+  try {
+    predecessor()?.failed(why);
+  } catch {
+    // What it has handed over could not be read: that is `why`.
+  }
 }

@@ -4,8 +4,11 @@
  */
 import process from 'node:process';
 import type { Goromdb } from '../../app/app.ts';
-import type { ServerOptions } from '../../app/options.ts';
+import type { ServerPlan } from '../../app/options.ts';
+import { formatAddress } from '../../common/address.ts';
 import { createLineLogger, type Logger } from '../../common/log.ts';
+import { Systemd } from '../../systemd/systemd.ts';
+import { predecessor } from './predecessor.ts';
 import { showProgress } from './progress.ts';
 import { startLine } from './start-line.ts';
 
@@ -13,26 +16,39 @@ import { startLine } from './start-line.ts';
 const EXIT_TIMEOUT_MS = 2_000;
 
 /** Where a server reports while it runs. */
-export type Reporting = Required<Pick<ServerOptions, 'logger' | 'onLoad'>>;
+export type Reporting = Required<Pick<ServerPlan, 'logger' | 'onLoad' | 'onEvent'>>;
+
+/** What SIGHUP does with a server when it runs. */
+export type HangUp<Server> = (server: Server, logger: Logger) => Promise<void>;
+
+/** How a server is handed over to a new process: see `Upgrading`. */
+interface Upgrades<Server> {
+  attach(server: Server, onLeave: () => void): void;
+  abort(): void;
+  /** Logs also what has failed. */
+  runFor(who: string, logger: Logger): Promise<unknown>;
+}
 
 /**
  * Runs a server until a signal ends it: SIGINT and SIGTERM close it. The process ends with 0.
  *
  * @param argv The command line, for the log.
- * @param onHangUp What SIGHUP does with the server when it runs; `end`: SIGHUP ends it.
+ * @param onHangUp `end`: SIGHUP ends it.
+ * @param upgrades What SIGUSR2 begins; undefined: nothing.
  * @throws what `start` throws, or what has ended the server.
  */
 export async function runServer<Server extends Goromdb>(
   argv: readonly string[],
   start: (reporting: Reporting) => Promise<Server>,
-  onHangUp: 'end' | ((server: Server, logger: Logger) => void),
+  onHangUp: 'end' | HangUp<Server>,
+  upgrades?: Upgrades<Server>,
 ): Promise<never> {
-  const stderr = process.stderr;
-  // The reader of the log may go away; the server stays.
-  stderr.on('error', () => {});
-  process.stdout.on('error', () => {});
-  const logger = createLineLogger((line) => stderr.write(line));
-  const reporting = { logger, onLoad: showProgress(stderr) };
+  const logger = processLogger();
+  const systemd = Systemd.find(process.env, logger);
+  const onEvent: Reporting['onEvent'] = (set, { kind, text }) => {
+    systemd?.status(`${set === '' ? '' : `${set}: `}${kind}: ${text}`);
+  };
+  const reporting = { logger, onLoad: showProgress(process.stderr), onEvent };
   let goromdb: Server | undefined;
   let isEnding = false;
   let isHungUp = false;
@@ -40,6 +56,8 @@ export async function runServer<Server extends Goromdb>(
     if (isEnding) return;
     isEnding = true;
     logger.info(`${signal}: stops`);
+    systemd?.stopping();
+    upgrades?.abort();
     // Before it listens there is nothing to answer.
     if (goromdb === undefined) exit(logger);
     setTimeout(
@@ -56,18 +74,47 @@ export async function runServer<Server extends Goromdb>(
     }
     logger.info(`${signal}: reloads`);
     if (goromdb === undefined) isHungUp = true;
-    else onHangUp(goromdb, logger);
+    else reload(goromdb, logger, onHangUp, systemd);
   };
   process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', hangUp);
-  // Without a listener the first opens Node's debugger, and the second ends the process.
-  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
-    process.on(signal, () => logger.info(`${signal} is not used, and changes nothing`));
-  }
+  listenToUsers(logger, upgrades);
   logger.info(startLine(argv));
   goromdb = await start(reporting);
-  if (isHungUp && onHangUp !== 'end') onHangUp(goromdb, logger);
+  await systemd?.ready(formatAddress(goromdb.address), predecessor() !== undefined);
+  upgrades?.attach(goromdb, () => systemd?.leave());
+  if (isHungUp && onHangUp !== 'end') reload(goromdb, logger, onHangUp, systemd);
   await goromdb.done;
   exit(logger);
+}
+
+function processLogger(): Logger {
+  const stderr = process.stderr;
+  // The reader of the log may go away; the server stays.
+  stderr.on('error', () => {});
+  process.stdout.on('error', () => {});
+  return createLineLogger((line) => stderr.write(line));
+}
+
+function reload<Server>(
+  server: Server,
+  logger: Logger,
+  onHangUp: HangUp<Server>,
+  systemd: Systemd | undefined,
+): void {
+  systemd?.reloading();
+  void onHangUp(server, logger).finally(() => systemd?.reloaded());
+}
+
+/** Without a listener SIGUSR1 opens Node's debugger, and SIGUSR2 ends the process. */
+function listenToUsers<Server>(logger: Logger, upgrades: Upgrades<Server> | undefined): void {
+  process.on('SIGUSR1', () => logger.info('SIGUSR1 is not used, and changes nothing'));
+  process.on('SIGUSR2', () => {
+    if (upgrades === undefined) {
+      logger.info('SIGUSR2 is not used here, and changes nothing');
+      return;
+    }
+    upgrades.runFor('SIGUSR2', logger).catch(() => {});
+  });
 }
 
 function exit(logger: Logger, lack?: string): never {

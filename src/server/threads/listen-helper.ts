@@ -17,11 +17,11 @@ function send(answer: HelperAnswer, handle?: unknown): void {
   process.send?.(answer, handle as SendHandle);
 }
 
-async function serve({ address, unixMode, count, isGiven }: HelperRequest): Promise<void> {
+async function serve({ address, unixMode, count, isGiven, flag }: HelperRequest): Promise<void> {
   try {
     const bound = isGiven
       ? { socket: openSocket(GIVEN_FD), address }
-      : await bind(address, unixMode);
+      : await bind(address, unixMode, flag);
     for (let i = 0; i < count; i++) send({ kind: 'socket', address: bound.address }, bound.socket);
   } catch (error) {
     const code = error instanceof GoromdbError ? error.code : 'ADDRESS_UNAVAILABLE';

@@ -11,6 +11,8 @@ export interface HelperRequest {
   readonly unixMode: number | undefined;
   /** How many descriptors of the socket are wanted. */
   readonly count: number;
+  /** Gives the address, for messages. */
+  readonly flag?: string | undefined;
   /** The helper was started with a socket; else it binds one. */
   readonly isGiven: boolean;
 }
@@ -33,11 +35,7 @@ export interface SharedListener {
 }
 
 /** What to listen on for several threads. */
-export interface SharedSocket {
-  readonly address: Address;
-  readonly unixMode: number | undefined;
-  /** How many descriptors are wanted. */
-  readonly count: number;
+export interface SharedSocket extends Omit<HelperRequest, 'isGiven'> {
   /** A socket that this process was given; undefined: one is bound. */
   readonly fd?: number | undefined;
 }
