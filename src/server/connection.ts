@@ -183,10 +183,7 @@ export class Connection {
     if (!this.#isWaiting) this.#finish();
   }
 
-  /**
-   * Closes it if it is between two requests, and has been for so long that none is on its way. One that
-   * has asked for nothing yet has one on its way. @param isUrgent It may end behind any reply.
-   */
+  /** Closes it if it was quiet so long that no request, nor the first one, is on its way. */
   drain(quietMs: number, isUrgent: boolean): void {
     this.#endsAfterReply = isUrgent;
     if (this.#isWaiting || this.#rest.bytes !== undefined || !this.#hasAsked) return;

@@ -49,20 +49,23 @@ export class Systemd {
   }
 
   /**
-   * It serves. @param address Where. @param isSuccessor Whether systemd knows another process as the
-   * main one.
+   * It serves.
+   *
+   * @param isSuccessor Whether systemd knows another process as the main one.
+   * @returns Whether systemd was told.
    */
-  ready(address: string, isSuccessor: boolean): Promise<void> {
+  async ready(address: string, isSuccessor: boolean): Promise<boolean> {
     if (this.#watchdogMs > 0) {
       // Twice in the time, as sd_watchdog_enabled(3) has it.
       this.#watchdog ??= setInterval(() => this.#ping(), this.#watchdogMs / 2);
       this.#watchdog.unref();
     }
-    return this.#say({
+    await this.#say({
       READY: '1',
       STATUS: `serves on ${address}`,
       ...(isSuccessor ? { MAINPID: String(process.pid) } : {}),
     });
+    return !this.#hasFailed;
   }
 
   /** It reads files again; `reloaded` follows. */

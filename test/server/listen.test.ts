@@ -119,7 +119,7 @@ test.each([
 
 test('a port that several threads share accepts nobody before one listens', async () => {
   const shared = await listenShared({ address: local(0), unixMode: undefined, count: 1 });
-  onTestFinished(() => shared.close());
+  onTestFinished(() => shared.close(true));
   expect(await connecting(shared.address)).toBe('ECONNREFUSED');
   const server = net.createServer((socket) => socket.destroy());
   onTestFinished(() => void server.close());

@@ -6,6 +6,7 @@ import process from 'node:process';
 import type { Goromdb } from '../../app/app.ts';
 import type { ServerPlan } from '../../app/options.ts';
 import { formatAddress } from '../../common/address.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { createLineLogger, type Logger } from '../../common/log.ts';
 import { Systemd } from '../../systemd/systemd.ts';
 import { predecessor } from './predecessor.ts';
@@ -80,7 +81,12 @@ export async function runServer<Server extends Goromdb>(
   listenToUsers(logger, upgrades);
   logger.info(startLine(argv));
   goromdb = await start(reporting);
-  await systemd?.ready(formatAddress(goromdb.address), predecessor() !== undefined);
+  const isSuccessor = predecessor() !== undefined;
+  const isTold = await systemd?.ready(formatAddress(goromdb.address), isSuccessor);
+  if (isSuccessor && isTold === false) {
+    // It would take the end of the old process for the end of the service, and end this one.
+    throw new GoromdbError('UPGRADE_FAILED', 'systemd could not be told of the new process');
+  }
   upgrades?.attach(goromdb, () => systemd?.leave());
   if (isHungUp && onHangUp !== 'end') reload(goromdb, logger, onHangUp, systemd);
   await goromdb.done;
