@@ -126,8 +126,8 @@ function rowSink(
   rejected: Rejected,
 ): RowSink {
   let records: RowRecords;
-  const bad = (line: number, { message, column }: BadRow): void =>
-    rejected.add({ file, line, ...(column !== undefined && { column }), why: message });
+  const reject = (place: Place, { message, column }: BadRow): void =>
+    rejected.add({ file, ...place, ...(column !== undefined && { column }), why: message });
   return {
     begin(columns) {
       records = new RowRecords(file, columns, whole, layout, target);
@@ -137,11 +137,17 @@ function rowSink(
         records.add(cells);
       } catch (error) {
         if (!(error instanceof BadRow)) throw error;
-        bad(cells.line, error);
+        reject(placeOf(cells), error);
       }
     },
-    bad,
+    bad: (line, why) => reject({ line }, why),
   };
+}
+
+type Place = Pick<RejectedRow, 'line' | 'rowGroup' | 'row'>;
+
+function placeOf({ line, group }: Cells): Place {
+  return group === 0 ? { line } : { rowGroup: group, row: line };
 }
 
 function prefixedSink(prefix: string, sink: RecordSink): RecordSink {

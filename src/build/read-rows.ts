@@ -7,13 +7,14 @@ import { readBytes } from '../storage/scanners/byte-source.ts';
 import { csvRows } from './csv-rows.ts';
 import { type Reading, STANDARD_INPUT, withFile } from './inputs.ts';
 import { jsonRows } from './json-rows.ts';
+import { parquetRows } from './parquet/parquet-rows.ts';
 import type { RowSink } from './row.ts';
 import { columnsOf, isWholeRow, type RowLayout } from './row-record.ts';
 import { type Chunks, utf8Of } from './text.ts';
 import { unpackedChunks } from './unpacked.ts';
 
 /** How the rows of an input lie in it. */
-export type RowFormat = 'csv' | 'tsv' | 'jsonl';
+export type RowFormat = 'csv' | 'tsv' | 'jsonl' | 'parquet';
 
 /** Which rows are read. */
 export interface RowsRequest {
@@ -36,10 +37,12 @@ type MakeSink = (whole: number | undefined) => RowSink;
 export async function readRows(
   path: string,
   request: RowsRequest,
-  { scratchDir, onProgress }: Reading,
+  reading: Reading,
   makeSink: MakeSink,
 ): Promise<void> {
   const format = request.format ?? formatOfName(path);
+  if (format === 'parquet') return readParquet(path, request, reading, makeSink);
+  const { onProgress, scratchDir } = reading;
   const readAll = (chunks: Chunks): Promise<void> => {
     return readText(path, format, request, utf8Of(path, chunks), makeSink);
   };
@@ -60,9 +63,32 @@ export async function readRows(
   });
 }
 
+async function readParquet(
+  path: string,
+  { layout }: RowsRequest,
+  { scratchDir, onProgress }: Reading,
+  makeSink: MakeSink,
+): Promise<void> {
+  if (path === STANDARD_INPUT) {
+    const message = 'Parquet is read from its end: expected a file, found standard input';
+    throw new GoromdbError('OPTION_INVALID', message);
+  }
+  const wanted = isWholeRow(layout) ? undefined : columnsOf(layout);
+  await withFile(path, async (input) => {
+    const { packing } = recognise(input);
+    if (packing === undefined) return parquetRows(input, wanted, onProgress, makeSink(undefined));
+    const unpacked = await unpack(input, packing, scratchDir, onProgress);
+    try {
+      await parquetRows(unpacked, wanted, () => onProgress(input.size), makeSink(undefined));
+    } finally {
+      closeSync(unpacked.fd);
+    }
+  });
+}
+
 async function readText(
   path: string,
-  format: RowFormat,
+  format: Exclude<RowFormat, 'parquet'>,
   { layout, delimiter }: RowsRequest,
   chunks: Chunks,
   makeSink: MakeSink,
@@ -90,9 +116,11 @@ async function* counted(chunks: Chunks, onProgress: (bytes: number) => void): Ch
 
 function formatOfName(path: string): RowFormat {
   if (path === STANDARD_INPUT) return 'jsonl';
-  const ending = /\.(csv|tsv|jsonl|ndjson)(?:\.(?:gz|zst))?$/i.exec(path)?.[1].toLowerCase();
-  if (ending === 'csv' || ending === 'tsv') return ending;
+  const ending = /\.(csv|tsv|jsonl|ndjson|parquet)(?:\.(?:gz|zst))?$/i
+    .exec(path)?.[1]
+    .toLowerCase();
+  if (ending === 'csv' || ending === 'tsv' || ending === 'parquet') return ending;
   if (ending !== undefined) return 'jsonl';
-  const message = `${path}: expected a name in .csv, .tsv, .jsonl or .ndjson, or -rows to say which it is`;
+  const message = `${path}: expected a name in .csv, .tsv, .jsonl, .ndjson or .parquet, or -rows to say which it is`;
   throw new GoromdbError('OPTION_INVALID', message);
 }

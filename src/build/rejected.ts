@@ -10,7 +10,11 @@ const REPORTED_MAX = 100;
 /** A row that was left out. */
 export interface RejectedRow {
   readonly file: string;
-  readonly line: number;
+  /** Of a text, from 1. */
+  readonly line?: number;
+  /** Of Parquet, both from 1; the row is that of the file. */
+  readonly rowGroup?: number;
+  readonly row?: number;
   readonly column?: string;
   readonly why: string;
 }
@@ -68,7 +72,8 @@ export class Rejected {
 }
 
 /** A row and what is wrong with it, for people. */
-export function describeRow({ file, line, column, why }: RejectedRow): string {
+export function describeRow({ file, line, rowGroup, row, column, why }: RejectedRow): string {
+  const place = line === undefined ? `row ${row} (row group ${rowGroup})` : `line ${line}`;
   const where = column === undefined ? '' : `column ${JSON.stringify(column)}: `;
-  return `${file}: line ${line}: ${where}${why}`;
+  return `${file}: ${place}: ${where}${why}`;
 }

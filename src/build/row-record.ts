@@ -72,8 +72,11 @@ export class RowRecords {
     { prefix, valueBytesMax, sink }: { prefix: string; valueBytesMax: number; sink: RecordSink },
   ) {
     const places = new Map(columns.map((name, place) => [name, place]));
-    const placeOf = (column: string): number =>
-      places.get(column) ?? missing(path, column, columns);
+    const placeOf = (column: string): number => {
+      const place = places.get(column);
+      if (place === undefined) throw missingColumn(path, column, columns);
+      return place;
+    };
     this.#sink = sink;
     this.#columns = columns;
     this.#key = layout.key.map(placeOf);
@@ -198,7 +201,7 @@ export class RowRecords {
     if (kind === KIND.none) throw this.#none(cell);
     if (kind === KIND.text) appendString(text, bytes, start, end);
     else if (kind === KIND.null) text.append(NULL, 0, NULL.length);
-    else if (kind === KIND.literal) text.append(bytes, start, end);
+    else if (kind === KIND.literal || kind === KIND.scalar) text.append(bytes, start, end);
     else if (kind === KIND.json) appendCompact(text, bytes, start, end);
     // Between its quotes a string stays as it is.
     else text.append(bytes, start - 1, end + 1);
@@ -231,7 +234,7 @@ export class RowRecords {
 
 /** Whether the bytes of a cell of this kind are its text. */
 function isBytes(kind: number): boolean {
-  return kind === KIND.text || kind === KIND.string;
+  return kind === KIND.text || kind === KIND.string || kind === KIND.scalar;
 }
 
 function membersOf(
@@ -244,9 +247,14 @@ function membersOf(
   });
 }
 
-function missing(path: string, column: string, columns: readonly string[]): never {
+/** @param columns Those that are there. */
+export function missingColumn(
+  path: string,
+  column: string,
+  columns: readonly string[],
+): GoromdbError {
   const list = new NameList();
   for (const name of columns) list.add(Buffer.from(name));
   const message = `${path}: expected a column ${JSON.stringify(column)}, found ${list}`;
-  throw new GoromdbError('DATA_CORRUPT', message);
+  return new GoromdbError('DATA_CORRUPT', message);
 }

@@ -21,6 +21,8 @@ export const KIND = {
   null: 5,
   /** An object or an array of JSON. */
   json: 6,
+  /** A number, or true or false, in the one text that it has, in JSON too. */
+  scalar: 7,
 } as const;
 
 /**
@@ -31,6 +33,8 @@ export class Cells {
   bytes: Buffer = Buffer.alloc(0);
   /** The line of the text at which the row begins, or the row of the file; from 1. */
   line = 0;
+  /** The row group of Parquet, from 1; 0: the row is a line of a text. */
+  group = 0;
   count = 0;
   kinds = new Uint8Array(64);
   starts = new Uint32Array(64);
@@ -72,6 +76,6 @@ export interface RowSink {
   begin(columns: readonly string[]): void;
   /** Called with each row. */
   row(cells: Cells): void;
-  /** Called with each row that cannot be read. @throws GoromdbError to end the build. */
+  /** Called with each line that cannot be read. @throws GoromdbError to end the build. */
   bad(line: number, why: BadRow): void;
 }

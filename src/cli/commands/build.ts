@@ -22,7 +22,7 @@ const OPTIONS = { ...OUT, ...ROW_OPTIONS };
 
 export const build = defineCommand({
   name: 'build',
-  summary: 'Makes a table file of CSV, TSV, JSON Lines or any format that is served.',
+  summary: 'Makes a table file of CSV, TSV, JSON Lines, Parquet or any format that is served.',
   usage: 'goromdb build -o OUT [flags] INPUT...',
   notes: `
 Examples:

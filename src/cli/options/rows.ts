@@ -11,8 +11,8 @@ const ALL_COLUMNS = '*';
 export const ROW_OPTIONS = optionGroup('Rows and records', {
   rows: {
     placeholder: 'FORMAT',
-    help: 'what the inputs are when -key is given: csv, tsv or jsonl',
-    parse: oneOf('csv', 'tsv', 'jsonl'),
+    help: 'what the inputs are when -key is given: csv, tsv, jsonl or parquet',
+    parse: oneOf('csv', 'tsv', 'jsonl', 'parquet'),
     fallbackNote: 'as the name of the file ends; jsonl on standard input',
   },
   delimiter: {
@@ -23,7 +23,7 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
   },
   key: {
     placeholder: 'COLUMN',
-    help: 'read rows of CSV, TSV or JSON Lines, of which this column is the key; given again, another part of it',
+    help: 'read rows of CSV, TSV, JSON Lines or Parquet, of which this column is the key; given again, another part of it',
     parse: (text: string): readonly string[] => [parseName(text)],
     repeats: true,
     fallbackNote: 'the inputs are of a format that the server reads',
