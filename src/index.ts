@@ -10,7 +10,7 @@ export type {
 export { type BuildRequest, type Built, buildTable } from './build/build.ts';
 export type { RowFormat } from './build/read-rows.ts';
 export type { RejectedRow } from './build/rejected.ts';
-export type { RowLayout } from './build/row-record.ts';
+export type { RowLayout } from './build/rows/row-record.ts';
 export { type Address, formatAddress, parseAddress } from './common/address.ts';
 export { type ErrorCode, GoromdbError } from './common/errors.ts';
 export { createLineLogger, type Logger, silentLogger } from './common/log.ts';

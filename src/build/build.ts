@@ -11,8 +11,8 @@ import { type Reading, STANDARD_INPUT, scanRecords } from './inputs.ts';
 import { type Finished, writeOutput } from './output.ts';
 import { type RowFormat, readRows } from './read-rows.ts';
 import { Rejected, type RejectedRow } from './rejected.ts';
-import { BadRow, type Cells, type RowSink } from './row.ts';
-import { type RowLayout, RowRecords } from './row-record.ts';
+import { BadRow, type Cells, type RowSink } from './rows/row.ts';
+import { type RowLayout, RowRecords } from './rows/row-record.ts';
 
 export interface BuildRequest {
   /** Where the table goes; its sum file beside it, as `<out>.md5`. */

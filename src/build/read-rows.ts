@@ -4,13 +4,13 @@ import { GoromdbError } from '../common/errors.ts';
 import { unpack } from '../loader/worker/unpack.ts';
 import { recognise } from '../storage/formats/recognise.ts';
 import { readBytes } from '../storage/scanners/byte-source.ts';
-import { csvRows } from './csv-rows.ts';
 import { type Reading, STANDARD_INPUT, withFile } from './inputs.ts';
-import { jsonRows } from './json-rows.ts';
 import { parquetRows } from './parquet/parquet-rows.ts';
-import type { RowSink } from './row.ts';
-import { columnsOf, isWholeRow, type RowLayout } from './row-record.ts';
-import { type Chunks, utf8Of } from './text.ts';
+import { csvRows } from './rows/csv-rows.ts';
+import { jsonRows } from './rows/json-rows.ts';
+import type { RowSink } from './rows/row.ts';
+import { columnsOf, isWholeRow, type RowLayout } from './rows/row-record.ts';
+import { type Chunks, utf8Of } from './rows/text.ts';
 import { unpackedChunks } from './unpacked.ts';
 
 /** How the rows of an input lie in it. */

@@ -5,7 +5,7 @@ import zlib from 'node:zlib';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { noZstd } from '../loader/worker/unpack.ts';
 import { packingOf } from '../storage/formats/recognise.ts';
-import type { Chunks } from './text.ts';
+import type { Chunks } from './rows/text.ts';
 
 /** Most bytes that it may decompress to (64 GiB). */
 const UNPACKED_BYTES_MAX = 64 * 1024 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type BuildRequest, type Built, buildTable } from '../../src/build/build.ts';
-import type { RowLayout } from '../../src/build/row-record.ts';
+import type { RowLayout } from '../../src/build/rows/row-record.ts';
 import { tableScanner } from '../../src/storage/formats/table.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';

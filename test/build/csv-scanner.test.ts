@@ -1,8 +1,8 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CsvScanner } from '../../src/build/csv-scanner.ts';
-import { COLUMNS_MAX } from '../../src/build/row.ts';
+import { CsvScanner } from '../../src/build/rows/csv-scanner.ts';
+import { COLUMNS_MAX } from '../../src/build/rows/row.ts';
 import { piecesOf } from './pieces.ts';
 
 /** The rows of a text that comes in pieces; undefined: a wrong quote. */

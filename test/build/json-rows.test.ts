@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonRows } from '../../src/build/json-rows.ts';
-import type { BadRow, Cells } from '../../src/build/row.ts';
-import { RowRecords } from '../../src/build/row-record.ts';
+import { jsonRows } from '../../src/build/rows/json-rows.ts';
+import type { BadRow, Cells } from '../../src/build/rows/row.ts';
+import { RowRecords } from '../../src/build/rows/row-record.ts';
 import { piecesOf } from './pieces.ts';
 
 /** What each row becomes: its key and its value, or what is wrong with it. */

@@ -7,8 +7,8 @@ import {
 } from 'hyparquet';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { printable } from '../../storage/scanners/name-list.ts';
-import { COLUMNS_MAX } from '../row.ts';
-import { missingColumn } from '../row-record.ts';
+import { COLUMNS_MAX } from '../rows/row.ts';
+import { missingColumn } from '../rows/row-record.ts';
 import { endOfThrift, ThriftFault } from './thrift.ts';
 
 /** Longest footer in bytes (64 MiB). */

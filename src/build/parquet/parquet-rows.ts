@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
-import { Cells, type RowSink } from '../row.ts';
+import { Cells, type RowSink } from '../rows/row.ts';
 import type { OpenFile } from './parquet-file.ts';
 
 /** Memory of the thread in MB, without pages. If it takes more, it ends, and not the process. */

@@ -1,8 +1,8 @@
 /** What runs in the thread of `parquetRows`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
-import { ByteText } from '../byte-text.ts';
-import { KIND } from '../row.ts';
+import { ByteText } from '../rows/byte-text.ts';
+import { KIND } from '../rows/row.ts';
 import { ColumnValues, PAGES_BYTES_MAX, type PageRoom } from './column-values.ts';
 import { openParquet } from './parquet-file.ts';
 import type { Answer, Batch, ParquetRequest } from './parquet-rows.ts';

@@ -1,7 +1,7 @@
 /** The one text of each kind of value of Parquet: see docs/publishing.md. */
 import type { SchemaElement } from 'hyparquet';
 import { GoromdbError } from '../../common/errors.ts';
-import { KIND } from '../row.ts';
+import { KIND } from '../rows/row.ts';
 
 /** A value as text or bytes, and what it is in JSON. */
 export type ValueText = (value: unknown) => string | Uint8Array;

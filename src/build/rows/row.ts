@@ -1,4 +1,4 @@
-/** A row as producers have them: a line of CSV or TSV, an object of JSON Lines, a row of Parquet. */
+/** What belongs in this folder: the rows of CSV, TSV and JSON Lines, and the records that rows become. */
 
 /** Longest row in bytes (128 MiB). */
 export const ROW_BYTES_MAX = 128 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { GoromdbError } from '../common/errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { CsvScanner } from './csv-scanner.ts';
 import { BadRow, type Cells, type RowSink } from './row.ts';
 

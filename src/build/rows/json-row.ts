@@ -1,4 +1,4 @@
-import { describeByte, skipPlain } from '../storage/formats/json/json-bytes.ts';
+import { describeByte, skipPlain } from '../../storage/formats/json/json-bytes.ts';
 import { withoutEscapes } from './json-text.ts';
 import { BadRow, type Cells, COLUMNS_MAX, KIND } from './row.ts';
 

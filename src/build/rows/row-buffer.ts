@@ -1,4 +1,4 @@
-import { GoromdbError } from '../common/errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { ROW_BYTES_MAX } from './row.ts';
 
 const FIRST_BYTES = 2 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** JSON texts, as bytes. */
 import { isUtf8 } from 'node:buffer';
-import { PLAIN } from '../storage/formats/json/json-bytes.ts';
+import { PLAIN } from '../../storage/formats/json/json-bytes.ts';
 import type { ByteText } from './byte-text.ts';
 import { BadRow } from './row.ts';
 

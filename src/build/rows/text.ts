@@ -1,4 +1,4 @@
-import { GoromdbError } from '../common/errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 
 /** Pieces of a text or of a file, each valid until the next one is asked for. */
 export type Chunks = AsyncIterable<Uint8Array>;

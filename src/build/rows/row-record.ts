@@ -1,6 +1,6 @@
-import { GoromdbError } from '../common/errors.ts';
-import { NameList } from '../storage/scanners/name-list.ts';
-import { KEY_BYTES_MAX, type RecordSink } from '../storage/scanners/scanner.ts';
+import { GoromdbError } from '../../common/errors.ts';
+import { NameList } from '../../storage/scanners/name-list.ts';
+import { KEY_BYTES_MAX, type RecordSink } from '../../storage/scanners/scanner.ts';
 import { ByteText } from './byte-text.ts';
 import { appendCompact, appendString, withoutEscapes } from './json-text.ts';
 import { numberText } from './number-text.ts';

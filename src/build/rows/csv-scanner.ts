@@ -1,4 +1,4 @@
-import { GoromdbError } from '../common/errors.ts';
+import { GoromdbError } from '../../common/errors.ts';
 import { BadRow, Cells, COLUMNS_MAX, KIND } from './row.ts';
 import { RowBuffer } from './row-buffer.ts';
 
