@@ -31,7 +31,7 @@ export interface FlatColumn {
   readonly element: SchemaElement;
 }
 
-export interface ParquetGroup {
+interface ParquetGroup {
   readonly rows: number;
   /** Of each column that is read, in that order. */
   readonly chunks: readonly ColumnMetaData[];

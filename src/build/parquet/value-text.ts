@@ -4,7 +4,7 @@ import { GoromdbError } from '../../common/errors.ts';
 import { KIND } from '../rows/row.ts';
 
 /** A value as text or bytes, and what it is in JSON. */
-export type ValueText = (value: unknown) => string | Uint8Array;
+type ValueText = (value: unknown) => string | Uint8Array;
 
 export interface ColumnText {
   readonly kind: number;
