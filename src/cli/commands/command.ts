@@ -21,8 +21,8 @@ interface CommandParts<Table extends OptionTable, Request> {
   /** The text below the flags in the help. */
   readonly notes?: string;
   readonly options: Table;
-  /** Whether it takes more than flags. */
-  readonly takesArguments?: true;
+  /** Whether it takes more than flags, or the words that it takes. */
+  readonly takesArguments?: true | readonly string[];
   /** Reads the request. @throws GoromdbError OPTION_INVALID. */
   read(line: CommandLine<Table>): Request;
   /**

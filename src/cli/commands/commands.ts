@@ -3,6 +3,7 @@ import { bench } from './bench.ts';
 import { build } from './build.ts';
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
+import { completionOf } from './completion.ts';
 import { diff } from './diff.ts';
 import { health } from './health.ts';
 import { publish } from './publish.ts';
@@ -31,4 +32,5 @@ export const COMMANDS: readonly Command[] = [
   restore,
   health,
   bench,
+  completionOf(() => COMMANDS.filter((command) => command !== DEFAULT_COMMAND), DEFAULT_COMMAND),
 ];

@@ -4,13 +4,19 @@
  */
 import { GoromdbError } from '../../common/errors.ts';
 
+/** Reads a value; `words` are all that it takes, for completion, where they can be listed. */
+export interface Parse<T> {
+  (text: string): T;
+  readonly words?: readonly string[];
+}
+
 /** An option: all that flags, the configuration file, messages, help and docs/flags.md need. */
 export interface Option<T = unknown, Path extends string = string> {
   /** What the help calls the value, such as `PATH`; undefined: a boolean. */
   readonly placeholder?: string;
   readonly help: string;
   /** @throws GoromdbError whose message says what was given and what is allowed. */
-  readonly parse: (text: string) => T;
+  readonly parse: Parse<T>;
   /** The default as a person would type it; undefined: the option has no value when not given. */
   readonly fallback?: string;
   /** For the help: what happens without the option, when there is no `fallback`. */

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { durationMs } from '../../common/go-duration.ts';
 import { THREADS_MAX } from '../../server/threads/threads.ts';
-import { misuse, notAllowed } from './option.ts';
+import { misuse, notAllowed, type Parse } from './option.ts';
 
 /** Longest duration, in milliseconds. The timers of Node fire at once after 24.8 days. */
 const DURATION_MS_MAX = 24 * 60 * 60 * 1000;
@@ -17,12 +17,13 @@ export function parseBoolean(text: string): boolean {
 export const BOOLEAN = { parse: parseBoolean, fallback: 'false' } as const;
 
 /** A parser that takes one of some words. */
-export function oneOf<const Word extends string>(...words: Word[]): (text: string) => Word {
-  return (text) => {
+export function oneOf<const Word extends string>(...words: Word[]): Parse<Word> {
+  const parse = (text: string): Word => {
     const word = words.find((allowed) => allowed === text);
     if (word === undefined) throw notAllowed(text, words.join(' or '));
     return word;
   };
+  return Object.assign(parse, { words });
 }
 
 /** A parser that takes numbers up to a limit. */
