@@ -1,16 +1,13 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { Upgradable } from '../support/upgradable.ts';
-
-const PRELOAD = fileURLToPath(new URL('../support/upgrade-crash.mjs', import.meta.url));
 
 async function ask(address: Address, key = 'v'): Promise<string> {
   const client = await RawClient.connect(address);
@@ -54,18 +51,6 @@ describe('goromdb upgrade', () => {
     await expect(RawClient.connect(address)).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('does so over a UNIX socket with two threads by SIGUSR2, and its file stays', async () => {
-    const address: Address = { kind: 'unix', path: join(temporaryFolder(), 's') };
-    const server = new Upgradable('-s', address.path, '-threads', '2');
-    await server.address();
-    await server.load(1);
-    server.old.child.kill('SIGUSR2');
-    await server.says(/upgraded: pid \d+ serves/);
-    await server.hasEnded(server.pids[0]);
-    expect(await ask(address)).toBe('1');
-    expect(await pidOf(address)).toBe(server.pids[1]);
-  });
-
   test('says why a new process is not ready, and changes nothing', async () => {
     const folder = temporaryFolder();
     const config = join(folder, 'goromdb.toml');
@@ -73,7 +58,7 @@ describe('goromdb upgrade', () => {
     const head = 'addr = "127.0.0.1:0"\n';
     const set = `[[data-set]]\nfile = "${folder}/d.json"\nbasedir = "${folder}/base"\n`;
     writeFileSync(config, head + set);
-    const server = new Upgradable('-config', config);
+    const server = new Upgradable(['-config', config]);
     const address = await server.address();
 
     writeFileSync(config, `${head}threads = "many"\n${set}`);
@@ -97,47 +82,5 @@ describe('goromdb upgrade', () => {
     const command = new GoromdbProcess(['upgrade', '-basedir', temporaryFolder()]);
     expect(await command.exit()).toBe(1);
     expect(command.stderr).toMatch(/no server runs in /);
-  });
-});
-
-/** Each step at which one of the two processes may be killed; see upgrade-crash.mjs. */
-const STEPS =
-  process.env.LONG === undefined
-    ? ['new:ready', 'old:yours']
-    : [
-        ...['new:checked', 'new:ready', 'new:taken'],
-        ...['old:heard:checked', 'old:go', 'old:heard:ready', 'old:yours', 'old:heard:taken'],
-      ];
-
-describe('killed during an upgrade', () => {
-  test.each(STEPS)('at %s, the other process serves and takes new files', async (step) => {
-    vi.stubEnv('GOROMDB_UPGRADE_CRASH', step);
-    vi.stubEnv('NODE_OPTIONS', `--import ${PRELOAD}`);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const server = new Upgradable();
-    const address = await server.address();
-    await server.load(1);
-    const { code } = await server.upgrade();
-    const isOldKilled = step.startsWith('old:');
-    expect(code).toBe(1);
-    const [killed, other] = isOldKilled ? server.pids : server.pids.toReversed();
-    await server.hasEnded(killed);
-    expect(await ask(address)).toBe('1');
-    await expect.poll(() => pidOf(address)).toBe(other);
-    await server.load(2);
-    expect(await ask(address)).toBe('2');
-    // Nobody else may have the folder, and it is free when the other one ends.
-    process.kill(other, 'SIGTERM');
-    await server.hasEnded(other);
-    rmSync(server.file, { force: true });
-    const next = new GoromdbProcess([
-      '-addr',
-      '127.0.0.1:0',
-      '-file',
-      server.file,
-      '-basedir',
-      server.base,
-    ]);
-    expect(await ask(await next.address())).toBe('2');
   });
 });

@@ -13,12 +13,13 @@ export class Upgradable {
   readonly file = join(temporaryFolder(), 'data.json');
   readonly old: GoromdbProcess;
 
-  constructor(...flags: readonly string[]) {
+  /** @param program What is run, and again at an upgrade. Default: the program itself. */
+  constructor(flags: readonly string[] = [], program?: string) {
     const address = flags.some((flag) => ['-s', '-addr', '-config'].includes(flag))
       ? []
       : ['-addr', '127.0.0.1:0'];
     const place = flags.includes('-config') ? [] : ['-file', this.file, '-basedir', this.base];
-    this.old = new GoromdbProcess([...address, ...place, ...flags]);
+    this.old = new GoromdbProcess([...address, ...place, ...flags], program);
     onTestFinished(() => this.#killAll());
   }
 
