@@ -16,7 +16,7 @@ test('works are done side by side, so many at a time', async () => {
   expect(done[0]).toBe(1);
 });
 
-test('all works are waited for when one fails, and the first failure is told', async () => {
+test('all jobs are waited for when one fails, and the first failure is reported', async () => {
   const done: number[] = [];
   const work = async (number: number): Promise<void> => {
     await Promise.resolve();

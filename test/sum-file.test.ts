@@ -41,7 +41,7 @@ describe('a sum file', () => {
     expect(parseSumFile(Buffer.concat([utf16, Buffer.from('\n')]), 'data.db')).toBe(SUM);
   });
 
-  it('needs no matching name when it holds one sum', () => {
+  it('needs no matching name when it holds one MD5', () => {
     expect(parse(`${SUM}  /tmp/build/other.db\n`)).toBe(SUM);
     expect(parse(`MD5 (stdin (copy)) = ${SUM}\n`)).toBe(SUM);
     expect(parse(`# made by cron\n${SUM}  -\n`)).toBe(SUM);

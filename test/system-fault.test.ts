@@ -13,7 +13,7 @@ function thrownBy(work: () => unknown): unknown {
 }
 
 describe('what the system refuses', () => {
-  test('is told with its meaning, what to do, and where', () => {
+  test('is reported with its meaning, what to do, and where', () => {
     const error = thrownBy(() => readFileSync('/none/file'));
     expect(explained(error, '/elsewhere')).toMatchObject({
       code: 'FOLDER_UNUSABLE',
@@ -30,7 +30,7 @@ describe('what the system refuses', () => {
     });
   });
 
-  test('is told also of a connection', async () => {
+  test('is reported also of a connection', async () => {
     const error = await new Promise((resolve) =>
       connect({ port: 1, host: '127.0.0.1' }).once('error', resolve),
     );

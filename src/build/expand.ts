@@ -1,4 +1,4 @@
-/** Which files inputs stand for. */
+/** Which files inputs mean. */
 import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { GoromdbError, messageOf } from '../common/errors.ts';
@@ -12,7 +12,7 @@ const SUCCESS = '_SUCCESS';
 const PART = /^part-[\dm]/;
 
 /**
- * The files that inputs stand for: a pattern for all that match it, a folder for all that are in it,
+ * The files that inputs mean: a pattern for all that match it, a folder for all that are in it,
  * each sorted by name. What is there under a name with `*` in it is taken as it is.
  *
  * @throws GoromdbError FILE_UNREADABLE when there are none; FORMAT_UNSUPPORTED for folders in a folder;

@@ -1,4 +1,4 @@
-/** How keys stand in lines: as text where they are one, and else in base64. */
+/** How lines show keys: as text where they are one, and else in base64. */
 import { isUtf8 } from 'node:buffer';
 
 /** A key for a program: in `key` when it is UTF-8, in `keyBase64` when it is not. */

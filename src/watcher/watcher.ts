@@ -73,7 +73,7 @@ export interface WatcherOptions {
   /** The file to wait for; its sum file is `<file>.md5` in the same folder. */
   readonly file: string;
   /**
-   * Called with each drop, one at a time. `close()` aborts the signal and waits for the promise; another
+   * Called with each drop, never with two at once. `close()` aborts the signal and waits for the promise; another
    * file in the place of this one aborts it, too. An error is logged, and the drop is offered again
    * later, or when something changes.
    */

@@ -53,7 +53,7 @@ async function built(name: string, content: string | Uint8Array, more?: Partial<
 }
 
 describe('a build', () => {
-  test('writes a table and its sum, and the same bytes each time', async () => {
+  test('writes a table and its sum file, and the same bytes each time', async () => {
     const input = file('a.csv', 'id,v\n1,one\n2,two\n');
     const { keys, md5 } = await build([input]);
     const bytes = readFileSync(out);

@@ -23,7 +23,7 @@ function expand(...inputs: readonly string[]): readonly string[] {
 }
 
 describe('inputs', () => {
-  test('are taken in their order, and what a pattern or folder stands for by name', () => {
+  test('are taken in their order, and what a pattern or folder means by name', () => {
     make('b/10.csv', 'b/9.csv', 'b/.hidden.csv', 'b/_meta', 'a.csv', 'a2.csv', 'A.csv', '.a.csv');
     expect(expand('b', 'a*.csv', '-')).toEqual(['b/10.csv', 'b/9.csv', 'a.csv', 'a2.csv', '-']);
     expect(expand('[!a].csv')).toEqual(['A.csv']);

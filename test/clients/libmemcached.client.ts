@@ -51,7 +51,7 @@ test('memcping and memcstat take the server for a memcached', async () => {
  * libmemcached asks by an `add` of nothing that has already expired: "not stored" tells it that the
  * key is there, "stored" that it is not. In the binary protocol it takes any refusal as an error.
  */
-test('memcexist tells a key that is there from one that is not', async () => {
+test('memcexist distinguishes a key that is there from one that is not', async () => {
   requirePackages('libmemcached-tools');
   const served = await Served.start();
   expect(await tool(served, 'memcexist', 'plain')).toMatchObject({ code: 0 });

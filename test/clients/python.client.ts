@@ -87,7 +87,7 @@ test.each(['text', 'binary'])(
   },
 );
 
-test('pylibmc is told of loud refusals in the binary protocol, and reads on', async () => {
+test('pylibmc learns of loud refusals in the binary protocol, and reads on', async () => {
   requirePackages('python3', 'python3-pylibmc');
   const served = await Served.start({ loudRefusals: true });
   const args = ['-B', program('use-pylibmc.py'), `${served.port}`, 'binary'];

@@ -64,7 +64,7 @@ describe('goromdb build', () => {
     expect(await code).toBe(0);
   });
 
-  test('reads standard input, and the sum is that of the file', async () => {
+  test('reads standard input, and the MD5 is that of the file', async () => {
     const out = join(temporaryFolder(), 'out.db');
     const child = spawn(process.execPath, [BIN, 'build', '-o', out, '-'], {
       stdio: ['pipe', 'ignore', 'inherit'],

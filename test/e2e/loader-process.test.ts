@@ -161,7 +161,7 @@ test('four data sets are loaded at a time, and the others have their turn', asyn
   for (const file of files) await expect.poll(() => receiptOf(file)).toContain('"serving"');
 });
 
-test('a server that is told to end does not wait for its load', async () => {
+test('a server that is asked to end does not wait for its load', async () => {
   const { server, loader } = await whileLoading();
   expect(await server.kill('SIGTERM')).toBe(0);
   expect(existsSync(`/proc/${loader}`)).toBe(false);

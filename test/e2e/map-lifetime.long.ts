@@ -175,7 +175,7 @@ function mapsOf(pid: number, folder: string): number {
   return lines.filter((line) => line.includes(folder) && !line.includes('-lock')).length;
 }
 
-test('a client that stalled while two new tables came gets all of its value, or is cut off as stale', async () => {
+test('a client that stalled while two new tables came gets all of its value, or is disconnected as stale', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'data.json');
   drop(file, await version(1));

@@ -218,7 +218,7 @@ describe('a base folder that others may write to', () => {
 describe('a link to what the producer may not read', () => {
   const receipt = (): string => readFileSync(`${file}.status.json`, 'utf8');
 
-  test('shows nothing in receipt, log and status when its sum is wrong', async () => {
+  test('shows nothing in receipt, log and status when its MD5 is wrong', async () => {
     const server = start();
     await server.address();
     symlinkSync(victim, file);

@@ -136,7 +136,7 @@ describe('goromdb publish', () => {
     expect(said().stderr).toContain(`another file took the place of ${file}`);
   });
 
-  test('puts its sum in place again when another one was written over it', async () => {
+  test('puts its sum file in place again when another one was written over it', async () => {
     writeFileSync(source, '{"v":"1"}');
     const { exit, said } = begin();
     await expect.poll(() => existsSync(`${file}.md5`), { interval: 5 }).toBe(true);

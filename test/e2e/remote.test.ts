@@ -84,7 +84,7 @@ describe('goromdb status of a server elsewhere', () => {
     expect(JSON.parse(text)).toMatchObject({ dataset: { generation: '0', md5: 'none' } });
   });
 
-  it('tells several data sets apart by their prefixes, as stats and HTTP both name them', async () => {
+  it('distinguishes several data sets by their prefixes, as stats and HTTP both name them', async () => {
     const stats = [
       'STAT pid 1\r\nSTAT version 9\r\nEND\r\n',
       'STAT generation 7\r\nSTAT keys 3\r\n',

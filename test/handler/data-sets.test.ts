@@ -128,7 +128,7 @@ describe('DataSetsHandler', () => {
     ]);
   });
 
-  test('tells of all data sets together, and of each', () => {
+  test('reports all data sets together, and each', () => {
     const handler = serve({
       geo: tableOf([['geo:1', 'x']], 3),
       users: tableOf([], 5),

@@ -78,7 +78,7 @@ describe('a client', () => {
     expect(await data.ask('get k\r\n')).toBe('END\r\n');
   });
 
-  it('that asks too much is told so, and probes of the process are answered still', async () => {
+  it('that asks too much gets an error, and probes of the process are answered still', async () => {
     const subject = await HttpSubject.start();
     const client = await RawClient.connect(subject.http);
     const answers: string[] = [];

@@ -122,7 +122,7 @@ describe('a place in the slots of a base folder', () => {
     await expect(diffFiles(temporaryFolder(), base)).rejects.toThrow(/found nothing in data00/);
   });
 
-  test('is read to the end when a server gives the slot away, and that is told', async () => {
+  test('is read to the end when a server gives the slot away, and that is reported', async () => {
     const harness = await serving();
     const notices: string[] = [];
     const old = harness.base;

@@ -58,7 +58,7 @@ test('a dropped table that is much smaller is warned of', async () => {
   );
 });
 
-test('a dropped table that is linked is not told of before it serves, and its copy is no more open', async () => {
+test('a dropped table that is linked is not reported before it serves, and its copy is no more open', async () => {
   const harness = await servingTables();
   const target = join(temporaryFolder(), 'target');
   writeFileSync(target, await table(3), { mode: 0o600 });

@@ -55,7 +55,7 @@ describe('the file that serves, dropped again', () => {
     expect(harness.receipt()).toMatchObject({ ...subject, ...about, seconds: { verify } });
   });
 
-  test('is not taken for that by its sum alone', async () => {
+  test('is not taken for that by its MD5 alone', async () => {
     const harness = await serving();
     drop(harness.file, version(3));
     const verdict = await harness.offer(md5(version(2)));
@@ -88,7 +88,7 @@ describe('the file that serves, dropped again', () => {
     expect(harness.generation).toBe(3);
   });
 
-  test('is offered again when damage is found in the slot while its sum is computed', async () => {
+  test('is offered again when damage is found in the slot while its MD5 is computed', async () => {
     let isOver = true;
     const onLoad = (load: object | undefined): void => {
       if (load !== undefined && !isOver) harness.loader.noteFileFault(1, 'it is damaged');
@@ -137,7 +137,7 @@ describe('a file that the dropped name leads to', () => {
     expect(harness.receipt()).toMatchObject({ state: 'serving', md5: md5(version(3)), bytes: 9 });
   });
 
-  test('has why it is refused told in the log, and not in receipt and events', async () => {
+  test('has why it is refused in the log, and not in receipt and events', async () => {
     const harness = await serving();
     dropLink(harness, '{"secret":1}', symlinkSync as typeof linkSync);
     await harness.offer(md5('{"secret":1}'), { isLinked: true });

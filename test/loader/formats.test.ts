@@ -102,7 +102,7 @@ describe('-storage auto', () => {
   });
 });
 
-test.each(FILES)('%s is what its name stands for', async (format, content, key) => {
+test.each(FILES)('%s is what its name says', async (format, content, key) => {
   expect(await load(format, content)).toBe('taken');
   expect(keys).toContain(key);
 });

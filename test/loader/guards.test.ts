@@ -159,7 +159,7 @@ describe('room', () => {
     });
   });
 
-  test('is refused where the table has no place, as far as can be told', async () => {
+  test('is refused where the table has no place, as far as can be known', async () => {
     // As much for a byte of the file as the serving generation takes, within reason.
     const serving = { fileBytes: 100, tableBytes: 50 };
     const moved = { ...need, isCopied: false, serving };

@@ -66,7 +66,7 @@ describe('installing', () => {
     return install(base.path, 'data01', { file, identity, record: recordOf(3, 'three') });
   }
 
-  test('moves the file into the slot, with its sum and its record', async () => {
+  test('moves the file into the slot, with its sum file and its record', async () => {
     const { file } = await ready();
     const { ino } = statSync(file);
     await installThree(file);
@@ -230,7 +230,7 @@ describe('installing', () => {
     expect(await base.slots()).toEqual(['data01 3', 'data00 2']);
   });
 
-  test('a copy stops when it is told to, and leaves nothing behind', async () => {
+  test('a copy stops when it is aborted, and leaves nothing behind', async () => {
     const { file } = await ready();
     linkSync(file, join(dropFolder, 'other'));
     const drop = { file, identity: identify(file), record: recordOf(3, 'three') };
@@ -305,7 +305,7 @@ describe('clearing the drop folder', () => {
     expect(readdirSync(dropFolder)).toEqual([]);
   });
 
-  test('leaves a newer file of the producer and its sum', async () => {
+  test('leaves a newer file of the producer and its sum file', async () => {
     const drop = dropped('a');
     dropped('bb');
     await removeDrop(drop);

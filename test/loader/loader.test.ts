@@ -25,9 +25,13 @@ import { dropOf } from './loader-harness.ts';
 
 let base: string;
 let file: string;
+/** Where the offers come from: its receipts are written when it is closed. */
+let drops: DropFolder;
 beforeEach(() => {
   base = temporaryFolder();
   file = join(temporaryFolder(), 'data.json');
+  drops = new DropFolder({ file, logger: collectingLogger() });
+  onTestFinished(() => drops.close());
 });
 
 const NEVER = new AbortController().signal;
@@ -77,8 +81,9 @@ function startLoader(options: Partial<LoaderOptions> = {}): Subject {
 }
 
 /** The file as the drop folder offers it. */
-function offer(sum: string, logger = collectingLogger()): Offer {
-  return new DropFolder({ file, logger }).offerOf(dropOf(file, sum));
+function offer(sum: string, logger?: CollectingLogger): Offer {
+  const folder = logger === undefined ? drops : new DropFolder({ file, logger });
+  return folder.offerOf(dropOf(file, sum));
 }
 
 function version(v: number): string {
@@ -96,6 +101,7 @@ describe('a load', () => {
     expect(await subject.load(version(1))).toEqual({ kind: 'taken' });
     expect(subject.value()).toBe('1');
     await subject.loader.close();
+    await drops.close();
     expect(readdirSync(join(file, '..'))).toEqual(['data.json.status.json']);
     expect(readFileSync(join(base, 'data00', 'data.db'), 'utf8')).toBe(version(1));
     expect(subject.logger.lines).toEqual([
@@ -125,7 +131,7 @@ describe('a load', () => {
     );
   });
 
-  test('tells of another sum, with the one that the file has, and leaves the drop', async () => {
+  test('reports another MD5, with the one that the file has, and leaves the drop', async () => {
     const subject = startLoader();
     await subject.recover();
     const verdict = await subject.load(version(1), '0'.repeat(32));
@@ -134,7 +140,7 @@ describe('a load', () => {
     expect(subject.logger.lines).toEqual([]);
   });
 
-  test('tells of a change when the file is gone or replaced before it is opened', async () => {
+  test('reports a change when the file is gone or replaced before it is opened', async () => {
     const subject = startLoader();
     await subject.recover();
     drop(file, version(1));
@@ -167,13 +173,14 @@ describe('a load', () => {
     expect(subject.logger.lines).toEqual([]);
   });
 
-  test('sets a bad file aside with its sum, says why, and keeps serving what it served', async () => {
+  test('quarantines a bad file with its sum file, says why, and keeps serving what it served', async () => {
     const subject = startLoader();
     await subject.recover();
     await subject.load(version(1));
     expect(await subject.load('{"v":1}')).toEqual({ kind: 'rejected' });
     expect(subject.value()).toBe('1');
     await subject.loader.close();
+    await drops.close();
     expect(readdirSync(join(file, '..'))).toEqual([
       'data.json.rejected',
       'data.json.rejected.md5',
@@ -221,7 +228,7 @@ describe('a load', () => {
     expect(second.value()).toBe('1');
   });
 
-  test('ends at once when it is told to', async () => {
+  test('ends at once when it is aborted', async () => {
     const scanner = moduleFile(
       "export default { format: 'slow', scan: () => new Promise(() => {}) };",
     );
@@ -363,7 +370,7 @@ describe('recovering', () => {
     expect(recordedIn('data00').generation).toBe(3);
   });
 
-  test('leaves the sum of a new drop with the content that is served already', async () => {
+  test('leaves the sum file of a new drop with the content that is served already', async () => {
     await filled();
     drop(file, version(2));
     const subject = startLoader();
@@ -414,7 +421,7 @@ describe('recovering', () => {
     expect(subject.logger.lines[0]).toMatch(/^warn slot data01 is not used: /);
   });
 
-  test('serves the other slot when the sum of the newest cannot be read', async () => {
+  test('serves the other slot when the sum file of the newest cannot be read', async () => {
     await filled();
     renameSync(join(base, 'data01', 'data.db.md5'), join(base, 'elsewhere'));
     mkdirSync(join(base, 'data01', 'data.db.md5'));

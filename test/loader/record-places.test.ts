@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RecordPlaces } from '../../src/loader/worker/record-places.ts';
 
-test('tells the place of any record, whatever lies between them', () => {
+test('reports the place of any record, whatever lies between them', () => {
   const places = new RecordPlaces();
   const distances = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31, 2 ** 33, 2 ** 45, 5];
   const offsets: number[] = [];
@@ -20,7 +20,7 @@ test('tells the place of any record, whatever lies between them', () => {
   expect(places.offsetOf(offsets.length)).toBeUndefined();
 });
 
-test('is told of more records than one piece of its memory holds', () => {
+test('holds more records than one piece of its memory holds', () => {
   const places = new RecordPlaces();
   const count = 1_500_000;
   for (let record = 0; record < count; record++) places.add(record * 100);
@@ -29,6 +29,6 @@ test('is told of more records than one piece of its memory holds', () => {
   }
 });
 
-test('knows nothing when nothing was told', () => {
+test('knows nothing when nothing was added', () => {
   expect(new RecordPlaces().offsetOf(0)).toBeUndefined();
 });

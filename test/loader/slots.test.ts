@@ -77,7 +77,7 @@ describe('reading the slots', () => {
     expect(await base.slots()).toEqual(['data00 1']);
   });
 
-  test('a slot that cannot be read is told of, and the other one counts', async () => {
+  test('a slot that cannot be read is reported, and the other one counts', async () => {
     await base.fill('data00', 'a', 1);
     mkdirSync(join(base.path, 'data01', 'data.db.md5'), { recursive: true });
     const onFault = vi.fn();
@@ -157,7 +157,7 @@ describe('preparing the slots', () => {
     });
   });
 
-  test('a full disk is told as one', async () => {
+  test('a full disk is reported as one', async () => {
     shared.disk!.set({ failAt: 2, code: 'ENOSPC' });
     await expect(prepareSlots(base.path)).rejects.toThrow(
       /\(ENOSPC at .*\): make room on that disk/,

@@ -26,7 +26,7 @@ test('works are done one at a time, in the order in which they were asked for', 
   expect(turns.current).toBeUndefined();
 });
 
-test('a work that fails tells whoever asked for it, and gives its turn to the next one', async () => {
+test('a job that fails rejects for whoever asked for it, and gives its turn to the next one', async () => {
   const turns = new Turns<'bad' | 'good'>();
 
   const bad = turns.take('bad', () => Promise.reject(new Error('full disk')));

@@ -32,7 +32,7 @@ class TellingSession implements Session {
   close(): void {}
 }
 
-it('a session behind a login is told of swaps, and may tell its client without being asked', () => {
+it('a session behind a login is notified of swaps, and may notify its client without being asked', () => {
   const authenticate = (user: string, password: string): boolean => user + password === 'bobsecret';
   const context = contextOf(createSimpleHandler(tableOf([])), { authenticate });
   const session = createLoginSession(context, () => new TellingSession());

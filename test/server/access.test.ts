@@ -118,7 +118,7 @@ describe('TLS', () => {
     expect(await client.ask('get a\r\n', 'END\r\n')).toBe(A);
   });
 
-  test('asks for a certificate of the right authority when told to', async () => {
+  test('asks for a certificate of the right authority when it should', async () => {
     const { address } = await serve({ tls: { ...SERVER_TLS, clientCaFile: pem('ca.pem') } });
     const withCertificate = (name: string): ConnectionOptions => ({
       ...TRUSTING,
@@ -204,7 +204,7 @@ describe('what would do nothing is refused', () => {
   });
 });
 
-describe('a client that has to be cut off', () => {
+describe('a client that has to be disconnected', () => {
   // Redis' protocol ends the connection of a browser, whose request could be made by a web page.
   const request = '*1\r\n$4\r\nPOST\r\n';
 

@@ -10,7 +10,7 @@ describe('a limit on connections', () => {
     expect(descriptorWarning(10_000, 1, Number.POSITIVE_INFINITY)).toBeUndefined();
   });
 
-  test('beyond the descriptors is told of, with what to do', () => {
+  test('beyond the descriptors is reported, with what to do', () => {
     expect(descriptorWarning(10_000, 1, 10_079)).toMatch(
       /^-conn-limit 10000 needs 10080 descriptors, and this process may open 10079: .*"ulimit -n 10080".*LimitNOFILE=10080.*-conn-limit 9999;/,
     );
@@ -35,7 +35,7 @@ describe('the descriptors that a process may open', () => {
     expect(descriptorsMax(limits('unlimited'))).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('are not known where the system does not tell', () => {
+  test('are not known where the system does not say', () => {
     expect(descriptorsMax(join(temporaryFolder(), 'none'))).toBeUndefined();
     expect(descriptorsMax(limits('many'))).toBeUndefined();
   });

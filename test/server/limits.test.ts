@@ -70,7 +70,7 @@ describe('the limit on idle time', () => {
 });
 
 describe('a client that does not read its replies', () => {
-  test('is cut off after the time that it may stall', async () => {
+  test('is disconnected after the time that it may stall', async () => {
     const { address } = await serve({ stallTimeoutMs: 50 });
     const client = await RawClient.connect(address);
     client.socket.pause();

@@ -37,7 +37,7 @@ function refusal(message: RegExp): object {
   return { code: 'ADDRESS_UNAVAILABLE', message: expect.stringMatching(message) };
 }
 
-test('port 0 takes any free port and tells which', async () => {
+test('port 0 takes any free port and reports which', async () => {
   const address = await newServer().listen(local(0));
   expect(address).toEqual({ kind: 'tcp', host: '127.0.0.1', port: expect.any(Number) });
   await expectServed(address);
@@ -71,7 +71,7 @@ describe('refuses', () => {
     );
   });
 
-  test('a socket that another server listens on, which serves on', async () => {
+  test('a socket that another server listens on, which keeps serving', async () => {
     const address = await newServer().listen(socketIn(temporaryFolder()));
     const message = /another program listens there/;
     await expect(newServer().listen(address)).rejects.toMatchObject(refusal(message));

@@ -222,7 +222,7 @@ describe('login', () => {
     expect(await client.ask('hey\r\n')).toBe('HELLO\r\n');
   });
 
-  test('is counted, and told of without a secret', async () => {
+  test('is counted, and reported without a secret', async () => {
     const logger = collectingLogger();
     const access = { allow: [], userFile: users('ann:secret\n') };
     const server = createServer({ storage: tableOf([]), access, logger });

@@ -68,7 +68,7 @@ describe('a reply', () => {
     expect({ text: socket.text, sent: sent() }).toEqual({ text: 'VALUE', sent: 0 });
   });
 
-  test('of which a single byte is left is not out, holds its memory, and is told of when it is', () => {
+  test('of which a single byte is left is not out, holds its memory, and is reported when it is', () => {
     const socket = new FakeSocket(4);
     const { outbox, sent } = outboxOver(socket);
     const reply = replyOf('VALUE');

@@ -46,7 +46,7 @@ describe('what an owner learns of clients that write', () => {
     );
   });
 
-  test('is told to the client too when the owner wants it so', async () => {
+  test('is reported to the client too when the owner wants it so', async () => {
     const client = await RawClient.connect(await serve({ loudRefusals: true }));
     expect(await client.ask('set a 0 0 1\r\nx\r\n')).toBe('CLIENT_ERROR read-only\r\n');
   });

@@ -87,7 +87,7 @@ test.each(Object.entries(LASTING))('%s keeps replaced data for a time only', asy
   await client.readToEnd();
 });
 
-test('data that was replaced is closed when the last reply from it was cut off', async () => {
+test('data that was replaced is closed when the last reply from it was aborted', async () => {
   const { address, swap, close, server } = await serve(60_000);
   await stalled(address, LASTING['a list of all keys']);
   swap();

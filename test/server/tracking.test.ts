@@ -52,7 +52,7 @@ test.each(['', ' BCAST', ' BCAST PREFIX a', ' OPTIN', ' NOLOOP'])(
   },
 );
 
-test('a client that tracks nothing, or no more, is told nothing', async () => {
+test('a client that tracks nothing, or no more, is not notified', async () => {
   const { address, swap } = await serve('1');
   const client = await tracking(address);
   await client.ask(command('CLIENT TRACKING OFF'), '+OK\r\n');
@@ -136,7 +136,7 @@ test.each([
   expect(await listener.ask(command('PING'), 'PONG\r\n')).toBe('+PONG\r\n');
 });
 
-test('a subscriber is told when the other threads have swapped too, and not before', async () => {
+test('a subscriber is notified when the other threads have swapped too, and not before', async () => {
   const handler = createSimpleHandler(tableOf([['a', '1']]));
   const server = createServer({ handler }) as ThreadServer;
   onTestFinished(() => server.close(0));

@@ -36,7 +36,7 @@ describe('the watchdog', () => {
     expect(patient).toMatchObject({ pings: 10, hangs: 0 });
   });
 
-  test('tells once of a thread that does not answer, after so many rounds', async () => {
+  test('reports once a thread that does not answer, after so many rounds', async () => {
     const patient = new Patient();
     patient.answers = false;
     const watchdog = new Watchdog(() => [patient], { askMs: 1000, hangRounds: 3 });

@@ -130,7 +130,7 @@ export function storageContract(
       expect(valueAt(storage, 'END\r\n')).toBe('VALUE x 0 1\r\n');
     });
 
-    it('tells keys apart that begin with each other', async () => {
+    it('distinguishes keys that begin with each other', async () => {
       const long = 'abcdefghijklmnopqrstuvwxyz'.repeat(9);
       const prefixes = Array.from({ length: long.length }, (_, i) => long.slice(0, i + 1));
       const even = prefixes.filter((key) => key.length % 2 === 0);
@@ -269,7 +269,7 @@ export function storageContract(
       expect(find(storage, 'key')?.cas).toBe(storage.info.generation);
     });
 
-    it('tells how many keys it holds', async () => {
+    it('reports how many keys it holds', async () => {
       const storage = await open([
         ['a', '1'],
         ['b', '2'],

@@ -30,7 +30,7 @@ test.each(SIZES)('reads what the record writer writes, for keys and values of %d
   }
 });
 
-test('says of a record that is cut off anywhere that it goes on, and where its value ends', () => {
+test('says of a record that ends too early, anywhere, that it goes on, and where its value ends', () => {
   const checker = new RecordChecker();
   const bytes = recordOf(Buffer.alloc(200, 'k'), Buffer.alloc(300, 'v'), 12);
   const valueStart = bytes.length - 302;

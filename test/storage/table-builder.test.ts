@@ -75,7 +75,7 @@ describe('building a table in memory', () => {
     },
   );
 
-  it('counts the records whose keys came before, and tells of the first', () => {
+  it('counts the records whose keys came before, and reports the first', () => {
     const builder = new TableBuilder();
     addRecords(builder, numbered(100));
     builder.build();

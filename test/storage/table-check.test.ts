@@ -90,7 +90,7 @@ test('a value that this machine has no room for is refused', async () => {
   );
 });
 
-test('it tells how far it is', async () => {
+test('it reports how far it is', async () => {
   const bytes = await tableBytes([...numbered(20_000), ['large', Buffer.alloc(5 * MIB)]]);
   const told: number[] = [];
   file.check(bytes, { onProgress: (done) => told.push(done) });

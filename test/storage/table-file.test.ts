@@ -198,7 +198,7 @@ describe('mapping a table', () => {
     expect(mapsIn(join(path, '..'))).toEqual([]);
   });
 
-  test('serves on from a file that was renamed over or removed', async () => {
+  test('keeps serving from a file that was renamed over or removed', async () => {
     const path = newPath();
     await writeTable(path, numbered(10, 'old'));
     const map = await openTableMap(path);

@@ -60,7 +60,7 @@ function tinyTable(key: Buffer): Storage {
   return openTable({ layout, place: { memory: [segment.buffer, index.buffer] } }, infoOf(1, 0));
 }
 
-describe('a table whose index cannot tell two keys apart', () => {
+describe('a table whose index cannot distinguish two keys', () => {
   it.each([
     ['that begins with it', (i: number) => [`${i}:and more`, `${i}`]],
     ['of the same length', (i: number) => ['the key', i.toString(36).padStart(7, '0')]],
@@ -200,7 +200,7 @@ describe('a record', () => {
     }
   });
 
-  it('is text that a reply can use as it stands', () => {
+  it('is text that a reply can use as it is', () => {
     const segment = Buffer.alloc(64, '.');
     const valueStart = writeRecordHead(segment, 1, Buffer.from('a key'), 2, 5, 3, 42);
     segment.write('abc', valueStart);

@@ -27,7 +27,7 @@ describe('the folders of src', () => {
     expect(sentencesAmiss(FOLDERS, SRC)).toEqual([]);
   });
 
-  it('import only what stands above them in the list', () => {
+  it('import only what is above them in the list', () => {
     expect(arrowsUp(FOLDERS, importsIn(SRC))).toEqual([]);
   });
 

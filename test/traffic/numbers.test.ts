@@ -6,7 +6,7 @@ import { createLatencies, percentileMs, recordLatency } from '../../src/traffic/
 import { buildRequests, type RequestShape } from '../../src/traffic/requests.ts';
 
 describe('the latencies', () => {
-  it('tell percentiles within 1 % over all threads, from microseconds to minutes', () => {
+  it('report percentiles within 1 % over all threads, from microseconds to minutes', () => {
     for (const scale of [0.01, 1, 1_000]) {
       const threads = [createLatencies(), createLatencies()];
       for (let i = 1; i <= 1_000; i++) recordLatency(threads[i % 2], (i / 100) * scale);

@@ -340,7 +340,7 @@ describe('what is waited for', () => {
     expect(await looked()).toBe(await looked());
   });
 
-  it('has a code: the sum, another sum, a change, what failed', async () => {
+  it('has a code: the sum file, another MD5, a change, what failed', async () => {
     const reasons: string[] = [];
     const verdicts: (() => Promise<Verdict>)[] = [
       async () => ({ kind: 'mismatch', found: md5('two') }),

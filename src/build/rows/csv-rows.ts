@@ -6,7 +6,7 @@ import { BadRow, type Cells, type RowSink } from './row.ts';
 const SEPARATOR = 'sep=';
 
 /**
- * Hands on the rows of CSV or TSV, whose first line names the columns. Cells are bytes as they stand.
+ * Hands on the rows of CSV or TSV, whose first line names the columns. Cells are bytes as in the file.
  *
  * @param path For messages.
  * @param delimiter One ASCII character.

@@ -23,7 +23,7 @@ const SHORT_ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
 
 /**
  * Reads the members of one object of JSON (RFC 8259) on a line. The bytes are UTF-8. It
- * makes no object of a row, and takes names as they stand: JSON.parse of Node 24.21 reads some wrong.
+ * makes no object of a row, and takes names as they are: JSON.parse of Node 24.21 reads some wrong.
  */
 export class JsonRow {
   readonly #names: readonly Buffer[];

@@ -10,7 +10,7 @@ export const COLUMNS_MAX = 16_384;
 export const KIND = {
   /** The row has no such column. */
   none: 0,
-  /** Bytes as they stand. */
+  /** Bytes as in the file. */
   text: 1,
   /** What is between the quotes of a JSON string, UTF-8 and without escapes. */
   string: 2,

@@ -51,7 +51,7 @@ export const status = defineCommand({
   usage: 'goromdb status -basedir DIR [flags]\n       goromdb status HOST:PORT|URL [-json]',
   notes: `
 HOST:PORT is where a server elsewhere answers memcached clients; a URL, such as
-http://10.0.0.7:11280, is its -http, which tells more.
+http://10.0.0.7:11280, is its -http, which shows more.
 
 Exit codes: 0 a server serves from this folder, 1 it cannot be found out, or it
 is no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no

@@ -80,7 +80,7 @@ export async function withOutput(
     try {
       output.flush();
     } catch {
-      // What went wrong first is told.
+      // What went wrong first is reported.
     }
     printFailure(error);
     return troubleCode(error);

@@ -4,7 +4,7 @@ import type { DataSetStatus, ServerStatus, Status } from '../../common/status.ts
 import { type HttpPlace, httpGet, nameOf } from './http-get.ts';
 import { askStats } from './memcached-stats.ts';
 
-/** A data set, as far as a server elsewhere tells. */
+/** A data set, as far as a server elsewhere shows it. */
 export interface RemoteSet {
   readonly prefix: string;
   /** Undefined: nothing serves. */

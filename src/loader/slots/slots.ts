@@ -14,7 +14,7 @@ export type SlotName = (typeof SLOT_NAMES)[number];
 
 export const SUM_NAME = 'data.db.md5';
 export const RECORD_NAME = 'generation.json';
-/** A record of a longer path than this is found out anew. */
+/** A longer record is ignored: what it says is found out again. */
 export const RECORD_BYTES_MAX = 64 * 1024;
 
 /** What a slot holds, as its record file says it. */
@@ -112,7 +112,7 @@ export async function newestGeneration(baseDir: string): Promise<number> {
   return Math.max(0, ...records.map((record) => record?.generation ?? 0));
 }
 
-/** @returns undefined also for a file that is no record: what it says is then found out anew. */
+/** @returns undefined also for a file that is no record: what it says is then found out again. */
 async function readRecord(baseDir: string, name: SlotName): Promise<SlotRecord | undefined> {
   try {
     return parseRecord(await readAtMost(join(baseDir, name, RECORD_NAME), RECORD_BYTES_MAX));

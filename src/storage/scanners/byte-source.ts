@@ -194,7 +194,7 @@ function gunzipError(error: unknown, input: ScanInput, from: number, to: number)
   if (!code.startsWith('Z_') || code === 'Z_MEM_ERROR') return error;
   const message =
     code === 'Z_BUF_ERROR'
-      ? `the gzip data is cut off: the file ends at byte ${input.size}, inside a gzip member`
+      ? `expected the end of a gzip member, found the end of the file at byte ${input.size}`
       : `bad gzip data between byte ${from} and byte ${to} of the file: ${explain(messageOf(error))}`;
   return new GoromdbError('DATA_CORRUPT', `${input.path}: ${message}`, { cause: error });
 }

@@ -108,7 +108,7 @@ export class TableSearch {
     const { record } = this;
     if (record.read(this.#block, at, this.#block.length)) return this.#take(this.#block);
     if (record.fault !== undefined) return false;
-    // It is cut off by the end of the block; its head says how long it is.
+    // It goes beyond the end of the block; its head says how long it is.
     if (record.valueEnd === 0) {
       const again = this.#blockWith(segment, offset, HEAD_BYTES_MAX);
       if (record.read(this.#block, again, this.#block.length)) return this.#take(this.#block);

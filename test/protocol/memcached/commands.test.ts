@@ -161,7 +161,7 @@ describe('a request of the binary protocol', () => {
 });
 
 describe('stats', () => {
-  it('tells about the server, its counters and its data, in one reply', () => {
+  it('reports on the server, its counters and its data, in one reply', () => {
     const { output, sends } = play(
       'get a nope a\r\nset k 0 0 1\r\na\r\nx\r\nstats \r\n',
       new MapStorage(RECORDS),

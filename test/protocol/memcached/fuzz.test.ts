@@ -149,7 +149,7 @@ function expectSameInPieces(bytes: Buffer, seed: number): void {
 }
 
 describe('a session', () => {
-  it('that tells of time answers alike however it is split', () => {
+  it('that reports time answers alike however it is split', () => {
     for (let i = 0; i < 50; i++) expectSameInPieces(Buffer.from('stats \r\nversion\r\n'), i);
   });
 

@@ -62,7 +62,7 @@ describe('mg', () => {
     ]);
   });
 
-  it('tells what the flags ask for, in the order asked', () => {
+  it('reports what the flags ask for, in the order asked', () => {
     expectReplies([
       ['mg b s v t f c k Oabc h', 'VA 4 s4 t-1 f42 c7 kb Oabc h0\r\nof b\r\n'],
       ['mg b Oabc f k s', 'HD Oabc f42 kb s4\r\n'],
@@ -71,7 +71,7 @@ describe('mg', () => {
     ]);
   });
 
-  it('tells the time since the data was loaded for the last access', () => {
+  it('reports the time since the data was loaded for the last access', () => {
     const { output } = play('mg a l\r\n', new MapStorage(RECORDS));
     const seconds = Number(/^HD l(\d+)\r\n$/.exec(output)?.[1]);
     expect(Math.abs(seconds - (Date.now() / 1000 - 1_700_000_000))).toBeLessThan(5);
@@ -233,7 +233,7 @@ describe('mg', () => {
 });
 
 describe('me', () => {
-  it('tells what there is to tell of a record', () => {
+  it('reports what there is to know of a record', () => {
     for (const input of ['me b\r\n', 'me b x\r\n', 'me  b x b \r\n']) {
       const { output, counters } = play(input, new MapStorage(RECORDS));
       expect(output).toMatch(/^ME b exp=-1 la=\d+ cas=7 fetch=no cls=1 size=16\r\n$/);

@@ -83,7 +83,7 @@ it('a refused cas is a miss, and the limit of memory is the one that was set', (
 });
 
 describe('stats with an argument', () => {
-  it('settings tells what the server works with', () => {
+  it('settings reports what the server works with', () => {
     expect(stats('settings')).toMatchObject({
       maxconns: '100',
       num_threads: '2',
@@ -120,7 +120,7 @@ describe('stats with an argument', () => {
     });
   });
 
-  it('items tells of one class with all records', () => {
+  it('items reports one class with all records', () => {
     const items = stats('items');
     expect(items).toMatchObject({ 'items:1:number': '2', 'items:1:evicted': '0' });
     expect(Number(items['items:1:mem_requested'])).toBeGreaterThan(0);
@@ -128,7 +128,7 @@ describe('stats with an argument', () => {
     expect(play('stats items\r\n', tableOf([])).output).toBe('END\r\n');
   });
 
-  it('slabs tells of one class with all records', () => {
+  it('slabs reports one class with all records', () => {
     expect(stats('slabs')).toMatchObject({
       '1:chunk_size': expect.stringMatching(/^[1-9]\d*$/),
       '1:total_pages': '1',
@@ -143,7 +143,7 @@ describe('stats with an argument', () => {
     );
   });
 
-  it('conns tells of the connections, when the server keeps count of them', () => {
+  it('conns reports the connections, when the server keeps count of them', () => {
     expect(playAllWays('stats conns\r\n').output).toBe('STAT conns_status disabled\r\nEND\r\n');
     const connection = {
       id: 12,
@@ -160,7 +160,7 @@ describe('stats with an argument', () => {
     );
   });
 
-  it('conns tells of so many connections at most, and of how many there are', () => {
+  it('conns reports so many connections at most, and how many there are', () => {
     const connection = { address: 'unix', listenAddress: 'unix:/g', idleSeconds: 0 };
     const connections = Array.from({ length: CONNECTIONS_LISTED_MAX + 1 }, (_, id) => ({
       ...connection,
@@ -172,7 +172,7 @@ describe('stats with an argument', () => {
     expect(output).toContain(`STAT conns_listed ${CONNECTIONS_LISTED_MAX}\r\n`);
   });
 
-  it('dataset tells what is served', () => {
+  it('dataset reports what is served', () => {
     expect(stats('dataset')).toMatchObject({
       generation: '7',
       keys: '2',
@@ -191,13 +191,13 @@ describe('stats with an argument', () => {
     expect(playAllWays(input).output).toBe('ERROR\r\n'.repeat(5));
   });
 
-  it('ignores what stands behind it', () => {
+  it('ignores what comes behind it', () => {
     expect(playAllWays('  stats  sizes  x y \r\n').output).toContain('STAT sizes_status disabled');
   });
 });
 
 describe('stats reset', () => {
-  it('makes the counters begin again, but not those that tell how things stand', () => {
+  it('makes the counters begin again, but not those that report how things are', () => {
     const conversation = new Conversation(createSimpleHandler(tableOf(RECORDS)));
     conversation.counters.curr_connections = 5;
     conversation.counters.total_connections = 9;

@@ -63,7 +63,7 @@ const NAMES =
   'rbs rbp obl oll omem tot-mem events cmd user redir resp';
 
 describe('CLIENT LIST and INFO', () => {
-  it('tell of each client of the thread what it has said of itself and does', () => {
+  it('report of each client of the thread what it has said of itself and does', () => {
     const connect = thread();
     const [one, two, three] = [connect('127.0.0.1:41'), connect('[::1]:42'), connect()];
     one.ask('CLIENT SETNAME bob');
@@ -106,13 +106,13 @@ describe('CLIENT LIST and INFO', () => {
     expect(addresses('CLIENT LIST')).toEqual(['127.0.0.1:41']);
   });
 
-  it('tell who has logged in', () => {
+  it('report who has logged in', () => {
     const one = thread()('127.0.0.1:41', { authenticate: (user) => user === 'bob' });
     one.ask('AUTH bob secret');
     expect(linesOf(one.ask('CLIENT INFO'))).toMatchObject([{ user: 'bob' }]);
   });
 
-  it('tell of no client but those that are there, whatever one sends', () => {
+  it('report no client but those that are there, whatever one sends', () => {
     const connect = thread();
     const [one, two] = [connect('127.0.0.1:41'), connect('127.0.0.1:42')];
     const forged = 'x\nid=9 addr=127.0.0.1:43 name=forged cmd=get';
@@ -136,7 +136,7 @@ describe('CLIENT LIST and INFO', () => {
     expect(String(one.ask('CLIENT LIST'))).not.toContain('forged');
   });
 
-  it('tell of a user and of a path in one field, whatever characters they have', () => {
+  it('report a user and a path in one field, whatever characters they have', () => {
     const authenticate = (): boolean => true;
     const one = thread()('127.0.0.1:41', { authenticate });
     one.raw(req('AUTH', Buffer.from('bob \u010a=x', 'utf8'), 'secret'));

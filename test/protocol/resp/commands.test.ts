@@ -225,7 +225,7 @@ describe('RESP3', () => {
 });
 
 describe('commands about the server', () => {
-  it('tell the settings that a pattern matches', () => {
+  it('report the settings that a pattern matches', () => {
     expect(playCommand('CONFIG GET save databases')).toBe(
       `*4\r\n${bulk('save')}${bulk('')}${bulk('databases')}${bulk('1')}`,
     );
@@ -239,7 +239,7 @@ describe('commands about the server', () => {
     );
   });
 
-  it('tell about the server in sections', () => {
+  it('report on the server in sections', () => {
     const info = String(ask(storage, 'INFO'));
     const titles = ['Server', 'Clients', 'Memory', 'Persistence', 'Stats', 'Replication'];
     expect(info.match(/^# \w+/gm)).toEqual(
@@ -262,7 +262,7 @@ describe('commands about the server', () => {
     expect(ask(tableOf([]), 'INFO keyspace')).toBe('# Keyspace\r\n');
   });
 
-  it('tell real numbers', () => {
+  it('give real numbers', () => {
     const requests = ['GET s', 'GET no', 'MGET s s no', 'foo', 'INFO stats'];
     const { output } = playPieces(
       requests.map((command) => req(...command.split(' '))),
@@ -272,13 +272,13 @@ describe('commands about the server', () => {
     expect(output).toMatch(/protocol_errors:1\r\n/);
   });
 
-  it('tell the time', () => {
+  it('report the time', () => {
     const [seconds, microseconds] = ask(storage, 'TIME') as readonly string[];
     expect(Math.abs(Number(seconds) - Date.now() / 1000)).toBeLessThan(10);
     expect(Number(microseconds)).toBeLessThan(1_000_000);
   });
 
-  it('tell the commands', () => {
+  it('report the commands', () => {
     const all = ask(storage, 'COMMAND') as readonly Parsed[];
     expect(ask(storage, 'COMMAND COUNT')).toBe(COMMANDS.size);
     expect(ask(storage, 'COMMAND INFO')).toEqual(all);
@@ -357,7 +357,7 @@ describe('commands that write', () => {
     }
   });
 
-  it('have their data swallowed, however much it is, and whatever stands in it', () => {
+  it('have their data swallowed, however much it is, and whatever is in it', () => {
     expect(playAllWays([req('SET', 'k', req('GET', 's')), req('GET', 's')], RECORDS).output).toBe(
       READ_ONLY + bulk('hello world'),
     );

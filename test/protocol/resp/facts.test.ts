@@ -84,7 +84,7 @@ describe('what tools ask besides', () => {
     expect(playCommand(command, RECORDS)).toBe(answer);
   });
 
-  it('MEMORY USAGE tells bytes, and DUMP and OBJECT FREQ say why not', () => {
+  it('MEMORY USAGE reports bytes, and DUMP and OBJECT FREQ say why not', () => {
     expect(playCommand('MEMORY USAGE a', RECORDS)).toMatch(/^:[1-9]\d*\r\n$/);
     expect(playCommand('DUMP a', RECORDS)).toMatch(/^-ERR DUMP is not supported/);
     expect(playCommand('OBJECT FREQ a', RECORDS)).toMatch(/^-ERR An LFU maxmemory policy/);

@@ -167,7 +167,7 @@ describe('inline commands', () => {
 });
 
 describe('a command that is not served', () => {
-  it('is told with its arguments, up to a length', () => {
+  it('is reported with its arguments, up to a length', () => {
     const long = 'b'.repeat(200);
     const text = (name: string, args: string): string =>
       `-ERR unknown command '${name}', with args beginning with: ${args}\r\n`;

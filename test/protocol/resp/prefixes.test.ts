@@ -24,7 +24,7 @@ function expected(existing: readonly string[], provided: readonly string[]) {
 }
 
 describe('prefixes of CLIENT TRACKING', () => {
-  it('are told apart as by a comparison of each with each', () => {
+  it('are distinguished as by a comparison of each with each', () => {
     const apart = fc.array(PREFIX, { maxLength: 8 }).map((all) => {
       return all.filter((one, i) => !all.slice(0, i).some((other) => overlap(one, other))).sort();
     });

@@ -5,7 +5,7 @@ function totals(commands: number): Parameters<Rates['look']>[0] {
   return { commands, bytesRead: commands * 10, bytesWritten: commands * 100 };
 }
 
-it('tells the growth since a look that was a second or more ago', () => {
+it('reports the growth since a look that was a second or more ago', () => {
   const rates = new Rates(0);
   expect(rates.look(totals(20), 2_000)).toEqual(totals(10));
   // Two tools that look at nearly the same time see the same.
@@ -13,7 +13,7 @@ it('tells the growth since a look that was a second or more ago', () => {
   expect(rates.look(totals(120), 4_000)).toEqual(totals(50));
 });
 
-it('tells no rate below 0 when the totals begin anew', () => {
+it('reports no rate below 0 when the totals begin anew', () => {
   const rates = new Rates(0);
   rates.look(totals(100), 1_000);
   expect(rates.look(totals(1), 2_000)).toEqual(totals(0));

@@ -97,7 +97,7 @@ describe('a swap under an EXEC', () => {
     expect(ask('GET a')).toBe(bulk('new'));
   });
 
-  it('that has a client of RESP2 subscribe is told behind it', () => {
+  it('that has a client of RESP2 subscribe is notified behind it', () => {
     const { ask, swapUnder } = connect();
     const subscribed = `*3\r\n$9\r\nsubscribe\r\n$20\r\n${CHANNEL}\r\n:1\r\n`;
     const lines = [`SUBSCRIBE ${CHANNEL}`, 'CLIENT TRACKING ON REDIRECT <id>', 'GET a'];
@@ -105,14 +105,14 @@ describe('a swap under an EXEC', () => {
     expect(ask('RESET', 'GET a')).toBe(`+RESET\r\n${bulk('new')}`);
   });
 
-  it('that turns tracking off is not told, nor later when it is on again', () => {
+  it('that turns tracking off is not notified, nor later when it is on again', () => {
     const { ask, swapUnder } = connect();
     ask('HELLO 3', 'CLIENT TRACKING ON');
     expect(swapUnder('GET a', 'CLIENT TRACKING OFF')).toBe(`${bulk('old')}${OK}`);
     expect(ask('CLIENT TRACKING ON', 'GET a')).toBe(`${OK}${bulk('new')}`);
   });
 
-  it('that has a client of RESP2 unsubscribe is not told, nor later when it subscribes again', () => {
+  it('that has a client of RESP2 unsubscribe is not notified, nor later when it subscribes again', () => {
     const { ask, swapUnder } = connect();
     const of = (what: string, count: number): string =>
       `*3\r\n$${what.length}\r\n${what}\r\n$20\r\n${CHANNEL}\r\n:${count}\r\n`;
@@ -123,7 +123,7 @@ describe('a swap under an EXEC', () => {
     expect(ask(`SUBSCRIBE ${CHANNEL}`)).toBe(of('subscribe', 1));
   });
 
-  it('that changes to RESP2 is not told there, where no push is known', () => {
+  it('that changes to RESP2 is not notified there, where no push is known', () => {
     const { ask, swapUnder } = connect();
     ask('HELLO 3', 'CLIENT TRACKING ON');
     expect(swapUnder('HELLO 2')).not.toContain('invalidate');
@@ -131,7 +131,7 @@ describe('a swap under an EXEC', () => {
 });
 
 describe('a client of RESP2', () => {
-  it('is told nothing that redirects to itself, until it has subscribed', () => {
+  it('that redirects to itself is not notified, until it has subscribed', () => {
     const { ask, id, swap } = connect();
     expect(ask(`CLIENT TRACKING ON REDIRECT ${id}`, 'GET a')).toBe(`${OK}${bulk('old')}`);
     expect(swap()).toBe('');
@@ -141,7 +141,7 @@ describe('a client of RESP2', () => {
     expect(swap()).toBe(MESSAGE);
   });
 
-  it('that has tracked in RESP3 tracks on, as in Redis, and is told when it is back there', () => {
+  it('that has tracked in RESP3 tracks on, as in Redis, and is notified when it is back there', () => {
     const { ask, swap } = connect();
     ask('HELLO 3', 'CLIENT TRACKING ON', 'HELLO 2');
     expect(swap()).toBe('');
@@ -156,7 +156,7 @@ describe('a client of RESP2', () => {
   });
 });
 
-it('who tracks for itself is told of its own thread, who has subscribed of all of them', () => {
+it('who tracks for itself is notified by its own thread, who has subscribed by all of them', () => {
   const [tracker, subscriber, both] = [connect(), connect(), connect()];
   tracker.ask('HELLO 3', 'CLIENT TRACKING ON');
   subscriber.ask(`SUBSCRIBE ${CHANNEL}`);
@@ -167,13 +167,13 @@ it('who tracks for itself is told of its own thread, who has subscribed of all o
   expect([tracker, subscriber, both].map(({ heard }) => heard())).toEqual(['', MESSAGE, NEWS]);
 });
 
-it('who resets the connection is told no more', () => {
+it('who resets the connection is not notified any more', () => {
   const { ask, swap } = connect();
   ask('HELLO 3', 'CLIENT TRACKING ON', `SUBSCRIBE ${CHANNEL}`, 'RESET');
   expect(swap()).toBe('');
 });
 
-it('who redirects to another connection is told nothing, in RESP3 either', () => {
+it('who redirects to another connection is not notified, in RESP3 either', () => {
   const { ask, swap } = connect();
   // Of another thread: nobody checks whether it is there.
   ask('HELLO 3', 'CLIENT TRACKING ON REDIRECT 5999');
@@ -181,7 +181,7 @@ it('who redirects to another connection is told nothing, in RESP3 either', () =>
   expect(swap()).toBe('');
 });
 
-it('tells the server of the memory that its prefixes take, until they are gone', () => {
+it('reports to the server the memory that its prefixes take, until they are gone', () => {
   const prefixes = (bytes: number): string =>
     Array.from({ length: 60 }, (_, i) => ` PREFIX ${`${i}`.padStart(bytes, '-')}`).join('');
   const handler = createSimpleHandler(tableOf([]));

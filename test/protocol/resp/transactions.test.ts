@@ -92,7 +92,7 @@ describe('a transaction', () => {
     expect(conversation.session.heldBytes).toBe(0);
   });
 
-  it('tells the server of the memory that it takes, also of many short commands', () => {
+  it('reports to the server the memory that it takes, also of many short commands', () => {
     const count = 70_000;
     const pings = Buffer.concat([req('MULTI'), ...Array(count).fill(req('PING'))]);
     const conversations = Array.from(

@@ -108,7 +108,7 @@ describe.each(['btree', 'hash'])('a Berkeley DB %s', (method) => {
     expect(sorted(await file.scan(image.bytes))).toEqual(expected);
   });
 
-  it('tells its progress up to its size', async () => {
+  it('reports its progress up to its size', async () => {
     const bytes = fixture(`bdb/${method}-plain`);
     const told: number[] = [];
     await file.scan(bytes, { onProgress: (done) => told.push(done) });

@@ -214,7 +214,7 @@ describe('a bolt file', () => {
     expect(await file.scan(image.bytes.subarray(0, 3 * 4096), {}, tail)).toEqual(records);
   });
 
-  it('tells its progress up to its size', async () => {
+  it('reports its progress up to its size', async () => {
     const bytes = fixture('plain');
     const told: number[] = [];
     await file.scan(bytes, { onProgress: (done) => told.push(done) });
@@ -258,7 +258,7 @@ describe('of the buckets of a bolt file', () => {
     });
   });
 
-  it('there may be none, which is told', async () => {
+  it('there may be none, which is reported', async () => {
     for (const bucket of ['data', undefined]) {
       await expect(file.scan(fixture('none'), { bucket })).rejects.toMatchObject({
         code: 'FORMAT_UNSUPPORTED',
@@ -291,7 +291,7 @@ describe('of the two meta pages of a bolt file', () => {
     expect(await file.scan(image.bytes)).toHaveLength(60);
   });
 
-  it('transactions are told apart beyond 2^53', async () => {
+  it('transactions are distinguished beyond 2^53', async () => {
     const image = new Image('old-plain');
     image.set64(META.transaction, 2n ** 63n);
     image.set64(image.pageBytes + META.transaction, 2n ** 63n + 1n);

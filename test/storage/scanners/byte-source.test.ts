@@ -171,9 +171,11 @@ describe('a gzip file', () => {
     expect((await refusal(contents, { gzipped: true })).code).toBe('DATA_CORRUPT');
   });
 
-  test('is refused wherever it is cut off', async () => {
+  test('is refused wherever it ends too early', async () => {
     for (let size = 2; size < GZIPPED.length; size += 100) {
-      const message = new RegExp(`cut off: the file ends at byte ${size}, inside a gzip member`);
+      const message = new RegExp(
+        `expected the end of a gzip member, found the end of the file at byte ${size}`,
+      );
       const cut = GZIPPED.subarray(0, size);
       await expectRefusal(cut, { gzipped: true }, 'DATA_CORRUPT', message);
     }

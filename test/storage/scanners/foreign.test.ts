@@ -91,7 +91,7 @@ const HEADS: readonly [name: string, bytes: Buffer, advice: string][] = [
   ['plain text', Buffer.from('Zürich\n'), 'JSON Lines'],
 ];
 
-test.each(HEADS)('%s is known by its bytes, and told what to do: %#', (name, head, advice) => {
+test.each(HEADS)('%s is known by its bytes, with what to do: %#', (name, head, advice) => {
   const foreign = recogniseForeign({ head, size: head.length, tail: head.subarray(-8) });
   expect(foreign?.name).toBe(name);
   expect(foreign?.advice).toContain(advice);

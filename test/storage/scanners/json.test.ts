@@ -208,7 +208,7 @@ describe('a mutant of a valid text', () => {
     expect(counts.refused).toBeGreaterThan(1000);
   });
 
-  test('is refused wherever it is cut off', () => {
+  test('is refused wherever it ends too early', () => {
     const bytes = Buffer.from('\ufeff{"k\\u00e9y":"v\\ud83d\\ude80é", "b" : "🚀\\n" }');
     for (let size = 0; size < bytes.length; size++) {
       const error = refusal(bytes.subarray(0, size), [3]);

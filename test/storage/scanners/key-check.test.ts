@@ -45,7 +45,7 @@ describe('keys that memcached’s text clients cannot ask for', () => {
     ]);
   });
 
-  it('all end in NUL, as C programs write them: that is told once', () => {
+  it('all end in NUL, as C programs write them: that is reported once', () => {
     expect(noticesOf('a\0', 'b\0')).toEqual([
       'all 2 keys end in a NUL, as C programs write them: a client finds a key only with its NUL, ' +
         `which memcached's text clients cannot send; the first is "a\\u0000", at byte 0`,
@@ -66,7 +66,7 @@ describe('keys that memcached’s text clients cannot ask for', () => {
     expect(noticesOf(...keys)[0]).toContain(`; the first is ${first}, at byte 1`);
   });
 
-  it('are of several kinds: each is told', () => {
+  it('are of several kinds: each is reported', () => {
     expect(noticesOf('a b', '', 'k'.repeat(300))).toHaveLength(3);
   });
 });

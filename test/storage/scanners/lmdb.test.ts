@@ -140,7 +140,7 @@ describe.each(['v1', 'v2'])('an LMDB file of data format %s', (version) => {
     expect(records).toEqual([]);
   });
 
-  it('tells its progress up to its size', async () => {
+  it('reports its progress up to its size', async () => {
     const bytes = fixture(`${version}-plain`);
     const told: number[] = [];
     await file.scan(bytes, { onProgress: (done) => told.push(done) });

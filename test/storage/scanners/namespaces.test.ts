@@ -181,7 +181,7 @@ describe('a key with its namespace', () => {
     });
   });
 
-  it('may be told with a long name, up to a limit', async () => {
+  it('may be reported with a long name, up to a limit', async () => {
     const name = 'n'.repeat(1024);
     expect((await scan(jsonScanner, nested({ [name]: { a: '' } })))[0][0]).toBe(`${name}:a`);
     await expect(scan(jsonScanner, nested({ [`${name}n`]: {} }))).rejects.toMatchObject({

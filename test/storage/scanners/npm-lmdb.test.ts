@@ -34,7 +34,7 @@ function noticesFor(values: readonly Uint8Array[]): readonly string[] {
 }
 
 describe('values that the npm package lmdb has wrapped', () => {
-  it('are told of when they are compressed, with their count and the first key', async () => {
+  it('are reported when they are compressed, with their count and the first key', async () => {
     expect(await noticesOf('v2-compressed')).toEqual([
       expect.stringMatching(
         /^10 values look compressed by the npm package lmdb, .*; the first is that of "key-00002", at page \d+, byte \d+$/,
@@ -42,7 +42,7 @@ describe('values that the npm package lmdb has wrapped', () => {
     ]);
   });
 
-  it('are told of when they have versions', async () => {
+  it('are reported when they have versions', async () => {
     expect(await noticesOf('v2-versions')).toEqual([
       expect.stringMatching(
         /^all 20 values look as if .* a version of 8 bytes in front.*; the first is that of "key-00001", at page/,
@@ -57,7 +57,7 @@ describe('values that the npm package lmdb has wrapped', () => {
     },
   );
 
-  it('are told of when they are long, and when they have versions as well', async () => {
+  it('are reported when they are long, and when they have versions as well', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'data.mdb');
     const options = { encoding: 'binary', compression: true, useVersions: true } as const;

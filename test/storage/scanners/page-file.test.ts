@@ -127,7 +127,7 @@ describe('a page file', () => {
     }
   });
 
-  it('tells its progress every 16 MiB and never more than the size', () => {
+  it('reports its progress every 16 MiB and never more than the size', () => {
     const told: number[] = [];
     const size = 600 * PAGE;
     const pages = openPages(size, (bytes) => told.push(bytes));

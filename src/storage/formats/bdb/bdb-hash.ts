@@ -187,7 +187,7 @@ class HashRecords {
     this.#checkSize(at, end, DUPLICATE_TREE_BYTES, page);
     const root = pages.u32(bytes, at + 4);
     const values = this.#duplicates.addFirst(this.#key, this.#keyStart, this.#keyEnd, root, link);
-    this.#tellLost(values - 1);
+    this.#noteLost(values - 1);
   }
 
   /** db_page.h: each duplicate is between two copies of its length. */
@@ -209,10 +209,10 @@ class HashRecords {
       next = tail + 2;
       values++;
     }
-    this.#tellLost(values - 1);
+    this.#noteLost(values - 1);
   }
 
-  #tellLost(values: number): void {
+  #noteLost(values: number): void {
     if (values > 0) this.#pages.lost.note(values, this.#key, this.#keyStart, this.#keyEnd);
   }
 

@@ -47,21 +47,21 @@ export const boltScanner = createFormat({
       const { bucket, path } = findBucket(input, pages, top, options);
       const records = new RecordVisitor(pages, sink);
       tree.walk(bucket, records);
-      tellNested(records.nested, options, path);
+      noteNested(records.nested, options, path);
     } else {
       const composing = new NamespaceSink(input, 'bucket', sink, options.namespaces);
       const records = new RecordVisitor(pages, composing);
       const buckets = new BucketReader(pages, composing, records);
       walkTop(buckets);
       if (buckets.count === 0) throw unsupported(input, 'expected a bucket; found no bucket');
-      tellNested(records.nested, options);
+      noteNested(records.nested, options);
     }
     options.onProgress?.(input.size);
   },
 });
 
 /** @param path Where they are; undefined: in several. */
-function tellNested(names: NameList, { onNotice }: ScanOptions, path?: readonly Buffer[]): void {
+function noteNested(names: NameList, { onNotice }: ScanOptions, path?: readonly Buffer[]): void {
   const { count } = names;
   if (count === 0) return;
   const buckets =
