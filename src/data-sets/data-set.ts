@@ -1,11 +1,12 @@
 /** One data set: its slots, its source, its loader and its scrub. */
-import { GoromdbError, messageOf } from '../common/errors.ts';
+import { GoromdbError, GUARD_CODES, messageOf } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type {
   ControlStatus,
   DataSetCounter,
   DataSetStatus,
   FolderEvent,
+  LoadFigures,
 } from '../common/status.ts';
 import { VERSION } from '../common/version.ts';
 import { Control } from '../control/control.ts';
@@ -24,7 +25,6 @@ import { emptyStorage } from '../storage/empty.ts';
 import type { BucketPath } from '../storage/formats/selection.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
-import { LoadCounts } from './load-counts.ts';
 
 /** The options of one data set. */
 export interface DataSetOptions {
@@ -283,4 +283,31 @@ function underPrefix(
     return { key: Buffer.concat([prefix, key]), value };
   });
   return { ...guards, canaries };
+}
+
+/**
+ * Counts drops by what became of them and why. What each guard has rejected is there from the start, as 0:
+ * an alert sees the first one as an increase.
+ */
+class LoadCounts {
+  readonly #counts = new Map<string, LoadFigures>();
+
+  constructor() {
+    this.#set({ outcome: 'taken', reason: '', count: 0 });
+    for (const reason of GUARD_CODES) this.#set({ outcome: 'rejected', reason, count: 0 });
+  }
+
+  get figures(): readonly LoadFigures[] {
+    return [...this.#counts.values()];
+  }
+
+  add(name: `loads_${LoadFigures['outcome']}`, reason = ''): void {
+    const outcome = name.slice('loads_'.length) as LoadFigures['outcome'];
+    const { count = 0 } = this.#counts.get(`${outcome} ${reason}`) ?? {};
+    this.#set({ outcome, reason, count: count + 1 });
+  }
+
+  #set(figures: LoadFigures): void {
+    this.#counts.set(`${figures.outcome} ${figures.reason}`, figures);
+  }
 }

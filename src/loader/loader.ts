@@ -11,8 +11,7 @@ import {
 } from './generations/generations.ts';
 import { LoadMonitor, type LoadMonitorOptions } from './generations/load-monitor.ts';
 import { OfferLoad } from './generations/offer-load.ts';
-import { rollBack } from './generations/online-rollback.ts';
-import { lookBack, recover, repair } from './generations/recover.ts';
+import { lookBack, recover, repair, rollBack } from './generations/recover.ts';
 import type { SlotFile } from './generations/scrub.ts';
 import type { Offer, Receiver, Source, Verdict } from './generations/source.ts';
 import { BaseFolder } from './slots/base-folder.ts';

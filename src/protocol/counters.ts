@@ -181,3 +181,6 @@ function totals(memory: SharedArrayBuffer): Float64Array {
 function baseline(memory: SharedArrayBuffer): Float64Array {
   return new Float64Array(memory, memory.byteLength - BLOCK_BYTES, COUNTER_NAMES.length);
 }
+
+/** A line of a stats reply: name and value. */
+export type Stat = readonly [name: string, value: string | number];

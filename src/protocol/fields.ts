@@ -8,9 +8,9 @@ import {
   type CounterName,
   type Counters,
   DATA_SET_COUNTERS,
+  type Stat,
 } from './counters.ts';
 import type { ServerFacts } from './protocol.ts';
-import type { Stat } from './stat.ts';
 
 /** A word or a number. A metric says of what kind it is, and what it means. */
 type Field<T> = readonly [

@@ -1,9 +1,8 @@
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { Counters } from './counters.ts';
+import type { Counters, Stat } from './counters.ts';
 import { loadDetails, loadStats, servedStats } from './fields.ts';
 import { LINE_BYTES_MAX } from './line.ts';
 import type { ConnectionFacts, SessionContext } from './protocol.ts';
-import type { Stat } from './stat.ts';
 import { ASKED_KEY_BYTES_MAX } from './writes.ts';
 
 /** What `stats items` counts of a class and cannot happen to records that are never replaced. */

@@ -1,7 +1,7 @@
 import type { DataSetInfo } from '../storage/storage.ts';
+import type { Stat } from './counters.ts';
 import { servedStats, serverStats } from './fields.ts';
 import type { SessionContext } from './protocol.ts';
-import type { Stat } from './stat.ts';
 import {
   connectionStats,
   dataSetLoadStats,

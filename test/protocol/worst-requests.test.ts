@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
-import { PROTOCOLS } from '../../src/protocol/detect/protocols.ts';
+import { PROTOCOLS } from '../../src/protocol/detect/detect.ts';
 import { Reply, STEP_WORK_MAX, TURN_WORK_MAX } from '../../src/protocol/reply.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { contextOf } from '../support/session.ts';

@@ -11,7 +11,7 @@ import { readSlots, SLOT_NAMES, type SlotName } from './slots.ts';
 /** The folder that the slots are in, as it was at the start. */
 export class BaseFolder {
   readonly path: string;
-  /** Tells it from another one at its path. */
+  /** Distinguishes it from another one at its path. */
   #key: string | undefined;
 
   constructor(path: string) {

@@ -1,6 +1,6 @@
 import type { Entry } from '../../storage/storage.ts';
+import type { Stat } from '../counters.ts';
 import type { Reply } from '../reply.ts';
-import type { Stat } from '../stat.ts';
 import {
   ERROR_TEXT,
   type ErrorStatus,

@@ -111,3 +111,11 @@ export const detectingProtocol: Protocol = autoProtocol(
   ],
   memcachedProtocol,
 );
+
+/** The built-in protocols, by their name on the command line. */
+export const PROTOCOLS: Readonly<Record<string, Protocol>> = {
+  memcached: detectingProtocol,
+  text: memcachedProtocol,
+  binary: binaryProtocol,
+  redis: respProtocol,
+};

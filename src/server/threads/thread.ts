@@ -9,7 +9,7 @@ import type { LoadNews } from '../../common/status.ts';
 import { DataSetsHandler } from '../../handler/data-sets.ts';
 import type { Handler, ViewSource } from '../../handler/handler.ts';
 import { createSimpleHandler } from '../../handler/simple.ts';
-import { PROTOCOLS } from '../../protocol/detect/protocols.ts';
+import { PROTOCOLS } from '../../protocol/detect/detect.ts';
 import type { Protocol } from '../../protocol/protocol.ts';
 import { emptyStorage } from '../../storage/empty.ts';
 import { Asker } from '../../storage/lookup-counts.ts';
