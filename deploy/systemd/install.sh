@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs goromdb as a service: unit, user, configuration, drop folder, log rotation. Run it as root,
+# Installs goromdb as a service: units, user, configuration, drop folder, log rotation. Run it as root,
 # with goromdb on the path. It starts nothing, and leaves a configuration that is there as it is. With
 # DESTDIR it writes below that folder, for packages and tests, and makes no user.
 set -eu
@@ -26,6 +26,8 @@ put() { # MODE SOURCE TARGET
   install -D -m "$1" "$2" "$root$3"
 }
 put 644 "$unit" /etc/systemd/system/goromdb.service
+put 644 "$here/goromdb.socket" /etc/systemd/system/goromdb.socket
+put 644 "$here/goromdb-http.socket" /etc/systemd/system/goromdb-http.socket
 put 644 "$here/sysusers.conf" /etc/sysusers.d/goromdb.conf
 put 644 "$here/tmpfiles.conf" /etc/tmpfiles.d/goromdb.conf
 put 644 "$here/../logrotate/goromdb" /etc/logrotate.d/goromdb

@@ -23,9 +23,13 @@ function installed(): string {
   return root;
 }
 
-it('the unit is one that systemd accepts, and gives away little', () => {
-  const unit = join(installed(), 'etc/systemd/system/goromdb.service');
-  expect(run('systemd-analyze', ['verify', '--man=no', unit])).toEqual({ code: 0, text: '' });
+it('the units are such as systemd accepts, and the service gives away little', () => {
+  const units = join(installed(), 'etc/systemd/system');
+  const unit = join(units, 'goromdb.service');
+  for (const name of ['goromdb.socket', 'goromdb-http.socket', 'goromdb.service']) {
+    const verified = run('systemd-analyze', ['verify', '--man=no', join(units, name)]);
+    expect(verified).toEqual({ code: 0, text: '' });
+  }
   const { code, text } = run('systemd-analyze', [
     ...['security', '--offline=true', `--threshold=${EXPOSURE_MAX}`, '--no-pager', unit],
   ]);
