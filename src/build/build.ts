@@ -13,13 +13,14 @@ import { type RowFormat, readRows } from './read-rows.ts';
 import { Rejected, type RejectedRow } from './rejected.ts';
 import { BadRow, type Cells, type RowSink } from './rows/row.ts';
 import { type RowLayout, RowRecords } from './rows/row-record.ts';
+import { scanStandardInput } from './standard-input.ts';
 
 export interface BuildRequest {
   /** Where the table goes; its sum file beside it, as `<out>.md5`. */
   readonly out: string;
-  /** Files, folders and patterns, in this order: see `expandInputs`; `-` is standard input, which has rows. */
+  /** Files, folders and patterns, in this order: see `expandInputs`; `-` is standard input. */
   readonly inputs: readonly string[];
-  /** Default: files have a format that the server reads, and standard input `key` and `value`. */
+  /** Default: files have a format that the server reads, and standard input has JSON Lines. */
   readonly rows?: RowLayout | undefined;
   /** Default: as the name of a file ends. */
   readonly rowFormat?: RowFormat | undefined;
@@ -49,11 +50,6 @@ export interface Built {
   readonly rejected: number;
   readonly firstRejected: readonly RejectedRow[];
 }
-
-const KEY_AND_VALUE: RowLayout = {
-  key: ['key'],
-  value: 'value',
-};
 
 /**
  * Makes a table of the inputs. The same inputs in the same order give the same bytes.
@@ -102,9 +98,10 @@ async function readInput(
       request.onProgress?.(input, bytes);
     },
   };
-  const layout = request.rows ?? (input === STANDARD_INPUT ? KEY_AND_VALUE : undefined);
+  const layout = request.rows;
   if (layout === undefined) {
     const prefixed = prefix === '' ? sink : prefixedSink(prefix, sink);
+    if (input === STANDARD_INPUT) return scanStandardInput(prefixed, reading.onProgress);
     return scanRecords(input, reading, prefixed, (text) => notices.add(text));
   }
   const { rowFormat: format, delimiter } = request;

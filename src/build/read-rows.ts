@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import process from 'node:process';
 import { GoromdbError } from '../common/errors.ts';
 import { unpack } from '../loader/worker/unpack.ts';
 import { recognise } from '../storage/formats/recognise.ts';
@@ -11,7 +10,7 @@ import { jsonRows } from './rows/json-rows.ts';
 import type { RowSink } from './rows/row.ts';
 import { columnsOf, isWholeRow, type RowLayout } from './rows/row-record.ts';
 import { type Chunks, utf8Of } from './rows/text.ts';
-import { unpackedChunks } from './unpacked.ts';
+import { standardInput } from './standard-input.ts';
 
 /** How the rows of an input lie in it. */
 export type RowFormat = 'csv' | 'tsv' | 'jsonl' | 'parquet';
@@ -46,9 +45,7 @@ export async function readRows(
   const readAll = (chunks: Chunks): Promise<void> => {
     return readText(path, format, request, utf8Of(path, chunks), makeSink);
   };
-  if (path === STANDARD_INPUT) {
-    return readAll(unpackedChunks(path, counted(process.stdin, onProgress)));
-  }
+  if (path === STANDARD_INPUT) return readAll(standardInput(onProgress));
   await withFile(path, async (input) => {
     const { packing } = recognise(input);
     if (packing !== 'zstd') {
@@ -103,15 +100,6 @@ async function readText(
     );
   }
   return csvRows(path, chunks, format === 'tsv' ? '\t' : (delimiter ?? ','), makeSink(undefined));
-}
-
-async function* counted(chunks: Chunks, onProgress: (bytes: number) => void): Chunks {
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    yield chunk;
-    bytes += chunk.length;
-    onProgress(bytes);
-  }
 }
 
 function formatOfName(path: string): RowFormat {

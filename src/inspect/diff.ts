@@ -58,7 +58,7 @@ function diffTables(
   onDifference: DiffOptions['onDifference'],
 ): Diff {
   const old = new TableSearch(before.input, before.layout, true);
-  const counts = { added: 0, changed: 0, same: 0 };
+  const counts = { added: 0, removed: 0, changed: 0, same: 0 };
   forEachServed(after, ({ bytes, keys, values, flags }, i) => {
     const [start, end] = [keys[2 * i], keys[2 * i + 1]];
     const isThere = old.find(bytes, start, end) >= 0;
@@ -67,9 +67,9 @@ function diffTables(
     counts[what]++;
     if (what !== 'same') onDifference?.(what, bytes.subarray(start, end));
   });
-  const removed = before.layout.keys - counts.changed - counts.same;
-  if (removed > 0 && onDifference !== undefined) tellRemoved(before, after, onDifference);
-  return { ...counts, removed };
+  counts.removed = before.layout.keys - counts.changed - counts.same;
+  if (counts.removed > 0 && onDifference !== undefined) tellRemoved(before, after, onDifference);
+  return counts;
 }
 
 function isSameRecord(

@@ -5,6 +5,8 @@ import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
 import { completionOf } from './completion.ts';
 import { diff } from './diff.ts';
+import { dump } from './dump.ts';
+import { get } from './get.ts';
 import { health } from './health.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
@@ -22,6 +24,8 @@ export const COMMANDS: readonly Command[] = [
   server,
   serve,
   build,
+  get,
+  dump,
   diff,
   publish,
   checkConfig,

@@ -5,6 +5,7 @@ import { type Diff, type Difference, diffFiles, diffText } from '../../inspect/d
 import { keyFields, keyText } from '../../inspect/key-text.ts';
 import { READ_OPTIONS, readingOf } from '../options/data.ts';
 import { misuse, optionGroup } from '../options/option.ts';
+import { PLACES_NOTE } from '../options/places.ts';
 import { BOOLEAN } from '../options/values.ts';
 import { type Output, withOutput } from '../process/output.ts';
 import { defineCommand } from './command.ts';
@@ -28,10 +29,9 @@ Examples:
   goromdb diff users-monday.db users-tuesday.jsonl
   goromdb diff -keys /srv/state@previous /srv/state
 
-OLD and NEW are each a file of any format that is served, or the base folder of
-a server, running or not: BASEDIR is its newest generation, BASEDIR@previous the
-one before, BASEDIR@7 generation 7. A file that is no table takes room in the
-system's temporary folder, or in that of the variable TMPDIR.
+${PLACES_NOTE}
+A file that is no table takes room in the system's temporary folder, or in that
+of the variable TMPDIR.
 
 Exit codes: 0 they have the same records, 1 they differ, 2 wrong flags, or a
 file cannot be read.`,

@@ -58,7 +58,7 @@ export class Glob {
   }
 
   /** Whether all of text[start, end) matches. */
-  matches(text: Buffer, start: number, end: number): boolean {
+  matches(text: Uint8Array, start: number, end: number): boolean {
     const last = this.#places - 1;
     if (last < 0) return this.#beginsWithStar || start === end;
     const lowStars = this.#lowStars;

@@ -49,7 +49,17 @@ export function walkTable(
   options: WalkOptions,
   visit: (batch: RecordBatch) => void,
 ): void {
-  new TableWalk(input, layout, options, visit).walk();
+  for (const _ of walkBlocks(input, layout, options, visit));
+}
+
+/** As `walkTable`, a block of records at each step. */
+export function walkBlocks(
+  input: ScanInput,
+  layout: TableLayout,
+  options: WalkOptions,
+  visit: (batch: RecordBatch) => void,
+): Generator<void, void, void> {
+  return new TableWalk(input, layout, options, visit).blocks();
 }
 
 class TableWalk {
@@ -81,12 +91,12 @@ class TableWalk {
     this.#visit = visit;
   }
 
-  walk(): void {
+  *blocks(): Generator<void, void, void> {
     const { segments, index, records, bytes } = this.#layout;
     let end = 0;
     for (const [number, region] of segments.entries()) {
       this.#checkGap(end, region);
-      this.#walkSegment(number, region);
+      yield* this.#walkSegment(number, region);
       end = region.at + region.bytes;
     }
     this.#checkGap(end, index);
@@ -113,7 +123,7 @@ class TableWalk {
     throw corrupt(this.#input, start + other, 'zeros up to the end of the page', `${found[other]}`);
   }
 
-  #walkSegment(number: number, region: Region): void {
+  *#walkSegment(number: number, region: Region): Generator<void, void, void> {
     const { onProgress } = this.#options;
     let sum = 0;
     let blockBytes = BLOCK_BYTES;
@@ -128,6 +138,7 @@ class TableWalk {
       sum = crc32(bytes.subarray(0, end), sum);
       base += end;
       onProgress?.(region.at + base);
+      yield;
     }
     if (sum === region.crc32) return;
     const expected = `CRC-32 ${region.crc32} of the ${region.bytes} bytes from there on`;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type ErrorCode, GoromdbError } from '../../../src/common/errors.ts';
 import { JsonLines } from '../../../src/storage/formats/json/json-lines.ts';
 import { recogniseHead } from '../../../src/storage/formats/recognise.ts';
-import type { FieldOptions } from '../../../src/storage/scanners/scanner.ts';
+import type { FieldOptions, RecordSink } from '../../../src/storage/scanners/scanner.ts';
 import { collect, type Pair, parsed, readChunks } from './json-texts.ts';
 
 function parse(
@@ -341,4 +341,88 @@ test.each([
   expect(lookOf('{"user_id":"7","segment":"gold"}\n', path)).toBe(format);
   expect(lookOf('{"a":"b"', 'x.jsonl')).toBe('jsonl');
   expect(lookOf('a,b', 'x.jsonl')).toBe(undefined);
+});
+
+describe('JSON Lines of any bytes', () => {
+  /** Records with flags, as latin1. */
+  function records(text: string, sizes: readonly number[], fields?: FieldOptions): unknown[] {
+    const found: unknown[] = [];
+    const textOf = (bytes: Uint8Array, start: number, end: number): string =>
+      Buffer.from(bytes.subarray(start, end)).toString('latin1');
+    const sink: RecordSink = {
+      add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags) {
+        found.push([textOf(key, keyStart, keyEnd), textOf(value, valueStart, valueEnd), flags]);
+      },
+    };
+    readChunks(new JsonLines(sink, { path: 'test.jsonl', fields }), text, sizes);
+    return found;
+  }
+
+  test('have keys and values in base64, and client flags, in any order and however they are cut', () => {
+    const bytes = fc.string({
+      unit: fc.integer({ min: 0, max: 255 }).map((c) => String.fromCharCode(c)),
+    });
+    const flags = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+    const record = fc.tuple(bytes, bytes, flags, fc.boolean());
+    const property = fc.property(
+      fc.array(record, { minLength: 1, maxLength: 5 }),
+      chunkSizes,
+      (all, sizes) => {
+        const lines = all.map(([key, value, flags, isLast]) => {
+          const keyBase64 = Buffer.from(key, 'latin1').toString('base64');
+          const valueBase64 = Buffer.from(value, 'latin1').toString('base64');
+          return JSON.stringify(
+            isLast ? { flags, valueBase64, keyBase64 } : { keyBase64, flags, valueBase64 },
+          );
+        });
+        const expected = all.map(([key, value, flags]) => [key, value, flags]);
+        expect(records(`${lines.join(' \n')}\n`, sizes)).toEqual(expected);
+      },
+    );
+    fc.assert(property);
+  });
+
+  test('mix both in one record, with spaces, and are recognised', () => {
+    const text =
+      '{"key":"a" , "valueBase64":"AP8=","flags" : 7 }\n{"keyBase64":"/w==","value":"b"}';
+    for (const size of [1, 2, 1000]) {
+      expect(records(text, [size])).toEqual([
+        ['a', '\0\xff', 7],
+        ['\xff', 'b', 0],
+      ]);
+    }
+    expect(lookOf(text)).toBe('jsonl');
+  });
+
+  test.each([
+    ['{"keyBase64":"/w=","value":""}', 'base64'],
+    ['{"keyBase64":"/w!=","value":""}', 'base64'],
+    ['{"keyBase64":"=AAA","value":""}', 'base64'],
+    ['{"key":"a","keyBase64":"AAAA","value":""}', 'each name once'],
+    ['{"key":"a","value":"","flags":1,"flags":1}', 'each name once'],
+    ['{"key":"a","value":"","flags":4294967296}', 'client flags'],
+    ['{"key":"a","value":"","flags":01}', 'client flags'],
+    ['{"key":"a","value":"","flags":-1}', 'client flags'],
+    ['{"key":"a","value":"","flags":}', 'client flags'],
+    ['{"key":"a","value":"","flags":1.5}', 'a comma or "}"'],
+    ['{"key":"a","value":"","flags":"1"}', 'client flags'],
+    ['{"valueBase64":"","flags":1}', 'a comma and "key"'],
+  ])('%s is refused', (text, expected) => {
+    for (const size of [1, 1000])
+      expect(() => records(text, [size])).toThrow(`expected ${expected}`);
+  });
+
+  test('a key in base64 is as long as any other', () => {
+    const key = (bytes: number): string => {
+      return `{"keyBase64":"${Buffer.alloc(bytes, 255).toString('base64')}","value":""}`;
+    };
+    expect(records(key(65_535), [4096])).toHaveLength(1);
+    expect(() => records(key(65_536), [4096])).toThrow(/at most/);
+  });
+
+  test('are other fields when the fields are named', () => {
+    const fields = { key: 'key', value: 'value', ignoreOthers: true };
+    const text = '{"key":"a","value":"b","flags":"x","keyBase64":1}';
+    expect(records(text, [1000], fields)).toEqual([['a', 'b', 0]]);
+  });
 });

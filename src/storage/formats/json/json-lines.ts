@@ -1,5 +1,10 @@
 import { NameList, printable } from '../../scanners/name-list.ts';
-import { type FieldOptions, type RecordSink, VALUE_BYTES_MAX } from '../../scanners/scanner.ts';
+import {
+  type FieldOptions,
+  KEY_BYTES_MAX,
+  type RecordSink,
+  VALUE_BYTES_MAX,
+} from '../../scanners/scanner.ts';
 import { quoteText, skipBlank } from './json-bytes.ts';
 import { JsonReader, type JsonReaderOptions, namePlace } from './json-reader.ts';
 import { JsonSkip } from './json-skip.ts';
@@ -11,6 +16,13 @@ export const NAME_BYTES_MAX = 256;
 /** What the fields are called when nothing is said. */
 export const DEFAULT_FIELDS: FieldOptions = { key: 'key', value: 'value' };
 
+/** Fields beside those, when nothing is said: bytes that are no text, and memcached's client flags. */
+const KEY_BASE64 = Buffer.from('keyBase64');
+const VALUE_BASE64 = Buffer.from('valueBase64');
+const FLAGS = Buffer.from('flags');
+
+const FLAGS_MAX = 2 ** 32 - 1;
+
 /** A record that has more fields than it may is refused at this one, others at their end. */
 const OTHERS_MAX = 100;
 
@@ -20,6 +32,11 @@ const QUOTE = 0x22;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 const LF = 0x0a;
+const TAB = 0x09;
+const CR = 0x0d;
+const SPACE = 0x20;
+const ZERO = 0x30;
+const NINE = 0x39;
 
 /** Where in the text the next byte is, and what may be there. */
 const EXPECTED = {
@@ -27,6 +44,8 @@ const EXPECTED = {
   colon: 'a colon after the name',
   content: 'a string',
   'in-content': 'the closing quote of the string',
+  flags: `client flags, a whole number from 0 to ${FLAGS_MAX}`,
+  'in-flags': `client flags, a whole number from 0 to ${FLAGS_MAX}`,
   next: 'a comma or "}"',
   'line-end': 'the end of the line after the record',
 } as const;
@@ -35,6 +54,8 @@ type State = keyof typeof EXPECTED | 'line' | 'first' | 'name' | 'other';
 
 export interface JsonLinesOptions extends JsonReaderOptions {
   readonly fields?: FieldOptions | undefined;
+  /** Number of the first line. Default: 1. */
+  readonly line?: number | undefined;
 }
 
 /** A field that a record should not have. */
@@ -49,6 +70,9 @@ interface Surplus {
  * Reads JSON Lines: on each line one object with two strings, `key` and `value` or as
  * `options.fields` calls them, in any order. Other fields are passed over or refused. Empty lines
  * are passed over; a line end is LF or CRLF, and the last may be missing.
+ *
+ * Without `options.fields` there may be `keyBase64` and `valueBase64` in their place, and `flags`: so
+ * any record has a line, as `goromdb dump` writes it.
  */
 export class JsonLines extends JsonReader {
   readonly #fields: FieldOptions;
@@ -57,17 +81,24 @@ export class JsonLines extends JsonReader {
   readonly #name: JsonString;
   /** A string in a field that is passed over. */
   readonly #passed: JsonString;
+  readonly #keyBase64: JsonString;
+  readonly #valueBase64: JsonString;
+  /** What holds key and value of the record at hand. */
+  #keyString: JsonString;
+  #valueString: JsonString;
+  #flags = 0;
+  #hasFlags = false;
   readonly #skip = new JsonSkip();
   /** The first field that this record should not have, reported when all are known. */
   #surplus: Surplus | undefined;
   #state: State = 'line';
-  #line = 1;
+  #line: number;
   #records = 0;
   /** Names that the record at hand has shown. */
   #names = 0;
   #recordOffset = 0;
   /** What the name at hand means. */
-  #member: 'key' | 'value' | 'other' = 'key';
+  #member: 'key' | 'value' | 'flags' | 'other' = 'key';
   #hasKey = false;
   #hasValue = false;
 
@@ -77,7 +108,13 @@ export class JsonLines extends JsonReader {
     this.#keyName = Buffer.from(this.#fields.key);
     this.#valueName = Buffer.from(this.#fields.value);
     this.#name = this.createString('name', NAME_BYTES_MAX);
-    this.#passed = this.createString('string', options.valueBytesMax ?? VALUE_BYTES_MAX);
+    this.#line = options.line ?? 1;
+    const { keyBytesMax = KEY_BYTES_MAX, valueBytesMax = VALUE_BYTES_MAX } = options;
+    this.#passed = this.createString('string', valueBytesMax);
+    this.#keyBase64 = this.createString('key in base64', base64Bytes(keyBytesMax));
+    this.#valueBase64 = this.createString('value in base64', base64Bytes(valueBytesMax));
+    this.#keyString = this.key;
+    this.#valueString = this.value;
   }
 
   /** Records that were read to their end. */
@@ -91,11 +128,14 @@ export class JsonLines extends JsonReader {
   }
 
   protected skip(chunk: Uint8Array, at: number): number {
-    return this.#state === 'other' && this.#skip.isInLiteral ? at : skipBlank(chunk, at);
+    const isInNumber = this.#state === 'in-flags';
+    const isInLiteral = this.#state === 'other' && this.#skip.isInLiteral;
+    return isInNumber || isInLiteral ? at : skipBlank(chunk, at);
   }
 
   protected step(byte: number, at: number): void {
     if (this.#state === 'other' && this.#stepOther(byte, at)) return;
+    if (this.#stepFlags(byte, at)) return;
     const state = this.#state;
     if (byte === LF && (state === 'line' || state === 'line-end')) {
       this.#line++;
@@ -104,16 +144,19 @@ export class JsonLines extends JsonReader {
       this.#recordOffset = this.offset + at;
       this.#hasKey = false;
       this.#hasValue = false;
+      this.#hasFlags = false;
+      this.#flags = 0;
       this.#names = 0;
       this.#state = 'first';
     } else if (byte === QUOTE && (state === 'first' || state === 'name')) {
       this.beginString(this.#name, at);
       this.#state = 'in-name';
     } else if (byte === COLON && state === 'colon') {
-      if (this.#member === 'other') this.#skip.begin();
-      this.#state = this.#member === 'other' ? 'other' : 'content';
+      const member = this.#member;
+      if (member === 'other') this.#skip.begin();
+      this.#state = member === 'other' || member === 'flags' ? member : 'content';
     } else if (byte === QUOTE && state === 'content') {
-      this.beginString(this.#member === 'key' ? this.key : this.value, at);
+      this.beginString(this.#member === 'key' ? this.#keyString : this.#valueString, at);
       this.#state = 'in-content';
     } else if (byte === COMMA && state === 'next') {
       this.#state = 'name';
@@ -137,14 +180,16 @@ export class JsonLines extends JsonReader {
       this.#state = this.#skip.isDone ? 'next' : 'other';
       return;
     }
-    if (string === this.key) this.#hasKey = true;
+    const isBase64 = string === this.#keyBase64 || string === this.#valueBase64;
+    if (isBase64 && !string.decode()) this.refuseString('DATA_CORRUPT', 'base64', 'no such text');
+    if (string === this.#keyString) this.#hasKey = true;
     else this.#hasValue = true;
     this.#state = 'next';
   }
 
   protected keep(): void {
-    if (this.#isInRecord() && this.#hasKey) this.key.keep();
-    if (this.#isInRecord() && this.#hasValue) this.value.keep();
+    if (this.#isInRecord() && this.#hasKey) this.#keyString.keep();
+    if (this.#isInRecord() && this.#hasValue) this.#valueString.keep();
   }
 
   protected isComplete(): boolean {
@@ -171,7 +216,7 @@ export class JsonLines extends JsonReader {
 
   protected place(): string {
     const hasKey = this.#hasKey && this.#isInRecord();
-    return `, line ${this.#line}${hasKey ? namePlace('key', this.key) : ''}`;
+    return `, line ${this.#line}${hasKey ? namePlace('key', this.#keyString) : ''}`;
   }
 
   protected isStart(): boolean {
@@ -195,21 +240,68 @@ export class JsonLines extends JsonReader {
     return step !== 'before';
   }
 
+  /** @returns Whether a number of flags begins or goes on with the byte. */
+  #stepFlags(byte: number, at: number): boolean {
+    const isFirst = this.#state === 'flags';
+    if (!isFirst && this.#state !== 'in-flags') return false;
+    const isDigit = byte >= ZERO && byte <= NINE;
+    if (!isFirst && !isDigit) {
+      this.#state = 'next';
+      return byte === SPACE || byte === TAB || byte === CR;
+    }
+    const flags = this.#flags * 10 + byte - ZERO;
+    // No leading zeros: RFC 8259 section 6.
+    if (!isDigit || flags > FLAGS_MAX || (!isFirst && this.#flags === 0)) this.refuseByte(byte, at);
+    this.#flags = flags;
+    this.#state = 'in-flags';
+    return true;
+  }
+
   #takeName(): void {
-    const { bytes, start, end } = this.#name;
-    const isKey = isName(this.#keyName, bytes, start, end);
-    if (!isKey && !isName(this.#valueName, bytes, start, end)) {
-      this.#member = 'other';
+    const member = this.#memberNamed(this.#name);
+    this.#member = member;
+    if (member === 'other') {
+      const { bytes, start, end } = this.#name;
       if (!this.#fields.ignoreOthers) this.#noteSurplus(bytes.subarray(start, end));
       return;
     }
-    this.#member = isKey ? 'key' : 'value';
-    this.#surplus?.names.add(isKey ? this.#keyName : this.#valueName);
-    if (isKey ? this.#hasKey : this.#hasValue) {
-      const found = `the name ${printable(this.#fields[this.#member])} a second time`;
-      this.refuseString('DATA_CORRUPT', 'each name once', found);
+    const isRepeated = { key: this.#hasKey, value: this.#hasValue, flags: this.#hasFlags }[member];
+    const name = member === 'flags' ? member : this.#fields[member];
+    if (isRepeated) {
+      this.refuseString(
+        'DATA_CORRUPT',
+        'each name once',
+        `the name ${printable(name)} a second time`,
+      );
     }
-    this.#names++;
+    if (member === 'flags') this.#hasFlags = true;
+    else {
+      this.#surplus?.names.add(Buffer.from(name));
+      this.#names++;
+    }
+  }
+
+  /** Also says where its string goes. */
+  #memberNamed({ bytes, start, end }: JsonString): 'key' | 'value' | 'flags' | 'other' {
+    const is = (name: Uint8Array): boolean => isName(name, bytes, start, end);
+    if (is(this.#keyName)) {
+      if (!this.#hasKey) this.#keyString = this.key;
+      return 'key';
+    }
+    if (is(this.#valueName)) {
+      if (!this.#hasValue) this.#valueString = this.value;
+      return 'value';
+    }
+    if (this.#fields !== DEFAULT_FIELDS) return 'other';
+    if (is(KEY_BASE64)) {
+      if (!this.#hasKey) this.#keyString = this.#keyBase64;
+      return 'key';
+    }
+    if (is(VALUE_BASE64)) {
+      if (!this.#hasValue) this.#valueString = this.#valueBase64;
+      return 'value';
+    }
+    return is(FLAGS) ? 'flags' : 'other';
   }
 
   #noteSurplus(name: Uint8Array): void {
@@ -242,9 +334,14 @@ export class JsonLines extends JsonReader {
       this.refuse('DATA_CORRUPT', at, `a comma and ${missing}`, 'the end of the record');
     }
     this.#records++;
-    this.emit(this.#recordOffset);
+    this.emit(this.#recordOffset, this.#keyString, this.#valueString, this.#flags);
     this.#state = 'line-end';
   }
+}
+
+/** Bytes that so many take in base64. */
+function base64Bytes(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4;
 }
 
 /** A loop, as this is done twice a record. */

@@ -20,6 +20,8 @@ export interface JsonReaderOptions {
   readonly keyBytesMax?: number | undefined;
   /** Longest value in bytes. */
   readonly valueBytesMax?: number | undefined;
+  /** Bytes of the text before the first chunk. */
+  readonly offset?: number | undefined;
   /** See `ScanOptions.onRecord`. */
   readonly onRecord?: ((offset: number) => void) | undefined;
 }
@@ -33,7 +35,7 @@ export abstract class JsonReader {
   protected readonly key: JsonString;
   protected readonly value: JsonString;
   /** Bytes of the text before the current chunk. */
-  protected offset = 0;
+  protected offset: number;
   readonly #sink: RecordSink;
   readonly #options: JsonReaderOptions;
   readonly #text: string;
@@ -49,6 +51,7 @@ export abstract class JsonReader {
   constructor(sink: RecordSink, options: JsonReaderOptions) {
     this.#sink = sink;
     this.#options = options;
+    this.offset = options.offset ?? 0;
     this.#text = options.text === undefined ? '' : ` of ${options.text}`;
     this.key = this.createString('key', options.keyBytesMax ?? KEY_BYTES_MAX);
     this.value = this.createString('value', options.valueBytesMax ?? VALUE_BYTES_MAX);
@@ -132,11 +135,10 @@ export abstract class JsonReader {
   }
 
   /** @param offset Where in the text the record begins. */
-  protected emit(offset: number): void {
-    const { key, value } = this;
+  protected emit(offset: number, key = this.key, value = this.value, flags = 0): void {
     this.#recordOffset = offset;
     this.#options.onRecord?.(offset);
-    this.#sink.add(key.bytes, key.start, key.end, value.bytes, value.start, value.end, 0);
+    this.#sink.add(key.bytes, key.start, key.end, value.bytes, value.start, value.end, flags);
   }
 
   protected refuseByte(byte: number, at: number): never {

@@ -1,3 +1,4 @@
+import { decodeBase64 } from './json-base64.ts';
 import {
   describeByte,
   PLAIN,
@@ -69,6 +70,16 @@ export class JsonString {
     this.#ownLength = 0;
     this.#append(this.bytes, this.start, this.end);
     this.#finish();
+  }
+
+  /** Replaces base64 by what it stands for. @returns false when it is none. */
+  decode(): boolean {
+    this.keep();
+    const bytes = decodeBase64(this.#own, this.#ownLength);
+    if (bytes === -1) return false;
+    this.#ownLength = bytes;
+    this.#finish();
+    return true;
   }
 
   /**

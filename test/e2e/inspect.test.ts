@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+
+async function run(...args: readonly string[]) {
+  const child = new GoromdbProcess(args);
+  const code = await child.exit();
+  return { code, out: child.stdout, err: child.stderr };
+}
+
+/** Two files of a key that differ. */
+function files(): { folder: string; one: string; two: string } {
+  const folder = temporaryFolder();
+  const [one, two] = ['one.json', 'two.json'].map((name) => join(folder, name));
+  writeFileSync(one, '{"a":"1","b":"2"}');
+  writeFileSync(two, '{"a":"1","b":"3","c":"4"}');
+  return { folder, one, two };
+}
+
+describe('goromdb get', () => {
+  test('prints the value of a key as it is, of several keys lines, and says what is missing', async () => {
+    const { one } = files();
+    expect(await run('get', one, 'a')).toEqual({ code: 0, out: '1', err: '' });
+    expect(await run('get', one, 'b', 'x')).toEqual({
+      code: 1,
+      out: '{"key":"b","value":"2"}\n{"key":"x","value":null}\n',
+      err: `goromdb: ${one} has no key x\n`,
+    });
+    expect(await run('get', one)).toMatchObject({ code: 2 });
+    expect(await run('get', `${one}.none`, 'a')).toMatchObject({ code: 2, out: '' });
+  });
+});
+
+describe('goromdb diff', () => {
+  test('ends with 0, 1 or 2 as diff does', async () => {
+    const { one, two } = files();
+    expect(await run('diff', one, one)).toEqual({
+      code: 0,
+      out: '+0 −0 ~0, 2 keys the same\n',
+      err: '',
+    });
+    expect(await run('diff', '-keys', one, two)).toEqual({
+      code: 1,
+      out: '~ b\n+ c\n+1 −0 ~1, 1 key the same\n',
+      err: '',
+    });
+    expect(await run('diff', '-json', '-keys', two, one)).toMatchObject({
+      code: 1,
+      out:
+        '{"difference":"changed","key":"b"}\n{"difference":"removed","key":"c"}\n' +
+        '{"added":0,"removed":1,"changed":1,"same":1}\n',
+    });
+    expect(await run('diff', one, `${two}.none`)).toMatchObject({ code: 2, out: '' });
+    expect(await run('diff', one)).toMatchObject({ code: 2 });
+  });
+});
+
+describe('goromdb dump', () => {
+  test('is built to the same file by way of a pipe', async () => {
+    const { folder, one } = files();
+    const [first, second] = ['first.db', 'second.db'].map((name) => join(folder, name));
+    await run('build', '-o', first, one);
+    const dump = spawn(process.execPath, [BIN, 'dump', first], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const build = spawn(process.execPath, [BIN, 'build', '-o', second, '-'], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    dump.stdout.pipe(build.stdin);
+    expect(await once(build, 'close')).toEqual([0, null]);
+    expect(readFileSync(second)).toEqual(readFileSync(first));
+  });
+
+  test('ends with 0 when nobody reads any more', async () => {
+    const path = join(temporaryFolder(), 'many.jsonl');
+    writeFileSync(path, '{"key":"a","value":"b"}\n'.repeat(200_000));
+    const child = spawn(process.execPath, [BIN, 'dump', path], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (text: Buffer) => {
+      said += text;
+    });
+    // It is in the middle: a pipe holds less.
+    child.stdout.once('data', () => child.stdout.destroy());
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(said).toBe('');
+  });
+
+  test('says what is wrong with a file, and what with the flags', async () => {
+    const path = join(temporaryFolder(), 'bad.jsonl');
+    writeFileSync(path, '{"key":"a","value":"b"}\n{"key":"a"\n');
+    expect(await run('dump', path)).toEqual({
+      code: 2,
+      out: '{"key":"a","value":"b"}\n',
+      err: expect.stringMatching(/^goromdb: .*bad\.jsonl: expected .*line 2.*\n$/),
+    });
+    expect(await run('dump', '-match', 'x'.repeat(65), path)).toMatchObject({ code: 2, out: '' });
+  });
+});
