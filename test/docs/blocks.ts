@@ -28,6 +28,7 @@ export const PAGES_RUN: readonly string[] = [
   'docs/drop-folder.md',
   'docs/formats.md',
   'docs/getting-started.md',
+  'docs/inspect.md',
   'docs/publishing.md',
 ];
 
