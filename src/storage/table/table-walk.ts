@@ -53,7 +53,7 @@ export function walkTable(
 }
 
 /** As `walkTable`, a block of records at each step. */
-export function walkBlocks(
+function walkBlocks(
   input: ScanInput,
   layout: TableLayout,
   options: WalkOptions,
