@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { blocksIn } from '../docs/blocks.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 
@@ -103,5 +104,29 @@ describe('goromdb dump', () => {
       err: expect.stringMatching(/^goromdb: .*bad\.jsonl: expected .*line 2.*\n$/),
     });
     expect(await run('dump', '-match', 'x'.repeat(65), path)).toMatchObject({ code: 2, out: '' });
+  });
+});
+
+describe('the programs of docs/inspect.md', () => {
+  test('print what they read', async () => {
+    const folder = temporaryFolder();
+    const page = readFileSync(
+      fileURLToPath(new URL('../../docs/inspect.md', import.meta.url)),
+      'utf8',
+    );
+    const programs = blocksIn(page).filter(({ language }) => language === 'js');
+    const tuesday = join(folder, 'tuesday.jsonl');
+    writeFileSync(tuesday, '{"key":"user:42","value":"Ann"}\n{"key":"user:44","value":"Eve"}\n');
+    const records = `${JSON.stringify({ 'user:42': 'Ann', 'user:43': 'Ben' })}\n`;
+    writeFileSync(join(folder, 'monday.json'), records);
+    await run('build', '-o', join(folder, 'monday.db'), join(folder, 'monday.json'));
+    let printed = '';
+    for (const { lines } of programs) {
+      const path = join(folder, 'program.mjs');
+      const library = new URL('../../dist/index.js', import.meta.url).href;
+      writeFileSync(path, lines.join('\n').replace("'goromdb'", JSON.stringify(library)));
+      printed += execFileSync(process.execPath, [path], { cwd: folder, encoding: 'utf8' });
+    }
+    expect(printed).toBe('user:42: Ann\nuser:44: Eve\n1 are new, 1 are gone\nAnn\n');
   });
 });

@@ -53,7 +53,7 @@ export function walkTable(
 }
 
 /** As `walkTable`, a block of records at each step. */
-function walkBlocks(
+export function walkBlocks(
   input: ScanInput,
   layout: TableLayout,
   options: WalkOptions,
