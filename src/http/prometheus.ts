@@ -13,7 +13,7 @@ interface Naming {
 
 const CPU_HELP = 'CPU seconds of the process, by mode.';
 
-const CUT_HELP = 'Connections that the server has cut off, by reason.';
+const CUT_HELP = 'Connections that the server has closed, by reason.';
 
 function cut(reason: string): Naming {
   return { name: 'connections_cut', labels: { reason }, help: CUT_HELP };

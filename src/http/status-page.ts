@@ -53,7 +53,7 @@ export function statusPage(): Page {
 
 /**
  * A module with all that it imports, as one: each file after those that it needs. It takes the place of a
- * bundler: no name stands for two things in this folder, and nothing is renamed in an import.
+ * bundler: no name means two things in this folder, and nothing is renamed in an import.
  *
  * @param read Returns the text of a file.
  */

@@ -1,4 +1,4 @@
-/** What belongs in this folder: what systemd tells this process, and is told by it. */
+/** What belongs in this folder: what systemd and this process notify each other of. */
 import { execFile } from 'node:child_process';
 import process from 'node:process';
 import { messageOf } from '../common/errors.ts';
@@ -39,7 +39,7 @@ export class Systemd {
     this.#watchdogMs = watchdogMs;
   }
 
-  /** @returns undefined when nobody is to be told. */
+  /** @returns undefined when nobody is to be notified. */
   static find(env: NodeJS.ProcessEnv, logger: Logger): Systemd | undefined {
     const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: pid } = env;
     if (socket === undefined || socket === '') return undefined;
@@ -52,7 +52,7 @@ export class Systemd {
    * It serves.
    *
    * @param isSuccessor Whether systemd knows another process as the main one.
-   * @returns Whether systemd was told.
+   * @returns Whether systemd was notified.
    */
   async ready(address: string, isSuccessor: boolean): Promise<boolean> {
     if (this.#watchdogMs > 0) {
@@ -125,7 +125,7 @@ export class Systemd {
           this.#hasFailed = true;
           const why = oneLine(messageOf(error));
           this.#logger.warn(
-            `systemd is told nothing (${why}): with Type=notify it ends this server; install systemd-notify, or use Type=exec`,
+            `systemd cannot be notified (${why}): with Type=notify it ends this server; install systemd-notify, or use Type=exec`,
           );
         }
         resolve();

@@ -13,7 +13,7 @@ import { defineCommand } from './command.ts';
 const OUT = optionGroup('Flags', {
   o: {
     ...FILE,
-    help: 'the table file to write; its sum goes beside it, with .md5 behind the name',
+    help: 'the table file to write; its sum file goes beside it, with .md5 behind the name',
     required: 'the table file to write, such as -o data.db',
   },
 });

@@ -32,7 +32,7 @@ export const server = defineCommand({
     'Serves the newest version of a database file to memcached and Redis clients, read-only.',
   usage: 'goromdb -file PATH [flags]\n       goromdb -config PATH\n       goromdb COMMAND [flags]',
   notes: `
-Publishing: write PATH, and its MD5 sum as PATH.md5, in either order. Once the
+Publishing: write PATH, and its MD5 as PATH.md5, in either order. Once the
 two match, the file is moved away and served; no request fails meanwhile.
 
 Example:

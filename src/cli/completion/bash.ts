@@ -39,7 +39,7 @@ complete -F _goromdb goromdb
 `;
 }
 
-/** What stands behind a flag ends the function. */
+/** What comes behind a flag ends the function. */
 function valueCases(commands: readonly CompletedCommand[]): string {
   const lines = new Map<string, string[]>();
   for (const command of commands) {

@@ -16,7 +16,7 @@ export interface CompletedProgram {
   readonly unnamed: CompletedCommand;
 }
 
-/** What stands behind a flag: nothing, one of some words, a path, or what no shell can guess. */
+/** What comes behind a flag: nothing, one of some words, a path, or what no shell can guess. */
 type ValueKind =
   | { readonly kind: 'none' | 'file' | 'folder' | 'other' }
   | { readonly kind: 'words'; readonly words: readonly string[] };

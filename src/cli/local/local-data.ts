@@ -46,7 +46,7 @@ export function localDataOf(
   };
 }
 
-/** Whether an input stands for itself: it is no folder, no pattern and not standard input. */
+/** Whether an input means itself: it is no folder, no pattern and not standard input. */
 function isFileName(input: string): boolean {
   if (input === STANDARD_INPUT) return false;
   const found = statSync(input, { throwIfNoEntry: false });

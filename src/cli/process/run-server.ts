@@ -85,7 +85,7 @@ export async function runServer<Server extends Goromdb>(
   const isTold = await systemd?.ready(formatAddress(goromdb.address), isSuccessor);
   if (isSuccessor && isTold === false) {
     // It would take the end of the old process for the end of the service, and end this one.
-    throw new GoromdbError('UPGRADE_FAILED', 'systemd could not be told of the new process');
+    throw new GoromdbError('UPGRADE_FAILED', 'systemd could not be notified of the new process');
   }
   upgrades?.attach(goromdb, () => systemd?.leave());
   if (isHungUp && onHangUp !== 'end') reload(goromdb, logger, onHangUp, systemd);

@@ -13,7 +13,7 @@ export interface Upgradable extends Outgoing {
   leave(roles: readonly SocketRole[]): Promise<void>;
 }
 
-/** What `goromdb upgrade` is told. */
+/** The answer to `goromdb upgrade`. */
 export interface Upgraded {
   readonly pid: number;
   readonly version: string;
@@ -63,7 +63,7 @@ export class Upgrading {
     if (this.#isUnderWay) throw refused('another upgrade is under way, or done');
     // Its end would end the container, and the new process with it.
     if (process.pid === 1) throw refused('it is process 1 of a container: start a new container');
-    // systemd takes the end of this process for the end of the service, unless it is told otherwise.
+    // systemd takes the end of this process for the end of the service, unless it is notified of another one.
     const { SYSTEMD_EXEC_PID: started, NOTIFY_SOCKET: socket } = process.env;
     if (Number(started) === process.pid && socket === undefined) {
       throw refused('its unit needs Type=notify and NotifyAccess=all');

@@ -45,7 +45,7 @@ export function joined(
   return [...all.values()].sort((a, b) => (a.at < b.at ? -1 : 1)).slice(-EVENTS_MAX);
 }
 
-/** Which generation served when, as far as events tell. */
+/** Which generation served when, as far as events show. */
 function spansOf(events: readonly FolderEvent[], nowMs: number): readonly Span[] {
   const starts = events.flatMap(({ at, kind, text }) => {
     const [, generation] = (kind === 'serving' && /^generation (\d+) /.exec(text)) || [];
@@ -139,7 +139,7 @@ function wordsOf(kind: EventKind, title: string, text: string): readonly [string
   return [title, text.startsWith(said) ? text.slice(said.length) : text];
 }
 
-/** Of what a load says, what tells one from another: the log has all of it. */
+/** Of what a load says, what distinguishes one from another: the log has all of it. */
 function briefly(text: string): string {
   const seconds = Array.from(text.matchAll(STAGE_SECONDS), ([, one]) => Number(one));
   const total = seconds.reduce((sum, one) => sum + one, 0);
