@@ -658,7 +658,7 @@ describe('help and version', () => {
       '-help print',
       'Commands: serve Serves local files at once',
       'check-config Checks a file for -config',
-      'MD5 sum as PATH.md5',
+      'MD5 as PATH.md5',
     ]) {
       expect(words).toContain(part);
     }
