@@ -4,15 +4,10 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { formatAddress, parseAddress } from '../../src/common/address.ts';
 import { silentLogger } from '../../src/common/log.ts';
-import type {
-  DataSetStatus,
-  FolderEvent,
-  Metric,
-  Status,
-  ThreadStatus,
-} from '../../src/common/status.ts';
+import type { DataSetStatus, FolderEvent, Status, ThreadStatus } from '../../src/common/status.ts';
 import { HttpServer } from '../../src/http/http.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { Traffic } from './traffic.ts';
 
 export const TOKEN = 'a-token-of-more-than-16';
 
@@ -61,7 +56,10 @@ export function wellSet(prefix: string, others: Partial<DataSetStatus> = {}): Da
     },
     previous: generation(44, 26.1),
     lookups: [],
-    loads: [],
+    loads: [
+      { outcome: 'taken', reason: '', count: 5 },
+      { outcome: 'rejected', reason: 'DATA_CORRUPT', count: 1 },
+    ],
     counters: {
       ...{ loads_taken: 5, loads_rejected: 1, loads_failed: 0 },
       ...{ scrub_passes: 12, scrub_file_faults: 0, scrub_table_faults: 0 },
@@ -151,32 +149,30 @@ export function statusOf(
 /** What `startMadeUp` shows; tests change it. */
 export interface MadeUp {
   status: Status;
-  counters: readonly Metric[];
+  readonly traffic: Traffic;
   readonly posts: string[];
   readonly http: HttpServer;
   readonly url: string;
-  /** Goes on with its clock, and with what it has counted. */
-  goOn(seconds: number, counters: readonly Metric[]): void;
+  /** Goes on with its clock. */
+  goOn(seconds: number): void;
 }
 
 export async function startMadeUp(status: Status): Promise<MadeUp> {
   const tokenFile = join(temporaryFolder(), 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`, { mode: 0o600 });
   const posts: string[] = [];
+  const traffic = new Traffic();
   const madeUp = {
-    ...{ status, counters: [] as readonly Metric[], posts },
-    goOn: (seconds: number, counters: readonly Metric[]) => {
+    ...{ status, traffic, posts },
+    goOn: (seconds: number) => {
       const { server, dataSets } = madeUp.status;
       const uptimeSeconds = server.uptimeSeconds + seconds;
-      Object.assign(madeUp, {
-        counters,
-        status: { server: { ...server, uptimeSeconds }, dataSets },
-      });
+      madeUp.status = { server: { ...server, uptimeSeconds }, dataSets };
     },
   };
   const subject = {
-    status: () => madeUp.status,
-    counters: () => madeUp.counters,
+    status: () => traffic.in(madeUp.status),
+    counters: () => traffic.counters,
     rollback: async (set: string) => posts.push(`rollback ${set}`),
     rescan: (set: string) => void posts.push(`rescan ${set}`),
     scrub: (set: string) => void posts.push(`scrub ${set}`),

@@ -3,14 +3,14 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { it } from 'vitest';
-import type { Metric, Status } from '../../src/common/status.ts';
+import type { Status } from '../../src/common/status.ts';
 import { openPage, withBrowser } from './browser.ts';
 import { emptySet, type MadeUp, startMadeUp, statusOf, troubledSet, wellSet } from './made-up.ts';
 
 const FOLDER = fileURLToPath(new URL('../../.cache/screenshots/', import.meta.url));
 const WIDE = { width: 1100, height: 1000 };
 const WINDOW_SECONDS = 300;
-const STEP_SECONDS = 5;
+const STEP_SECONDS = 6;
 const PHONE = { width: 360, height: 740 };
 const MANY = Array.from({ length: 32 }, (_, i) => `set-${String(i + 1).padStart(2, '0')}`);
 
@@ -53,7 +53,7 @@ const SHOTS: readonly Shot[] = [
     isCut: true,
   },
   // These two are in the docs.
-  { name: 'status-page', status: ONE, viewport: { width: 900, height: 700 }, isCut: true },
+  { name: 'status-page', status: ONE, viewport: { width: 1000, height: 800 }, isCut: true },
   { name: 'status-page-phone', status: TROUBLE, viewport: PHONE, colorScheme: 'dark', isCut: true },
 ];
 
@@ -74,27 +74,16 @@ it.each(SHOTS)(
 
 /** Lets traffic pass, with a poll in each of its steps. */
 async function goOnFor(seconds: number, madeUp: MadeUp, page: Page): Promise<void> {
-  let gets = 1e9;
-  let hits = 0.98e9;
   for (let passed = 0; passed < seconds; passed += STEP_SECONDS) {
     const wave = (period: number): number => Math.sin((2 * Math.PI * passed) / period);
-    const more = STEP_SECONDS * (18_000 + 3_500 * wave(240) + 900 * wave(35) + 400 * wave(12.7));
-    gets += more;
-    hits += more * (0.985 + 0.004 * wave(130) + 0.001 * wave(21));
-    madeUp.goOn(STEP_SECONDS, [
-      counter('cmd_get', gets),
-      counter('get_hits', hits),
-      counter('bytes_written', gets * 132),
-      counter('cpu_seconds', gets / 29_000),
-    ]);
+    const rate = 18_000 + 3_500 * wave(240) + 900 * wave(35) + 400 * wave(12.7);
+    const hitRate = 0.985 + 0.004 * wave(130) + 0.001 * wave(21);
+    madeUp.traffic.pass(STEP_SECONDS * rate, hitRate, 0.5 + 0.4 * wave(90) + 0.1 * wave(14));
+    madeUp.goOn(STEP_SECONDS);
     // A tab that is seen again polls at once.
     await page.evaluate(`new Promise((resolve) => {
       new MutationObserver(resolve).observe(document.getElementById('updated'), { childList: true });
       document.dispatchEvent(new Event('visibilitychange'));
     })`);
   }
-}
-
-function counter(name: string, value: number): Metric {
-  return { name, kind: 'counter', help: name, labels: {}, value };
 }

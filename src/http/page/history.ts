@@ -1,21 +1,24 @@
 /** Makes rates of counters, and keeps them for some minutes. */
-import { type Buckets, bucketsOf, named, quantileOf, type Sample, sumOf } from './samples.ts';
+import type { DataSetStatus, ServerStatus } from '../../common/status.ts';
+import { type Buckets, pooled, quantileOf, since } from './quantile.ts';
+import { named, type Sample, sumOf } from './samples.ts';
 
 /** So long charts look back. */
 export const WINDOW_MS = 5 * 60_000;
 /** More than polls come in that time. */
 const POINTS_MAX = 400;
+const NO_BUCKETS: Buckets = new Map();
 
 /** What was counted up to a moment. */
-export interface Counts {
+interface Counts {
   readonly atMs: number;
-  /** Keys that were asked for, and those that were found; undefined: it is not counted. */
-  readonly gets: number | undefined;
-  readonly hits: number | undefined;
-  readonly sentBytes: number | undefined;
-  readonly cpuSeconds: number | undefined;
+  /** Keys that were looked up, and those that were found. */
+  readonly gets?: number | undefined;
+  readonly hits?: number | undefined;
+  readonly sentBytes?: number | undefined;
+  readonly cpuSeconds?: number | undefined;
   /** Of the seconds that requests took. */
-  readonly latency: Buckets;
+  readonly latency?: Buckets;
 }
 
 /** What went on between two moments, a second. */
@@ -31,18 +34,27 @@ export interface Point {
   readonly p99: number | undefined;
 }
 
-/** What a server has counted, or one of its data sets. */
-export function countsOf(samples: readonly Sample[], atMs: number, dataSet?: string): Counts {
-  const scope = dataSet === undefined ? 'goromdb_' : 'goromdb_data_set_';
-  const sum = (name: string): number | undefined => sumOf(named(samples, scope + name, dataSet));
+/** What a server has counted. */
+export function serverCounts(
+  { cpuSeconds, requests }: ServerStatus,
+  samples: readonly Sample[],
+  atMs: number,
+): Counts {
+  const sum = (name: string): number | undefined => sumOf(named(samples, name));
   return {
     atMs,
-    gets: dataSet === undefined ? sum('cmd_get_total') : sum('gets_total'),
-    hits: sum('get_hits_total'),
-    sentBytes: sum('sent_bytes_total'),
-    cpuSeconds: sum('cpu_seconds_total'),
-    latency: bucketsOf(named(samples, `${scope}request_seconds_bucket`, dataSet)),
+    gets: sum('goromdb_cmd_get_total'),
+    hits: sum('goromdb_get_hits_total'),
+    sentBytes: sum('goromdb_sent_bytes_total'),
+    cpuSeconds: cpuSeconds.user + cpuSeconds.system,
+    latency: pooled(requests.map(({ duration }) => duration)),
   };
+}
+
+/** What was counted of a data set. */
+export function setCounts({ lookups }: DataSetStatus, atMs: number): Counts {
+  const hits = lookups.reduce((sum, one) => sum + one.hits, 0);
+  return { atMs, hits, gets: lookups.reduce((sum, one) => sum + one.misses, hits) };
 }
 
 /** The last minutes of a server or a data set. */
@@ -54,17 +66,13 @@ export class History {
     return this.#points;
   }
 
-  get latest(): Point | undefined {
-    return this.#points.at(-1);
-  }
-
   add(counts: Counts): void {
     const last = this.#last;
     this.#last = counts;
     if (last === undefined || counts.atMs <= last.atMs) return;
-    const since = counts.atMs - WINDOW_MS;
+    const fromMs = counts.atMs - WINDOW_MS;
     const points = [...this.#points, pointBetween(last, counts)];
-    this.#points = points.filter(({ atMs }) => atMs >= since).slice(-POINTS_MAX);
+    this.#points = points.filter(({ atMs }) => atMs >= fromMs).slice(-POINTS_MAX);
   }
 }
 
@@ -75,7 +83,7 @@ function pointBetween(before: Counts, after: Counts): Point {
     a === undefined || b === undefined || b < a ? undefined : (b - a) / seconds;
   const gets = rate(before.gets, after.gets);
   const hits = rate(before.hits, after.hits);
-  const latency = difference(before.latency, after.latency);
+  const latency = since(before.latency ?? NO_BUCKETS, after.latency ?? NO_BUCKETS);
   return {
     atMs: after.atMs,
     gets,
@@ -85,8 +93,4 @@ function pointBetween(before: Counts, after: Counts): Point {
     p50: quantileOf(latency, 0.5),
     p99: quantileOf(latency, 0.99),
   };
-}
-
-function difference(before: Buckets, after: Buckets): Buckets {
-  return new Map([...after].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)]));
 }

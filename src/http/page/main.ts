@@ -8,7 +8,7 @@ import type { FolderEvent, Status } from '../../common/status.ts';
 import { createActs } from './actions.ts';
 import { fill, find, make, mark, say } from './dom.ts';
 import { ageText, clockText } from './figures.ts';
-import { countsOf, History } from './history.ts';
+import { History, serverCounts, setCounts } from './history.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { createServerView } from './server-view.ts';
 import { SetView } from './set-view.ts';
@@ -50,13 +50,19 @@ async function ask(path: string): Promise<Response> {
 }
 
 async function news(): Promise<News> {
-  const ready = fresh === null ? 'readyz' : `readyz?fresh=${encodeURIComponent(fresh)}`;
-  const [status, metrics, readiness] = await Promise.all(['api/status', 'metrics', ready].map(ask));
-  if (!status.ok || !metrics.ok) throw new Error(`the server answers ${status.status}`);
-  const { lacks = [], message }: { lacks?: Lack[]; message?: string } = await readiness.json();
-  // A wrong ?fresh= of the page's own address.
-  if (readiness.status === 400) throw new Error(message);
+  const [status, metrics, lacks] = await Promise.all([ask('api/status'), ask('metrics'), tooOld()]);
+  if (!status.ok || !metrics.ok)
+    throw new Error(`the server answers ${Math.max(status.status, metrics.status)}`);
   return { status: await status.json(), samples: samplesOf(await metrics.text()), lacks };
+}
+
+/** What is older than the page's own address allows: `?fresh=26h`. */
+async function tooOld(): Promise<readonly Lack[]> {
+  if (fresh === null) return [];
+  const readiness = await ask(`readyz?fresh=${encodeURIComponent(fresh)}`);
+  const { lacks, message }: { lacks?: Lack[]; message?: string } = await readiness.json();
+  if (lacks === undefined) throw new Error(message);
+  return lacks;
 }
 
 /** One poll at a time; the next one comes by itself while the page is seen. */
@@ -84,7 +90,7 @@ function pollNow(): void {
 
 function show({ status, samples, lacks }: News): void {
   const nowMs = nowMsOf(status.server);
-  const findings = findingsOf(status, lacks);
+  const findings = findingsOf(status, lacks, samples);
   const { level, title: text, detail: more } = verdictOf(status, findings);
   document.title = level === 'ok' ? `goromdb ${status.server.address}` : `(!) ${text} – goromdb`;
   mark(document.body, 'data-state', 'live');
@@ -94,9 +100,9 @@ function show({ status, samples, lacks }: News): void {
   say(find('address', HTMLElement), status.server.address);
   say(find('updated', HTMLElement), `Server's clock ${clockText(nowMs)}`);
   showFindings(status, findings);
-  history.add(countsOf(samples, nowMs));
+  history.add(serverCounts(status.server, samples, nowMs));
   server.update(status, samples, history.points);
-  showSets(status, samples, findings);
+  showSets(status, findings);
 }
 
 function showFindings({ dataSets }: Status, findings: readonly Finding[]): void {
@@ -126,7 +132,7 @@ function reveal(prefix: string): void {
   element.scrollIntoView({ block: 'start' });
 }
 
-function showSets({ server, dataSets }: Status, samples: readonly Sample[], all: Finding[]): void {
+function showSets({ server, dataSets }: Status, all: readonly Finding[]): void {
   const nowMs = nowMsOf(server);
   for (const set of dataSets) {
     let one = views.get(set.prefix);
@@ -136,7 +142,7 @@ function showSets({ server, dataSets }: Status, samples: readonly Sample[], all:
       views.set(set.prefix, one);
       setList.append(one.view.element);
     }
-    one.history.add(countsOf(samples, nowMs, set.prefix));
+    one.history.add(setCounts(set, nowMs));
     const findings = all.filter(({ dataSet }) => dataSet === set.prefix);
     one.view.update({ set, findings, points: one.history.points, nowMs });
   }

@@ -12,6 +12,7 @@ import {
   sinceText,
 } from './figures.ts';
 import type { Point } from './history.ts';
+import { createTile, HIT_RATE, LOOKUPS } from './tile.ts';
 import { createTimeline, joined, type Timeline } from './timeline.ts';
 import { ageSecondsOf, type Finding, levelOf, nameOf } from './verdict.ts';
 
@@ -25,7 +26,6 @@ export interface Acts {
 export interface SetNews {
   readonly set: DataSetStatus;
   readonly findings: readonly Finding[];
-  /** Empty when the server does not count by data set. */
   readonly points: readonly Point[];
   readonly nowMs: number;
 }
@@ -50,6 +50,7 @@ export class SetView {
   readonly #facts = make('dl', { class: 'facts' });
   readonly #rollback = make('button', { type: 'button' }, 'Roll back …');
   readonly #rescan = make('button', { type: 'button' }, 'Rescan …');
+  readonly #tiles = [LOOKUPS, HIT_RATE].map((shown) => createTile(shown, 'h4'));
   readonly #timeline: Timeline = createTimeline();
   #events: readonly FolderEvent[] = [];
   #news: SetNews | undefined;
@@ -58,8 +59,9 @@ export class SetView {
     const head = make('span', { class: 'head' }, this.#sign, this.#name);
     this.#traffic.append(this.#rate, this.#chart.element);
     const actions = make('p', { class: 'actions' }, this.#rescan, this.#rollback);
-    const about = make('div', { class: 'about' }, make('h4', {}, 'Live generation'), this.#facts);
-    about.append(actions);
+    const tiles = make('div', { class: 'tiles' }, ...this.#tiles.map(({ element }) => element));
+    const title = make('h4', {}, 'Live generation');
+    const about = make('div', { class: 'about' }, title, this.#facts, tiles, actions);
     const past = make('div', { class: 'past' }, make('h4', {}, 'What happened'));
     past.append(this.#timeline.element);
     this.element.append(
@@ -103,11 +105,12 @@ export class SetView {
   /** What nobody sees is not made: there may be many data sets. */
   #show(): void {
     if (!this.element.open || this.#news === undefined) return;
-    const { set, findings, nowMs } = this.#news;
+    const { set, findings, points, nowMs } = this.#news;
+    for (const tile of this.#tiles) tile.update(points, nowMs);
     fill(this.#findings, JSON.stringify(findings), () =>
       findings.map(({ level, text }) => make('li', { class: level }, text)),
     );
-    say(this.#loading, set.loading === undefined ? '' : loadText(set.loading));
+    say(this.#loading, set.loading === undefined ? '' : loadText(set.loading, nowMs));
     const rows = setFacts(set, nowMs);
     fill(this.#facts, JSON.stringify(rows), () =>
       rows.map(([title, value]) => make('div', {}, make('dt', {}, title), make('dd', {}, value))),
@@ -131,14 +134,13 @@ function rateText(point: Point | undefined): string {
   return `${shortText(point.gets)}/s${hits}`;
 }
 
-function loadText({ path, stage, bytes }: LoadStatus): string {
+function loadText({ path, stage, bytes, sinceMs }: LoadStatus, nowMs: number): string {
   const done = bytes === undefined ? '' : `, ${bytesText(bytes)} done`;
-  return `Loads ${path}: ${stage}${done}`;
+  return `Loads ${path}: ${stage}${done}, for ${ageText((nowMs - sinceMs) / 1000)}`;
 }
 
 function setFacts(set: DataSetStatus, nowMs: number): readonly (readonly [string, string])[] {
-  const { serving, previous, waiting, counters, file } = set;
-  const { loads_taken: taken, loads_rejected: rejected, loads_failed: failed } = counters;
+  const { serving, previous, waiting, file } = set;
   const live: (readonly [string, string])[] =
     serving === undefined
       ? [['Serves', 'nothing: every key is a miss']]
@@ -168,11 +170,20 @@ function setFacts(set: DataSetStatus, nowMs: number): readonly (readonly [string
     ['Previous', before],
     ['Waits for', file],
     ...(waiting === undefined ? [] : [['A drop waits', waiting.text] as const]),
-    ['Loads', `${taken} taken, ${rejected} rejected, ${failed} failed`],
+    ['Loads', loadsText(set.loads)],
   ];
 }
 
 function generationText(generation: number, restores: number | undefined): string {
   const of = restores === undefined ? '' : `, with the data of generation ${restores}`;
   return `${generation}${of}`;
+}
+
+/** What became of drops, by why. */
+function loadsText(loads: DataSetStatus['loads']): string {
+  const parts = loads.flatMap(({ outcome, reason, count }) => {
+    if (count === 0) return [];
+    return [`${countText(count)} ${outcome}${reason === '' ? '' : ` (${reason})`}`];
+  });
+  return parts.length === 0 ? 'none since the start' : parts.join(', ');
 }

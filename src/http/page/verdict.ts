@@ -1,6 +1,7 @@
 /** What an operator should know first. */
 import type { DataSetStatus, ServerStatus, Status } from '../../common/status.ts';
-import { ageText, countOf, countText, sinceText } from './figures.ts';
+import { ageText, bytesText, countOf, countText, sinceText } from './figures.ts';
+import { named, type Sample } from './samples.ts';
 
 /** `ok`: nothing to do; `warn`: somebody should look at it; `bad`: clients do not get what they ask for. */
 export type Level = 'ok' | 'warn' | 'bad';
@@ -30,7 +31,9 @@ export interface Verdict {
 /** A drop may wait so long for its MD5 before it is something to look at. */
 const WAIT_MS_MAX = 60_000;
 /** From this share of their limit on, connections are something to look at. */
-const CONNECTIONS_SHARE_MAX = 0.9;
+const CONNECTIONS_SHARE_MAX = 0.8;
+/** A certificate that expires sooner is something to look at. */
+const CERTIFICATE_MS_MIN = 14 * 86_400_000;
 
 /** The clock of the server, in milliseconds since 1970: that of the browser may be wrong. */
 export function nowMsOf({ startedAtMs, uptimeSeconds }: ServerStatus): number {
@@ -47,16 +50,24 @@ export function ageSecondsOf({ serving }: DataSetStatus, nowMs: number): number 
   return serving && Math.max(0, (nowMs - Date.parse(serving.installedAt)) / 1000);
 }
 
-/** All that is wrong, the worst first. */
-export function findingsOf({ server, dataSets }: Status, lacks: readonly Lack[]): Finding[] {
+/**
+ * All that is wrong, the worst first. It is what the alert rules of deploy/prometheus ask, and more.
+ *
+ * @param samples Of `/metrics`.
+ */
+export function findingsOf(
+  { server, dataSets }: Status,
+  lacks: readonly Lack[],
+  samples: readonly Sample[],
+): readonly Finding[] {
   const nowMs = nowMsOf(server);
   const findings = [
     ...dataSets.flatMap((set) => setFindings(set, nowMs)),
     ...lacks.flatMap(({ code, dataSet, text }): Finding[] => {
-      if (code === 'CLOSING') return [{ level: 'bad', text: 'The server closes.' }];
       return code === 'TOO_OLD' ? [{ level: 'warn', dataSet, text: `Not fresh: ${text}` }] : [];
     }),
-    ...serverFindings(server),
+    ...diskFindings(dataSets, samples),
+    ...serverFindings(server, nowMs),
   ];
   return findings.sort((a, b) => Number(b.level === 'bad') - Number(a.level === 'bad'));
 }
@@ -105,11 +116,14 @@ function freshnessText(dataSets: readonly DataSetStatus[], nowMs: number): strin
 }
 
 function setFindings(set: DataSetStatus, nowMs: number): Finding[] {
-  const { prefix: dataSet, serving, loading, fault, lastError, waiting, counters } = set;
+  const { prefix: dataSet, file, serving, loading, fault, lastError, waiting, counters } = set;
   const found: Finding[] = [];
   const warn = (text: string): unknown => found.push({ level: 'warn', dataSet, text });
   if (serving === undefined) {
-    const first = loading === undefined ? 'no data was dropped yet' : 'the first data is loaded';
+    const first =
+      loading === undefined
+        ? `nothing was dropped yet; it waits for ${file} and its MD5`
+        : 'the first data is loaded';
     found.push({ level: 'bad', dataSet, text: `Serves nothing: ${fault ?? first}` });
   }
   if (lastError !== undefined) {
@@ -128,11 +142,33 @@ function setFindings(set: DataSetStatus, nowMs: number): Finding[] {
   return found;
 }
 
-function serverFindings({ connections, connectionsMax, threads }: ServerStatus): Finding[] {
+/** A load needs room for a file and a table beside those that serve. */
+function diskFindings(dataSets: readonly DataSetStatus[], samples: readonly Sample[]): Finding[] {
+  const free = new Map(
+    named(samples, 'goromdb_data_set_disk_free_bytes').map(({ labels, value }) => [
+      labels.data_set,
+      value,
+    ]),
+  );
+  return dataSets.flatMap(({ prefix: dataSet, serving }): Finding[] => {
+    const bytes = free.get(dataSet) ?? Number.POSITIVE_INFINITY;
+    if (serving === undefined || bytes >= 2 * serving.tableBytes) return [];
+    const text = `The disk has ${bytesText(bytes)} free: a load of this size may not fit`;
+    return [{ level: 'warn', dataSet, text }];
+  });
+}
+
+function serverFindings(server: ServerStatus, nowMs: number): Finding[] {
+  const { connections, connectionsMax, threads, certificateExpiresAt } = server;
   const found: Finding[] = [];
   if (connections > connectionsMax * CONNECTIONS_SHARE_MAX) {
     const text = `${countText(connections)} of at most ${countText(connectionsMax)} connections are open`;
     found.push({ level: 'warn', text });
+  }
+  const leftMs = Date.parse(certificateExpiresAt ?? '') - nowMs;
+  if (leftMs < CERTIFICATE_MS_MIN) {
+    const when = leftMs <= 0 ? 'has expired' : `expires in ${ageText(leftMs / 1000)}`;
+    found.push({ level: 'warn', text: `The TLS certificate ${when}` });
   }
   const restarts = threads.reduce((sum, one) => sum + one.restarts, 0);
   if (restarts > 0) {

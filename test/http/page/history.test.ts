@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
-import { countsOf, History } from '../../../src/http/page/history.ts';
-import { bucketsOf, quantileOf, samplesOf } from '../../../src/http/page/samples.ts';
+import { History, serverCounts, setCounts } from '../../../src/http/page/history.ts';
+import { pooled, quantileOf } from '../../../src/http/page/quantile.ts';
+import { samplesOf } from '../../../src/http/page/samples.ts';
+import { statusOf, wellSet } from '../../browser/made-up.ts';
 
 it('reads names, labels with escapes, and values', () => {
   const text =
@@ -14,7 +16,7 @@ it('reads names, labels with escapes, and values', () => {
 
 function counts(atMs: number, gets: number, hits: number) {
   const text = `goromdb_cmd_get_total ${gets}\ngoromdb_get_hits_total ${hits}\n`;
-  return countsOf(samplesOf(text), atMs);
+  return serverCounts(statusOf([]).server, samplesOf(text), atMs);
 }
 
 it('makes rates of what was counted between two polls', () => {
@@ -41,13 +43,31 @@ it('keeps five minutes', () => {
   expect(history.points).toHaveLength(151);
 });
 
-it('finds quantiles as Prometheus does', () => {
-  const text = 'b_bucket{le="0.1"} 50\nb_bucket{le="0.2"} 90\nb_bucket{le="+Inf"} 100\n';
-  const buckets = bucketsOf(samplesOf(text));
+it('makes rates of the lookups of a data set, in all protocols', () => {
+  const history = new History();
+  const lookups = (hits: number) => [
+    { protocol: 'text', hits, misses: 10 },
+    { protocol: 'redis', hits: hits * 2, misses: 0 },
+  ];
+  history.add(setCounts(wellSet('', { lookups: lookups(100) }), 1_000));
+  history.add(setCounts(wellSet('', { lookups: lookups(200) }), 2_000));
+  expect(history.points).toMatchObject([{ gets: 300, hitRate: 1 }]);
+});
+
+it('finds quantiles of several histograms as Prometheus does', () => {
+  const half = {
+    count: 50,
+    sum: 1,
+    buckets: [
+      [0.1, 25],
+      [0.2, 45],
+    ],
+  } as const;
+  const buckets = pooled([half, half]);
   expect([0.25, 0.7, 0.99].map((share) => quantileOf(buckets, share))).toEqual([
     expect.closeTo(0.05),
     expect.closeTo(0.15),
     0.2,
   ]);
-  expect(quantileOf(new Map(), 0.5)).toBeUndefined();
+  expect(quantileOf(pooled([]), 0.5)).toBeUndefined();
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { findingsOf, verdictOf } from '../../../src/http/page/verdict.ts';
+import type { Status } from '../../../src/common/status.ts';
+import { samplesOf } from '../../../src/http/page/samples.ts';
+import { findingsOf, type Lack, verdictOf } from '../../../src/http/page/verdict.ts';
 import { emptySet, NOW_MS, statusOf, thread, troubledSet, wellSet } from '../../browser/made-up.ts';
 
-function judged(
-  ...[status, lacks = []]: Parameters<typeof findingsOf> | [ReturnType<typeof statusOf>]
-) {
-  const findings = findingsOf(status, lacks);
+function judged(status: Status, lacks: readonly Lack[] = [], metrics = '') {
+  const findings = findingsOf(status, lacks, samplesOf(metrics));
   return { ...verdictOf(status, findings), findings: findings.map(({ text }) => text) };
 }
 
@@ -31,7 +31,7 @@ describe('the first glance', () => {
     const { level, title, findings } = judged(status);
     expect({ level, title }).toEqual({ level: 'bad', title: '1 of 3 data sets serves nothing' });
     expect(findings).toEqual([
-      'Serves nothing: no data was dropped yet',
+      'Serves nothing: nothing was dropped yet; it waits for /srv/drop/b.db and its MD5',
       expect.stringMatching(/^Rejected .*a\.db: expected/),
       expect.stringMatching(/^A drop waits for 6 min: /),
     ]);
@@ -42,12 +42,19 @@ describe('the first glance', () => {
     expect(judged(statusOf([wellSet('', { waiting })])).level).toBe('ok');
   });
 
-  it('names data that is too old for whoever asks, threads that died, and connections', () => {
-    const server = { connections: 9_500, threads: [thread(1, 2)] };
+  it('names data that is too old for whoever asks, threads, connections, disk and certificate', () => {
+    const server = {
+      connections: 9_500,
+      threads: [thread(1, 2)],
+      certificateExpiresAt: '2026-12-01T15:20:00Z',
+    };
+    const metrics = 'goromdb_data_set_disk_free_bytes{data_set=""} 300000000\n';
     const lacks = [{ code: 'TOO_OLD', dataSet: '', text: 'installed 9 s ago' }];
-    expect(judged(statusOf([wellSet('')], server), lacks).findings).toEqual([
+    expect(judged(statusOf([wellSet('')], server), lacks, metrics).findings).toEqual([
       'Not fresh: installed 9 s ago',
+      'The disk has 300 MB free: a load of this size may not fit',
       '9,500 of at most 10,000 connections are open',
+      'The TLS certificate expires in 3 d',
       'Serving threads died and were replaced: 2 times',
     ]);
   });
