@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { VERSION } from '../common/version.ts';
 import { parseCommandLine } from './parse.ts';
-import { EXIT_MISUSE, fail, tellPredecessor } from './process/fail.ts';
+import { EXIT_MISUSE, endWithReader, fail, tellPredecessor } from './process/fail.ts';
 
 /**
  * The command `goromdb`.
@@ -10,6 +10,9 @@ import { EXIT_MISUSE, fail, tellPredecessor } from './process/fail.ts';
  * @param argv The arguments, without node and the script.
  */
 export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on('error', endWithReader);
+  // A warning that nobody reads ends nothing.
+  process.stderr.on('error', () => {});
   const invocation = parseCommandLine(argv, VERSION);
   switch (invocation.kind) {
     case 'print':

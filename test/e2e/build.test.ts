@@ -30,6 +30,11 @@ describe('goromdb build', () => {
       code: 0,
       said: expect.stringMatching(/out\.db: 1 key, .*, md5 [0-9a-f]{32}\n$/),
     });
+    const { said } = await run('-o', out, '-key', 'id', '-skip-bad', '9', '-json', good, bad);
+    expect(JSON.parse(said)).toMatchObject({
+      ...{ out, keys: 1, rejected: 1, warnings: [] },
+      firstRejected: [{ file: bad, line: 2 }],
+    });
     expect(await run('-o', out, '-key', 'id', none)).toMatchObject({ code: 1 });
     expect(await run('-o', out)).toMatchObject({ code: 2 });
     expect(await run('-o', out, '-value', 'v', good)).toMatchObject({ code: 2 });

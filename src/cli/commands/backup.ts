@@ -14,6 +14,10 @@ export const backup = defineCommand({
   summary: 'Copies the newest generation of a base folder, while its server runs or not.',
   usage: 'goromdb backup BASEDIR DIR [flags]',
   notes: `
+Examples:
+  goromdb backup /srv/state /mnt/backup/monday
+  goromdb backup -json /srv/state /mnt/backup/tuesday
+
 DIR must not be there. It appears when the copy is whole, verified and on the
 disk. It is a base folder with one slot, which a server can serve from, and
 "sha256sum -c SHA256SUMS" in it verifies it. See goromdb restore.

@@ -135,10 +135,16 @@ export const bench = defineCommand({
   summary: 'Sends traffic to a memcached or Redis server and measures its answers.',
   usage: 'goromdb bench ADDRESS [flags]',
   notes: `
-Every reply is counted; one of a thousand is compared byte by byte. The exit
-code is 1 when anything was wrong. A fixed rate keeps a processor busy for each
-thread, and its latencies count from when a request should have been sent.
-`,
+Examples:
+  goromdb bench 127.0.0.1:11211 -duration 5s -pid 4242
+  goromdb bench 127.0.0.1:6379 -command redis -pipeline 16 -json
+
+Every reply is counted; one of a thousand is compared byte by byte. A fixed rate
+keeps a processor busy for each thread, and its latencies count from when a
+request should have been sent.
+
+Exit codes: 0 done, 1 a reply was wrong, or the server could not be measured, 2
+wrong flags, 130 ended by Ctrl-C.`,
   options: OPTIONS,
   takesArguments: true,
   read({ values, args }): BenchRequest {

@@ -6,7 +6,7 @@ import { oneLine } from '../../common/log.ts';
 import { formatBytes, keysOf } from '../../common/quantities.ts';
 import { checkRequired, optionGroup, type ValuesOf } from '../options/option.ts';
 import { checkInputs, ROW_OPTIONS, rowsOf } from '../options/rows.ts';
-import { FILE } from '../options/values.ts';
+import { BOOLEAN, FILE } from '../options/values.ts';
 import { failInput } from '../process/fail.ts';
 import { defineCommand } from './command.ts';
 
@@ -16,6 +16,7 @@ const OUT = optionGroup('Flags', {
     help: 'the table file to write; its sum file goes beside it, with .md5 behind the name',
     required: 'the table file to write, such as -o data.db',
   },
+  json: { ...BOOLEAN, help: 'print the last line, with warnings and bad rows, as JSON' },
 });
 
 const OPTIONS = { ...OUT, ...ROW_OPTIONS };
@@ -36,9 +37,11 @@ Exit codes: 0 it is written, 1 a file cannot be read or written, 2 wrong flags,
   options: OPTIONS,
   takesArguments: true,
   read: ({ values, args, given }) => requestOf(values, args, given),
-  async run(request) {
+  async run({ json, ...request }) {
     try {
-      report(request.out, await buildTable({ ...request, onProgress: progress(request.inputs) }));
+      const built = await buildTable({ ...request, onProgress: progress(request.inputs) });
+      if (json) reportAsJson(request.out, built);
+      else report(request.out, built);
       return 0;
     } catch (error) {
       return failInput(error, '; nothing was written');
@@ -50,10 +53,14 @@ function requestOf(
   values: ValuesOf<typeof OPTIONS>,
   inputs: readonly string[],
   given: ReadonlySet<string>,
-): Omit<BuildRequest, 'onProgress'> {
+): Omit<BuildRequest, 'onProgress'> & { readonly json: boolean } {
   checkRequired(OPTIONS, values);
   checkInputs(inputs, 'an INPUT');
-  return { out: values.o, inputs, ...rowsOf(values, given) };
+  return { json: values.json, out: values.o, inputs, ...rowsOf(values, given) };
+}
+
+function reportAsJson(out: string, { notices, ...built }: Built): void {
+  process.stdout.write(`${JSON.stringify({ out, ...built, warnings: notices })}\n`);
 }
 
 function report(out: string, built: Built): void {

@@ -13,7 +13,13 @@ export const checkConfig = defineCommand({
   summary: 'Checks a file for -config, and prints what it asks for.',
   usage: 'goromdb check-config FILE',
   notes: `
-Makes, changes and loads nothing. Exit codes: 0 the file is right, 2 it is not.`,
+Examples:
+  goromdb check-config goromdb.toml
+  goromdb check-config goromdb.toml && kill -HUP 4242
+
+Makes, changes and loads nothing.
+
+Exit codes: 0 the file is right, 2 it is not.`,
   options: {},
   takesArguments: true,
   read({ args: [path, ...others] }) {

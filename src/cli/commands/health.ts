@@ -11,8 +11,14 @@ export const health = defineCommand({
   summary: 'Says by its exit code whether a server is ready, as a container asks.',
   usage: 'goromdb health [-addr ADDRESS] [-fresh DURATION] [-md5 MD5]',
   notes: `
-It asks /readyz of the server's -http. Exit codes: 0 every data set serves, and
-what was asked for is so; 1 not so, or no answer; 2 wrong flags.`,
+Examples:
+  goromdb health -addr 127.0.0.1:11280
+  goromdb health -addr 127.0.0.1:11280 -fresh 26h
+
+It asks /readyz of the server's -http.
+
+Exit codes: 0 every data set serves, and what was asked for is so; 1 not so, or
+no answer; 2 wrong flags.`,
   options: optionGroup('Flags', {
     addr: { ...ADDRESS, help: 'the -http of the server', fallback: '127.0.0.1:11280' },
     fresh: {

@@ -13,6 +13,10 @@ export const restore = defineCommand({
   summary: 'Puts a backup into a base folder that no server uses, as its newest generation.',
   usage: 'goromdb restore DIR BASEDIR [flags]',
   notes: `
+Examples:
+  goromdb restore /mnt/backup/monday /srv/state
+  goromdb restore -json /mnt/backup/monday /srv/new-state
+
 Every byte is verified first. The next start serves it; to undo it, use goromdb
 rollback: what was the newest generation of BASEDIR stays in its other slot.
 BASEDIR is made if it is not there.

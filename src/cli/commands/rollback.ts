@@ -16,6 +16,10 @@ export const rollback = defineCommand({
   summary: 'Returns to the previous generation, with or without a running server.',
   usage: 'goromdb rollback -basedir DIR [flags]',
   notes: `
+Examples:
+  goromdb rollback -basedir /srv/state
+  goromdb rollback -json -basedir /srv/state
+
 A running server swaps to the generation in the other slot. Without one, the
 next start serves it. To undo a rollback, roll back again.
 

@@ -35,11 +35,14 @@ export const server = defineCommand({
 Publishing: write PATH, and its MD5 as PATH.md5, in either order. Once the
 two match, the file is moved away and served; no request fails meanwhile.
 
-Example:
+Examples:
   goromdb -file /srv/drop/data.json -addr 127.0.0.1:11211
   cd /srv/drop && cp ~/data.json . && md5sum data.json > data.json.md5
 
-Flags may be written -flag X, -flag=X, --flag X or --flag=X.`,
+Flags may be written -flag X, -flag=X, --flag X or --flag=X.
+
+Exit codes: 0 ended by SIGTERM, SIGINT or shutdown, 1 it could not start or go
+on, 2 wrong flags, or a wrong file of -config.`,
   options: { ...DATA_SET_OPTIONS, ...CONFIG, ...SERVER_OPTIONS },
   read({ values, given }): ServeRequest {
     const { config } = values;

@@ -50,6 +50,10 @@ export const status = defineCommand({
   summary: 'Shows the server, its slots, the serving generation and the last events.',
   usage: 'goromdb status -basedir DIR [flags]\n       goromdb status HOST:PORT|URL [-json]',
   notes: `
+Examples:
+  goromdb status -basedir /srv/state
+  goromdb status -json http://10.0.0.7:11280
+
 HOST:PORT is where a server elsewhere answers memcached clients; a URL, such as
 http://10.0.0.7:11280, is its -http, which shows more.
 

@@ -14,6 +14,10 @@ export const upgrade = defineCommand({
   summary: 'Has a running server start the build on disk, which takes over without a gap.',
   usage: 'goromdb upgrade -basedir DIR [flags]',
   notes: `
+Examples:
+  goromdb upgrade -basedir /srv/state
+  goromdb upgrade -json -basedir /srv/state
+
 The new process gets the sockets of the old one, and its command line. The old
 one closes its connections between two requests and ends. A new process that
 does not come to serve changes nothing. SIGUSR2 does the same.

@@ -10,6 +10,16 @@ export const EXIT_MISUSE = 2;
 export const EXIT_BAD_DATA = 3;
 
 /**
+ * Listens to standard output of a command: that nobody reads it any more is an end like any other.
+ *
+ * @throws any other error.
+ */
+export function endWithReader(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(process.exitCode ?? 0);
+}
+
+/**
  * Prints one line for inputs that are bad, or cannot be read with the flags that were given.
  *
  * @param outcome What it means, for the end of the line.

@@ -9,6 +9,7 @@ import { formatAddress } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
 import { createLineLogger, type Logger } from '../../common/log.ts';
 import { Systemd } from '../../systemd/systemd.ts';
+import { endWithReader } from './fail.ts';
 import { predecessor } from './predecessor.ts';
 import { showProgress } from './progress.ts';
 import { startLine } from './start-line.ts';
@@ -97,7 +98,7 @@ function processLogger(): Logger {
   const stderr = process.stderr;
   // The reader of the log may go away; the server stays.
   stderr.on('error', () => {});
-  process.stdout.on('error', () => {});
+  process.stdout.off('error', endWithReader).on('error', () => {});
   return createLineLogger((line) => stderr.write(line));
 }
 

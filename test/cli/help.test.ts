@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { COMMANDS, DEFAULT_COMMAND } from '../../src/cli/commands/commands.ts';
+import { parseCommandLine } from '../../src/cli/parse.ts';
+
+/** The examples of a help, a line each, without the comment behind. */
+function examplesIn(notes: string): readonly string[] {
+  const [, examples = ''] = /^Examples?:\n((?: {2}.*\n)+)/m.exec(notes) ?? [];
+  return examples.split('\n').flatMap((line) => line.trim().split(' #')[0] || []);
+}
+
+/** The command lines of goromdb in a line of a shell, each as its arguments. */
+function argumentsIn(line: string): readonly (readonly string[])[] {
+  return line
+    .split(/&&|\||"?\$\(|\)/)
+    .map((part) => part.trim().split(/\s+/))
+    .filter(([program]) => program === 'goromdb')
+    .map(([, ...args]) => args);
+}
+
+describe.each(COMMANDS.map((command) => [command.name, command] as const))(
+  'the help of %s',
+  (_, command) => {
+    const { notes = '' } = command;
+
+    it('has two examples, and says what each exit code means', () => {
+      expect(examplesIn(notes).length).toBeGreaterThanOrEqual(2);
+      expect(notes).toMatch(/Exit codes: 0 /);
+      expect(notes).toMatch(/\b2\s+(?:wrong|no such|it is not)/);
+    });
+
+    it('has only examples that the command line takes', () => {
+      const lines = examplesIn(notes).flatMap(argumentsIn);
+      expect(lines.length).toBeGreaterThanOrEqual(command === DEFAULT_COMMAND ? 1 : 2);
+      for (const argv of lines) {
+        expect(parseCommandLine(argv, '1'), argv.join(' ')).toMatchObject({ kind: 'task' });
+      }
+    });
+  },
+);

@@ -1,0 +1,33 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+
+const folder = (): string => {
+  const path = temporaryFolder();
+  writeFileSync(join(path, 'a.json'), '{"a":"1"}');
+  writeFileSync(join(path, 'b.json'), '{"a":"2"}');
+  return path;
+};
+
+test.each<[string, (path: string) => readonly string[]]>([
+  ['-help', () => ['-help']],
+  ['completion', () => ['completion', 'bash']],
+  ['build', (path) => ['build', '-o', join(path, 'a.db'), join(path, 'a.json')]],
+  ['diff', (path) => ['diff', '-keys', join(path, 'a.json'), join(path, 'b.json')]],
+  ['publish', (path) => ['publish', '-timeout', '0', join(path, 'a.json'), join(path, 'drop')]],
+])('%s ends with 0 and says nothing when nobody reads what it prints', async (_, args) => {
+  const ended = new GoromdbProcess(args(folder()));
+  // Long before it writes.
+  ended.child.stdout?.destroy();
+  expect(await ended.exit()).toBe(0);
+  expect(ended.stderr).toBe('');
+});
+
+test('a server stays when nobody reads what it prints', async () => {
+  const server = new GoromdbProcess(['serve', '-addr', '127.0.0.1:0', join(folder(), 'a.json')]);
+  server.child.stdout?.destroy();
+  await server.says(/generation 1 serves/);
+  expect(await server.kill('SIGTERM')).toBe(0);
+});
