@@ -20,6 +20,7 @@ export type { DataSetOptions } from './data-sets/data-set.ts';
 export type { Handler, View, ViewSource } from './handler/handler.ts';
 export { createSimpleHandler } from './handler/simple.ts';
 export type { HttpOptions } from './http/http.ts';
+export { type CheckOptions, type CheckReport, checkFile } from './inspect/check.ts';
 export { type Diff, type Difference, type DiffOptions, diffFiles } from './inspect/diff.ts';
 export { type FileRecord, findRecords } from './inspect/find.ts';
 export type { ReadOptions } from './inspect/inspect.ts';

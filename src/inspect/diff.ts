@@ -52,7 +52,7 @@ export function diffText({ added, removed, changed }: Diff): string {
 }
 
 /** As `diffFiles`. */
-function diffTables(
+export function diffTables(
   before: RecordTable,
   after: RecordTable,
   onDifference: DiffOptions['onDifference'],
@@ -99,7 +99,7 @@ function tellRemoved(
 }
 
 /** Visits the records that a server answers with: of those with one key the last. */
-function forEachServed(
+export function forEachServed(
   { input, layout }: RecordTable,
   visit: (batch: RecordBatch, i: number) => void,
 ): void {

@@ -47,7 +47,7 @@ export function withTable<T>(
 }
 
 /** @throws GoromdbError as `Scanner.scan` and `TableWriter`; what `use` throws. */
-async function tableOf<T>(
+export async function tableOf<T>(
   opened: Opened,
   options: ReadOptions,
   use: (table: RecordTable) => Promise<T>,

@@ -25,6 +25,32 @@ function files(): { folder: string; one: string; two: string } {
   return { folder, one, two };
 }
 
+describe('goromdb check', () => {
+  test('ends with 0, 1, 2 or 3', async () => {
+    const { folder, one, two } = files();
+    const bad = join(folder, 'bad.jsonl');
+    writeFileSync(bad, '{"key":"a","value":"b"}\n{"key":1}\n{}\n');
+    expect(await run('check', '-against', one, two)).toEqual({
+      code: 0,
+      out: expect.stringMatching(
+        /^\S+two\.json: sound\nformat .*\nmd5 (?:.*\n)+against .*: \+1 −0 ~1\n/,
+      ),
+      err: '',
+    });
+    const unsound = await run('check', '-json', bad);
+    expect(unsound.code).toBe(1);
+    expect(JSON.parse(unsound.out)).toMatchObject({
+      verdict: 'unsound',
+      errors: [{ code: 'FORMAT_UNSUPPORTED' }, { code: 'DATA_CORRUPT' }],
+    });
+    expect(await run('check', `${one}.none`)).toMatchObject({ code: 2, out: '' });
+    expect(await run('check', '-min-keys', '3', one)).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/: refused\nrefused +expected at least 3 keys/),
+    });
+  });
+});
+
 describe('goromdb get', () => {
   test('prints the value of a key as it is, of several keys lines, and says what is missing', async () => {
     const { one } = files();

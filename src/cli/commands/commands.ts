@@ -1,6 +1,7 @@
 import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { build } from './build.ts';
+import { check } from './check.ts';
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
 import { completionOf } from './completion.ts';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   server,
   serve,
   build,
+  check,
   get,
   dump,
   diff,

@@ -128,7 +128,7 @@ const SLOT_OPTIONS = optionGroup('Data', {
   },
 } satisfies OptionsFor<PrefixedDataSet>);
 
-const GUARD_OPTIONS = optionGroup('Guards: what a new generation must have to be served', {
+export const GUARD_OPTIONS = optionGroup('Guards: what a new generation must have to be served', {
   'min-keys': {
     placeholder: 'N',
     toml: 'number',
