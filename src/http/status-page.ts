@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 
-/** Files of the page, as the build leaves them: modules of JavaScript, one of HTML, one of CSS. */
+/** Files of the page, as the build leaves them: modules of JavaScript, style sheets, and one of HTML. */
 const FOLDER = new URL('./page/', import.meta.url);
+
+/** In the order of their rules. */
+const STYLES = ['base.css', 'server.css', 'sets.css'];
 
 /** A response, but for its status. */
 interface Page {
@@ -21,7 +24,7 @@ const IMPORT = /^import [^;]*? from '([^']+)';\n/gm;
  */
 export function statusPage(): Page {
   const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
-  const style = read('page.css');
+  const style = STYLES.map(read).join('');
   const script = joinedModules('main.js', read);
   const policy = {
     'default-src': `'none'`,

@@ -88,7 +88,12 @@ export function wellSet(prefix: string, others: Partial<DataSetStatus> = {}): Da
 export function emptySet(prefix: string): DataSetStatus {
   const { serving: _, previous: __, ...set } = wellSet(prefix);
   const counters = { ...set.counters, loads_taken: 0, loads_rejected: 0 };
-  return { ...set, counters, events: [event(0.2, 'started', 'version 0.1.0, pid 4242')] };
+  return {
+    ...set,
+    counters,
+    loads: [],
+    events: [event(0.2, 'started', 'version 0.1.0, pid 4242')],
+  };
 }
 
 /** A data set whose last file was refused, and whose next one waits. */

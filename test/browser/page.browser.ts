@@ -101,6 +101,23 @@ it('says that the server does not answer, and goes on when it does again', async
   await page.getByRole('heading', { name: 'Generation 1 serves' }).waitFor();
 });
 
+it('loads the page of a new build when the server is replaced', async () => {
+  const { url } = await start();
+  const page = await openPage(url);
+  await page.getByRole('heading', { name: 'Nothing serves' }).waitFor();
+  const loaded = page.waitForEvent('load');
+  let isNew = true;
+  await page.route('**/api/status', async (route) => {
+    const response = await route.fetch();
+    const status = await response.json();
+    status.server.version = isNew ? '9.9.9' : status.server.version;
+    isNew = false;
+    await route.fulfill({ response, json: status });
+  });
+  await loaded;
+  await page.getByRole('heading', { name: 'Nothing serves' }).waitFor();
+});
+
 it('says of data that it is too old for whoever asks so', async () => {
   const { subject, url } = await start();
   drop(subject.file, '{"k":"1"}');

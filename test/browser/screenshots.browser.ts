@@ -77,7 +77,8 @@ async function goOnFor(seconds: number, madeUp: MadeUp, page: Page): Promise<voi
   for (let passed = 0; passed < seconds; passed += STEP_SECONDS) {
     const wave = (period: number): number => Math.sin((2 * Math.PI * passed) / period);
     const rate = 18_000 + 3_500 * wave(240) + 900 * wave(35) + 400 * wave(12.7);
-    const hitRate = 0.985 + 0.004 * wave(130) + 0.001 * wave(21);
+    const isEmpty = madeUp.status.dataSets.every(({ serving }) => serving === undefined);
+    const hitRate = isEmpty ? 0 : 0.985 + 0.004 * wave(130) + 0.001 * wave(21);
     madeUp.traffic.pass(STEP_SECONDS * rate, hitRate, 0.5 + 0.4 * wave(90) + 0.1 * wave(14));
     madeUp.goOn(STEP_SECONDS);
     // A tab that is seen again polls at once.

@@ -16,6 +16,8 @@ interface Ask {
   readonly done: string;
 }
 
+/** So long an outcome is shown. */
+const OUTCOME_MS = 20_000;
 const POST_MS_MAX = 30_000;
 
 /** @param onDone Called when the server has done something. */
@@ -29,6 +31,7 @@ export function createActs(onDone: () => void): Acts {
   const outcome = find('outcome', HTMLElement);
   let known = '';
   let current: Ask | undefined;
+  let silence: ReturnType<typeof setTimeout> | undefined;
 
   const open = (ask: Ask): void => {
     current = ask;
@@ -42,6 +45,12 @@ export function createActs(onDone: () => void): Acts {
     go.disabled = false;
     dialog.showModal();
     (known === '' ? token : go).focus();
+  };
+
+  const tell = (text: string): void => {
+    say(outcome, text);
+    clearTimeout(silence);
+    silence = setTimeout(() => say(outcome, ''), OUTCOME_MS);
   };
 
   const run = async (ask: Ask): Promise<void> => {
@@ -61,7 +70,7 @@ export function createActs(onDone: () => void): Acts {
     known = given;
     forget.hidden = false;
     dialog.close();
-    say(outcome, reply.text);
+    tell(reply.text);
     onDone();
   };
 
@@ -70,10 +79,13 @@ export function createActs(onDone: () => void): Acts {
     if (current !== undefined && !go.disabled) void run(current);
   });
   find('ask-not', HTMLButtonElement).addEventListener('click', () => dialog.close());
+  dialog.addEventListener('close', () => {
+    token.value = '';
+  });
   forget.addEventListener('click', () => {
     known = '';
     forget.hidden = true;
-    say(outcome, 'The token is forgotten.');
+    tell('The token is forgotten.');
   });
   return {
     rollback: (set) => open(rollbackOf(set)),

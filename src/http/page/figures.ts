@@ -50,6 +50,12 @@ export function clockText(ms: number): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
 }
 
+/** The time zone of whoever reads: `UTC`, `GMT+1`. The log is in UTC. */
+export function zoneText(ms: number): string {
+  const parts = new Intl.DateTimeFormat('en', { timeZoneName: 'short' }).formatToParts(ms);
+  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
+}
+
 /** The same without seconds, and how long ago it was: `2026-11-28 18:50, 3 min ago`. */
 export function sinceText(ms: number, nowMs: number): string {
   if (Number.isNaN(ms)) return '–';

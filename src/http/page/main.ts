@@ -7,7 +7,7 @@
 import type { FolderEvent, Status } from '../../common/status.ts';
 import { createActs } from './actions.ts';
 import { fill, find, make, mark, say } from './dom.ts';
-import { ageText, clockText } from './figures.ts';
+import { ageText, clockText, zoneText } from './figures.ts';
 import { History, serverCounts, setCounts } from './history.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { createServerView } from './server-view.ts';
@@ -44,6 +44,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let isPolling = false;
 let feed: EventSource | undefined;
 let answeredAtMs = 0;
+let version: string | undefined;
 
 async function ask(path: string): Promise<Response> {
   return fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS_MAX) });
@@ -73,6 +74,7 @@ async function poll(): Promise<void> {
   try {
     const found = await news();
     answeredAtMs = Date.now();
+    reloadIfReplaced(found.status);
     show(found);
   } catch (error) {
     waitMs = RETRY_MS;
@@ -88,6 +90,12 @@ function pollNow(): void {
   void poll();
 }
 
+/** Another build has a page of its own, and may have another status. */
+function reloadIfReplaced({ server: { version: now } }: Status): void {
+  version ??= now;
+  if (version !== now) location.reload();
+}
+
 function show({ status, samples, lacks }: News): void {
   const nowMs = nowMsOf(status.server);
   const findings = findingsOf(status, lacks, samples);
@@ -98,7 +106,7 @@ function show({ status, samples, lacks }: News): void {
   say(title, text);
   say(detail, more);
   say(find('address', HTMLElement), status.server.address);
-  say(find('updated', HTMLElement), `Server's clock ${clockText(nowMs)}`);
+  say(find('updated', HTMLElement), `Server's clock ${clockText(nowMs)} ${zoneText(nowMs)}`);
   showFindings(status, findings);
   history.add(serverCounts(status.server, samples, nowMs));
   server.update(status, samples, history.points);
