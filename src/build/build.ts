@@ -18,6 +18,8 @@ import { scanStandardInput } from './standard-input.ts';
 export interface BuildRequest {
   /** Where the table goes; its sum file beside it, as `<out>.md5`. */
   readonly out: string;
+  /** What is written. Default: `table`. */
+  readonly format?: 'table' | 'lmdb' | 'jsonl' | undefined;
   /** Files, folders and patterns, in this order: see `expandInputs`; `-` is standard input. */
   readonly inputs: readonly string[];
   /** Default: files have a format that the server reads, and standard input has JSON Lines. */
@@ -28,8 +30,8 @@ export interface BuildRequest {
   readonly delimiter?: string | undefined;
   /** What all keys begin with. Default: nothing. */
   readonly prefix?: string | undefined;
-  /** What becomes of a record whose key came before: it wins, or it ends the build. Default: `last`. */
-  readonly duplicates?: 'last' | 'error' | undefined;
+  /** Which of the records with one key is kept, or that they end the build. Default: `last`. */
+  readonly duplicates?: 'last' | 'first' | 'error' | undefined;
   /** Whether a key that memcached's clients cannot ask for ends the build. Default: `any`. */
   readonly keys?: 'any' | 'memcached' | undefined;
   /** How many bad rows may be left out. Default: 0. */
@@ -63,18 +65,20 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
   const notices = new Notices();
   const check = new KeyCheck();
   try {
-    const { keys, bytes, md5 } = await writeOutput(
-      request.out,
-      async (writer) => {
+    const { keys, bytes, md5 } = await writeOutput({
+      path: request.out,
+      format: request.format ?? 'table',
+      keeps: request.duplicates === 'first' ? 'first' : 'last',
+      async fill(writer) {
         for (const input of expandInputs(request.inputs)) {
           await readInput(request, input, checkedSink(writer, check), rejected, notices);
         }
       },
-      (finished) => {
+      check(finished) {
         checkKeys(request, check, notices);
         checkRepeats(request, finished, notices);
       },
-    );
+    });
     await rejected.keep();
     const firstRejected = rejected.first;
     return { keys, bytes, md5, notices: notices.texts, rejected: rejected.count, firstRejected };
@@ -176,5 +180,5 @@ function checkRepeats({ duplicates }: BuildRequest, { repeats }: Finished, notic
   const records = repeats.count === 1 ? '1 record has' : `${repeats.count} records have`;
   const text = `${records} a key that came before; the first such key is ${printable(repeats.key.toString())}`;
   if (duplicates === 'error') throw new GoromdbError('DATA_CORRUPT', text);
-  notices.add(`${text}; the last of each is kept`);
+  notices.add(`${text}; the ${duplicates === 'first' ? 'first' : 'last'} of each is kept`);
 }

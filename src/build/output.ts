@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { remove, replaceFile, syncFolder } from '../common/files.ts';
 import { md5Of } from '../common/md5.ts';
 import type { Repeats } from '../storage/table/table-index.ts';
 import { TableWriter } from '../storage/table/table-writer.ts';
+import { writeJsonLines } from './jsonl-output.ts';
+import { writeLmdb } from './lmdb-output.ts';
+import { type ReadBack, readTable } from './read-back.ts';
 
 /** A table that was written, before it has its name. */
 export interface Finished {
@@ -15,49 +18,83 @@ export interface Finished {
   readonly repeats: Repeats | undefined;
 }
 
+/** What the file is, and how it is made. */
+export interface OutputPlan {
+  readonly path: string;
+  readonly format: 'table' | 'lmdb' | 'jsonl';
+  /** Which of several records with one key. */
+  readonly keeps: 'first' | 'last';
+  /** Adds the records. */
+  readonly fill: (writer: TableWriter) => Promise<void>;
+  /** Called with the finished table, before the file takes its name. What it throws ends the build. */
+  readonly check: (finished: Finished) => void;
+}
+
 /**
- * Writes a table's file and its sum file, each by a temporary name and a rename, the sum last: whatever
- * happens there is the old file or the new one, never a part.
+ * Writes a file and its sum file, each by a temporary name and a rename, the sum last: whatever happens
+ * there is the old file or the new one, never a part. Any format but a table is made of a table, which
+ * finds the keys that come again.
  *
- * @param fill Adds the records.
- * @param check Called with the finished table, before it takes its name. What it throws ends the build.
- * @returns The table, and its MD5.
- * @throws GoromdbError DISK_FULL, FOLDER_UNUSABLE, LIMIT_EXCEEDED, OUT_OF_MEMORY; what the file system,
- *   `fill` and `check` throw. No temporary file is left then.
+ * @returns The table, and the size and MD5 of the file.
+ * @throws GoromdbError DISK_FULL, FOLDER_UNUSABLE, LIMIT_EXCEEDED, OUT_OF_MEMORY, FORMAT_UNSUPPORTED;
+ *   what the file system, `fill` and `check` throw. No temporary file is left then.
  */
-export async function writeOutput(
-  path: string,
-  fill: (writer: TableWriter) => Promise<void>,
-  check: (finished: Finished) => void,
-): Promise<Finished & { readonly md5: string }> {
+export async function writeOutput(plan: OutputPlan): Promise<Finished & { readonly md5: string }> {
+  const { path } = plan;
   const sumPath = `${path}.md5`;
-  const temporary = temporaryFor(path);
-  const temporarySum = temporaryFor(sumPath);
+  const [table, temporary, temporarySum] = [path, path, sumPath].map(temporaryFor);
   try {
-    const finished = await writeTable(temporary, fill);
-    check(finished);
+    const finished = await writeTable(table, temporary, plan);
     const md5 = sumOf(temporary);
     // Both are on the disk before one takes its name: it may be full.
     await replaceFile(temporarySum, `${md5}  ${basename(path)}\n`, { isFlushed: true });
+    const bytes = statSync(temporary).size;
     await rename(temporary, path);
     await rename(temporarySum, sumPath);
     await syncFolder(dirname(path));
-    return { ...finished, md5 };
+    return { ...finished, bytes, md5 };
   } catch (error) {
-    for (const one of [temporary, temporarySum]) await remove(one).catch(() => {});
+    for (const one of [table, temporary, temporarySum]) await remove(one).catch(() => {});
     throw error;
   }
 }
 
+/** Makes the table, and the file of it if that is another one. */
 async function writeTable(
-  path: string,
-  fill: (writer: TableWriter) => Promise<void>,
+  table: string,
+  target: string,
+  { format, keeps, fill, check }: OutputPlan,
 ): Promise<Finished> {
-  const writer = new TableWriter({ path, mode: 0o666 });
+  const isScratch = format !== 'table';
+  const notesFirsts = keeps === 'first';
+  const writer = new TableWriter({ path: table, mode: 0o666, notesFirsts, isScratch });
   try {
     await fill(writer);
     const { keys, bytes } = await writer.finish();
-    return { keys, bytes, repeats: writer.repeats };
+    const { repeats } = writer;
+    const finished = { keys, bytes, repeats };
+    check(finished);
+    if (format === 'table' && (keeps === 'last' || repeats === undefined)) {
+      await rename(table, target);
+      return finished;
+    }
+    const isKept = keeps === 'first' ? (record: number) => writer.isFirst(record) : () => true;
+    const readBack: ReadBack = (sink) => readTable(table, isKept, sink);
+    if (format === 'lmdb') await writeLmdb(target, readBack);
+    else if (format === 'jsonl') await writeJsonLines(target, readBack);
+    else await copyTable(target, readBack);
+    await remove(table);
+    return finished;
+  } finally {
+    writer.close();
+  }
+}
+
+async function copyTable(path: string, readBack: ReadBack): Promise<void> {
+  const writer = new TableWriter({ path, mode: 0o666 });
+  try {
+    await readBack(writer);
+    await writer.finish();
   } finally {
     writer.close();
   }

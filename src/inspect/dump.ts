@@ -2,8 +2,8 @@ import { isBadFile } from '../common/errors.ts';
 import { withSource } from '../loader/worker/scan-file.ts';
 import { longestValue } from '../loader/worker/value-limit.ts';
 import { Glob } from '../protocol/resp/glob.ts';
+import { JsonLineWriter } from '../storage/formats/json/json-line-writer.ts';
 import { type ReadOptions, scanRequestOf } from './inspect.ts';
-import { JsonLineWriter } from './json-line.ts';
 import { withOpened } from './opened.ts';
 
 export interface DumpOptions extends ReadOptions {

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type BuildRequest, type Built, buildTable } from '../../src/build/build.ts';
 import type { RowLayout } from '../../src/build/rows/row-record.ts';
+import { jsonLinesScanner } from '../../src/storage/formats/json/json.ts';
+import { lmdbScanner } from '../../src/storage/formats/lmdb/lmdb.ts';
 import { tableScanner } from '../../src/storage/formats/table.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
@@ -130,15 +132,78 @@ describe('a build', () => {
   });
 });
 
-test('a full disk keeps the old file, and no part of the new one', async (context) => {
-  const disk = mountSmallDisk(context, 1_000_000);
-  out = join(disk, 'out.db');
-  writeFileSync(out, 'old');
-  const input = file('a.csv', `id,v\n1,${'x'.repeat(2_000_000)}\n`);
-  await expect(build([input])).rejects.toMatchObject({ code: 'DISK_FULL' });
-  expect(readFileSync(out, 'utf8')).toBe('old');
-  expect(readdirSync(disk)).toEqual(['out.db']);
+describe('what is written', () => {
+  const ROWS_TWICE = 'id,v\na,1\nb,2\na,3\nc,\nb,4\n';
+
+  test('has the first record of each key, if that is asked for, as if there were no others', async () => {
+    const duplicates = 'first';
+    const { notices, keys } = await build([file('a.csv', ROWS_TWICE)], { duplicates });
+    expect(notices).toEqual([expect.stringContaining('the first of each is kept')]);
+    expect(keys).toBe(3);
+    const bytes = readFileSync(out);
+    await build([file('b.csv', 'id,v\na,1\nb,2\nc,\n')], { duplicates });
+    expect(readFileSync(out).equals(bytes)).toBe(true);
+    expect(readdirSync(folder).toSorted()).toEqual(['a.csv', 'b.csv', 'out.db', 'out.db.md5']);
+  });
+
+  test.each([
+    ['last', { a: '3', b: '4', c: '' }],
+    ['first', { a: '1', b: '2', c: '' }],
+  ] as const)(
+    'is LMDB that the server reads, with the %s of each key',
+    async (duplicates, records) => {
+      const { md5, bytes } = await build([file('a.csv', ROWS_TWICE)], {
+        duplicates,
+        format: 'lmdb',
+      });
+      expect(createHash('md5').update(readFileSync(out)).digest('hex')).toBe(md5);
+      expect(statSync(out).size).toBe(bytes);
+      expect(readdirSync(folder).toSorted()).toEqual(['a.csv', 'out.db', 'out.db.md5']);
+      expect(await recordsOf(out, lmdbScanner)).toEqual(records);
+    },
+  );
+
+  test('is JSON Lines that the server reads', async () => {
+    await build([file('a.csv', ROWS_TWICE)], { duplicates: 'first', format: 'jsonl' });
+    expect(readFileSync(out, 'utf8')).toBe(
+      '{"key":"a","value":"1"}\n{"key":"b","value":"2"}\n{"key":"c","value":""}\n',
+    );
+    expect(await recordsOf(out, jsonLinesScanner)).toEqual({ a: '1', b: '2', c: '' });
+  });
+
+  test('is JSON Lines with flags, and base64 for bytes that are not UTF-8', async () => {
+    const input = file('a.csv', Buffer.from('id,v,f\na,\xe9,7\n', 'latin1'));
+    await build([input], { rows: { ...ROWS, flags: 'f' }, format: 'jsonl' });
+    expect(readFileSync(out, 'utf8')).toBe('{"key":"a","valueBase64":"6Q==","flags":7}\n');
+  });
+
+  test.each([
+    ['flags', 'id,v\na,1\n', { ...ROWS, flags: 'v' }, 'client flags, 1'],
+    ['long keys', `id,v\n${'k'.repeat(1979)},1\n`, ROWS, 'a key of 1979 bytes'],
+  ])('cannot be LMDB with %s', async (_what, content, rows, why) => {
+    const input = file('a.csv', content);
+    await expect(build([input], { rows, format: 'lmdb' })).rejects.toThrow(why);
+    expect(readdirSync(folder)).toEqual(['a.csv']);
+  });
 });
+
+// The second file of two does not fit: anything but a table is made of one.
+test.for([
+  ['table', 1_000_000],
+  ['lmdb', 3_000_000],
+  ['jsonl', 3_000_000],
+] as const)(
+  'a full disk keeps the old file, and no part of the new one: %s',
+  async ([format, size], context) => {
+    const disk = mountSmallDisk(context, size);
+    out = join(disk, 'out.db');
+    writeFileSync(out, 'old');
+    const input = file('a.csv', `id,v\n1,${'x'.repeat(2_000_000)}\n`);
+    await expect(build([input], { format })).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(readFileSync(out, 'utf8')).toBe('old');
+    expect(readdirSync(disk)).toEqual(['out.db']);
+  },
+);
 
 describe('bad input', () => {
   test.each([

@@ -1,13 +1,17 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { tableScanner } from '../../src/storage/formats/table.ts';
+import type { Scanner } from '../../src/storage/scanners/scanner.ts';
 
-/** The records of a table file, as text. */
-export async function recordsOf(path: string): Promise<Record<string, string>> {
+/** The records of a file, as text. */
+export async function recordsOf(
+  path: string,
+  scanner: Scanner = tableScanner,
+): Promise<Record<string, string>> {
   const records: Record<string, string> = {};
   const fd = openSync(path, 'r');
   try {
     const input = { path, fd, size: fstatSync(fd).size };
-    await tableScanner.scan(
+    await scanner.scan(
       input,
       { gzipped: false },
       {

@@ -1,12 +1,13 @@
-import { statSync } from 'node:fs';
 import process from 'node:process';
 import { type BuildRequest, type Built, buildTable } from '../../build/build.ts';
+import { expandInputs } from '../../build/expand.ts';
 import { describeRow } from '../../build/rejected.ts';
 import { oneLine } from '../../common/log.ts';
 import { formatBytes, keysOf } from '../../common/quantities.ts';
 import { checkRequired, optionGroup, type ValuesOf } from '../options/option.ts';
 import { checkInputs, ROW_OPTIONS, rowsOf } from '../options/rows.ts';
-import { BOOLEAN, FILE } from '../options/values.ts';
+import { BOOLEAN, FILE, oneOf } from '../options/values.ts';
+import { buildProgress, standardError } from '../process/build-progress.ts';
 import { failInput } from '../process/fail.ts';
 import { defineCommand } from './command.ts';
 
@@ -15,6 +16,12 @@ const OUT = optionGroup('Flags', {
     ...FILE,
     help: 'the table file to write; its sum file goes beside it, with .md5 behind the name',
     required: 'the table file to write, such as -o data.db',
+  },
+  format: {
+    placeholder: 'FORMAT',
+    help: 'what is written: table; lmdb, of data format 2; or jsonl',
+    parse: oneOf('table', 'lmdb', 'jsonl'),
+    fallback: 'table',
   },
   json: { ...BOOLEAN, help: 'print the last line, with warnings and bad rows, as JSON' },
 });
@@ -39,7 +46,7 @@ Exit codes: 0 it is written, 1 a file cannot be read or written, 2 wrong flags,
   read: ({ values, args, given }) => requestOf(values, args, given),
   async run({ json, ...request }) {
     try {
-      const built = await buildTable({ ...request, onProgress: progress(request.inputs) });
+      const built = await buildWithProgress(request);
       if (json) reportAsJson(request.out, built);
       else report(request.out, built);
       return 0;
@@ -56,11 +63,22 @@ function requestOf(
 ): Omit<BuildRequest, 'onProgress'> & { readonly json: boolean } {
   checkRequired(OPTIONS, values);
   checkInputs(inputs, 'an INPUT');
-  return { json: values.json, out: values.o, inputs, ...rowsOf(values, given) };
+  const { json, format, o: out } = values;
+  return { json, out, format, inputs, ...rowsOf(values, given) };
 }
 
 function reportAsJson(out: string, { notices, ...built }: Built): void {
   process.stdout.write(`${JSON.stringify({ out, ...built, warnings: notices })}\n`);
+}
+
+async function buildWithProgress(request: Omit<BuildRequest, 'onProgress'>): Promise<Built> {
+  const inputs = expandInputs(request.inputs);
+  const { onProgress, clear } = buildProgress(inputs, standardError());
+  try {
+    return await buildTable({ ...request, inputs, onProgress });
+  } finally {
+    clear();
+  }
 }
 
 function report(out: string, built: Built): void {
@@ -72,20 +90,4 @@ function report(out: string, built: Built): void {
   const left = built.rejected === 0 ? '' : `, ${rows} left out`;
   const line = `${out}: ${keysOf(built.keys)}, ${formatBytes(built.bytes)}, md5 ${built.md5}${left}`;
   process.stdout.write(`${line}\n`);
-}
-
-/** On a terminal one line that is drawn over, at each percent; in a pipe nothing. */
-function progress(inputs: readonly string[]): NonNullable<BuildRequest['onProgress']> {
-  if (process.stderr.isTTY !== true) return () => {};
-  const sizes = new Map(
-    inputs.map((path) => [path, statSync(path, { throwIfNoEntry: false })?.size]),
-  );
-  let last = '';
-  return (input, bytes) => {
-    const size = sizes.get(input);
-    const percent = size ? Math.floor((bytes * 100) / size) : 100;
-    const text = percent === 100 ? '' : `${oneLine(input)}: ${percent}%`;
-    if (text !== last) process.stderr.write(`\r\x1b[K${text}`);
-    last = text;
-  };
 }

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import { oneLine } from '../../common/log.ts';
 import { type FileRecord, findRecords } from '../../inspect/find.ts';
-import { JsonLineWriter } from '../../inspect/json-line.ts';
 import { keyFields, keyText } from '../../inspect/key-text.ts';
+import { JsonLineWriter } from '../../storage/formats/json/json-line-writer.ts';
 import { READ_OPTIONS, readingOf } from '../options/data.ts';
 import { misuse, optionGroup } from '../options/option.ts';
 import { PLACES_NOTE } from '../options/places.ts';

@@ -60,8 +60,8 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
   },
   duplicates: {
     placeholder: 'WHICH',
-    help: 'of records with one key, the last is kept, or they end the build: last or error',
-    parse: oneOf('last', 'error'),
+    help: 'of records with one key, the last or the first is kept, or they end the build: last, first or error',
+    parse: oneOf('last', 'first', 'error'),
     fallback: 'last',
   },
   keys: {
@@ -79,7 +79,7 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
 });
 
 /** The part of a build that these options say. */
-export type RowRequest = Omit<BuildRequest, 'out' | 'inputs' | 'onProgress' | 'signal'>;
+export type RowRequest = Omit<BuildRequest, 'out' | 'inputs' | 'format' | 'onProgress' | 'signal'>;
 
 /** @throws GoromdbError OPTION_INVALID when they do not go together. */
 export function rowsOf(

@@ -86,19 +86,21 @@ function slotsFor(records: number): number {
 /**
  * Indexes records; of two with one key the later one wins.
  *
+ * @param firsts Gets a bit for each record whose key did not come before.
  * @throws GoromdbError LIMIT_EXCEEDED, OUT_OF_MEMORY; DATA_CORRUPT when keys collide in both hashes.
  */
-export function buildIndex(records: PackedRecords): TableIndex {
+export function buildIndex(records: PackedRecords, firsts?: Uint8Array): TableIndex {
   const slots = slotsFor(records.count);
   if (slots > SLOTS_MAX) {
     throw tooLarge('the number of records', records.count, Math.floor(SLOTS_MAX / SLOTS_PER_KEY));
   }
   const words = allocateSlots(slots);
-  const fast = new IndexFiller(words, FAST_HASH, records).fill();
+  const fast = new IndexFiller(words, FAST_HASH, records).fill(firsts);
   if (fast !== undefined) return { hash: FAST_HASH, words, ...fast };
   words.fill(0);
+  firsts?.fill(0);
   const hash: HashSpec = { kind: 'halfsiphash', key: secretOf(records) };
-  const safe = new IndexFiller(words, hash, records).fill();
+  const safe = new IndexFiller(words, hash, records).fill(firsts);
   if (safe !== undefined) return { hash, words, ...safe };
   throw new GoromdbError(
     'DATA_CORRUPT',
@@ -167,7 +169,9 @@ class IndexFiller {
   }
 
   /** @returns undefined when searches would look at too many slots or keys. */
-  fill(): { readonly keys: number; readonly repeats: Repeats | undefined } | undefined {
+  fill(
+    firsts: Uint8Array | undefined,
+  ): { readonly keys: number; readonly repeats: Repeats | undefined } | undefined {
     let keys = 0;
     let first: Omit<Repeats, 'count'> | undefined;
     let count = 0;
@@ -177,8 +181,12 @@ class IndexFiller {
         for (let i = 0; i < together; i++) {
           const isNew = this.#insert(block, i);
           if (isNew === undefined) return undefined;
-          if (isNew) keys++;
-          else if (count++ === 0) first = { first: keys, key: Buffer.from(this.#keyOf(block, i)) };
+          const record = keys + count;
+          if (isNew) {
+            keys++;
+            if (firsts !== undefined) firsts[record >> 3] |= 1 << (record & 7);
+          } else if (count++ === 0)
+            first = { first: keys, key: Buffer.from(this.#keyOf(block, i)) };
         }
         next = this.#reader.valueEnd + 2;
       }

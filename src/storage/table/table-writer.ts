@@ -31,6 +31,8 @@ export interface TableWriterOptions {
   readonly path: string;
   /** Permission bits of the file. Default: for its owner alone. */
   readonly mode?: number;
+  /** Whether it is noted which records have a key that did not come before. */
+  readonly notesFirsts?: boolean;
   /** Bytes of a segment at most, for tests. */
   readonly segmentBytesMax?: number;
   /** Whether nobody reads it after this process has ended: nothing is flushed then. */
@@ -68,11 +70,14 @@ export class TableWriter implements RecordSink {
   /** Where the records of the block begin: the first of a segment at 1. */
   #start = 0;
   #repeats: Repeats | undefined;
+  readonly #notesFirsts: boolean;
+  #firsts: Uint8Array | undefined;
   readonly #keys = new KeyPeek((target, bytes, position) => this.#read(target, bytes, position));
 
   /** @throws GoromdbError FOLDER_UNUSABLE, DISK_FULL. */
   constructor(options: TableWriterOptions) {
     const { path, mode = 0o600, segmentBytesMax = SEGMENT_BYTES_MAX, isScratch = false } = options;
+    this.#notesFirsts = options.notesFirsts ?? false;
     this.#path = path;
     this.#fd = createTable(path, mode);
     this.#segmentBytesMax = segmentBytesMax;
@@ -98,6 +103,12 @@ export class TableWriter implements RecordSink {
     return this.#repeats;
   }
 
+  /** What `finish` has noted: whether a record, counted from 0, has a key that did not come before. */
+  isFirst(record: number): boolean {
+    const firsts = this.#firsts;
+    return firsts === undefined || (firsts[record >> 3] & (1 << (record & 7))) !== 0;
+  }
+
   /**
    * Indexes the records and writes index and head. When it resolves the file survives a power loss.
    *
@@ -112,7 +123,8 @@ export class TableWriter implements RecordSink {
       blocks: () => this.#readBlocks(),
       keyAt: (segment: number, offset: number) => this.#keys.keyAt(this.#segments[segment], offset),
     };
-    const { hash, words, keys, repeats } = buildIndex(packed);
+    if (this.#notesFirsts) this.#firsts = new Uint8Array(Math.ceil(records / 8));
+    const { hash, words, keys, repeats } = buildIndex(packed, this.#firsts);
     this.#repeats = repeats;
     const bytes = Buffer.from(words.buffer);
     const index = { crc32: crc32(bytes) };

@@ -1,6 +1,6 @@
 /** Writes records as the JSON Lines that are read again: see `JsonLines`. */
 import { isUtf8 } from 'node:buffer';
-import { copyBytes, writeDecimal } from '../storage/record.ts';
+import { copyBytes, writeDecimal } from '../../record.ts';
 
 /** Bytes that are collected before they are written. */
 const BUFFER_BYTES = 256 * 1024;
