@@ -122,6 +122,18 @@ describe('a place in the slots of a base folder', () => {
     await expect(diffFiles(temporaryFolder(), base)).rejects.toThrow(/found nothing in data00/);
   });
 
+  test('is read beside a server that writes to its folder, and nothing is written there', async () => {
+    const harness = await serving();
+    const before = harness.slotFiles();
+    const scratchDir = temporaryFolder();
+    expect(await diffFiles(`${harness.base}@1`, harness.base, { scratchDir })).toMatchObject({
+      changed: 1,
+    });
+    expect(harness.slotFiles()).toEqual(before);
+    await harness.load(version(3));
+    expect(await keysIn(`${harness.base}@previous`, file('v.json', version(2)))).toEqual([]);
+  });
+
   test('is read to the end when a server gives the slot away, and that is reported', async () => {
     const harness = await serving();
     const notices: string[] = [];
