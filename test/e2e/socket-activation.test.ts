@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Address } from '../../src/common/address.ts';
+import { bindSocket } from '../../src/server/bound-socket.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+
+/** Binds as systemd does. It does not listen: this process would accept connections too. */
+async function bound(address: Address): Promise<number> {
+  const { socket } = await bindSocket(address);
+  onTestFinished(() => socket.close());
+  return (socket as unknown as { readonly fd: number }).fd;
+}
+
+const LOCAL: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+
+/** Starts the program with sockets from descriptor 3 on. @returns What it says. */
+async function start(
+  fds: readonly number[],
+  names: string,
+  flags: readonly string[],
+  until: RegExp,
+): Promise<string> {
+  const file = join(temporaryFolder(), 'd.json');
+  const words = [process.execPath, BIN, '-file', file, ...flags];
+  const env = { ...process.env, LISTEN_FDS: String(fds.length), LISTEN_FDNAMES: names };
+  const script = 'LISTEN_PID=$$ exec "$@"';
+  const child = spawn('sh', ['-c', script, 'sh', ...words], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe', ...fds],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let said = '';
+  const stderr = child.stdio[2] as NodeJS.ReadableStream;
+  for await (const chunk of stderr) {
+    said += chunk;
+    if (until.test(said)) return said;
+  }
+  return said;
+}
+
+test.each([
+  ['one thread', '1'],
+  ['two threads', '2'],
+])('a TCP socket of systemd is served by %s, in place of -addr', async (_, threads) => {
+  const fd = await bound(LOCAL);
+  const said = await start([fd], 'goromdb.socket', ['-threads', threads], /listens on .*\n/);
+  const [, port] = /listens on 127\.0\.0\.1:(\d+);/.exec(said)!;
+  const client = await RawClient.connect({ kind: 'tcp', host: '127.0.0.1', port: Number(port) });
+  expect(await client.ask('get a\r\n', 'END\r\n')).toBe('END\r\n');
+});
+
+test('a UNIX socket of systemd is served, and one named http answers HTTP', async () => {
+  const address: Address = { kind: 'unix', path: join(temporaryFolder(), 's') };
+  const [data, http] = [await bound(address), await bound(LOCAL)];
+  const flags = ['-http', '127.0.0.1:1'];
+  const said = await start([data, http], 'goromdb.socket:http', flags, /listens on .*\n/);
+  expect(said).toContain(` listens on unix:${address.path};`);
+  const client = await RawClient.connect(address);
+  expect(await client.ask('get a\r\n', 'END\r\n')).toBe('END\r\n');
+  const [, where] = /answers HTTP on (\S+)/.exec(said)!;
+  expect((await fetch(`http://${where}/healthz`)).status).toBe(200);
+});
+
+test('sockets without a use are refused', async () => {
+  const fds = [await bound(LOCAL), await bound(LOCAL)];
+  expect(await start(fds, '', [], /never/)).toMatch(
+    /^goromdb: LISTEN_FDS: expected one socket of another name than http, found 127.*, 127.*/m,
+  );
+  expect(await start(fds, 'http', [], /never/)).toMatch(/^goromdb: -http: expected it/m);
+});
