@@ -6,7 +6,7 @@ import { type Logger, oneLine } from '../common/log.ts';
 
 /**
  * Node opens no UNIX datagram sockets, so systemd's own program sends them. It takes 4 ms of a processor
- * (2026-11-28).
+ * (2026-11-28), at each message.
  */
 const PROGRAM = 'systemd-notify';
 /** How long that may take. */
@@ -63,6 +63,7 @@ export class Systemd {
     await this.#say({
       READY: '1',
       STATUS: `serves on ${address}`,
+      ...(this.#watchdogMs > 0 ? { WATCHDOG: '1' } : {}),
       ...(isSuccessor ? { MAINPID: String(process.pid) } : {}),
     });
     return !this.#hasFailed;
