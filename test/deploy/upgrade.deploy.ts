@@ -29,7 +29,7 @@ it('systemd is told of each state, and of the process that takes over', async ()
   vi.stubEnv('WATCHDOG_USEC', '400000');
   onTestFinished(() => void vi.unstubAllEnvs());
   const server = new Upgradable();
-  await expect.poll(said).toMatch(/\nREADY=1 STATUS=serves on 127\.0\.0\.1:\d+\n/);
+  await expect.poll(said).toMatch(/\nREADY=1 STATUS=serves on 127\.0\.0\.1:\d+ /);
   await expect.poll(said).toMatch(/(?:\nWATCHDOG=1){2}\n/);
   await server.load(1);
   await expect.poll(said).toMatch(/STATUS=.*generation 1 /);
@@ -53,7 +53,7 @@ it('a new process that cannot tell systemd does not take over', async () => {
   vi.stubEnv('NOTIFY_SOCKET', socket);
   onTestFinished(() => void vi.unstubAllEnvs());
   const server = new Upgradable();
-  await server.says(/systemd is told nothing/);
+  await server.says(/systemd cannot be notified/);
   const { code, stderr } = await server.upgrade();
   expect(stderr).toMatch(/systemd could not be told of the new process; pid \d+ keeps serving/);
   expect(code).toBe(1);
