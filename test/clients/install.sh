@@ -12,7 +12,7 @@ apt-get install -y "$@" --no-install-recommends \
   default-jdk-headless libspymemcached-java \
   libmemcached-tools \
   netcat-openbsd lmdb-utils \
-  redis-tools prometheus-redis-exporter netcat-openbsd zsh fish \
+  redis-tools prometheus-redis-exporter netcat-openbsd zsh fish sqlite3 rsync python3-pandas \
   prometheus
 
 # Unpacked beside the system, from the mirror that it uses, with lists of their own.

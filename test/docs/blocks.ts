@@ -30,6 +30,7 @@ export const PAGES_RUN: readonly string[] = [
   'docs/getting-started.md',
   'docs/inspect.md',
   'docs/publishing.md',
+  'docs/recipes.md',
 ];
 
 export function blocksIn(page: string): readonly Block[] {
