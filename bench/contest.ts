@@ -22,7 +22,7 @@ export interface Contest {
   readonly options: LoadOptions;
 }
 
-type Start = (options: StartOptions) => Promise<Running>;
+export type Start = (options: StartOptions) => Promise<Running>;
 
 /** Starts goromdb, memcached and what else was asked for, and stops them whatever happens. */
 export async function withServers<T>(
@@ -44,7 +44,7 @@ export async function withServers<T>(
 }
 
 /** Starts servers, and stops them whatever happens. */
-async function withStarted<T>(
+export async function withStarted<T>(
   starts: readonly Start[],
   data: GeneratedData,
   threads: number,

@@ -20,6 +20,7 @@ const TITLES: Readonly<Record<string, string>> = {
   starting: 'Starts and rollbacks',
   swapping: 'Latency while a new version is loaded and swapped in',
   heap: 'Memory over many requests',
+  scraped: 'With -http, and a scrape of /metrics each second',
   attacks: 'Waits of a client beside one that attacks the same thread',
 };
 

@@ -4,6 +4,7 @@ import { scenarios } from './contest.ts';
 import { loading } from './loading.ts';
 import type { Section } from './result.ts';
 import { MAIN, MORE, VALUE_BYTES } from './scenarios.ts';
+import { scraped } from './scraped.ts';
 import { starting } from './starting.ts';
 import { steadyHeap } from './steady-heap.ts';
 import { swapping } from './swapping.ts';
@@ -23,4 +24,5 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   swapping,
   heap: steadyHeap,
   attacks,
+  scraped,
 };

@@ -42,18 +42,20 @@ export function requirePrograms({ memcached, redis, goGoromdb }: Programs): void
  *
  * @param from `drop`: the data set, which is made when there is no file yet; `slot`: what the folder
  *   keeps from an earlier start.
+ * @param more Another name for it, and more flags.
  */
 export async function startGoromdb(
   options: StartOptions,
   from: 'drop' | 'slot' = 'drop',
+  { name = 'goromdb', flags = [] }: { name?: string; flags?: readonly string[] } = {},
 ): Promise<Running> {
-  const name = 'goromdb';
   const file = fileOf(options.folder, name);
   if (from === 'drop' && !existsSync(`${file}.md5`)) await dropData(file, options.data);
   const port = await freePort();
   const command = [
     ...[process.execPath, GOROMDB, '-file', file, '-addr', `127.0.0.1:${port}`],
     ...['-threads', String(options.threads), '-conn-limit', String(CONNECTIONS_MAX)],
+    ...flags,
   ];
   return launch({ name, port, cpus: options.cpus, command, hasMeta: true }, (running) =>
     running.log().includes(' serves from slot '),
