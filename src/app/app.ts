@@ -86,7 +86,7 @@ export async function startPlan(given: ServerPlan): Promise<RunningServer> {
     // Do not wait for a thread that cannot start.
     await Promise.race([threads.failure, goromdb.start()]);
     shutdown = () => {
-      logger.info('a client has sent shutdown: stops');
+      logger.info('a client has sent shutdown: stops', { event: 'server-stopping' });
       void goromdb.close();
     };
     return goromdb;

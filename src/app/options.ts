@@ -1,6 +1,6 @@
 /** The options of the library. */
 import type { Address } from '../common/address.ts';
-import type { Logger } from '../common/log.ts';
+import type { Logger, LogOptions } from '../common/log.ts';
 import type { DataSetOptions, DataSetShare } from '../data-sets/data-set.ts';
 import type { HttpOptions } from '../http/http.ts';
 import type { LoaderOptions } from '../loader/loader.ts';
@@ -25,6 +25,8 @@ export interface ServerOptions extends SessionSettings {
   /** Serving threads, 1 to 64. Default 1. */
   readonly threads?: number;
   readonly logger?: Logger;
+  /** Log requests that took this long or longer, of those that are measured. Default: none. */
+  readonly logSlowMs?: number | undefined;
   /** For progress: see `LoaderOptions`. */
   readonly onLoad?: LoaderOptions['onLoad'];
 }
@@ -66,4 +68,6 @@ export interface ServerPlan extends ServerOptions, DataSetsPlan {
   readonly upgrade?: (() => Promise<unknown>) | undefined;
   /** Called of each event that a base folder keeps, with the prefix of its data set. */
   readonly onEvent?: DataSetShare['onEvent'];
+  /** How a program writes its log, which makes a `logger`. */
+  readonly log?: LogOptions;
 }

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { type Address, formatAddress } from '../common/address.ts';
-import { messageOf } from '../common/errors.ts';
+import { codeOf, messageOf } from '../common/errors.ts';
 import { type Logger, silentLogger } from '../common/log.ts';
 import type { Metric, Status } from '../common/status.ts';
 import type { DataSets, Plan } from '../data-sets/data-sets.ts';
@@ -75,7 +75,7 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     await predecessor?.checked();
     await this.#sets.take(this.#place(this.#plan));
     const warning = descriptorWarning(connectionsMax, threads);
-    if (warning !== undefined) this.#logger.warn(warning);
+    if (warning !== undefined) this.#logger.warn(warning, { event: 'descriptors-few' });
     // Before anything is loaded: an address in use is an error at once, and probes are answered.
     if (predecessor === undefined) await this.#listenHttp();
     if (this.#given.data === undefined) await checkAddress(wanted);
@@ -85,16 +85,18 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     if (predecessor !== undefined) await this.#takeOver();
     this.#closeUnwanted();
     const listensOn = formatAddress(this.#address);
-    this.#logger.info([`listens on ${listensOn}`, ...lacks].join('; '));
+    const line = [`listens on ${listensOn}`, ...lacks].join('; ');
+    this.#logger.info(line, { event: 'server-listening' });
     this.#sets.watch(listensOn);
   }
 
   reload(): Promise<void> {
     this.#sets.look();
     return Promise.all([this.#threads.server.reload(), this.#http?.reload()]).then(
-      () => this.#logger.info(reloadedLine(this.#plan)),
+      () => this.#logger.info(reloadedLine(this.#plan), { event: 'reload-done' }),
       (error: unknown) => {
-        this.#logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
+        const fields = { event: 'reload-failed', code: codeOf(error) } as const;
+        this.#logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`, fields);
       },
     );
   }

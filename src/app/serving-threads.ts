@@ -42,6 +42,7 @@ export function createThreads(options: ServerPlan, shutdown: () => void): Servin
   const server = new Threads({
     ...{ threads, protocol, handler, delimiter, limits, access, onFailure: fail },
     logger: options.logger ?? silentLogger,
+    logSlowMs: options.logSlowMs,
     sessions: sessionSettings(options),
     shutdown: options.allowShutdown ? shutdown : undefined,
     settings: settingsOf(options),

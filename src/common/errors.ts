@@ -97,3 +97,8 @@ export function messageWithCode(error: unknown): string {
   const code = error instanceof GoromdbError ? ` (${error.code})` : '';
   return `${messageOf(error)}${code}`;
 }
+
+/** The code of anything that was thrown, if it has one of ours. */
+export function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof GoromdbError ? error.code : undefined;
+}

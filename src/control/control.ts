@@ -129,6 +129,7 @@ export class Control {
       this.#logger.warn(
         `there is no control socket in ${this.#baseDir} (${messageOf(error)}): goromdb status and ` +
           'goromdb rollback cannot reach this server; all else works',
+        { event: 'control-failed', path: this.#baseDir },
       );
     }
   }

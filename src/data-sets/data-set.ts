@@ -1,5 +1,5 @@
 /** One data set: its slots, its source, its loader and its scrub. */
-import { GoromdbError, GUARD_CODES, messageOf } from '../common/errors.ts';
+import { codeOf, GoromdbError, GUARD_CODES, messageOf } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type {
   ControlStatus,
@@ -159,7 +159,11 @@ export class DataSet {
     });
     this.#source.start(loader);
     loader.lookBack().catch((error: unknown) => {
-      this.#share.logger.warn(`the previous generation was not checked: ${messageOf(error)}`);
+      const fields = { event: 'previous-failed', code: codeOf(error) } as const;
+      this.#share.logger.warn(
+        `the previous generation was not checked: ${messageOf(error)}`,
+        fields,
+      );
     });
     this.#scrub = this.#startScrub();
   }

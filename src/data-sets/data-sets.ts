@@ -5,9 +5,9 @@
  */
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { GoromdbError, messageOf } from '../common/errors.ts';
+import { codeOf, GoromdbError, messageOf } from '../common/errors.ts';
 import { inParallel } from '../common/in-parallel.ts';
-import type { Logger } from '../common/log.ts';
+import { type Logger, loggerAbout } from '../common/log.ts';
 import type { DataSetStatus, Metric } from '../common/status.ts';
 import { Turns } from '../common/turns.ts';
 import type { Control } from '../control/control.ts';
@@ -178,13 +178,14 @@ export class DataSets {
     const gone = going.filter(({ set }) => !names.has(set)).map(({ options }) => options);
     this.#share.logger.info(
       `data sets: added ${list(added)}; changed ${list(changed)}; removed ${list(gone)}`,
+      { event: 'data-sets-changed' },
     );
   }
 
   /** Serves a data set that was added or changed, beside the others. */
   async #begin(set: DataSet): Promise<void> {
-    const { logger, threads } = this.#share;
-    const name = this.#name(set.options);
+    const { threads } = this.#share;
+    const logger = this.#loggerFor(set.options);
     try {
       await set.prepare();
       if (!(await set.recover())) {
@@ -193,10 +194,11 @@ export class DataSets {
           ? `it keeps serving what it has until ${set.options.file} is loaded`
           : await set.describeLack();
         await threads.add(set.set);
-        logger.info(name + lack);
+        logger.info(lack, { event: 'data-set-lacks-data' });
       }
     } catch (error) {
-      logger.error(`${name}it serves nothing new: ${messageOf(error)}`);
+      const fields = { event: 'data-set-failed', code: codeOf(error) } as const;
+      logger.error(`it serves nothing new: ${messageOf(error)}`, fields);
     }
     set.watch(this.#address);
   }
@@ -311,12 +313,7 @@ export class DataSets {
   #loggerFor(options: PlacedDataSet): Logger {
     const { logger } = this.#share;
     if (!this.#isNamed) return logger;
-    const name = this.#name(options);
-    return {
-      info: (message) => logger.info(name + message),
-      warn: (message) => logger.warn(name + message),
-      error: (message) => logger.error(name + message),
-    };
+    return loggerAbout(logger, this.#name(options), { dataSet: setOf(options) });
   }
 }
 

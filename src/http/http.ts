@@ -8,7 +8,7 @@
 import { rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Address, formatAddress } from '../common/address.ts';
-import { GoromdbError } from '../common/errors.ts';
+import { codeOf, GoromdbError } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import { LoopDelay } from '../common/loop-delay.ts';
 import type { FolderEvent } from '../common/status.ts';
@@ -98,7 +98,7 @@ export class HttpServer {
     await this.reload();
     const target = await this.#target(inherited);
     const address = await listen(this.#server, target, undefined, '-http');
-    this.#logger.info(`answers HTTP on ${formatAddress(address)}`);
+    this.#logger.info(`answers HTTP on ${formatAddress(address)}`, { event: 'http-listening' });
     return address;
   }
 
@@ -205,6 +205,7 @@ export class HttpServer {
     this.#quietUntilMs = nowMs + WARN_INTERVAL_MS;
     this.#logger.warn(
       `HTTP from ${clientOf(request)} without the right token; further ones are not logged for a minute`,
+      { event: 'http-token-wrong', client: clientOf(request) },
     );
   }
 
@@ -215,14 +216,16 @@ export class HttpServer {
     run: () => ReturnType<Route>,
   ): Promise<Answer | undefined> {
     const set = JSON.stringify(searchParams.get('data_set') ?? '');
-    const what = `HTTP ${pathname} of data set ${set} from ${clientOf(request)}`;
+    const client = clientOf(request);
+    const what = `HTTP ${pathname} of data set ${set} from ${client}`;
+    const fields = { event: 'http-action', client, command: pathname } as const;
     try {
       const answer = await run();
-      this.#logger.info(`${what}: done`);
+      this.#logger.info(`${what}: done`, fields);
       return answer;
     } catch (error) {
       const answer = thrownAnswer(error);
-      this.#logger.warn(`${what}: ${answer.body.trim()}`);
+      this.#logger.warn(`${what}: ${answer.body.trim()}`, { ...fields, code: codeOf(error) });
       return answer;
     }
   }

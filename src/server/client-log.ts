@@ -1,3 +1,5 @@
+import type { Logger } from '../common/log.ts';
+
 /** An address is reported this often at most, for each kind of report. */
 const QUIET_MS = 60_000;
 
@@ -38,7 +40,13 @@ export class ClientLog {
   }
 }
 
-/** A report as it is logged. */
+/** Logs a report. */
+export function logReport(logger: Logger, report: ClientReport): void {
+  const { kind, client, command } = report;
+  const event = kind === 'failed login' ? 'login-failed' : 'write-refused';
+  logger.warn(describeReport(report), { event, client, command });
+}
+
 export function describeReport({ kind, client, command }: ClientReport): string {
   const others = 'from there are counted in stats and not logged for a minute';
   return kind === 'failed login'

@@ -219,8 +219,8 @@ export class Connection {
     const sample = meter.begin(length);
     this.#take(chunk, length);
     sample.asker = meter.asker;
-    if (this.#isWaiting) this.#sample = sample;
-    else meter.end(sample);
+    this.#sample = sample;
+    this.#endSample();
   }
 
   #take(chunk: Buffer, length: number): void {
@@ -374,7 +374,7 @@ export class Connection {
   /** All that a measured read has asked may be answered by now. */
   #endSample(): void {
     if (this.#sample === undefined || this.#isWaiting) return;
-    this.#share.meter.end(this.#sample);
+    this.#share.meter.end(this.#sample, this);
     this.#sample = undefined;
   }
 

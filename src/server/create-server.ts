@@ -8,7 +8,7 @@ import { type Protocol, type SessionSettings, sessionSettings } from '../protoco
 import { Asker } from '../storage/lookup-counts.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { AccessOptions } from './access.ts';
-import { describeReport } from './client-log.ts';
+import { logReport } from './client-log.ts';
 import { checkLimits, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { createMeterMemory, meterOf } from './metering/metering.ts';
 import type { Server } from './server.ts';
@@ -59,7 +59,7 @@ export function createServer(options: CreateServerOptions): Server {
     thread: 0,
     asker,
     meter: meterOf(createMeterMemory(1), 0, asker),
-    onReport: (report) => logger.warn(describeReport(report)),
+    onReport: (report) => logReport(logger, report),
     facts: {
       version: PROTOCOL_VERSION,
       threads: 1,

@@ -92,7 +92,7 @@ export interface ServerParts {
 }
 
 function faultOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : error}`;
 }
 
 /** The same of a TLS connection as of what it runs over, which Node does not show. */
@@ -142,7 +142,7 @@ export class ThreadServer implements Server {
         counters.curr_connections--;
         this.#connections.delete(connection);
       },
-      onFault: (error) => parts.logger.error(`a request failed: ${faultOf(error)}`),
+      onFault: (error) => parts.logger.error(faultOf(error), { event: 'request-failed' }),
     };
     this.#clientLog = new ClientLog(parts.onReport);
     this.#context = {

@@ -127,6 +127,7 @@ export class Systemd {
           const why = oneLine(messageOf(error));
           this.#logger.warn(
             `systemd cannot be notified (${why}): with Type=notify it ends this server; install systemd-notify, or use Type=exec`,
+            { event: 'systemd-failed' },
           );
         }
         resolve();

@@ -65,7 +65,7 @@ export async function startSuccessor(
   const version = await versionOnDisk();
   const conversation = new Conversation(start(server.handedOver), signal);
   const { pid } = conversation;
-  logger.info(`upgrade: ${version} starts as pid ${pid}`);
+  logger.info(`upgrade: ${version} starts as pid ${pid}`, { event: 'upgrade-starting' });
   let isPaused = false;
   try {
     await conversation.hear('checked', CHECK_MS_MAX);

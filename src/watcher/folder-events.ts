@@ -62,13 +62,15 @@ export class FolderEvents {
         logger.warn(
           `FOLDER_UNUSABLE: ${folder}: expected a folder, found none (${found.why}): ` +
             'it is watched again when it is there',
+          { event: 'drop-folder-missing', code: 'FOLDER_UNUSABLE', path: folder },
         );
       }
       this.#isMissing = true;
       await this.#stop();
       return false;
     }
-    if (this.#isMissing) logger.info(`${folder} is there and is watched`);
+    const fields = { event: 'drop-folder-found', path: folder } as const;
+    if (this.#isMissing) logger.info(`${folder} is there and is watched`, fields);
     this.#isMissing = false;
     if (found.key !== this.#key) {
       await this.#stop();
@@ -121,6 +123,7 @@ export class FolderEvents {
     logger.warn(
       `Watching ${folder} failed: ${messageOf(error)}: ` +
         'it is looked at from time to time, and a drop may be found late',
+      { event: 'watch-failed', path: folder },
     );
   }
 }

@@ -1,7 +1,7 @@
 /** What belongs in this folder: waits until a file and its MD5 are in the drop folder and quiet. */
 import { basename, dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { GoromdbError, isChange, messageOf } from '../common/errors.ts';
+import { codeOf, GoromdbError, isChange, messageOf } from '../common/errors.ts';
 import { type FileIdentity, keyOf, type Sight, see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from '../common/sum-file.ts';
@@ -210,7 +210,8 @@ class PairWatcher implements Watcher {
       clearTimeout(this.#timer);
       this.#wakeMs = this.#rescanMs;
       await this.#examine().catch((error: unknown) => {
-        this.#options.logger.error(`Looking at ${this.#file} failed: ${messageOf(error)}`);
+        const fields = { event: 'look-failed', code: codeOf(error), path: this.#file } as const;
+        this.#options.logger.error(`Looking at ${this.#file} failed: ${messageOf(error)}`, fields);
       });
       await delay(LOOK_GAP_MS, undefined, { signal }).catch(() => {});
     }
@@ -344,6 +345,7 @@ class PairWatcher implements Watcher {
       if (!watch.isSuperseded) return this.#postpone(drop, key, error);
       this.#options.logger.info(
         `the load of ${drop.file} is aborted: another file is in its place`,
+        { event: 'load-aborted', path: drop.file },
       );
       verdict = { kind: 'changed' };
     } finally {
@@ -367,8 +369,10 @@ class PairWatcher implements Watcher {
     const { pauseMs, message } = this.#retries.after(key, error);
     const code = error instanceof GoromdbError ? error.code : 'LOADER_FAILED';
     this.#options.onWait?.(failed(drop, drop.md5, code, messageOf(error)));
-    if (message !== undefined)
-      this.#options.logger.error(`Loading ${drop.file} failed: ${message}`);
+    if (message !== undefined) {
+      const fields = { event: 'load-failed', code, path: drop.file } as const;
+      this.#options.logger.error(`Loading ${drop.file} failed: ${message}`, fields);
+    }
     return { key, ...this.#retryIn(pauseMs) };
   }
 
@@ -390,6 +394,7 @@ class PairWatcher implements Watcher {
   #warnOnce(key: string, reason: WaitReason): void {
     if (this.#warnedKey === key) return;
     this.#warnedKey = key;
-    this.#options.logger.warn(lineOf(reason));
+    const fields = { event: 'drop-waits', code: reason.code, path: this.#file } as const;
+    this.#options.logger.warn(lineOf(reason), fields);
   }
 }

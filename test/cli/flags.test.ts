@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { PrefixedDataSet, ServerOptions } from '../../src/app/options.ts';
+import type { PrefixedDataSet, ServerOptions, ServerPlan } from '../../src/app/options.ts';
 import { COMMANDS } from '../../src/cli/commands/commands.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
@@ -22,7 +22,7 @@ function parse(...argv: string[]): Asked {
 }
 
 const FILE = resolve('data.json');
-const SERVER: ServerOptions = {
+const SERVER: ServerOptions & Pick<ServerPlan, 'log'> = {
   address: { kind: 'tcp', host: undefined, port: 11211 },
   protocol: 'memcached',
   threads: 1,
@@ -30,6 +30,7 @@ const SERVER: ServerOptions = {
   access: {},
   loudRefusals: false,
   allowShutdown: false,
+  log: { format: 'human', level: 'info' },
 };
 const DATA_SET: PrefixedDataSet = {
   storage: 'auto',

@@ -7,7 +7,7 @@ function read(meter: ReturnType<typeof meterOf>['requests'], times: number): num
   let measured = 0;
   for (let i = 0; i < times; i++) {
     if (--meter.left > 0) continue;
-    meter.end(meter.begin(100));
+    meter.end(meter.begin(100), { client: '127.0.0.1' });
     measured++;
   }
   return measured;

@@ -87,12 +87,16 @@ FILE is bad when it starts.`,
         process.stdout.write(welcome(data, receipt.keys, reads || [], sample));
       };
       greet().catch((error) =>
-        reporting.logger.warn(`cannot say how to read: ${messageOf(error)}`),
+        reporting.logger.warn(`cannot say how to read: ${messageOf(error)}`, {
+          event: 'hint-failed',
+        }),
       );
       return goromdb;
     };
     // It belongs to its terminal, and ends with it.
-    return runServer(argv, start, 'end').catch((error) => failInput(error));
+    return runServer(argv, start, { onHangUp: 'end', log: server.log }).catch((error) =>
+      failInput(error),
+    );
   },
 });
 

@@ -80,7 +80,7 @@ function runPlan(
     const upgrade = (): Promise<Upgraded> => upgrading.runFor('goromdb upgrade', reporting.logger);
     return startPlan({ ...plan, ...reporting, inherited, predecessor: before, upgrade });
   };
-  return runServer(argv, start, onHangUp, upgrading);
+  return runServer(argv, start, { onHangUp, upgrades: upgrading, log: plan.log });
 }
 
 function refuseOthers(given: ReadonlySet<string>): void {

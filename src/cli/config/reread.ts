@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GoromdbDataSets } from '../../app/app.ts';
-import { messageOf } from '../../common/errors.ts';
+import { codeOf, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { type Config, readChecked } from './config-file.ts';
 
@@ -21,15 +21,18 @@ export function rereader(
       await server.change(next.plan);
       const waiting = restartKeys(first, next);
       if (waiting.length > 0) {
-        logger.warn(`${path}: a change of ${waiting.join(', ')} takes effect at the next start`);
+        const what = `a change of ${waiting.join(', ')} takes effect at the next start`;
+        logger.warn(`${path}: ${what}`, { event: 'config-needs-restart', path });
       } else {
         const isSame = isDeepStrictEqual(next.plan, current.plan);
-        logger.info(`${path} was read again${isSame ? ': nothing has changed' : ''}`);
+        const what = isSame ? ': nothing has changed' : '';
+        logger.info(`${path} was read again${what}`, { event: 'config-read', path });
       }
       await server.reload();
       current = next;
     } catch (error) {
-      logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`);
+      const fields = { event: 'reload-failed', code: codeOf(error), path } as const;
+      logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`, fields);
     }
   });
   return once;

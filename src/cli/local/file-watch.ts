@@ -120,6 +120,7 @@ export class FileWatch {
     if (isAbsent && !this.#isAbsent) {
       logger.warn(
         `${paths.join(', ')}: not there, or not finished; the serving generation keeps serving`,
+        { event: 'file-absent' },
       );
     }
     this.#isAbsent = isAbsent;

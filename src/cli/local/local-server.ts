@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Goromdb, startPlan } from '../../app/app.ts';
 import type { ServerPlan } from '../../app/options.ts';
 import type { Built } from '../../build/build.ts';
-import { isChange, messageOf } from '../../common/errors.ts';
+import { codeOf, isChange, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { type Receipt, readReceipt } from '../../loader/drops/receipt.ts';
 import { checkAddress } from '../../server/listener.ts';
@@ -36,7 +36,7 @@ export async function startLocal(plan: LocalPlan, reporting: Reporting): Promise
   const { logger } = reporting;
   // A large file takes a while: an address in use is an error at once.
   await checkAddress(server.address);
-  logger.info(`reads ${titleOf(data)}`);
+  logger.info(`reads ${titleOf(data)}`, { event: 'file-reading' });
   const paths = data.inputs.includes('-') ? [] : data.inputs;
   const watch = new FileWatch({ paths, pollIntervalMs, rescanMs, logger });
   try {
@@ -73,7 +73,7 @@ async function prepareFirst(
       return key;
     } catch (error) {
       if (!isChange(error)) throw error;
-      logger.warn(messageOf(error));
+      logger.warn(messageOf(error), { event: 'file-failed', code: codeOf(error) });
       await watch.next(undefined);
     }
   }
@@ -89,19 +89,20 @@ async function follow(
   for (;;) {
     known = await watch.next(known);
     if (known === undefined) return;
-    logger.info(`${titleOf(data)} has changed: it is read again`);
+    logger.info(`${titleOf(data)} has changed: it is read again`, { event: 'file-reading' });
     try {
       const { built } = await prepare(data, folders);
       say(built, data, logger);
     } catch (error) {
       const next = isChange(error) ? '' : '; it is read again when it changes';
-      logger.error(`${messageOf(error)}; the serving generation keeps serving${next}`);
+      const fields = { event: 'file-failed', code: codeOf(error) } as const;
+      logger.error(`${messageOf(error)}; the serving generation keeps serving${next}`, fields);
     }
   }
 }
 
 function say(built: Built | undefined, data: LocalData, logger: Logger): void {
   for (const remark of built === undefined ? [] : remarksOf(built)) {
-    logger.warn(`${titleOf(data)}: ${remark}`);
+    logger.warn(`${titleOf(data)}: ${remark}`, { event: 'file-warning' });
   }
 }

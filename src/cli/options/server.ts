@@ -1,9 +1,10 @@
 /** The options of a server, whatever it serves, and the rules between them. */
-import type { DataSetsOptions, ServerOptions } from '../../app/options.ts';
+import type { DataSetsOptions, ServerOptions, ServerPlan } from '../../app/options.ts';
 import type { HttpOptions } from '../../http/http.ts';
 import { checkAccessFits, type TlsFiles } from '../../server/access.ts';
 import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
 import { ACCESS, HTTP, LISTENING } from './clients.ts';
+import { LOGS } from './logs.ts';
 import {
   libraryOptions,
   misuse,
@@ -26,7 +27,10 @@ const DATA_SETS = optionGroup('Data sets', {
   },
 } satisfies OptionsFor<DataSetsOptions>);
 
-export const SERVER_OPTIONS = { ...LISTENING, ...ACCESS, ...RESOURCES, ...HTTP, ...DATA_SETS };
+export const SERVER_OPTIONS = {
+  ...{ ...LISTENING, ...ACCESS, ...RESOURCES, ...HTTP, ...LOGS },
+  ...DATA_SETS,
+};
 
 /**
  * The server that values ask for.
@@ -37,12 +41,14 @@ export const SERVER_OPTIONS = { ...LISTENING, ...ACCESS, ...RESOURCES, ...HTTP, 
 export function serverOf(
   values: ValuesOf<typeof SERVER_OPTIONS>,
   given: ReadonlySet<string>,
-): ServerOptions & Pick<DataSetsOptions, 'delimiter'> {
+): ServerOptions & Pick<DataSetsOptions, 'delimiter'> & Pick<ServerPlan, 'log'> {
   checkTogether(values, given);
   const { access = {}, http, ...others } = libraryOptions(SERVER_OPTIONS, values);
   const { tls, ...clients } = access;
+  const { 'log-format': format, 'log-level': level } = values;
   const options = {
     ...others,
+    log: { format, level },
     ...(http && { http: wholeHttp(http) }),
     access: { ...clients, ...(tls && { tls: wholeTls(tls) }) },
   };

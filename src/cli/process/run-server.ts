@@ -7,7 +7,7 @@ import type { Goromdb } from '../../app/app.ts';
 import type { ServerPlan } from '../../app/options.ts';
 import { formatAddress } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
-import { createLineLogger, type Logger } from '../../common/log.ts';
+import { createLineLogger, type Logger, type LogOptions } from '../../common/log.ts';
 import { Systemd } from '../../systemd/systemd.ts';
 import { endWithReader } from './fail.ts';
 import { predecessor } from './predecessor.ts';
@@ -31,21 +31,28 @@ interface Upgrades<Server> {
   runFor(who: string, logger: Logger): Promise<unknown>;
 }
 
+/** What a process does beside its start. */
+interface Running<Server> {
+  /** `end`: SIGHUP ends it. */
+  readonly onHangUp: 'end' | HangUp<Server>;
+  /** What SIGUSR2 begins; undefined: nothing. */
+  readonly upgrades?: Upgrades<Server>;
+  /** How the log is written. */
+  readonly log: LogOptions | undefined;
+}
+
 /**
  * Runs a server until a signal ends it: SIGINT and SIGTERM close it. The process ends with 0.
  *
  * @param argv The command line, for the log.
- * @param onHangUp `end`: SIGHUP ends it.
- * @param upgrades What SIGUSR2 begins; undefined: nothing.
  * @throws what `start` throws, or what has ended the server.
  */
 export async function runServer<Server extends Goromdb>(
   argv: readonly string[],
   start: (reporting: Reporting) => Promise<Server>,
-  onHangUp: 'end' | HangUp<Server>,
-  upgrades?: Upgrades<Server>,
+  { onHangUp, upgrades, log }: Running<Server>,
 ): Promise<never> {
-  const logger = processLogger();
+  const logger = processLogger(log);
   const systemd = Systemd.find(process.env, logger);
   const onEvent: Reporting['onEvent'] = (set, { kind, text }) => {
     systemd?.status(`${set === '' ? '' : `${set}: `}${kind}: ${text}`);
@@ -57,7 +64,7 @@ export async function runServer<Server extends Goromdb>(
   const end = (signal: NodeJS.Signals): void => {
     if (isEnding) return;
     isEnding = true;
-    logger.info(`${signal}: stops`);
+    logger.info(`${signal}: stops`, { event: 'server-stopping' });
     systemd?.stopping();
     upgrades?.abort();
     // Before it listens there is nothing to answer.
@@ -74,13 +81,13 @@ export async function runServer<Server extends Goromdb>(
       end(signal);
       return;
     }
-    logger.info(`${signal}: reloads`);
+    logger.info(`${signal}: reloads`, { event: 'reload-begun' });
     if (goromdb === undefined) isHungUp = true;
     else reload(goromdb, logger, onHangUp, systemd);
   };
   process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', hangUp);
   listenToUsers(logger, upgrades);
-  logger.info(startLine(argv));
+  logger.info(startLine(argv), { event: 'server-starting' });
   goromdb = await start(reporting);
   const isSuccessor = predecessor() !== undefined;
   const isTold = await systemd?.ready(formatAddress(goromdb.address), isSuccessor);
@@ -94,12 +101,12 @@ export async function runServer<Server extends Goromdb>(
   exit(logger);
 }
 
-function processLogger(): Logger {
+function processLogger(log: LogOptions | undefined): Logger {
   const stderr = process.stderr;
   // The reader of the log may go away; the server stays.
   stderr.on('error', () => {});
   process.stdout.off('error', endWithReader).on('error', () => {});
-  return createLineLogger((line) => stderr.write(line));
+  return createLineLogger((line) => stderr.write(line), log);
 }
 
 function reload<Server>(
@@ -114,10 +121,11 @@ function reload<Server>(
 
 /** Without a listener SIGUSR1 opens Node's debugger, and SIGUSR2 ends the process. */
 function listenToUsers<Server>(logger: Logger, upgrades: Upgrades<Server> | undefined): void {
-  process.on('SIGUSR1', () => logger.info('SIGUSR1 is not used, and changes nothing'));
+  const fields = { event: 'signal-ignored' } as const;
+  process.on('SIGUSR1', () => logger.info('SIGUSR1 is not used, and changes nothing', fields));
   process.on('SIGUSR2', () => {
     if (upgrades === undefined) {
-      logger.info('SIGUSR2 is not used here, and changes nothing');
+      logger.info('SIGUSR2 is not used here, and changes nothing', fields);
       return;
     }
     upgrades.runFor('SIGUSR2', logger).catch(() => {});
@@ -125,7 +133,7 @@ function listenToUsers<Server>(logger: Logger, upgrades: Upgrades<Server> | unde
 }
 
 function exit(logger: Logger, lack?: string): never {
-  if (lack === undefined) logger.info('stopped');
-  else logger.warn(`stopped: ${lack}`);
+  if (lack === undefined) logger.info('stopped', { event: 'server-stopped' });
+  else logger.warn(`stopped: ${lack}`, { event: 'server-stopped' });
   process.exit(0);
 }

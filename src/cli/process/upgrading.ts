@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { codeOf, GoromdbError, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { type Outgoing, startSuccessor } from '../../upgrade/successor.ts';
 import type { SocketRole } from '../../upgrade/upgrade.ts';
@@ -48,11 +48,11 @@ export class Upgrading {
    * @throws GoromdbError UPGRADE_FAILED: this process keeps serving.
    */
   async runFor(who: string, logger: Logger): Promise<Upgraded> {
-    logger.info(`${who}: upgrades`);
+    logger.info(`${who}: upgrades`, { event: 'upgrade-begun' });
     try {
       return await this.#run(logger);
     } catch (error) {
-      logger.error(messageOf(error));
+      logger.error(messageOf(error), { event: 'upgrade-failed', code: codeOf(error) });
       throw error;
     }
   }
@@ -73,11 +73,14 @@ export class Upgrading {
       const { signal } = this.#abort;
       const { roles, ...upgraded } = await startSuccessor(server, logger, signal);
       const { pid, seconds } = upgraded;
-      logger.info(`upgraded: pid ${pid} serves after ${seconds.toFixed(3)} s; closes connections`);
+      const line = `upgraded: pid ${pid} serves after ${seconds.toFixed(3)} s; closes connections`;
+      logger.info(line, { event: 'upgrade-done', seconds });
       this.#onLeave();
       // Behind the answer to who has asked.
       setImmediate(() => {
-        server.leave(roles).catch((error: unknown) => logger.error(messageOf(error)));
+        server.leave(roles).catch((error: unknown) => {
+          logger.error(messageOf(error), { event: 'upgrade-failed', code: codeOf(error) });
+        });
       });
       return upgraded;
     } catch (error) {

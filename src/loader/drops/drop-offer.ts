@@ -39,9 +39,10 @@ async function removeTaken(drop: Drop, logger: Logger): Promise<boolean> {
   if (await isVolumeLink(file)) {
     logger.info(
       `${file} is taken, and stays: it is a link that leads to a volume's next version, too`,
+      { event: 'drop-stays', path: file },
     );
     const fault = await removeMarkOnly(drop);
-    if (fault !== undefined) logger.warn(fault);
+    if (fault !== undefined) logger.warn(fault, { event: 'drop-stays', path: file });
     return false;
   }
   try {
@@ -51,6 +52,7 @@ async function removeTaken(drop: Drop, logger: Logger): Promise<boolean> {
     logger.warn(
       `${file} is taken, but cannot be removed (${messageOf(explained(error, file))}): ` +
         'it stays there, and is not loaded again',
+      { event: 'drop-stays', path: file },
     );
     return false;
   }

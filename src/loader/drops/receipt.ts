@@ -102,6 +102,7 @@ export class Receipts {
           this.#logger.warn(
             `the receipt ${next.path} cannot be written (${messageOf(error)}): producers do not ` +
               'learn there what becomes of their file; loading goes on without it',
+            { event: 'receipt-failed', path: next.path },
           );
         }
         this.#isWarned = true;

@@ -177,10 +177,12 @@ export class Generations {
     const seconds = { ...loaded.seconds, swap: (performance.now() - startMs) / 1000 };
     this.#seconds = seconds;
     const line = servingLine(slot, record, seconds);
-    logger.info(line);
+    const { generation, source: path } = record;
+    logger.info(line, { event: 'generation-serving', generation, path });
     this.#events.add('serving', line);
     for (const warning of record.warnings ?? []) {
-      logger.warn(`in generation ${record.generation} from ${record.source}: ${warning}`);
+      const fields = { event: 'data-warning', generation, path } as const;
+      logger.warn(`in generation ${generation} from ${path}: ${warning}`, fields);
     }
     return { slot, record, seconds };
   }
@@ -192,7 +194,8 @@ export class Generations {
     this.releasePrevious();
     const text = `generation ${loaded.record.generation} is loaded again from slot ${slot}`;
     this.#events.add('loaded again', text);
-    this.#options.logger.warn(text);
+    const { generation } = loaded.record;
+    this.#options.logger.warn(text, { event: 'generation-reloaded', generation });
   }
 
   close(): void {

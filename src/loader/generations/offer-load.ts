@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { GoromdbError, isChange, messageOf, mustReject } from '../../common/errors.ts';
+import { codeOf, GoromdbError, isChange, messageOf, mustReject } from '../../common/errors.ts';
 import { remove } from '../../common/files.ts';
 import { bounded } from '../../common/notices.ts';
 import { explained } from '../../common/system-fault.ts';
@@ -90,7 +90,8 @@ export class OfferLoad {
     if (taken === undefined) return this.#make(signal);
     if (!taken.isLeft) return this.#takeAgain(signal);
     const what = `was taken as generation ${taken.record.generation}`;
-    this.#parts.logger.warn(`${this.#offer.name} ${what}, and is not loaded again`);
+    const fields = { event: 'drop-taken-before', path: this.#offer.path } as const;
+    this.#parts.logger.warn(`${this.#offer.name} ${what}, and is not loaded again`, fields);
     return { kind: 'taken' };
   }
 
@@ -105,7 +106,8 @@ export class OfferLoad {
     const { slot, record } = taken;
     const what = `what generation ${record.generation} serves already (md5 ${record.md5})`;
     const text = `${this.#offer.name} is ${what}, and is not loaded again`;
-    logger.info(text);
+    const { generation } = record;
+    logger.info(text, { event: 'drop-serves-already', generation, path: this.#offer.path });
     events.add('serving', text);
     await this.#remove(slot, record);
     this.#offer.notify({ state: 'serving', slot, record, seconds: result.seconds });
@@ -179,7 +181,8 @@ export class OfferLoad {
     const other = otherSlot(this.#slot);
     generations.releasePrevious();
     await emptySlot(base.path, other).catch((error: unknown) => {
-      logger.warn(`slot ${other} could not be emptied (${messageOf(error)})`);
+      const fields = { event: 'slot-not-emptied', code: codeOf(error) } as const;
+      logger.warn(`slot ${other} could not be emptied (${messageOf(error)})`, fields);
     });
   }
 }
@@ -235,7 +238,7 @@ async function reject(
       ? 'no data is served yet'
       : `generation ${serving.generation} from ${slotPath(base.path, serving.slot)} keeps serving`;
   const line = `rejected ${reason} (${code}); ${whereabouts}; ${now}`;
-  logger.error(line);
+  logger.error(line, { event: 'drop-rejected', code });
   events.add('rejected', isLinked ? hidden : line, code);
   return { kind: 'rejected' };
 }

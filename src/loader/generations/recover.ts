@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { GoromdbError, messageOf, messageWithCode } from '../../common/errors.ts';
+import { codeOf, GoromdbError, messageOf, messageWithCode } from '../../common/errors.ts';
 import { explained } from '../../common/system-fault.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import { shareTable } from '../slots/install.ts';
@@ -39,7 +39,7 @@ export async function recover(parts: LoaderParts): Promise<Recovery> {
     isRefused = true;
     const text = `slot ${name} is not used: ${messageWithCode(explained(error, base.path))}`;
     events.add('slot not used', text);
-    logger.warn(text);
+    logger.warn(text, { event: 'slot-not-used', code: codeOf(error) });
   };
   const filled = await readSlots(base.path, refuse);
   await generations.resume(filled);
@@ -58,7 +58,7 @@ export async function recover(parts: LoaderParts): Promise<Recovery> {
     `no slot in ${base.path} holds a generation that can be served: every key is a miss until ` +
     source.wanted;
   events.add('nothing to serve', fault);
-  logger.error(fault);
+  logger.error(fault, { event: 'nothing-to-serve' });
   return { isServing: false, fault };
 }
 
@@ -101,6 +101,7 @@ export async function repair(parts: LoaderParts, { generation }: DataSetInfo): P
   const refuse = (name: string, error: unknown): void =>
     logger.error(
       `slot ${name} cannot be loaded again: ${messageWithCode(explained(error, base.path))}`,
+      { event: 'slot-not-used', code: codeOf(error) },
     );
   const isDamaged = ({ record }: FilledSlot): boolean => record?.generation === generation;
   const filled = await readSlots(base.path, refuse);
@@ -130,7 +131,8 @@ async function loadSlot(parts: LoaderParts, slot: FilledSlot): Promise<LoadedSlo
     const seconds = { verify: (performance.now() - startMs) / 1000 };
     if (map !== undefined) return { record: record!, map, seconds };
   } catch (error) {
-    parts.logger.error(`${messageWithCode(error)}; the table is made anew of ${path}`);
+    const fields = { event: 'table-damaged', code: codeOf(error), path } as const;
+    parts.logger.error(`${messageWithCode(error)}; the table is made anew of ${path}`, fields);
   }
   return rebuildSlot(parts, slot);
 }
@@ -168,7 +170,8 @@ async function recordAgain(
     if (table.isCopy) await shareTable(dirname(path));
   } catch (error) {
     const why = messageOf(error);
-    logger.warn(`slot ${name}: the table cannot be kept (${why}): each start makes it anew`);
+    const line = `slot ${name}: the table cannot be kept (${why}): each start makes it anew`;
+    logger.warn(line, { event: 'table-not-kept', path });
   }
   return next;
 }
@@ -198,7 +201,8 @@ export async function rollBack(parts: LoaderParts): Promise<RolledBack> {
   })().finally(() => map.release());
   const seconds = (performance.now() - startMs) / 1000;
   const text = `rolled back to the data of generation ${record.restores}, which is generation ${record.generation} now`;
-  logger.warn(`${text}; ${seconds.toFixed(3)} s`);
+  const { generation } = record;
+  logger.warn(`${text}; ${seconds.toFixed(3)} s`, { event: 'rolled-back', generation, seconds });
   events.add('rolled back', text);
   await source.rolledBack(now, current?.record);
   return { slot: previous.name, record, seconds };

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import { messageOf } from '../../common/errors.ts';
+import { codeOf, messageOf } from '../../common/errors.ts';
 import { piecesOf } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
@@ -102,7 +102,8 @@ export class Scrub {
       await check();
     } catch (error) {
       if (this.#abort.signal.aborted) return;
-      this.#options.logger.warn(`a scrub has failed: ${messageOf(error)}`);
+      const fields = { event: 'scrub-failed', code: codeOf(error) } as const;
+      this.#options.logger.warn(`a scrub has failed: ${messageOf(error)}`, fields);
     }
   }
 
@@ -134,9 +135,12 @@ export class Scrub {
       if (isSound) continue;
       count('scrub_table_faults');
       const where = `${path}, the table of generation ${info.generation}, is damaged (bytes ${region.at} to ${region.at + region.bytes - 1} have another CRC-32)`;
-      logger.error(`${where}: replies may have been wrong; the table is made anew`);
+      const { generation } = info;
+      const fields = { event: 'table-damaged', generation, path } as const;
+      logger.error(`${where}: replies may have been wrong; the table is made anew`, fields);
       await repair(info).catch((error: unknown) => {
-        logger.error(`${where} and cannot be made anew (${messageOf(error)}): drop the file again`);
+        const line = `${where} and cannot be made anew (${messageOf(error)}): drop the file again`;
+        logger.error(line, { ...fields, code: codeOf(error) });
       });
       return false;
     }
@@ -152,7 +156,7 @@ export class Scrub {
       `${path} is damaged: expected the MD5 ${md5}, found another; the table that was made of it keeps ` +
       `serving. Drop the file of generation ${generation} again: a restart with other options would ` +
       'serve the previous one';
-    logger.error(text);
+    logger.error(text, { event: 'file-damaged', generation, path });
     onFileFault(generation, text);
   }
 

@@ -1,7 +1,7 @@
 import { lstat, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { codeOf, GoromdbError, messageOf } from '../../common/errors.ts';
 import { folderKey, makeFolder, remove, writeAtomically } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import { INCOMING_NAME } from './install.ts';
@@ -34,10 +34,11 @@ export class BaseFolder {
       if (slots.length === 0) throw error;
       logger.error(
         `${messageOf(error)}; what the slots hold is served, and new files are not taken`,
+        { event: 'folder-unusable', code: codeOf(error), path: this.path },
       );
     }
     const warning = await writersWarning(this.path);
-    if (warning !== undefined) logger.warn(warning);
+    if (warning !== undefined) logger.warn(warning, { event: 'folder-writable', path: this.path });
   }
 
   /** Makes sure of a slot before something is written there. @throws GoromdbError FOLDER_UNUSABLE. */
@@ -76,7 +77,8 @@ export async function prepareBase(baseDir: string, logger: Logger): Promise<void
     const isMissing = (await folderKey(dirname(baseDir))) === undefined;
     throw isMissing ? parentIsMissing(baseDir, cause) : cannotWrite(baseDir, cause);
   }
-  if (isNew) logger.info(`made the base folder ${baseDir}, which was not there`);
+  const fields = { event: 'folder-made', path: baseDir } as const;
+  if (isNew) logger.info(`made the base folder ${baseDir}, which was not there`, fields);
 }
 
 function parentIsMissing(baseDir: string, cause: unknown): GoromdbError {

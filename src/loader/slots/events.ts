@@ -77,6 +77,7 @@ export class EventLog {
       if (!this.#isWarned) {
         this.#logger.warn(
           `${this.#path} cannot be written (${messageOf(error)}): events are kept in memory only`,
+          { event: 'events-not-kept', path: this.#path },
         );
       }
       this.#isWarned = true;

@@ -6,6 +6,7 @@ import type { ServerStatus } from '../../common/status.ts';
 import type { Asker } from '../../storage/lookup-counts.ts';
 import { REFUSAL_WORDS, RefusalCounts, readRefusals } from './refusal-counts.ts';
 import { REQUEST_WORDS, RequestMeter, readRequests } from './request-meter.ts';
+import type { SlowLog } from './slow-log.ts';
 
 /** Words of the delay of the event loop: its 99th percentile and its maximum. */
 const DELAY_WORDS = 2;
@@ -26,15 +27,22 @@ export function createMeterMemory(threads: number): SharedArrayBuffer {
   return new SharedArrayBuffer(threads * BLOCK_WORDS * 8);
 }
 
-/** The meter of one thread. @param loop Of this thread; undefined: its delay is not measured. */
+/** What else a thread's meter does. */
+interface MeterOptions {
+  /** Of this thread. Default: its delay is not measured. */
+  readonly loop?: LoopDelay;
+  readonly slow?: SlowLog | undefined;
+}
+
+/** The meter of one thread. */
 export function meterOf(
   memory: SharedArrayBuffer,
   thread: number,
   asker: Asker,
-  loop?: LoopDelay,
+  { loop, slow }: MeterOptions = {},
 ): ThreadMeter {
   const parts = partsOf(memory, thread);
-  const requests = new RequestMeter(parts.requests, asker);
+  const requests = new RequestMeter(parts.requests, asker, slow);
   const refusals = new RefusalCounts(parts.refusals, asker);
   const tick = (): void => {
     requests.tick();

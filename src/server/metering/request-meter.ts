@@ -1,6 +1,7 @@
 import type { RequestFigures } from '../../common/status.ts';
 import { ASKERS, type Asker } from '../../storage/lookup-counts.ts';
 import { record, sumOf, wordsOf } from './histogram.ts';
+import type { SlowLog } from './slow-log.ts';
 
 /** Upper bounds of the buckets of durations, in seconds. A single get takes some 10 µs. */
 const DURATION_BOUNDS = [
@@ -38,14 +39,17 @@ export class RequestMeter {
   left = 1;
   readonly #words: Float64Array;
   readonly #asker: Asker;
+  readonly #slow: SlowLog | undefined;
   #gap = 1;
   #granted = 1;
   /** Reads since the last tick that were measured, or stood for. */
   #reads = 0;
 
-  constructor(words: Float64Array, asker: Asker) {
+  /** @param slow Undefined: no request is logged. */
+  constructor(words: Float64Array, asker: Asker, slow: SlowLog | undefined) {
     this.#words = words;
     this.#asker = asker;
+    this.#slow = slow;
   }
 
   /** Begins to measure a read, when `left` has come to 0. @param bytes That it brought. */
@@ -58,12 +62,14 @@ export class RequestMeter {
     return { startMs: performance.now(), bytes, weight, asker: this.#asker.at };
   }
 
-  /** All that was asked is answered. */
-  end({ startMs, bytes, weight, asker }: Sample): void {
+  /** All that was asked is answered. @param whose The connection. */
+  end(sample: Sample, whose: { readonly client: string }): void {
+    const { startMs, bytes, weight, asker } = sample;
     const seconds = (performance.now() - startMs) / 1000;
     const at = asker * ASKER_WORDS;
     record(this.#words.subarray(at, at + DURATION_WORDS), DURATION_BOUNDS, seconds, weight);
     record(this.#words.subarray(at + DURATION_WORDS, at + ASKER_WORDS), SIZE_BOUNDS, bytes, weight);
+    this.#slow?.note(sample, seconds, whose);
   }
 
   /** Who has asked since `begin`. */

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
+import type { LogEntry } from '../../common/log.ts';
 import { WorkerClient } from '../../common/rpc.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
@@ -22,6 +23,7 @@ export interface ThreadEvents {
   readonly onShutdown: () => void;
   /** A report of a client for the log. */
   readonly onReport: (report: ClientReport) => void;
+  readonly onLog: (entry: LogEntry) => void;
   /** The thread has ended. @param fault What ended it. */
   readonly onExit: (fault: Error) => void;
 }
@@ -48,7 +50,7 @@ export class ServingThread implements Watched {
   #nextLease = 1;
   #isAlive = true;
 
-  constructor(data: ThreadData, { onShutdown, onReport, onExit }: ThreadEvents) {
+  constructor(data: ThreadData, { onShutdown, onReport, onLog, onExit }: ThreadEvents) {
     const loaded = new Int32Array(new SharedArrayBuffer(4));
     loading.add(loaded);
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
@@ -66,6 +68,7 @@ export class ServingThread implements Watched {
       if (news === LOADED) noteLoaded();
       else if (news === SHUTDOWN) onShutdown();
       else if ('report' in news) onReport(news.report);
+      else if ('log' in news) onLog(news.log);
       else if ('released' in news) this.#release(news.released);
     });
     this.#worker.on('error', (error: Error) => {

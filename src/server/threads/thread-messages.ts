@@ -1,4 +1,5 @@
 import type { Address } from '../../common/address.ts';
+import type { LogEntry } from '../../common/log.ts';
 import type { LoadNews } from '../../common/status.ts';
 import type { ServerFacts, SessionSettings } from '../../protocol/protocol.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
@@ -22,6 +23,7 @@ export interface ThreadData {
   readonly limits: Limits;
   readonly access: AccessOptions;
   readonly sessions: SessionSettings;
+  readonly logSlowMs: number | undefined;
   /** Whether a client may end the server. */
   readonly allowShutdown: boolean;
 }
@@ -65,6 +67,7 @@ export type ThreadNews =
   | typeof SHUTDOWN
   | typeof LOADED
   | { readonly report: ClientReport }
+  | { readonly log: LogEntry }
   /** Nothing in the thread reads from this table any more. */
   | { readonly released: number };
 

@@ -1,7 +1,6 @@
 /** What runs in a serving thread: one server, which is asked to listen, to swap and to close. */
-import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
-import { createLineLogger } from '../../common/log.ts';
+import { entryLogger } from '../../common/log.ts';
 import { LoopDelay } from '../../common/loop-delay.ts';
 import { loadPlugin } from '../../common/plugin.ts';
 import { answerRequests } from '../../common/rpc.ts';
@@ -16,6 +15,7 @@ import { Asker } from '../../storage/lookup-counts.ts';
 import { loadMapReader } from '../../storage/map-window.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { meterOf } from '../metering/metering.ts';
+import { SlowLog } from '../metering/slow-log.ts';
 import { type ServerParts, ThreadServer } from '../thread-server.ts';
 import { ServedSets, type SetTaker } from './served-sets.ts';
 import {
@@ -40,12 +40,14 @@ report(LOADED);
 
 const protocol = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
 const [handler, taker] = data.delimiter === undefined ? await one() : several(data.delimiter);
-const logger = createLineLogger((line) => process.stderr.write(line));
+const logger = entryLogger((log) => report({ log }));
 const shutdown = data.allowShutdown ? () => report(SHUTDOWN) : undefined;
 const onReport: ServerParts['onReport'] = (client) => report({ report: client });
 const loadNews = new Map<string, LoadNews>();
 const asker = new Asker();
-const meter = meterOf(data.meterMemory, data.thread, asker, new LoopDelay());
+const { logSlowMs } = data;
+const slow = logSlowMs === undefined ? undefined : new SlowLog(logSlowMs, logger);
+const meter = meterOf(data.meterMemory, data.thread, asker, { loop: new LoopDelay(), slow });
 const parts = { ...data, handler, protocol, shutdown, onReport, loadNews, logger, asker, meter };
 const server = new ThreadServer(parts);
 const onRelease = (released: number): void => report({ released });

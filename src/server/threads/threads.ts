@@ -28,7 +28,7 @@ import { readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableMap } from '../../storage/table/table-map.ts';
 import { type AccessOptions, certificateExpiry, checkAccessFiles } from '../access.ts';
-import { ClientLog, describeReport } from '../client-log.ts';
+import { ClientLog, logReport } from '../client-log.ts';
 import type { InheritedListener } from '../inherited.ts';
 import type { Limits } from '../limits.ts';
 import { createMeterMemory } from '../metering/metering.ts';
@@ -63,6 +63,8 @@ export interface ThreadsOptions {
   /** Called when serving cannot go on: a thread could not start, or threads die again and again. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
+  /** See `ServerParts`. */
+  readonly logSlowMs?: number | undefined;
 }
 
 /** The place of one thread: the thread changes when it dies, the rest stays. */
@@ -113,8 +115,9 @@ export class Threads implements Server {
 
   constructor(options: ThreadsOptions) {
     this.#options = options;
-    this.#clientLog = new ClientLog((report) => options.logger.warn(describeReport(report)));
+    this.#clientLog = new ClientLog((report) => logReport(options.logger, report));
     const { threads, protocol, handler, delimiter, limits, access, sessions } = options;
+    const { logSlowMs } = options;
     // The last block is the main thread's own.
     const counterMemory = createCounterMemory(threads + 1);
     this.#counterMemory = counterMemory;
@@ -133,7 +136,7 @@ export class Threads implements Server {
     this.#places = Array.from({ length: threads }, (_, thread) => {
       const data = {
         ...{ thread, protocol, handler, delimiter, limits, access, sessions, facts },
-        ...{ counterMemory, meterMemory: this.#meterMemory, allowShutdown },
+        ...{ counterMemory, meterMemory: this.#meterMemory, allowShutdown, logSlowMs },
       };
       const place: Place = {
         data,
@@ -335,6 +338,8 @@ export class Threads implements Server {
     return new ServingThread(place.data, {
       onShutdown: () => this.#options.shutdown?.(),
       onReport: (report) => this.#clientLog.report(report, performance.now()),
+      onLog: ({ level, message, fields }) =>
+        this.#options.logger[level](message, { ...fields, thread: place.data.thread }),
       onExit: (fault) => this.#bury(place, fault),
     });
   }
@@ -355,15 +360,16 @@ export class Threads implements Server {
     place.restarts++;
     this.#counters.serving_thread_restarts++;
     const died = `serving thread ${place.data.thread} has died: ${fault.stack ?? fault.message}`;
+    const fields = { event: 'thread-died', thread: place.data.thread } as const;
     const pauseMs = this.#restarts.pauseMs(performance.now());
     if (pauseMs === undefined) {
-      logger.error(`${died}; it is not replaced`);
+      logger.error(`${died}; it is not replaced`, fields);
       const often = `${RESTARTS_MAX + 1} times in ${RESTART_WINDOW_MS / 1000} s`;
       const message = `serving threads have died ${often}; the last: ${fault.message}`;
       onFailure(new GoromdbError('SERVER_FAILED', message, { cause: fault }));
       return;
     }
-    logger.error(`${died}; it is replaced, and its connections are lost`);
+    logger.error(`${died}; it is replaced, and its connections are lost`, fields);
     this.#turns.take('replace', () => this.#replace(place, pauseMs)).catch(onFailure);
   }
 
@@ -380,7 +386,8 @@ export class Threads implements Server {
       }
       for (const [set, news] of this.#news) await thread.request({ kind: 'news', set, news });
       await this.#listening.resume(place);
-      this.#options.logger.info(`serving thread ${place.data.thread} serves again`);
+      const fields = { event: 'thread-replaced', thread: place.data.thread } as const;
+      this.#options.logger.info(`serving thread ${place.data.thread} serves again`, fields);
     } catch (cause) {
       // If it has ended already, that was reported; else this reports it, and the next one is
       // tried.
