@@ -22,8 +22,16 @@ export function withBrowser(): void {
   afterAll(() => browser?.close());
 }
 
-/** A page of the browser, whose errors and requests to elsewhere fail the test. */
-export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+/**
+ * A page of the browser, whose errors and requests to elsewhere fail the test.
+ *
+ * @param prepare Called of the page before it is loaded.
+ */
+export async function openPage(
+  url: string,
+  options: BrowserContextOptions = {},
+  prepare: (page: Page) => Promise<void> = async () => {},
+): Promise<Page> {
   const context = await browser!.newContext(options);
   const page = await context.newPage();
   const faults: string[] = [];
@@ -40,6 +48,7 @@ export async function openPage(url: string, options: BrowserContextOptions = {})
     await context.close();
     expect(faults).toEqual([]);
   });
+  await prepare(page);
   await page.goto(url);
   return page;
 }

@@ -197,7 +197,8 @@ function listen(): void {
 
 document.addEventListener('visibilitychange', () => {
   listen();
-  if (!document.hidden) pollNow();
+  if (document.hidden) clearTimeout(timer);
+  else pollNow();
 });
 listen();
 void poll();
