@@ -35,12 +35,12 @@ describe('completion in bash', () => {
     [['build', '-keep'], []],
     [
       ['serve', 'a.csv', '-rows', ''],
-      ['csv', 'tsv', 'jsonl'],
+      ['csv', 'tsv', 'jsonl', 'parquet'],
     ],
     [['serve', '-rows', '=', 't'], ['tsv']],
     [
       ['serve', '--rows', '='],
-      ['csv', 'tsv', 'jsonl'],
+      ['csv', 'tsv', 'jsonl', 'parquet'],
     ],
     [['-proto', 're'], ['redis']],
     [['serve', '-key', ''], []],

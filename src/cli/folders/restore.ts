@@ -38,7 +38,7 @@ export interface Restored {
  * crash leaves what was there or what was restored. The newest generation that was there stays.
  *
  * @param baseDir Made, if it is not there.
- * @param logger Told when it was made.
+ * @param logger Notified when it was made.
  * @throws GoromdbError; then the folder serves what it did.
  */
 export async function restore(

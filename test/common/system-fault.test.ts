@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { GoromdbError } from '../src/common/errors.ts';
-import { explained } from '../src/common/system-fault.ts';
+import { GoromdbError } from '../../src/common/errors.ts';
+import { explained } from '../../src/common/system-fault.ts';
 
 function thrownBy(work: () => unknown): unknown {
   try {

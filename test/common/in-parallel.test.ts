@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inParallel } from '../src/common/in-parallel.ts';
+import { inParallel } from '../../src/common/in-parallel.ts';
 
 test('works are done side by side, so many at a time', async () => {
   let running = 0;

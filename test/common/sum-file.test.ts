@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { excerptOf, parseSumFile } from '../src/common/sum-file.ts';
+import { excerptOf, parseSumFile } from '../../src/common/sum-file.ts';
 
 const SUM = '0123456789abcdef0123456789abcdef';
 const OTHER = 'fedcba9876543210fedcba9876543210';
