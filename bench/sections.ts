@@ -1,4 +1,5 @@
 import { attacks } from './attacks.ts';
+import { building } from './building.ts';
 import { connectionCounts, keyCounts, openLoop, threadCounts, valueSizes } from './comparisons.ts';
 import { scenarios } from './contest.ts';
 import { loading } from './loading.ts';
@@ -19,6 +20,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   rate: openLoop,
   keys: keyCounts,
   connections: connectionCounts,
+  building,
   loading,
   starting,
   swapping,

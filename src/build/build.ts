@@ -1,5 +1,6 @@
 /** What belongs in this folder: makes a table file of what producers have: rows, or another format. */
 import { dirname } from 'node:path';
+import process from 'node:process';
 import { GoromdbError } from '../common/errors.ts';
 import { Notices } from '../common/notices.ts';
 import { longestValue } from '../loader/worker/value-limit.ts';
@@ -57,7 +58,8 @@ export interface Built {
  * Makes a table of the inputs. The same inputs in the same order give the same bytes.
  *
  * @throws GoromdbError DATA_CORRUPT, FORMAT_UNKNOWN, FORMAT_UNSUPPORTED, LIMIT_EXCEEDED when an input is
- *   bad; FILE_UNREADABLE, DISK_FULL, FOLDER_UNUSABLE, OUT_OF_MEMORY, OPTION_INVALID. Nothing is written
+ *   bad; FILE_UNREADABLE, DISK_FULL, FOLDER_UNUSABLE, OUT_OF_MEMORY, OPTION_INVALID;
+ *   LOADER_FAILED when it is aborted. Nothing is written
  *   then.
  */
 export async function buildTable(request: BuildRequest): Promise<Built> {
@@ -75,6 +77,7 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
         }
       },
       check(finished) {
+        throwIfAborted(request.signal);
         checkKeys(request, check, notices);
         checkRepeats(request, finished, notices);
       },
@@ -105,14 +108,36 @@ async function readInput(
   const layout = request.rows;
   if (layout === undefined) {
     const prefixed = prefix === '' ? sink : prefixedSink(prefix, sink);
-    if (input === STANDARD_INPUT) return scanStandardInput(prefixed, reading.onProgress);
+    if (input === STANDARD_INPUT) {
+      return withStandardInput(signal, () => scanStandardInput(prefixed, reading.onProgress));
+    }
     return scanRecords(input, reading, prefixed, (text) => notices.add(text));
   }
   const { rowFormat: format, delimiter } = request;
   const rows = { layout, format, delimiter };
-  await readRows(input, rows, reading, (whole) => {
-    return rowSink(input, layout, whole, { prefix, valueBytesMax: longestValue(), sink }, rejected);
-  });
+  const read = (): Promise<void> =>
+    readRows(input, rows, reading, (whole) => {
+      const target = { prefix, valueBytesMax: longestValue(), sink };
+      return rowSink(input, layout, whole, target, rejected);
+    });
+  await (input === STANDARD_INPUT ? withStandardInput(signal, read) : read());
+}
+
+/** Standard input may say nothing for long: an abort closes it. */
+async function withStandardInput(
+  signal: AbortSignal | undefined,
+  read: () => Promise<void>,
+): Promise<void> {
+  const stop = (): void => void process.stdin.destroy();
+  signal?.addEventListener('abort', stop);
+  try {
+    await read();
+  } catch (error) {
+    throwIfAborted(signal);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

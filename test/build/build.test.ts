@@ -67,6 +67,19 @@ describe('a build', () => {
     expect(readdirSync(folder).toSorted()).toEqual(['a.csv', 'out.db', 'out.db.md5']);
   });
 
+  test('has the same bytes on any machine, and with any Node', async () => {
+    const { md5 } = await build([file('a.csv', 'id,v\n1,one\n2,"t,wo"\n1,three\n')]);
+    expect(md5).toBe('8d170d3544499e1acc8af5c69bb0039f');
+  });
+
+  test('writes nothing when it is aborted', async () => {
+    const abort = new AbortController();
+    const input = file('a.csv', 'id,v\n1,one\n');
+    const aborted = build([input], { signal: abort.signal, onProgress: () => abort.abort() });
+    await expect(aborted).rejects.toMatchObject({ code: 'LOADER_FAILED' });
+    expect(readdirSync(folder)).toEqual(['a.csv']);
+  });
+
   test.each([
     ['quotes, CRLF and a byte order mark', 'a.csv', '\ufeffid,v\r\n1,"a,""b""\n"\r\n', 'a,"b"\n'],
     ['tabs', 'a.tsv', 'id\tv\n1\ta,b\n', 'a,b'],

@@ -1,11 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { recordsOf } from '../build/records.ts';
+import { blocksIn } from '../docs/blocks.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 
@@ -57,6 +59,44 @@ describe('goromdb build', () => {
     child.kill('SIGKILL');
     await closed;
     expect(readFileSync(out, 'utf8')).toBe('old');
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'leaves nothing behind when it is ended by %s',
+    async (signal) => {
+      const folder = temporaryFolder();
+      const out = join(folder, 'out.db');
+      writeFileSync(out, 'old');
+      const args = [BIN, 'build', '-o', out, '-key', 'id', '-'];
+      const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+      const closed = new Promise((resolve) => child.once('close', resolve));
+      const said = text(child.stderr);
+      // More than a pipe holds, and then it waits for more.
+      const rows = '{"id":"a","v":"b"}\n'.repeat(100_000);
+      await new Promise((resolve) => child.stdin.write(rows, resolve));
+      child.kill(signal);
+      expect(await closed).toBe(1);
+      expect(await said).toBe('goromdb: the build was aborted\n');
+      expect(readdirSync(folder)).toEqual(['out.db']);
+      expect(readFileSync(out, 'utf8')).toBe('old');
+    },
+  );
+
+  test('as the program of docs/publishing.md does it', async () => {
+    const folder = temporaryFolder();
+    const page = fileURLToPath(new URL('../../docs/publishing.md', import.meta.url));
+    const [program] = blocksIn(readFileSync(page, 'utf8')).filter(
+      ({ language }) => language === 'js',
+    );
+    const path = join(folder, 'program.mjs');
+    const library = new URL('../../dist/index.js', import.meta.url).href;
+    writeFileSync(path, program.lines.join('\n').replace("'goromdb'", JSON.stringify(library)));
+    const printed = execFileSync(process.execPath, [path], { cwd: folder, encoding: 'utf8' });
+    expect(printed).toBe('2 keys; 1 left out: line 4: expected a key, found nothing\n');
+    expect(await recordsOf(join(folder, 'users.db'))).toEqual({
+      'user:42': '{"name":"Ann","city":"Paris"}',
+      'user:43': '{"name":"Ben","city":""}',
+    });
   });
 
   test('reads what is compressed from standard input', async () => {

@@ -9,6 +9,7 @@ import { checkInputs, ROW_OPTIONS, rowsOf } from '../options/rows.ts';
 import { BOOLEAN, FILE, oneOf } from '../options/values.ts';
 import { buildProgress, standardError } from '../process/build-progress.ts';
 import { failInput } from '../process/fail.ts';
+import { interruptible } from '../process/interrupt.ts';
 import { defineCommand } from './command.ts';
 
 const OUT = optionGroup('Flags', {
@@ -39,14 +40,14 @@ Examples:
 
 INPUT is a file, compressed with gzip or zstd or not, or - for standard input.
 
-Exit codes: 0 it is written, 1 a file cannot be read or written, 2 wrong flags,
+Exit codes: 0 it is written, 1 a file cannot be read or written, or it is interrupted, 2 wrong flags,
 3 an input is bad. Nothing is written but with 0.`,
   options: OPTIONS,
   takesArguments: true,
   read: ({ values, args, given }) => requestOf(values, args, given),
   async run({ json, ...request }) {
     try {
-      const built = await buildWithProgress(request);
+      const built = await interruptible((signal) => buildWithProgress({ ...request, signal }));
       if (json) reportAsJson(request.out, built);
       else report(request.out, built);
       return 0;
