@@ -90,4 +90,13 @@ describe('a dump', () => {
     const text = await dumped(json, { namespaces: { delimiter: '/' } });
     expect(text.toString()).toBe('{"key":"b/k","value":"v"}\n');
   });
+
+  test('ends with FILE_CHANGED when the file is written to meanwhile', async () => {
+    const path = join(temporaryFolder(), 'grows.mjs');
+    const scan = `(input) => appendFileSync(input.path, ' ')`;
+    const text = `import { appendFileSync } from 'node:fs'; export default { format: 'x', scan: ${scan} };`;
+    writeFileSync(path, text);
+    const storage = new URL(`file://${path}`).href;
+    await expect(dumped(path, { storage })).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+  });
 });

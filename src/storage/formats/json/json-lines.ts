@@ -135,7 +135,8 @@ export class JsonLines extends JsonReader {
 
   protected step(byte: number, at: number): void {
     if (this.#state === 'other' && this.#stepOther(byte, at)) return;
-    if (this.#stepFlags(byte, at)) return;
+    const before = this.#state;
+    if ((before === 'flags' || before === 'in-flags') && this.#stepFlags(byte, at)) return;
     const state = this.#state;
     if (byte === LF && (state === 'line' || state === 'line-end')) {
       this.#line++;
@@ -243,7 +244,6 @@ export class JsonLines extends JsonReader {
   /** @returns Whether a number of flags begins or goes on with the byte. */
   #stepFlags(byte: number, at: number): boolean {
     const isFirst = this.#state === 'flags';
-    if (!isFirst && this.#state !== 'in-flags') return false;
     const isDigit = byte >= ZERO && byte <= NINE;
     if (!isFirst && !isDigit) {
       this.#state = 'next';
@@ -258,50 +258,47 @@ export class JsonLines extends JsonReader {
   }
 
   #takeName(): void {
-    const member = this.#memberNamed(this.#name);
-    this.#member = member;
-    if (member === 'other') {
-      const { bytes, start, end } = this.#name;
+    const { bytes, start, end } = this.#name;
+    if (isName(this.#keyName, bytes, start, end)) this.#takeKey(this.key);
+    else if (isName(this.#valueName, bytes, start, end)) this.#takeValue(this.value);
+    else this.#takeOther(bytes, start, end);
+  }
+
+  /** @param string Where the key goes. */
+  #takeKey(string: JsonString): void {
+    if (this.#hasKey) this.#refuseRepeated(this.#fields.key);
+    this.#member = 'key';
+    this.#keyString = string;
+    this.#names++;
+    this.#surplus?.names.add(this.#keyName);
+  }
+
+  /** @param string Where the value goes. */
+  #takeValue(string: JsonString): void {
+    if (this.#hasValue) this.#refuseRepeated(this.#fields.value);
+    this.#member = 'value';
+    this.#valueString = string;
+    this.#names++;
+    this.#surplus?.names.add(this.#valueName);
+  }
+
+  #takeOther(bytes: Uint8Array, start: number, end: number): void {
+    const isAny = this.#fields === DEFAULT_FIELDS;
+    if (isAny && isName(KEY_BASE64, bytes, start, end)) this.#takeKey(this.#keyBase64);
+    else if (isAny && isName(VALUE_BASE64, bytes, start, end)) this.#takeValue(this.#valueBase64);
+    else if (isAny && isName(FLAGS, bytes, start, end)) {
+      if (this.#hasFlags) this.#refuseRepeated('flags');
+      this.#member = 'flags';
+      this.#hasFlags = true;
+    } else {
+      this.#member = 'other';
       if (!this.#fields.ignoreOthers) this.#noteSurplus(bytes.subarray(start, end));
-      return;
-    }
-    const isRepeated = { key: this.#hasKey, value: this.#hasValue, flags: this.#hasFlags }[member];
-    const name = member === 'flags' ? member : this.#fields[member];
-    if (isRepeated) {
-      this.refuseString(
-        'DATA_CORRUPT',
-        'each name once',
-        `the name ${printable(name)} a second time`,
-      );
-    }
-    if (member === 'flags') this.#hasFlags = true;
-    else {
-      this.#surplus?.names.add(Buffer.from(name));
-      this.#names++;
     }
   }
 
-  /** Also says where its string goes. */
-  #memberNamed({ bytes, start, end }: JsonString): 'key' | 'value' | 'flags' | 'other' {
-    const is = (name: Uint8Array): boolean => isName(name, bytes, start, end);
-    if (is(this.#keyName)) {
-      if (!this.#hasKey) this.#keyString = this.key;
-      return 'key';
-    }
-    if (is(this.#valueName)) {
-      if (!this.#hasValue) this.#valueString = this.value;
-      return 'value';
-    }
-    if (this.#fields !== DEFAULT_FIELDS) return 'other';
-    if (is(KEY_BASE64)) {
-      if (!this.#hasKey) this.#keyString = this.#keyBase64;
-      return 'key';
-    }
-    if (is(VALUE_BASE64)) {
-      if (!this.#hasValue) this.#valueString = this.#valueBase64;
-      return 'value';
-    }
-    return is(FLAGS) ? 'flags' : 'other';
+  #refuseRepeated(name: string): never {
+    const found = `the name ${printable(name)} a second time`;
+    this.refuseString('DATA_CORRUPT', 'each name once', found);
   }
 
   #noteSurplus(name: Uint8Array): void {
