@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -9,6 +9,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -269,6 +271,24 @@ describe('goromdb publish with rows', () => {
     expect(stderr).toContain('warning: left out: -: line 2: ');
     expect(stderr).toContain(`goromdb: nobody has written ${nobody}.status.json`);
     expect(existsSync(nobody)).toBe(true);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('leaves nothing behind when %s ends the build', async (signal, code) => {
+    const temporary = temporaryFolder();
+    const bin = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
+    const env = { ...process.env, TMPDIR: temporary };
+    const child = spawn(process.execPath, [bin, 'publish', '-', file], { env });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    // The input does not end.
+    child.stdin.write('{"key":"a","value":"b"}\n');
+    await expect.poll(() => readdirSync(temporary)).toHaveLength(1);
+    child.kill(signal);
+    expect(await closed).toBe(code);
+    expect(readdirSync(temporary)).toEqual([]);
+    expect(leftovers()).toEqual([]);
   });
 
   test('drops nothing when the rows are bad, and leaves nothing behind', async () => {

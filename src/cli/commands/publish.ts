@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { GoromdbError } from '../../common/errors.ts';
@@ -19,6 +20,9 @@ import { expectAll } from '../remote/expect-all.ts';
 import { defineCommand } from './command.ts';
 
 const EXIT = { serving: 0, dropped: 0, failed: 1, rejected: 3, timeout: 4, superseded: 5 } as const;
+
+/** What shells add to the number of a signal. */
+const EXIT_BY_SIGNAL = 128;
 
 const OPTIONS = {
   ...optionGroup('Flags', {
@@ -130,6 +134,9 @@ async function refuseFolder(path: string): Promise<void> {
 /** @returns The file to drop: the one that was named, or a table that is built of it. */
 async function sourceOf({ inputs, rows }: LocalData): Promise<string> {
   if (rows === undefined) return resolve(inputs[0]);
+  // The folder goes when the process exits; a signal alone would leave it.
+  process.on('SIGINT', () => process.exit(EXIT_BY_SIGNAL + constants.signals.SIGINT));
+  process.on('SIGTERM', () => process.exit(EXIT_BY_SIGNAL + constants.signals.SIGTERM));
   const { built, path } = await buildIn(makePrivateFolder('publish'), inputs, rows);
   for (const remark of remarksOf(built)) process.stderr.write(`warning: ${remark}\n`);
   return path;
