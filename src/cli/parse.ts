@@ -112,13 +112,16 @@ const HELP: HelpConfiguration = {
   },
 };
 
-/** The flag of this command that does what another server's flag does. */
+/** The flag of this command that does what another server's flag does, or the command that has the flag. */
 function ownFlag(command: Parser | undefined, given: string): string | undefined {
   const name = given.replace(/^-+/, '');
   if (name === 'v' || name === 'V') return '; use -version';
   const { options = {} } = COMMANDS.find((one) => one.name === command?.name()) ?? {};
   const own = Object.entries(options).find(([, { elsewhere }]) => elsewhere?.includes(name));
-  if (own === undefined) return undefined;
+  if (own === undefined) {
+    const isServers = isOther(command) && Object.hasOwn(DEFAULT_COMMAND.options, name);
+    return isServers ? '; it is a flag of the server: goromdb without a command' : undefined;
+  }
   const [flag, { placeholder, example }] = own;
   return `; use -${flag} ${placeholder}${example === undefined ? '' : `, such as ${example}`}`;
 }
@@ -139,9 +142,12 @@ function explain(error: unknown, command: Parser | undefined): string {
   return `unknown command ${JSON.stringify(given)}${advice || '; to serve a file: goromdb serve FILE'}`;
 }
 
+function isOther(command: Parser | undefined): command is Parser {
+  return command !== undefined && command.name() !== DEFAULT_COMMAND.name;
+}
+
 function usageError(command: Parser | undefined, message: string): Invocation {
-  const isOther = command !== undefined && command.name() !== DEFAULT_COMMAND.name;
-  const help = isOther ? `goromdb ${command.name()} -help` : 'goromdb -help';
+  const help = isOther(command) ? `goromdb ${command.name()} -help` : 'goromdb -help';
   return {
     kind: 'usage-error',
     message: `goromdb: ${message}\nRun '${help}' for all flags.`,

@@ -521,7 +521,7 @@ describe('the serve command', () => {
   });
 
   it.each([
-    [['-file', 'a'], 'unknown flag -file'],
+    [['-file', 'a'], 'unknown flag -file; it is a flag of the server: goromdb without a command'],
     [['a.csv', '-value', 'v'], '-value is for rows: give -key, too'],
     [['-', '-'], '- is standard input, which can be read once'],
     [[''], 'expected a FILE, found none'],

@@ -84,4 +84,6 @@ test('the commands that goromdb serve prints read the key', async () => {
     'ann\n',
     "b'ann'\n",
   ]);
+  // So that it removes its folders.
+  await server.kill('SIGTERM');
 });
