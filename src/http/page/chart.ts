@@ -3,7 +3,7 @@
  * and cost nothing while they are not seen; a chart library (uPlot: 45 kB) would be larger than all the page.
  */
 import { draw, mark } from './dom.ts';
-import { WINDOW_MS } from './history.ts';
+import { spanMsOf } from './history.ts';
 
 const WIDTH = 300;
 const HEIGHT = 64;
@@ -45,7 +45,7 @@ export function createChart(lineCount: number): Chart {
       const values = lines.flatMap((dots) => dots.map(([, value]) => value ?? 0));
       const top = Math.max(least, ...values);
       mark(element, 'aria-label', label);
-      const runs = lines.map((dots) => runsOf(dots, nowMs, bottom, top));
+      const runs = lines.map((dots) => runsOf(dots, nowMs, [bottom, top]));
       for (const [i, path] of paths.entries())
         mark(path, 'd', (runs[i] ?? []).map(lineOf).join(''));
       mark(area, 'd', (runs[0] ?? []).map(areaOf).join(''));
@@ -56,14 +56,19 @@ export function createChart(lineCount: number): Chart {
 type Run = readonly (readonly [x: number, y: number])[];
 
 /** Places dots, in runs without a gap. */
-function runsOf(dots: readonly Dot[], nowMs: number, bottom: number, top: number): readonly Run[] {
+function runsOf(
+  dots: readonly Dot[],
+  nowMs: number,
+  [bottom, top]: readonly [number, number],
+): readonly Run[] {
+  const spanMs = spanMsOf(dots[0]?.[0] ?? nowMs, nowMs);
   const runs: [number, number][][] = [];
   let last = Number.NEGATIVE_INFINITY;
   for (const [atMs, value] of dots) {
     if (value === undefined) continue;
     if (atMs - last > GAP_MS) runs.push([]);
     last = atMs;
-    const x = WIDTH * (1 - (nowMs - atMs) / WINDOW_MS);
+    const x = WIDTH * (1 - (nowMs - atMs) / spanMs);
     // Half of the line's width is left, so that it is not cut off.
     const y = HEIGHT - 1 - (HEIGHT - 3) * ((value - bottom) / (top - bottom));
     runs.at(-1)?.push([Math.round(x * 10) / 10, Math.round(y * 10) / 10]);

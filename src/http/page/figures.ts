@@ -20,6 +20,7 @@ export function bytesText(bytes: number): string {
 /** A share of 0 to 1: `99.93 %`. */
 export function shareText(share: number): string {
   const percent = share * 100;
+  if (percent === 0 || percent === 100) return `${percent} %`;
   // A rate below 100 must not look like 100.
   const shown = percent < 100 ? Math.min(percent, 99.99) : percent;
   return `${shown.toFixed(percent > 99 && percent < 100 ? 2 : 1)} %`;

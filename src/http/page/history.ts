@@ -4,10 +4,17 @@ import { type Buckets, pooled, quantileOf, since } from './quantile.ts';
 import { named, type Sample, sumOf } from './samples.ts';
 
 /** So long charts look back. */
-export const WINDOW_MS = 5 * 60_000;
+const WINDOW_MS = 5 * 60_000;
+/** At the least. */
+const SPAN_MS_MIN = 60_000;
 /** More than polls come in that time. */
 const POINTS_MAX = 400;
 const NO_BUCKETS: Buckets = new Map();
+
+/** How far a chart looks back whose first value is from then: it grows while the page is new. */
+export function spanMsOf(firstMs: number, nowMs: number): number {
+  return Math.min(WINDOW_MS, Math.max(SPAN_MS_MIN, nowMs - firstMs));
+}
 
 /** What was counted up to a moment. */
 interface Counts {

@@ -2,7 +2,7 @@
 import type { Status } from '../../common/status.ts';
 import { find, make, say } from './dom.ts';
 import { ageText, bytesText, countText, latencyText, shortText } from './figures.ts';
-import type { Point } from './history.ts';
+import { type Point, spanMsOf } from './history.ts';
 import { named, type Sample } from './samples.ts';
 import { createTile, HIT_RATE, LOOKUPS, type Shown } from './tile.ts';
 import { diskBytesOf, nowMsOf } from './verdict.ts';
@@ -44,6 +44,8 @@ export function createServerView(): ServerView {
   return {
     update: (status, samples, points) => {
       const nowMs = nowMsOf(status.server);
+      const spanMs = spanMsOf(points[0]?.atMs ?? nowMs, nowMs);
+      say(find('span', HTMLElement), `charts of the last ${ageText(spanMs / 1000)}`);
       for (const tile of tiles) tile.update(points, nowMs);
       for (const [title, value, note] of serverFacts(status, samples)) row(title, value, note);
     },

@@ -117,7 +117,7 @@ export class SetView {
     );
     this.#rollback.hidden = set.previous === undefined;
     say(this.#rollback, `Roll back to generation ${set.previous?.generation} …`);
-    this.#timeline.update(set, this.#events, nowMs);
+    this.#timeline.update(this.#events, nowMs);
   }
 }
 

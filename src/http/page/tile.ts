@@ -68,7 +68,7 @@ export function createTile(shown: Shown, heading: 'h3' | 'h4'): Tile {
       ];
       say(value, now);
       say(note, notes.join(', '));
-      const label = `${shown.title}: ${now} now, ${notes.join(', ')}, in 5 minutes`;
+      const label = `${shown.title}: ${now} now, ${notes.join(', ')}`;
       chart.draw(lines, nowMs, label, [bottom, shown.least]);
     },
   };
@@ -79,5 +79,5 @@ function rangeText({ text }: Shown, values: readonly number[]): string {
 }
 
 function waitText(points: readonly Point[]): string {
-  return points.length === 0 ? 'measures …' : 'nothing in 5 minutes';
+  return points.length === 0 ? 'measures …' : 'nothing was asked';
 }

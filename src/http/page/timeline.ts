@@ -1,5 +1,5 @@
 /** The generations of a data set, and what happened to it. */
-import type { DataSetStatus, EventKind, FolderEvent } from '../../common/status.ts';
+import type { EventKind, FolderEvent } from '../../common/status.ts';
 import { fill, make } from './dom.ts';
 import { agoText, clockText, latencyText } from './figures.ts';
 
@@ -59,7 +59,7 @@ function spansOf(events: readonly FolderEvent[], nowMs: number): readonly Span[]
 
 export interface Timeline {
   readonly element: HTMLElement;
-  update(set: DataSetStatus, events: readonly FolderEvent[], nowMs: number): void;
+  update(events: readonly FolderEvent[], nowMs: number): void;
 }
 
 export function createTimeline(): Timeline {
@@ -68,13 +68,13 @@ export function createTimeline(): Timeline {
   const list = make('ol', { class: 'events' });
   return {
     element: make('div', { class: 'timeline' }, strip, list),
-    update: (set, events, nowMs) => {
-      // Once a minute: its bands move.
-      const key = `${events.length} ${events.at(-1)?.at} ${Math.floor(nowMs / 60_000)}`;
+    update: (events, nowMs) => {
+      // Ages are written anew when they change.
+      const tick = Math.floor(nowMs / (isRecent(events, nowMs) ? 1000 : 60_000));
+      const key = `${events.length} ${events.at(-1)?.at} ${tick}`;
       fill(strip, key, () => stripOf(events, nowMs));
       strip.hidden = events.length < 2;
-      const minute = Math.floor(nowMs / (recentlyMs(events, nowMs) ? 1000 : 60_000));
-      fill(list, `${key} ${minute} ${set.serving?.generation}`, () =>
+      fill(list, key, () =>
         events.length === 0
           ? [make('li', { class: 'none' }, 'Nothing has happened yet.')]
           : [...events].reverse().map((event) => itemOf(event, nowMs)),
@@ -84,7 +84,7 @@ export function createTimeline(): Timeline {
 }
 
 /** Whether ages are shown in seconds. */
-function recentlyMs(events: readonly FolderEvent[], nowMs: number): boolean {
+function isRecent(events: readonly FolderEvent[], nowMs: number): boolean {
   return nowMs - Date.parse(events.at(-1)?.at ?? '') < 60_000;
 }
 
