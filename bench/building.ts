@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { text as textOf } from 'node:stream/consumers';
 import { generatedKey, generatedValue } from '../src/traffic/data-set.ts';
 import { withFolder } from './contest.ts';
 import { type Figure, figureOf } from './measure.ts';
@@ -69,19 +70,22 @@ function buildingOf(keys: number, rounds: number): Promise<readonly Note[]> {
     const seconds = runs.map((list) => figureOf(list.map((one) => one.seconds)));
     return BUILDERS.map(({ name }, i) => {
       const anonBytes = Math.max(...runs[i].map((one) => one.anonBytes));
-      return { name: `${keys} records: ${name}`, text: text(seconds[i], seconds[0], anonBytes) };
+      const cpu = figureOf(runs[i].map((one) => one.cpuSeconds)).median;
+      const memory = `${(anonBytes / 1e6).toFixed(0)} MB anonymous`;
+      const rest = `${cpu.toFixed(2)} s of CPU, ${memory}`;
+      return { name: `${keys} records: ${name}`, text: `${text(seconds[i], seconds[0])}, ${rest}` };
     });
   });
 }
 
-function text({ median, min, max }: Figure, goromdb: Figure, anonBytes: number): string {
+function text({ median, min, max }: Figure, goromdb: Figure): string {
   const ratio = (median / goromdb.median).toFixed(2);
-  const memory = `${(anonBytes / 1e6).toFixed(0)} MB anonymous`;
-  return `${median.toFixed(2)} s (${min.toFixed(2)}–${max.toFixed(2)}), ${ratio} × the first, ${memory}`;
+  return `${median.toFixed(2)} s (${min.toFixed(2)}–${max.toFixed(2)}), ${ratio} × the first`;
 }
 
 interface Run {
   readonly seconds: number;
+  readonly cpuSeconds: number;
   /** Most memory that belongs to no file. */
   readonly anonBytes: number;
 }
@@ -89,7 +93,10 @@ interface Run {
 async function run({ name, command }: Builder, folder: string): Promise<Run> {
   for (const file of ['out', 'out.md5', 'out-lock']) rmSync(join(folder, file), { force: true });
   const startMs = performance.now();
-  const child = spawn('sh', ['-c', `${command} >/dev/null`, 'sh', folder], { stdio: 'inherit' });
+  // The shell says at the end what its children took, as in 0m1.25s 0m0.31s.
+  const script = `${command} >/dev/null && times`;
+  const child = spawn('sh', ['-c', script, 'sh', folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const times = textOf(child.stdout);
   let anonBytes = 0;
   const timer = setInterval(() => {
     anonBytes = Math.max(anonBytes, anonBytesOf(child.pid!));
@@ -98,7 +105,14 @@ async function run({ name, command }: Builder, folder: string): Promise<Run> {
   const seconds = (performance.now() - startMs) / 1000;
   clearInterval(timer);
   if (code !== 0) throw new Error(`${name} has ended with ${code}`);
-  return { seconds, anonBytes };
+  return { seconds, cpuSeconds: cpuSecondsOf(await times), anonBytes };
+}
+
+/** The sum of user and system time of the children: the second line of `times`. */
+function cpuSecondsOf(times: string): number {
+  const [, children = ''] = times.split('\n');
+  const parts = [...children.matchAll(/(\d+)m([\d.]+)s/g)];
+  return parts.reduce((sum, [, minutes, rest]) => sum + 60 * Number(minutes) + Number(rest), 0);
 }
 
 /** Of a process and those that it has started. See proc(5). */

@@ -16,6 +16,7 @@ const TITLES: Readonly<Record<string, string>> = {
   rate: "Half of memcached's peak rate, requests sent on time",
   keys: 'Cost by number of keys',
   connections: 'Throughput by number of connections',
+  building: 'Making a file of 1,000,000 records',
   loading: 'Loading',
   starting: 'Starts and rollbacks',
   swapping: 'Latency while a new version is loaded and swapped in',

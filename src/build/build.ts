@@ -11,7 +11,7 @@ import { expandInputs } from './expand.ts';
 import { type Reading, STANDARD_INPUT, scanRecords } from './inputs.ts';
 import { type Finished, writeOutput } from './output.ts';
 import { type RowFormat, readRows } from './read-rows.ts';
-import { Rejected, type RejectedRow } from './rejected.ts';
+import { describePlace, Rejected, type RejectedRow } from './rejected.ts';
 import { BadRow, type Cells, type RowSink } from './rows/row.ts';
 import { type RowLayout, RowRecords } from './rows/row-record.ts';
 import { scanStandardInput } from './standard-input.ts';
@@ -73,7 +73,12 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
       keeps: request.duplicates === 'first' ? 'first' : 'last',
       async fill(writer) {
         for (const input of expandInputs(request.inputs)) {
-          await readInput(request, input, checkedSink(writer, check), rejected, notices);
+          await readInput(request, input, {
+            sink: checkedSink(writer, check),
+            check,
+            rejected,
+            notices,
+          });
         }
       },
       check(finished) {
@@ -90,13 +95,17 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
   }
 }
 
-async function readInput(
-  request: BuildRequest,
-  input: string,
-  sink: RecordSink,
-  rejected: Rejected,
-  notices: Notices,
-): Promise<void> {
+/** What all inputs of a build share. */
+interface Target {
+  readonly sink: RecordSink;
+  readonly check: KeyCheck;
+  readonly rejected: Rejected;
+  readonly notices: Notices;
+}
+
+async function readInput(request: BuildRequest, input: string, target: Target): Promise<void> {
+  const { sink, check, notices } = target;
+  check.locate = () => input;
   const { prefix = '', signal } = request;
   const reading: Reading = {
     scratchDir: dirname(request.out),
@@ -111,14 +120,18 @@ async function readInput(
     if (input === STANDARD_INPUT) {
       return withStandardInput(signal, () => scanStandardInput(prefixed, reading.onProgress));
     }
-    return scanRecords(input, reading, prefixed, (text) => notices.add(text));
+    return scanRecords(input, reading, prefixed, {
+      onNotice: (text) => notices.add(text),
+      onLocator: (locate) => {
+        check.locate = () => `${locate()} of ${input}`;
+      },
+    });
   }
   const { rowFormat: format, delimiter } = request;
   const rows = { layout, format, delimiter };
   const read = (): Promise<void> =>
     readRows(input, rows, reading, (whole) => {
-      const target = { prefix, valueBytesMax: longestValue(), sink };
-      return rowSink(input, layout, whole, target, rejected);
+      return rowSink(input, layout, whole, prefix, target);
     });
   await (input === STANDARD_INPUT ? withStandardInput(signal, read) : read());
 }
@@ -148,10 +161,13 @@ function rowSink(
   file: string,
   layout: RowLayout,
   whole: number | undefined,
-  target: ConstructorParameters<typeof RowRecords>[4],
-  rejected: Rejected,
+  prefix: string,
+  { sink, check, rejected }: Target,
 ): RowSink {
   let records: RowRecords;
+  const target = { prefix, valueBytesMax: longestValue(), sink };
+  let current: Cells;
+  check.locate = () => `${describePlace(placeOf(current))} of ${file}`;
   const reject = (place: Place, { message, column }: BadRow): void =>
     rejected.add({ file, ...place, ...(column !== undefined && { column }), why: message });
   return {
@@ -159,6 +175,7 @@ function rowSink(
       records = new RowRecords(file, columns, whole, layout, target);
     },
     row(cells: Cells) {
+      current = cells;
       try {
         records.add(cells);
       } catch (error) {

@@ -5,7 +5,7 @@ import { explained } from '../common/system-fault.ts';
 import { withSource } from '../loader/worker/scan-file.ts';
 import { longestValue } from '../loader/worker/value-limit.ts';
 import { AUTO } from '../storage/formats/formats.ts';
-import type { RecordSink, ScanInput } from '../storage/scanners/scanner.ts';
+import type { RecordSink, ScanInput, ScanOptions } from '../storage/scanners/scanner.ts';
 
 /** The name of standard input. */
 export const STANDARD_INPUT = '-';
@@ -26,9 +26,9 @@ export async function scanRecords(
   path: string,
   { scratchDir, onProgress }: Reading,
   sink: RecordSink,
-  onNotice: (text: string) => void,
+  told: Pick<ScanOptions, 'onNotice' | 'onLocator'>,
 ): Promise<void> {
-  const hooks = { onNotice, onProgress, valueBytesMax: longestValue() };
+  const hooks = { ...told, onProgress, valueBytesMax: longestValue() };
   await withFile(path, (input) =>
     withSource({ scanner: AUTO, gzipped: false, scratchDir }, input, onProgress, (source) =>
       source.scan(sink, hooks),

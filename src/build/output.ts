@@ -44,8 +44,7 @@ export async function writeOutput(plan: OutputPlan): Promise<Finished & { readon
   const sumPath = `${path}.md5`;
   const [table, temporary, temporarySum] = [path, path, sumPath].map(temporaryFor);
   try {
-    const finished = await writeTable(table, temporary, plan);
-    const md5 = sumOf(temporary);
+    const { md5, ...finished } = await writeTable(table, temporary, plan);
     // Both are on the disk before one takes its name: it may be full.
     await replaceFile(temporarySum, `${md5}  ${basename(path)}\n`, { isFlushed: true });
     const bytes = statSync(temporary).size;
@@ -64,19 +63,23 @@ async function writeTable(
   table: string,
   target: string,
   { format, keeps, fill, check }: OutputPlan,
-): Promise<Finished> {
+): Promise<Finished & { readonly md5: string }> {
   const isScratch = format !== 'table';
   const notesFirsts = keeps === 'first';
   const writer = new TableWriter({ path: table, mode: 0o666, notesFirsts, isScratch });
   try {
     await fill(writer);
-    const { keys, bytes } = await writer.finish();
+    let md5 = '';
+    // The disk takes what was written meanwhile.
+    const { keys, bytes } = await writer.finish(() => {
+      md5 = sumOf(table);
+    });
     const { repeats } = writer;
     const finished = { keys, bytes, repeats };
     check(finished);
     if (format === 'table' && (keeps === 'last' || repeats === undefined)) {
       await rename(table, target);
-      return finished;
+      return { ...finished, md5 };
     }
     const isKept = keeps === 'first' ? (record: number) => writer.isFirst(record) : () => true;
     const readBack: ReadBack = (sink) => readTable(table, isKept, sink);
@@ -84,7 +87,7 @@ async function writeTable(
     else if (format === 'jsonl') await writeJsonLines(target, readBack);
     else await copyTable(target, readBack);
     await remove(table);
-    return finished;
+    return { ...finished, md5: sumOf(target) };
   } finally {
     writer.close();
   }

@@ -72,8 +72,16 @@ export class Rejected {
 }
 
 /** A row and what is wrong with it, for people. */
-export function describeRow({ file, line, rowGroup, row, column, why }: RejectedRow): string {
-  const place = line === undefined ? `row ${row} (row group ${rowGroup})` : `line ${line}`;
+export function describeRow({ file, column, why, ...place }: RejectedRow): string {
   const where = column === undefined ? '' : `column ${JSON.stringify(column)}: `;
-  return `${file}: ${place}: ${where}${why}`;
+  return `${file}: ${describePlace(place)}: ${where}${why}`;
+}
+
+/** Where a row is in its file. */
+export function describePlace({
+  line,
+  rowGroup,
+  row,
+}: Pick<RejectedRow, 'line' | 'rowGroup' | 'row'>): string {
+  return line === undefined ? `row ${row} (row group ${rowGroup})` : `line ${line}`;
 }

@@ -1,5 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
+import { buildTable } from '../../src/build/build.ts';
 import { GoromdbError } from '../../src/common/errors.ts';
 import { checkFile } from '../../src/inspect/check.ts';
 import { diffFiles } from '../../src/inspect/diff.ts';
@@ -19,6 +21,11 @@ export async function inspectAll(path: string, scratchDir: string): Promise<void
     'diff with itself': async () =>
       expect(await diffFiles(path, path, options)).toMatchObject({ added: 0 }),
     find: () => findRecords(path, [Buffer.from('key:1'), Buffer.alloc(0)], options),
+    build: async () => {
+      const out = join(scratchDir, 'out.db');
+      await buildTable({ out, inputs: [path] });
+      for (const made of [out, `${out}.md5`]) rmSync(made);
+    },
     read: async () => {
       for await (const { key } of readRecords(path, options))
         expect(key.length).toBeLessThan(65_536);

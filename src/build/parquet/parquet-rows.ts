@@ -1,5 +1,4 @@
 /** What belongs in this folder: reads the rows of Parquet, in a thread of its own. */
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
 import { Cells, type RowSink } from '../rows/row.ts';
@@ -53,9 +52,15 @@ export async function parquetRows(
     ...{ name: 'parquet', workerData },
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
   });
-  const ask = async (): Promise<Answer> => {
-    const [answer] = (await once(worker, 'message')) as [Answer];
-    return answer;
+  const failed = new Promise<never>((_, reject) => {
+    worker.once('error', reject);
+    worker.once('exit', () => reject(new Error('the thread that reads Parquet has ended')));
+  });
+  // Whoever asks hears of it.
+  failed.catch(() => {});
+  const ask = (): Promise<Answer> => {
+    const answer = new Promise<Answer>((resolve) => worker.once('message', resolve));
+    return Promise.race([answer, failed]);
   };
   try {
     worker.postMessage('next');
