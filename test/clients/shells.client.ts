@@ -36,7 +36,7 @@ describe('fish completes', () => {
   test.each([
     ['goromdb pub', ['publish']],
     ['goromdb serve -row', ['-rows']],
-    ['goromdb serve a.csv -rows ', ['csv', 'jsonl', 'tsv']],
+    ['goromdb bench :1 -choose ', ['uniform', 'zipf']],
     ['goromdb -keep-', ['-keep-previous']],
     ['goromdb completion ', ['bash', 'fish', 'zsh']],
     ['goromdb help roll', ['rollback']],
