@@ -21,7 +21,7 @@ function start(program: string, args: readonly string[]): () => string {
   return () => said;
 }
 
-it('systemd is told of each state, and of the process that takes over', async () => {
+it('systemd is notified of each state, and of the process that takes over', async () => {
   const socket = join(temporaryFolder(), 'notify');
   const said = start('python3', [join(ROOT, 'test/deploy/notify-listener.py'), socket]);
   await expect.poll(said).toBe('listens\n');
@@ -48,14 +48,14 @@ it('systemd is told of each state, and of the process that takes over', async ()
   await expect.poll(said).toContain('\nSTOPPING=1\n');
 });
 
-it('a new process that cannot tell systemd does not take over', async () => {
+it('a new process that cannot notify systemd does not take over', async () => {
   const socket = join(temporaryFolder(), 'notify');
   vi.stubEnv('NOTIFY_SOCKET', socket);
   onTestFinished(() => void vi.unstubAllEnvs());
   const server = new Upgradable();
   await server.says(/systemd cannot be notified/);
   const { code, stderr } = await server.upgrade();
-  expect(stderr).toMatch(/systemd could not be told of the new process; pid \d+ keeps serving/);
+  expect(stderr).toMatch(/systemd could not be notified of the new process; pid \d+ keeps serving/);
   expect(code).toBe(1);
   await server.load(1);
 });
