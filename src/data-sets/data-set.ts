@@ -91,6 +91,8 @@ export class DataSet {
   #prepared: Promise<void> | undefined;
   #scrub: Scrub | undefined;
   #isStopping = false;
+  /** As it was when it was stopped. */
+  #lastStatus: DataSetStatus | undefined;
 
   /** @param control Of the locked base folder. */
   constructor(options: PlacedDataSet, control: Control, share: DataSetShare) {
@@ -124,6 +126,7 @@ export class DataSet {
   }
 
   get status(): DataSetStatus {
+    if (this.#lastStatus !== undefined) return this.#lastStatus;
     const { file, basedir } = this.options;
     const counters = { ...this.#counters };
     const lookups = this.#share.threads.lookups(this.set);
@@ -214,6 +217,8 @@ export class DataSet {
     if (this.#scrub !== undefined) {
       this.#loader.events.add('closed', `pid ${this.#control.holder.pid}`);
     }
+    // What it serves keeps serving: nobody is to hear that nothing does.
+    this.#lastStatus = this.status;
     await this.#loader.close();
   }
 

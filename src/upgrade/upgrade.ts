@@ -15,12 +15,14 @@ import { GoromdbError, messageOf } from '../common/errors.ts';
 import type { LockHandle } from '../control/folder-lock.ts';
 import type { InheritedListener } from '../server/inherited.ts';
 
+import { closeStrays, findStrays, type Stray } from './strays.ts';
+
 /** The environment variable with what a new process is given, as JSON. */
 export const HANDOVER_VARIABLE = 'GOROMDB_HANDOVER';
 /** Of the text in it. A change of what it means gets another number. */
 const HANDOVER_VERSION = 1;
 /** More than a process of 64 threads and 64 data sets hands over. */
-const HANDOVER_CHARS_MAX = 64 * 1024;
+const HANDOVER_CHARS_MAX = 120 * 1024;
 
 /** What a socket is for. */
 export type SocketRole = 'data' | 'http';
@@ -81,24 +83,31 @@ export function packHandover(
       fds: own.map(give),
     })),
     locks: locks.map(({ name, fd }) => ({ name, fd: give(fd) })),
+    strays: findStrays(firstFd + fds.length),
   };
   return { fds, text: JSON.stringify(handed) };
 }
 
-/** @throws GoromdbError UPGRADE_FAILED when another version has written it. */
+/**
+ * Reads what this process is given, and closes what it has by mistake.
+ *
+ * @throws GoromdbError UPGRADE_FAILED when another version has written it.
+ */
 export function unpackHandover(text: string): Inherited {
   try {
     if (text.length > HANDOVER_CHARS_MAX) throw new Error(`found ${text.length} characters`);
-    const { version, sockets, locks } = JSON.parse(text) as {
+    const { version, sockets, locks, strays } = JSON.parse(text) as {
       readonly version: number;
       readonly sockets: readonly (Omit<RoleSockets, 'address'> & { readonly address: string })[];
       readonly locks: readonly LockHandle[];
+      readonly strays: readonly Stray[];
     };
     if (version !== HANDOVER_VERSION) throw new Error(`found version ${version}`);
     const read = ({ role, asked, address, fds }: (typeof sockets)[number]): RoleSockets => {
       return { role, asked, address: parseAddress(address), fds: fds.map(descriptor) };
     };
     const lock = ({ name, fd }: LockHandle): LockHandle => ({ name, fd: descriptor(fd) });
+    closeStrays(strays);
     return { sockets: sockets.map(read), locks: locks.map(lock) };
   } catch (cause) {
     const message = `${HANDOVER_VARIABLE}: expected what version ${HANDOVER_VERSION} of the handover says (${messageOf(cause)}): restart the server in place of upgrading it`;

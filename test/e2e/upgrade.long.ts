@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
@@ -84,6 +85,30 @@ describe('under the load of four protocols', () => {
       process.stdout.write(`${name}: busy ${JSON.stringify(busy)}, calm ${JSON.stringify(calm)}\n`);
     },
   );
+});
+
+test('keeps saying over HTTP that it is ready', async () => {
+  const server = new Upgradable(['-http', '127.0.0.1:0']);
+  await server.address();
+  await server.load(1);
+  const [, where] = /answers HTTP on (\S+)/.exec(server.log)!;
+  const answers = new Map<number, number>();
+  const stop = new AbortController();
+  const polling = (async () => {
+    while (!stop.signal.aborted) {
+      // Each by a connection of its own: one that is kept may be closed just when it is used.
+      const { status } = await fetch(`http://${where}/readyz`, {
+        headers: { connection: 'close' },
+      });
+      answers.set(status, (answers.get(status) ?? 0) + 1);
+      await delay(20);
+    }
+  })();
+  expect(await server.upgrade()).toMatchObject({ code: 0 });
+  await server.hasEnded(server.pids[0]);
+  stop.abort();
+  await polling;
+  expect([...answers.keys()]).toEqual([200]);
 });
 
 test('goes from one build to another, by a link to its folder', async () => {

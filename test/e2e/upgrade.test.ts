@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test } from 'vitest';
@@ -22,6 +22,14 @@ async function pidOf(address: Address): Promise<number> {
   return Number(/STAT pid (\d+)/.exec(answer)?.[1]);
 }
 
+/** The tables that a process has open. */
+function mapsOf(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder)
+    .map((fd) => readlinkSync(join(folder, fd)))
+    .filter((path) => path.includes('mapping-') && !path.includes('-lock'));
+}
+
 describe('goromdb upgrade', () => {
   test('hands over to a new process; an open connection is closed between two requests', async () => {
     const server = new Upgradable();
@@ -40,6 +48,9 @@ describe('goromdb upgrade', () => {
     await open.readToEnd();
     await server.hasEnded(server.pids[0]);
     expect(server.old.child.exitCode).toBe(0);
+
+    // A file that only the old one served from must not keep its place on the disk.
+    expect(mapsOf(pid)).toHaveLength(1);
 
     await server.load(2);
     expect(await ask(address)).toBe('2');
