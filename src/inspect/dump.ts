@@ -28,12 +28,11 @@ export function dumpFile(
   { keysOnly = false, match, ...reading }: DumpOptions = {},
 ): Promise<void> {
   const { onNotice = () => {} } = reading;
-  const request = scanRequestOf(reading);
   const glob = match === undefined ? undefined : new Glob(Buffer.from(match));
   const lines = new JsonLineWriter(write);
-  return withOpened(place, onNotice, ({ input }) =>
+  return withOpened(place, onNotice, ({ input, isServed }) =>
     withSource(
-      request,
+      scanRequestOf(reading, isServed),
       input,
       () => {},
       async (source) => {

@@ -29,10 +29,9 @@ export function findRecords(
   options: ReadOptions = {},
 ): Promise<readonly (FileRecord | undefined)[]> {
   const { onNotice = () => {} } = options;
-  const request = scanRequestOf(options);
-  return withOpened(place, onNotice, ({ input }) =>
+  return withOpened(place, onNotice, ({ input, isServed }) =>
     withSource(
-      request,
+      scanRequestOf(options, isServed),
       input,
       () => {},
       async (source) => {

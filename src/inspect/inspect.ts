@@ -19,7 +19,9 @@ export interface ReadOptions extends Selection {
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
-export function scanRequestOf(options: ReadOptions): ScanRequest {
+/** @param isServed Whether it is a generation, which has been read as its server was told to. */
+export function scanRequestOf(asked: ReadOptions, isServed: boolean): ScanRequest {
+  const options: ReadOptions = isServed ? { scratchDir: asked.scratchDir } : asked;
   const { storage = AUTO, gzipped = false, scratchDir = tmpdir() } = options;
   const { bucket, fields, namespaces } = options;
   return { scanner: storage, gzipped, scratchDir, bucket, fields, namespaces };

@@ -53,12 +53,12 @@ export async function tableOf<T>(
   use: (table: RecordTable) => Promise<T>,
 ): Promise<T> {
   const { input, slot } = opened;
-  const request = scanRequestOf(options);
-  if (opened.isServed && isWhole(request)) {
+  if (opened.isServed) {
     const layout = await checkServed(input);
     const { format, warnings = [] } = slot!.record!;
     return use({ input, layout, format, notices: warnings });
   }
+  const request = scanRequestOf(options, false);
   if (!request.gzipped && isServedWhole(request, input)) {
     return use({ ...checked(input), format: tableScanner.format });
   }
@@ -85,11 +85,9 @@ function checked(input: ScanInput): Omit<RecordTable, 'format'> {
 
 function isServedWhole(request: ScanRequest, input: ScanInput): boolean {
   const isAsked = request.scanner === AUTO || request.scanner === tableScanner.format;
-  return isAsked && isWhole(request) && recognise(input).format === tableScanner;
-}
-
-function isWhole({ bucket, fields, namespaces }: ScanRequest): boolean {
-  return [bucket, fields, namespaces].every((option) => option === undefined);
+  const { bucket, fields, namespaces } = request;
+  const isAll = [bucket, fields, namespaces].every((option) => option === undefined);
+  return isAsked && isAll && recognise(input).format === tableScanner;
 }
 
 /** The table has no name any more when it is filled: it goes with the process, however that ends. */

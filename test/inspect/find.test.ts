@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { diffFiles } from '../../src/inspect/diff.ts';
+import { dumpFile } from '../../src/inspect/dump.ts';
 import { findRecords } from '../../src/inspect/find.ts';
 import { serving } from '../loader/loader-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -42,6 +44,19 @@ test('keys are found in a table, compressed or not, in any other file, and in a 
   const { base } = await serving();
   expect(await found(base, 'v')).toEqual([['v', '2', 0]]);
   expect(await found(`${base}@1`, 'v')).toEqual([['v', '1', 0]]);
+});
+
+test('a generation is read as it serves, whatever is said of files', async () => {
+  const { base } = await serving();
+  const options = { namespaces: { delimiter: ':' }, storage: 'json' };
+  const [record] = await findRecords(base, [Buffer.from('v')], options);
+  expect(`${record?.value}`).toBe('2');
+  const lines: string[] = [];
+  await dumpFile(base, (bytes) => lines.push(`${bytes}`), options);
+  expect(lines).toEqual(['{"key":"v","value":"2"}\n']);
+  const json = join(temporaryFolder(), 'a.json');
+  writeFileSync(json, '{"n":{"k":"x"}}');
+  expect(await diffFiles(base, json, options)).toMatchObject({ added: 1, removed: 1 });
 });
 
 test('a key is found in an index of many reads', async () => {

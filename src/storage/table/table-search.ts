@@ -92,10 +92,8 @@ export class TableSearch {
 
   #isKeyAt(segment: number, offset: number, key: Uint8Array, start: number, end: number): boolean {
     const { record } = this;
-    if (!this.#read(segment, offset)) return false;
-    const length = record.keyEnd - record.keyStart;
     return (
-      length === end - start &&
+      this.#read(segment, offset) &&
       this.bytes.compare(key, start, end, record.keyStart, record.keyEnd) === 0
     );
   }
