@@ -72,7 +72,7 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
       format: request.format ?? 'table',
       keeps: request.duplicates === 'first' ? 'first' : 'last',
       async fill(writer) {
-        for (const input of expandInputs(request.inputs)) {
+        for (const input of expandInputs(request.inputs, request.out)) {
           await readInput(request, input, {
             sink: checkedSink(writer, check),
             check,

@@ -1,11 +1,14 @@
 /** Which files inputs mean. */
 import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { STANDARD_INPUT } from './inputs.ts';
 
 /** Most files of one build. */
 const FILES_MAX = 100_000;
+
+/** What a build writes, behind the name of its file. */
+const OUTPUTS = ['', '.md5', '.rejected.jsonl'] as const;
 
 /** What Hadoop and Spark write last into a folder that is complete. */
 const SUCCESS = '_SUCCESS';
@@ -15,14 +18,18 @@ const PART = /^part-[\dm]/;
  * The files that inputs mean: a pattern for all that match it, a folder for all that are in it,
  * each sorted by name. What is there under a name with `*` in it is taken as it is.
  *
+ * @param out What is written: patterns and folders do not stand for what an earlier build has written
+ *   there.
  * @throws GoromdbError FILE_UNREADABLE when there are none; FORMAT_UNSUPPORTED for folders in a folder;
  *   FORMAT_UNKNOWN for a folder that Spark has not finished; LIMIT_EXCEEDED.
  */
-export function expandInputs(inputs: readonly string[]): readonly string[] {
+export function expandInputs(inputs: readonly string[], out?: string): readonly string[] {
   const files: string[] = [];
+  const own = out === undefined ? [] : OUTPUTS.map((ending) => resolve(`${out}${ending}`));
+  const isOther = (path: string): boolean => !own.includes(resolve(path));
   for (const input of inputs) {
-    for (const path of input === STANDARD_INPUT ? [input] : matchesOf(input)) {
-      const found = isFolder(path) ? filesIn(path) : [path];
+    for (const path of input === STANDARD_INPUT ? [input] : matchesOf(input, isOther)) {
+      const found = isFolder(path) ? filesIn(path, isOther) : [path];
       if (files.length + found.length > FILES_MAX) {
         const message = `expected at most ${FILES_MAX} files, found more in ${input}`;
         throw new GoromdbError('LIMIT_EXCEEDED', message);
@@ -39,7 +46,7 @@ function isFolder(path: string): boolean {
   );
 }
 
-function matchesOf(input: string): readonly string[] {
+function matchesOf(input: string, isOther: (path: string) => boolean): readonly string[] {
   const isPattern = /[*?[]/.test(input) && !existsSync(input);
   if (!isPattern) return [input];
   let paths = [input.startsWith('/') ? '/' : ''];
@@ -48,6 +55,7 @@ function matchesOf(input: string): readonly string[] {
       ? paths.flatMap((path) => entriesLike(part, path))
       : paths.map((path) => join(path, part)).filter((path) => existsSync(path));
   }
+  paths = paths.filter(isOther);
   if (paths.length > 0) return paths.toSorted(byName);
   throw new GoromdbError('FILE_UNREADABLE', `expected files that match ${input}, found none`);
 }
@@ -80,7 +88,7 @@ function patternOf(pattern: string): RegExp {
   }
 }
 
-function filesIn(folder: string): readonly string[] {
+function filesIn(folder: string, isOther: (path: string) => boolean): readonly string[] {
   const entries = entriesOf(folder);
   const isPartial = entries.some(({ name }) => PART.test(name) || name === '_temporary');
   if (isPartial && !entries.some(({ name }) => name === SUCCESS)) {
@@ -93,7 +101,10 @@ function filesIn(folder: string): readonly string[] {
     const message = `${folder}: expected files, found the folder ${inner.name}: name the folders in it, as in '${basename(folder)}/*'`;
     throw new GoromdbError('FORMAT_UNSUPPORTED', message);
   }
-  const files = seen.map(({ name }) => join(folder, name)).toSorted(byName);
+  const files = seen
+    .map(({ name }) => join(folder, name))
+    .filter(isOther)
+    .toSorted(byName);
   if (files.length > 0) return files;
   throw new GoromdbError('FILE_UNREADABLE', `${folder}: expected files in the folder, found none`);
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { GoromdbError } from '../common/errors.ts';
 import { remove, replaceFile, syncFolder } from '../common/files.ts';
 import { md5Of } from '../common/md5.ts';
 import type { Repeats } from '../storage/table/table-index.ts';
@@ -41,6 +42,10 @@ export interface OutputPlan {
  */
 export async function writeOutput(plan: OutputPlan): Promise<Finished & { readonly md5: string }> {
   const { path } = plan;
+  if (!existsSync(dirname(path))) {
+    const message = `cannot write ${path}: expected a folder ${dirname(path)}, found none`;
+    throw new GoromdbError('FOLDER_UNUSABLE', message);
+  }
   const sumPath = `${path}.md5`;
   const [table, temporary, temporarySum] = [path, path, sumPath].map(temporaryFor);
   try {

@@ -190,6 +190,14 @@ describe('what is written', () => {
     expect(readFileSync(out, 'utf8')).toBe('{"key":"a","valueBase64":"6Q==","flags":7}\n');
   });
 
+  test('is nothing where there is no folder for it', async () => {
+    const input = file('a.csv', ROWS_TWICE);
+    await expect(build([input], { out: join(folder, 'none', 'out.db') })).rejects.toMatchObject({
+      code: 'FOLDER_UNUSABLE',
+      message: expect.stringContaining('expected a folder'),
+    });
+  });
+
   test.each([
     ['flags', 'id,v\na,1\n', { ...ROWS, flags: 'v' }, 'client flags, 1'],
     ['long keys', `id,v\n${'k'.repeat(1979)},1\n`, ROWS, 'a key of 1979 bytes'],
@@ -225,6 +233,7 @@ describe('bad input', () => {
     ['a quote inside of a cell', 'a.csv', 'id,v\n1,a"b\n', 'found one inside of cell 2'],
     ['an empty key', 'a.csv', 'id,v\n,a\n', 'line 2: column "id": expected a key, found nothing'],
     ['no such column', 'a.csv', 'id,w\n1,a\n', 'expected a column "v", found "id", "w"'],
+    ['another delimiter', 'a.csv', 'id;v\n1;a\n', 'found "id;v": are its cells separated by ";"?'],
     ['a column twice', 'a.csv', 'id,id\n1,a\n', 'expected each column once'],
     ['nothing', 'a.csv', '', 'expected a line of column names'],
     ['a key that is null', 'a.jsonl', '{"id":null,"v":1}', 'expected a key, found null'],

@@ -18,7 +18,8 @@ function make(...names: readonly string[]): void {
 
 /** What inputs in the folder stand for, without its name. */
 function expand(...inputs: readonly string[]): readonly string[] {
-  const found = expandInputs(inputs.map((input) => (input === '-' ? input : join(folder, input))));
+  const paths = inputs.map((input) => (input === '-' ? input : join(folder, input)));
+  const found = expandInputs(paths, join(folder, 'out.db'));
   return found.map((path) => path.replace(`${folder}/`, ''));
 }
 
@@ -29,6 +30,12 @@ describe('inputs', () => {
     expect(expand('[!a].csv')).toEqual(['A.csv']);
     expect(expand('?/[0-8]*.csv')).toEqual(['b/10.csv']);
     expect(expand('*/9.csv', '.a*')).toEqual(['b/9.csv', '.a.csv']);
+  });
+
+  test('are not what an earlier build has written, unless it is named', () => {
+    make('out.db', 'out.db.md5', 'out.db.rejected.jsonl', 'a.jsonl');
+    expect(expand('.', '*.jsonl')).toEqual(['a.jsonl', 'a.jsonl']);
+    expect(expand('out.db')).toEqual(['out.db']);
   });
 
   test('are taken as they are where such a file is there', () => {

@@ -255,6 +255,9 @@ export function missingColumn(
 ): GoromdbError {
   const list = new NameList();
   for (const name of columns) list.add(Buffer.from(name));
-  const message = `${path}: expected a column ${JSON.stringify(column)}, found ${list}`;
+  const separator = columns.length === 1 ? /[;|\t,]/.exec(columns[0])?.[0] : undefined;
+  const hint =
+    separator === undefined ? '' : `: are its cells separated by ${JSON.stringify(separator)}?`;
+  const message = `${path}: expected a column ${JSON.stringify(column)}, found ${list}${hint}`;
   return new GoromdbError('DATA_CORRUPT', message);
 }

@@ -73,7 +73,7 @@ function reportAsJson(out: string, { notices, ...built }: Built): void {
 }
 
 async function buildWithProgress(request: Omit<BuildRequest, 'onProgress'>): Promise<Built> {
-  const inputs = expandInputs(request.inputs);
+  const inputs = expandInputs(request.inputs, request.out);
   const { onProgress, clear } = buildProgress(inputs, standardError());
   try {
     return await buildTable({ ...request, inputs, onProgress });
