@@ -100,7 +100,7 @@ describe('goromdb status of a server elsewhere', () => {
     ]);
     const { code, text } = await show(place);
     expect(code).toBe(4);
-    expect(text).toContain('last error: DATA_CORRUPT: broken  [2J at byte 7\n');
+    expect(text).toContain('last error: DATA_CORRUPT: broken \\x1b[2J at byte 7\n');
   });
 
   it.each([

@@ -62,6 +62,8 @@ test('the watchdog is told twice in its time, by the process that it is meant fo
 
 test('without the program there is one warning, and nothing else is tried', async () => {
   standIn('echo no such socket >&2; exit 1');
+  // Processes of the tests before may fail late.
+  const logger = collectingLogger();
   const systemd = Systemd.find(NOTIFY, logger);
   expect(await systemd?.ready(':1', false)).toBe(false);
   systemd?.status('more');
