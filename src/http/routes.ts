@@ -7,6 +7,7 @@ import type { Metric, Status } from '../common/status.ts';
 import { bodyOf } from './body.ts';
 import { DiskSpace } from './disk-space.ts';
 import type { EventFeed } from './event-feed.ts';
+import { memorySamples } from './memory.ts';
 import { exposition, isShownByStatus, sampleOf } from './prometheus.ts';
 import { lacksOf, type Wanted } from './readiness.ts';
 import { statusPage } from './status-page.ts';
@@ -78,6 +79,7 @@ export function readRoutes({
         const all = [
           ...statusSamples(status, loopDelay.delay),
           ...counters.map(sampleOf),
+          ...(await memorySamples()),
           ...(await diskSpace.samples(status.dataSets)),
         ];
         return {

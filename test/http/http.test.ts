@@ -87,6 +87,7 @@ describe('status, metrics and events', () => {
     expect(text).toContain('goromdb_data_set_keys{data_set=""} 1\n');
     expect(text).toContain(`goromdb_data_set_info{data_set="",md5="${sum}",format="json"} 1\n`);
     expect(text).toMatch(/^goromdb_event_loop_delay_max_seconds\{thread="main"\} \d/m);
+    expect(text).toMatch(/^goromdb_resident_kind_bytes\{kind="anonymous"\} [1-9]/m);
     expect(text).toMatch(/^goromdb_data_set_disk_free_bytes\{data_set=""\} [1-9]/m);
   });
 
