@@ -197,6 +197,7 @@ it('no long text that a client sent is kept with its connection', () => {
     return taken;
   };
   takenBy('x');
-  const more = takenBy('x'.repeat(LONG_CHARS)) - takenBy('x');
-  expect(more).toBeLessThan((COPIES / 2) * LONG_CHARS);
+  // Something else may fill the heap meanwhile; what is kept is there each time.
+  const more = [1, 2, 3].map(() => takenBy('x'.repeat(LONG_CHARS)) - takenBy('x'));
+  expect(Math.min(...more)).toBeLessThan((COPIES / 2) * LONG_CHARS);
 });
