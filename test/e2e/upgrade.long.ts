@@ -1,5 +1,13 @@
 /** `goromdb upgrade` under load, from one build to another, and killed at each step. */
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +26,8 @@ const PRELOAD = join(ROOT, 'test/support/upgrade-crash.mjs');
 const CERTIFICATE = ['-tls-cert', 'server.pem', '-tls-key', 'server.key'].map((word) =>
   word.startsWith('-') ? word : join(ROOT, 'fixtures/tls', word),
 );
+/** So many take as long to load as a new process takes to start. */
+const KEYS = 300_000;
 const UPGRADES = 3;
 const BUSY_CLIENTS = 2;
 const CALM_CLIENTS = 4;
@@ -109,6 +119,43 @@ test('keeps saying over HTTP that it is ready', async () => {
   stop.abort();
   await polling;
   expect([...answers.keys()]).toEqual([200]);
+});
+
+test('takes what the file of -config says by now: another address and other data sets', async () => {
+  const folder = temporaryFolder();
+  const config = join(folder, 'goromdb.toml');
+  const write = (path: string, sets: readonly string[]): void => {
+    const tables = sets.map(
+      (set) =>
+        `[[data-set]]\nprefix = "${set}"\nfile = "${folder}/${set}.json"\nbasedir = "${folder}/${set}"\n`,
+    );
+    writeFileSync(config, `s = "${folder}/${path}"\n${tables.join('')}`);
+  };
+  write('first', ['a', 'b']);
+  const server = new Upgradable(['-config', config]);
+  await server.address();
+  write('second', ['a', 'c']);
+  expect(await server.upgrade(join(folder, 'a'))).toMatchObject({ code: 0 });
+  const [old, next] = server.pids;
+  await server.hasEnded(old);
+  expect(await pidOf({ kind: 'unix', path: join(folder, 'second') })).toBe(next);
+  // What nobody uses any more is given back.
+  expect(existsSync(join(folder, 'first'))).toBe(false);
+  const status = new GoromdbProcess(['status', '-basedir', join(folder, 'b')]);
+  await status.exit();
+  expect(status.stdout).toMatch(/^no server runs here/);
+});
+
+test('a load that is under way is done by one of the two processes', async () => {
+  const server = new Upgradable();
+  const address = await server.address();
+  await server.load(1);
+  const keys = Array.from({ length: KEYS }, (_, i) => [`key-${i}`, valueFor(`key-${i}`)]);
+  drop(server.file, JSON.stringify(Object.fromEntries(keys)));
+  expect(await server.upgrade()).toMatchObject({ code: 0 });
+  await server.says(/generation 2 serves/);
+  expect(await ask(address, 'key-77')).toBe(valueFor('key-77'));
+  await expect.poll(() => existsSync(server.file)).toBe(false);
 });
 
 test('goes from one build to another, by a link to its folder', async () => {
