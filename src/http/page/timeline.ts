@@ -10,7 +10,7 @@ const EVENTS_MAX = 50;
 type Look = readonly [sign: string, title: string, tone: 'good' | 'bad' | 'turn' | 'plain'];
 
 const LOOKS: Readonly<Partial<Record<EventKind, Look>>> = {
-  serving: ['●', 'Published', 'good'],
+  serving: ['●', 'Serves', 'good'],
   'loaded again': ['●', 'Loaded again', 'good'],
   rejected: ['✕', 'Rejected', 'bad'],
   failed: ['!', 'Load failed', 'bad'],
@@ -133,7 +133,7 @@ function lookOf(kind: EventKind): Look {
 /** Title and text of an event. What is not as expected is shown as it is. */
 function wordsOf(kind: EventKind, title: string, text: string): readonly [string, string] {
   const [, generation, rest] = (kind === 'serving' && PUBLISHED.exec(text)) || [];
-  if (generation !== undefined) return [`Generation ${generation} published`, briefly(rest)];
+  if (generation !== undefined) return [`Generation ${generation} serves`, briefly(rest)];
   // "Rejected: rejected …" says it twice.
   const said = `${title.toLowerCase()} `;
   return [title, text.startsWith(said) ? text.slice(said.length) : text];
