@@ -79,7 +79,7 @@ export function checkFile(path: string, options: CheckOptions = {}): Promise<Che
     const md5 = md5Of(input.fd, () => {});
     const sum = await sumFileOf(path, md5);
     const looks = await looksOf(opened, options);
-    const head = { file: path, bytes: input.size, md5, sum: sum.kind, ...looks };
+    const head = { file: path, bytes: input.size, verdict: 'sound', md5, sum: sum.kind, ...looks };
     try {
       const found = await tableOf(opened, options, async (table) => {
         const contents = contentsOf(table, input.size, options.sampleMax);

@@ -124,6 +124,12 @@ describe('a check of a bad file', () => {
     expect(readdirSync(scratchDir)).toEqual([]);
   });
 
+  test('does not blame the file for a folder that cannot be written', async () => {
+    const scratchDir = join(temporaryFolder(), 'none');
+    const checking = checked('a.json', '{"a":"1"}', { scratchDir });
+    await expect(checking).rejects.toMatchObject({ code: 'FOLDER_UNUSABLE' });
+  });
+
   test('of what is no file says so', async () => {
     const { base } = await serving();
     await expect(checkFile(base)).rejects.toMatchObject({ code: 'OPTION_INVALID' });

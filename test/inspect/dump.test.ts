@@ -68,7 +68,13 @@ describe('a dump', () => {
     const escaped = Buffer.alloc(700_001, '"');
     const binary = Buffer.alloc(700_001, 255);
     const plain = Buffer.alloc(700_001, 'p');
-    const path = await table([['a', 'b'], ...[escaped, binary, plain].map(long), ['c', 'd']]);
+    const zeros = Buffer.alloc(100_001);
+    const middle = Buffer.alloc(300_001, 'm');
+    const path = await table([
+      ['a', 'b'],
+      ...[escaped, zeros, binary, plain, middle].map(long),
+      ['c', 'd'],
+    ]);
     expect(await comesBack(path)).toBe(true);
   });
 
