@@ -12,10 +12,8 @@ const folder = (): string => {
 };
 
 test.each<[string, (path: string) => readonly string[]]>([
-  ['-help', () => ['-help']],
   ['completion', () => ['completion', 'bash']],
   ['build', (path) => ['build', '-o', join(path, 'a.db'), join(path, 'a.json')]],
-  ['diff', (path) => ['diff', '-keys', join(path, 'a.json'), join(path, 'b.json')]],
   ['publish', (path) => ['publish', '-timeout', '0', join(path, 'a.json'), join(path, 'drop')]],
 ])('%s ends with 0 and says nothing when nobody reads what it prints', async (_, args) => {
   const ended = new GoromdbProcess(args(folder()));

@@ -273,10 +273,7 @@ describe('goromdb publish with rows', () => {
     expect(existsSync(nobody)).toBe(true);
   });
 
-  test.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)('leaves nothing behind when %s ends the build', async (signal, code) => {
+  test('leaves nothing behind when a signal ends the build', async () => {
     const temporary = temporaryFolder();
     const bin = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
     const env = { ...process.env, TMPDIR: temporary };
@@ -285,8 +282,8 @@ describe('goromdb publish with rows', () => {
     // The input does not end.
     child.stdin.write('{"key":"a","value":"b"}\n');
     await expect.poll(() => readdirSync(temporary)).toHaveLength(1);
-    child.kill(signal);
-    expect(await closed).toBe(code);
+    child.kill('SIGTERM');
+    expect(await closed).toBe(143);
     expect(readdirSync(temporary)).toEqual([]);
     expect(leftovers()).toEqual([]);
   });
