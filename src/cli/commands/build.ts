@@ -40,8 +40,8 @@ Examples:
 
 INPUT is a file, compressed with gzip or zstd or not, or - for standard input.
 
-Exit codes: 0 it is written, 1 a file cannot be read or written, or it is interrupted, 2 wrong flags,
-3 an input is bad. Nothing is written but with 0.`,
+Exit codes: 0 it is written, 1 a file cannot be read or written, or it is
+interrupted, 2 wrong flags, 3 an input is bad. Nothing is written but with 0.`,
   options: OPTIONS,
   takesArguments: true,
   read: ({ values, args, given }) => requestOf(values, args, given),
