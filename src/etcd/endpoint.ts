@@ -1,0 +1,96 @@
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { messageOf } from '../common/errors.ts';
+import { ANSWER_BYTES_MAX, CONNECT_MS_MAX, CONNECTIONS_MAX } from './limits.ts';
+
+/** How one attempt at one endpoint ended: `wasSent` says whether etcd can have seen the request. */
+export type Attempt =
+  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+  | { readonly kind: 'fault'; readonly wasSent: boolean; readonly why: string };
+
+/** Keys and certificates for https, as node:tls takes them. */
+export interface EtcdTls {
+  readonly ca?: string | Buffer;
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+}
+
+/** One endpoint of etcd, and the connections that are kept to it. */
+export class Endpoint {
+  readonly url: string;
+  readonly #isTls: boolean;
+  readonly #agent: http.Agent;
+
+  constructor(url: string, tls: EtcdTls) {
+    this.url = url.replace(/\/+$/, '');
+    this.#isTls = this.url.startsWith('https:');
+    const options = { keepAlive: true, maxSockets: CONNECTIONS_MAX };
+    this.#agent = this.#isTls ? new https.Agent({ ...options, ...tls }) : new http.Agent(options);
+  }
+
+  /** Posts JSON and reads the whole answer. It never throws. */
+  post(path: string, body: string, token: string | undefined, msMax: number): Promise<Attempt> {
+    return new Promise((resolve) => {
+      let isSent = false;
+      const request = this.#request(path, token, () => {
+        isSent = true;
+        clearTimeout(connecting);
+      });
+      const fault = (why: string): void => {
+        clearTimeout(timer);
+        clearTimeout(connecting);
+        resolve({ kind: 'fault', wasSent: isSent, why: `${this.url}: ${why}` });
+        request.destroy();
+      };
+      const timer = setTimeout(() => fault(`no answer in ${msMax} ms`), msMax);
+      const connecting = setTimeout(
+        () => fault(`no connection in ${CONNECT_MS_MAX} ms`),
+        CONNECT_MS_MAX,
+      );
+      request.on('error', (error) => fault(messageOf(error)));
+      request.on('response', (response) => {
+        readAll(response, (text) => {
+          clearTimeout(timer);
+          resolve({ kind: 'answer', status: response.statusCode ?? 0, text });
+        }).catch((error: unknown) => fault(messageOf(error)));
+      });
+      request.end(body);
+    });
+  }
+
+  /** Posts JSON; what is answered comes in pieces, for as long as the request is not destroyed. */
+  stream(path: string, body: string, token: string | undefined): ClientRequest {
+    const request = this.#request(path, token, () => {});
+    request.on('socket', (socket) => socket.setKeepAlive(true, 1_000));
+    request.end(body);
+    return request;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #request(path: string, token: string | undefined, onSent: () => void): ClientRequest {
+    const headers = { 'content-type': 'application/json', ...(token && { authorization: token }) };
+    const options = { method: 'POST', agent: this.#agent, headers };
+    const { request: open } = this.#isTls ? https : http;
+    const request = open(this.url + path, options);
+    request.on('socket', (socket) => {
+      if (!socket.connecting) onSent();
+      else socket.once(this.#isTls ? 'secureConnect' : 'connect', onSent);
+    });
+    return request;
+  }
+}
+
+async function readAll(response: IncomingMessage, done: (text: string) => void): Promise<void> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of response as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new Error(`an answer of more than ${ANSWER_BYTES_MAX} bytes`);
+    pieces.push(piece);
+  }
+  done(Buffer.concat(pieces).toString('utf8'));
+}

@@ -1,0 +1,162 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../common/errors.ts';
+import type { Endpoint } from './endpoint.ts';
+import { endOfPrefix, type Found, type KeyValue, type Watcher } from './etcd.ts';
+import type { Gateway } from './gateway.ts';
+import {
+  LIST_KEYS_MAX,
+  RESUME_MS_MAX,
+  RESUME_MS_MIN,
+  WATCH_CHECK_MS,
+  WATCH_LINE_BYTES_MAX,
+} from './limits.ts';
+import { base64, foundOf, rangeJson, recordOf, type WireRange, type WireRecord } from './wire.ts';
+
+interface WireEvents {
+  readonly header?: { readonly revision?: string };
+  readonly events?: readonly { readonly type?: string; readonly kv?: WireRecord }[];
+  readonly canceled?: boolean;
+  readonly compact_revision?: string;
+}
+
+/**
+ * Reports what is under a prefix, and each change of it, until the signal. When the connection breaks,
+ * it goes on behind the last change that it has reported; when etcd has compacted that away, it lists
+ * all again.
+ */
+export async function watchPrefix(
+  gateway: Gateway,
+  prefix: Buffer,
+  watcher: Watcher,
+  signal: AbortSignal,
+): Promise<void> {
+  /** Changes up to this revision were reported; 0: nothing was. */
+  let revision = 0;
+  let pauseMs = RESUME_MS_MIN;
+  while (!signal.aborted) {
+    let why: string;
+    try {
+      if (revision === 0) {
+        const found = await listAll(gateway, prefix);
+        if (signal.aborted) return;
+        watcher.onList(found);
+        revision = found.revision;
+      }
+      why = await follow(gateway, prefix, revision + 1, signal, (events) => {
+        pauseMs = RESUME_MS_MIN;
+        revision = report(events, revision, watcher);
+      });
+      if (why === COMPACTED) revision = 0;
+    } catch (error) {
+      why = messageOf(error);
+    }
+    if (signal.aborted) return;
+    watcher.onBreak?.(why);
+    await delay(pauseMs, undefined, { signal }).catch(() => {});
+    pauseMs = Math.min(2 * pauseMs, RESUME_MS_MAX);
+  }
+}
+
+const COMPACTED = 'the changes since the last one seen are compacted away';
+
+/** @returns The revision that was reported last. */
+function report({ header, events = [] }: WireEvents, before: number, watcher: Watcher): number {
+  let last = before;
+  for (const { type, kv = {} } of events) {
+    const record = recordOf(kv);
+    last = Math.max(last, record.modRevision);
+    watcher.onChange({ kind: type === 'DELETE' ? 'removed' : 'put', record }, record.modRevision);
+  }
+  return events.length === 0 ? last : Math.max(last, Number(header?.revision ?? 0));
+}
+
+/** All pages of a list, at one revision. */
+async function listAll(gateway: Gateway, prefix: Buffer): Promise<Found> {
+  const end = endOfPrefix(prefix);
+  const records: KeyValue[] = [];
+  let revision = 0;
+  let key = prefix;
+  for (;;) {
+    const range = { key, end, limit: LIST_KEYS_MAX, ...(revision > 0 && { revision }) };
+    const outcome = await gateway.post<WireRange>('/v3/kv/range', rangeJson(range), 'read');
+    if (outcome.kind !== 'done') throw new Error(outcome.why);
+    const page = foundOf(outcome.value);
+    if (revision === 0) revision = page.revision;
+    for (const record of page.records) records.push(record);
+    const last = page.records.at(-1);
+    if (!page.hasMore || last === undefined) return { revision, records, hasMore: false };
+    key = Buffer.concat([last.key, Buffer.of(0)]);
+  }
+}
+
+/** @returns Why it has ended. */
+async function follow(
+  gateway: Gateway,
+  prefix: Buffer,
+  from: number,
+  signal: AbortSignal,
+  onEvents: (events: WireEvents) => void,
+): Promise<string> {
+  const endpoint = gateway.current;
+  const range = { key: base64(prefix), range_end: base64(endOfPrefix(prefix)) };
+  const body = JSON.stringify({ create_request: { ...range, start_revision: String(from) } });
+  const request = endpoint.stream('/v3/watch', body, gateway.token);
+  const stop = (): void => void request.destroy(new Error('the watch was stopped'));
+  signal.addEventListener('abort', stop);
+  const check = setInterval(() => void cutIfLost(gateway, endpoint, stop), WATCH_CHECK_MS);
+  try {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve);
+      request.on('error', reject);
+    });
+    for await (const events of eventsOf(response)) {
+      if (events.compact_revision !== undefined && events.compact_revision !== '0')
+        return COMPACTED;
+      if (events.canceled === true) return 'etcd has cancelled the watch';
+      onEvents(events);
+    }
+    return 'etcd has ended the watch';
+  } catch (error) {
+    gateway.leave(endpoint);
+    return messageOf(error);
+  } finally {
+    clearInterval(check);
+    signal.removeEventListener('abort', stop);
+    request.on('error', () => {});
+    request.destroy();
+  }
+}
+
+/** A stopped process keeps its connections open, and so does one without a quorum: it must be asked. */
+async function cutIfLost(gateway: Gateway, endpoint: Endpoint, cut: () => void): Promise<void> {
+  const outcome = await gateway.post<{ readonly leader?: string }>(
+    ...(['/v3/maintenance/status', {}, 'read', endpoint] as const),
+  );
+  if (outcome.kind !== 'done' || (outcome.value.leader ?? '0') === '0') cut();
+}
+
+/** The lines of a watch, each one a JSON object. */
+async function* eventsOf(response: IncomingMessage): AsyncGenerator<WireEvents> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
+      pieces.push(chunk.subarray(from, at));
+      from = at + 1;
+      const line = Buffer.concat(pieces).toString('utf8');
+      pieces = [];
+      bytes = 0;
+      if (line.trim() === '') continue;
+      const { result, error } = JSON.parse(line) as { result?: WireEvents; error?: object };
+      if (error !== undefined) throw new Error(JSON.stringify(error));
+      if (result !== undefined) yield result;
+    }
+    bytes += chunk.length - from;
+    if (bytes > WATCH_LINE_BYTES_MAX) {
+      throw new Error(`a line of more than ${WATCH_LINE_BYTES_MAX} bytes`);
+    }
+    pieces.push(chunk.subarray(from));
+  }
+}

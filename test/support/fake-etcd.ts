@@ -1,0 +1,191 @@
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+interface Held {
+  readonly value: string;
+  readonly created: number;
+  readonly modified: number;
+}
+
+type Json = Record<string, unknown>;
+
+/** What becomes of the next requests of a path. */
+export type Mishap =
+  /** Nothing is done, and the connection is cut. */
+  | 'cut-before'
+  /** It is done, and the connection is cut before the answer. */
+  | 'cut-after'
+  /** An error of gRPC. */
+  | { readonly status: number; readonly code: number; readonly message: string };
+
+/** As much of etcd's gateway as the client uses, in memory, with mishaps on demand. */
+export class FakeEtcd {
+  readonly keys = new Map<string, Held>();
+  readonly asked: string[] = [];
+  revision = 1;
+  url = '';
+  /** What the path ends in, and what happens to each request for it until it is removed. */
+  readonly mishaps = new Map<string, Mishap>();
+  /** Requests wait for this. */
+  gate: Promise<void> | undefined;
+  compactedBelow = 0;
+  readonly #server: http.Server;
+  readonly #watches = new Set<{ prefix: string; response: ServerResponse }>();
+
+  private constructor() {
+    this.#server = http.createServer((request, response) => void this.#serve(request, response));
+  }
+
+  static async start(): Promise<FakeEtcd> {
+    const fake = new FakeEtcd();
+    await new Promise<void>((resolve) => fake.#server.listen(0, '127.0.0.1', resolve));
+    fake.url = `http://127.0.0.1:${(fake.#server.address() as AddressInfo).port}`;
+    onTestFinished(() => fake.close());
+    return fake;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  cutWatches(): void {
+    for (const { response } of this.#watches) response.destroy();
+  }
+
+  put(key: string, value: string): void {
+    this.revision++;
+    const name = base64(key);
+    this.#set(name, base64(value));
+  }
+
+  remove(key: string): void {
+    this.revision++;
+    this.keys.delete(base64(key));
+    this.#notify(base64(key), { type: 'DELETE', kv: { key: base64(key), ...this.#rev() } });
+  }
+
+  #rev(): Json {
+    return { mod_revision: String(this.revision) };
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const pieces: Buffer[] = [];
+    for await (const piece of request as AsyncIterable<Buffer>) pieces.push(piece);
+    const body = JSON.parse(Buffer.concat(pieces).toString()) as Json;
+    const path = request.url!.replace(/^.*\//, '');
+    this.asked.push(path);
+    await this.gate;
+    const mishap = this.mishaps.get(path);
+    if (mishap === 'cut-before') {
+      response.destroy();
+      return;
+    }
+    if (typeof mishap === 'object') {
+      const { status, code, message } = mishap;
+      response.writeHead(status).end(JSON.stringify({ error: message, code, message }));
+      return;
+    }
+    if (path === 'watch') {
+      this.#watch(body.create_request as Json, response);
+      return;
+    }
+    const answer = this.#answer(path, body);
+    if (mishap === 'cut-after') response.destroy();
+    else response.end(JSON.stringify({ header: { revision: String(this.revision) }, ...answer }));
+  }
+
+  #answer(path: string, body: Json): Json {
+    if (path === 'range') return this.#range(body);
+    if (path === 'put') {
+      this.revision++;
+      this.#set(body.key as string, body.value as string);
+      return {};
+    }
+    if (path === 'txn') return this.#transact(body, { isBumped: false });
+    if (path === 'status') return { leader: '7', header: { member_id: '7' }, version: '3.4.0' };
+    if (path === 'grant') return { ID: '42', TTL: '3' };
+    if (path === 'keepalive') return { result: { ID: '42', TTL: '3' } };
+    if (path === 'authenticate') return { token: 'a.token' };
+    return {};
+  }
+
+  #range({ key, range_end: end, keys_only: keysOnly, limit }: Json): Json {
+    const from = text(key);
+    const to = text(end);
+    const kvs = [...this.keys]
+      .filter(([name]) => (end ? text(name) >= from && text(name) < to : name === key))
+      .sort(([a], [b]) => (text(a) < text(b) ? -1 : 1))
+      .map(([name, held]) => ({
+        key: name,
+        ...(!keysOnly && { value: held.value }),
+        create_revision: String(held.created),
+        mod_revision: String(held.modified),
+      }));
+    const max = Number(limit ?? kvs.length);
+    return { kvs: kvs.slice(0, max), more: kvs.length > max };
+  }
+
+  #transact(body: Json, run: { isBumped: boolean }): Json {
+    const compares = (body.compare ?? []) as Json[];
+    const succeeded = compares.every(({ key, target, ...c }) => {
+      const held = this.keys.get(key as string);
+      if (target === 'CREATE') return String(held?.created ?? 0) === c.create_revision;
+      if (target === 'MOD') return String(held?.modified ?? 0) === c.mod_revision;
+      return held?.value === c.value;
+    });
+    const steps = (body[succeeded ? 'success' : 'failure'] ?? []) as Record<string, Json>[];
+    const responses = steps.map((step) => {
+      if (step.request_range) return { response_range: this.#range(step.request_range) };
+      if (step.request_txn) return { response_txn: this.#transact(step.request_txn, run) };
+      if (step.request_put) {
+        if (!run.isBumped) this.revision++;
+        run.isBumped = true;
+        this.#set(step.request_put.key as string, step.request_put.value as string);
+      }
+      return { response_put: {} };
+    });
+    return { succeeded, responses };
+  }
+
+  #set(name: string, value: string): void {
+    const created = this.keys.get(name)?.created ?? this.revision;
+    this.keys.set(name, { value, created, modified: this.revision });
+    const kv = { key: name, value, create_revision: String(created), ...this.#rev() };
+    this.#notify(name, { kv });
+  }
+
+  #watch({ key, start_revision: start }: Json, response: ServerResponse): void {
+    response.writeHead(200);
+    if (Number(start) < this.compactedBelow) {
+      const result = { canceled: true, compact_revision: String(this.compactedBelow) };
+      response.end(`${JSON.stringify({ result })}\n`);
+      return;
+    }
+    const watch = { prefix: text(key), response };
+    this.#watches.add(watch);
+    response.on('close', () => this.#watches.delete(watch));
+    response.write(`${JSON.stringify({ result: { created: true } })}\n`);
+    for (const [name, held] of this.keys) {
+      if (held.modified < Number(start) || !text(name).startsWith(watch.prefix)) continue;
+      const kv = { key: name, value: held.value, mod_revision: String(held.modified) };
+      response.write(`${JSON.stringify({ result: { events: [{ kv }] } })}\n`);
+    }
+  }
+
+  #notify(name: string, event: Json): void {
+    for (const { prefix, response } of this.#watches) {
+      if (!text(name).startsWith(prefix)) continue;
+      response.write(`${JSON.stringify({ result: { events: [event] } })}\n`);
+    }
+  }
+}
+
+function base64(value: string): string {
+  return Buffer.from(value, 'latin1').toString('base64');
+}
+
+function text(value: unknown): string {
+  return Buffer.from(String(value ?? ''), 'base64').toString('latin1');
+}
