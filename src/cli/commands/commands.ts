@@ -9,6 +9,7 @@ import { diff } from './diff.ts';
 import { dump } from './dump.ts';
 import { get } from './get.ts';
 import { health } from './health.ts';
+import { once } from './once.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
 import { rollback } from './rollback.ts';
@@ -38,5 +39,6 @@ export const COMMANDS: readonly Command[] = [
   restore,
   health,
   bench,
+  once,
   completionOf(() => COMMANDS.filter((command) => command !== DEFAULT_COMMAND), DEFAULT_COMMAND),
 ];

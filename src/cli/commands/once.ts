@@ -1,0 +1,138 @@
+import { CACHE_BYTES } from '../../once/limits.ts';
+import { type NodeRequest, startNode } from '../once/node.ts';
+import { aborted, runDev, runUp } from '../once/trial-run.ts';
+import { ACCESS, ADDRESS, HTTP } from '../options/clients.ts';
+import { misuse, notAllowed, optionGroup, type ValuesOf } from '../options/option.ts';
+import { BOOLEAN, COUNT, FILE, parseName, parseUrl, SIZE } from '../options/values.ts';
+import { interruptible } from '../process/interrupt.ts';
+import { defineCommand } from './command.ts';
+
+/** Nodes of a trial. */
+const NODES_MAX = 16;
+
+const ETCD = optionGroup('etcd', {
+  etcd: {
+    placeholder: 'URL',
+    help: 'client URLs of the members of etcd, with commas between them',
+    parse: (text: string): readonly string[] =>
+      text.split(',').map((one) => parseUrl(one).href.replace(/\/$/, '')),
+    repeats: true,
+    fallbackNote: 'needed, but for -dev and up',
+  },
+  'etcd-login-file': {
+    ...FILE,
+    help: "file with one line user:password, for an etcd with 'auth enable'",
+    fallbackNote: 'no login',
+  },
+  'etcd-ca': { ...FILE, help: 'authorities that certificates of etcd come from, PEM' },
+  'etcd-cert': { ...FILE, help: 'certificate to show to etcd, PEM' },
+  'etcd-key': { ...FILE, help: 'key of that certificate, PEM' },
+  prefix: {
+    placeholder: 'TEXT',
+    help: 'what the keys in etcd begin with; nothing else may write there',
+    parse: parseName,
+    fallback: '/goromdb/once/',
+  },
+});
+
+const SERVING = optionGroup('Serving', {
+  http: { ...ADDRESS, help: 'where to answer HTTP', fallback: '127.0.0.1:11000' },
+  'http-host': HTTP['http-host'],
+  'http-token-file': {
+    ...FILE,
+    help: 'file of the token that clients must have who create keys',
+    fallbackNote: 'everybody may',
+  },
+  allow: ACCESS.allow,
+  'tls-cert': ACCESS['tls-cert'],
+  'tls-key': ACCESS['tls-key'],
+  'tls-client-ca': ACCESS['tls-client-ca'],
+  'cache-size': {
+    ...SIZE,
+    help: 'memory for values that were read or created',
+    fallback: `${CACHE_BYTES / 2 ** 20}MiB`,
+  },
+  'stale-reads': {
+    ...BOOLEAN,
+    help: 'let a member of etcd that lags behind say that a key is absent: reads go on without a quorum',
+  },
+});
+
+const TRIAL = optionGroup('Trials', {
+  dev: { ...BOOLEAN, help: 'start an etcd in a temporary folder, which goes at the end' },
+  nodes: {
+    ...COUNT,
+    help: 'how many nodes up starts, on ports that follow each other',
+    parse(text: string): number {
+      const count = COUNT.parse(text);
+      if (count <= NODES_MAX) return count;
+      throw notAllowed(text, `at most ${NODES_MAX}`);
+    },
+    fallback: '3',
+  },
+});
+
+const OPTIONS = { ...ETCD, ...SERVING, ...TRIAL };
+
+export const once = defineCommand({
+  name: 'once',
+  summary: 'Serves keys that can be set only once, which etcd keeps.',
+  usage: 'goromdb once -etcd URLS [flags] | -dev [flags] | up [-nodes N]',
+  notes: `
+Examples:
+  goromdb once -dev
+  goromdb once -etcd http://10.0.0.1:2379,http://10.0.0.2:2379 -http :11000
+  goromdb once up
+
+A node keeps nothing but a cache: run as many as you like. docs/once.md has the
+API and what it guarantees.
+
+Exit codes: 0 ended by a signal, 1 failed, 2 wrong flags.`,
+  options: OPTIONS,
+  takesArguments: ['up'],
+  read({ values, args }) {
+    const isUp = args[0] === 'up';
+    if (args.length > (isUp ? 1 : 0)) {
+      throw misuse(`${JSON.stringify(args.at(-1))} is not expected: only "up" is`);
+    }
+    const isTrial = isUp || values.dev;
+    if (isTrial === (values.etcd !== undefined)) {
+      throw misuse(
+        isTrial
+          ? '-etcd is not for a trial, which has its own'
+          : '-etcd is required: the client URLs of etcd; -dev starts one to try',
+      );
+    }
+    return { kind: isUp ? 'up' : values.dev ? 'dev' : 'node', node: nodeOf(values), ...values };
+  },
+  async run({ kind, node, nodes }) {
+    await interruptible(async (signal) => {
+      if (kind === 'up') return runUp(node, nodes, signal);
+      if (kind === 'dev') return runDev(node, signal);
+      const running = await startNode(node);
+      await aborted(signal);
+      return running.close();
+    });
+    return 0;
+  },
+});
+
+function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
+  const { 'tls-cert': certFile, 'tls-key': keyFile, 'tls-client-ca': clientCaFile } = values;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw misuse('-tls-cert and -tls-key belong together: give both or none');
+  }
+  return {
+    etcd: values.etcd ?? [],
+    loginFile: values['etcd-login-file'],
+    etcdTls: { ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
+    prefix: values.prefix,
+    staleReads: values['stale-reads'],
+    cacheBytes: Number.isFinite(values['cache-size']) ? values['cache-size'] : 2 ** 40,
+    http: values.http,
+    hosts: values['http-host'] ?? [],
+    tokenFile: values['http-token-file'],
+    allow: values.allow,
+    tls: certFile && keyFile ? { certFile, keyFile, clientCaFile } : undefined,
+  };
+}

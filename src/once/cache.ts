@@ -1,0 +1,89 @@
+import { LRUCache } from 'lru-cache';
+import type { CachedStore, Creation, Figures, Item, Reading, Store, Wish } from './once.ts';
+
+/** What an item takes beside its bytes: guessed, to be on the safe side. */
+const ITEM_BYTES = 400;
+
+/**
+ * Puts a cache in front of a store. What a key was set to is final, so it may be answered for ever
+ * without asking; that a key is absent is true for a moment only, so it is never kept.
+ */
+export function cacheStore(store: Store, bytesMax: number): CachedStore {
+  const items = new LRUCache<string, Item>({
+    maxSize: bytesMax,
+    sizeCalculation: ({ value }, key) => value.length + key.length + ITEM_BYTES,
+  });
+  const flights = new Map<string, Promise<Reading>>();
+  const counts = {
+    ...{ gets: 0, hits: 0, misses: 0, readsUnavailable: 0 },
+    ...{ created: 0, same: 0, conflicts: 0, unknown: 0, refused: 0 },
+  };
+
+  const startFlight = (name: string, key: Buffer): Promise<Reading> => {
+    const flight = store.read(key).finally(() => flights.delete(name));
+    flights.set(name, flight);
+    return flight.then((reading) => {
+      if (reading.kind === 'found') items.set(name, reading.item);
+      return reading;
+    });
+  };
+
+  const readMiss = async (name: string, key: Buffer): Promise<Reading> => {
+    const running = flights.get(name);
+    if (running !== undefined) {
+      const reading = await running;
+      // It began before this read: the key may have been created in between.
+      if (reading.kind !== 'absent') return reading;
+    }
+    return flights.get(name) ?? startFlight(name, key);
+  };
+
+  const note = ({ key }: Wish, creation: Creation): Creation => {
+    counts[COUNTED[creation.kind]]++;
+    if ('item' in creation && creation.item !== undefined) items.set(nameOf(key), creation.item);
+    return creation;
+  };
+
+  const cached = (key: Buffer): Item | undefined => {
+    const item = items.get(nameOf(key));
+    if (item === undefined) return undefined;
+    counts.gets++;
+    counts.hits++;
+    return item;
+  };
+
+  return {
+    cached,
+    async read(key) {
+      const item = cached(key);
+      if (item !== undefined) return { kind: 'found', item };
+      const reading = await readMiss(nameOf(key), key);
+      counts.gets++;
+      if (reading.kind === 'absent') counts.misses++;
+      if (reading.kind === 'unavailable') counts.readsUnavailable++;
+      return reading;
+    },
+    create: async (wish) => note(wish, await store.create(wish)),
+    async createAll(wishes) {
+      const creations = await store.createAll(wishes);
+      return creations.map((creation, i) => note(wishes[i], creation));
+    },
+    get figures(): Figures {
+      return { ...counts, cachedItems: items.size, cachedBytes: items.calculatedSize };
+    },
+  };
+}
+
+const COUNTED = {
+  created: 'created',
+  same: 'same',
+  conflict: 'conflicts',
+  unknown: 'unknown',
+  unavailable: 'refused',
+  full: 'refused',
+} as const satisfies Record<Creation['kind'], keyof Figures>;
+
+/** Bytes as a text, one character each. */
+function nameOf(key: Buffer): string {
+  return key.toString('latin1');
+}

@@ -1,0 +1,150 @@
+/** What belongs in this folder: the HTTP API of set-once keys. */
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import https from 'node:https';
+import type net from 'node:net';
+import type tls from 'node:tls';
+import { type Address, formatAddress } from '../../common/address.ts';
+import { messageOf } from '../../common/errors.ts';
+import type { Logger } from '../../common/log.ts';
+import { bearerOf, originFault, type Token } from '../../http/guard.ts';
+import { isListed } from '../../server/access.ts';
+import { listen } from '../../server/listener.ts';
+import type { CachedStore } from '../once.ts';
+import { type Answer, faultOf, jsonAnswer } from './answers.ts';
+import { createMany, createOne, putOne } from './create.ts';
+import { keyOfPath, readOne } from './read.ts';
+
+/** Connections at one time. */
+const CONNECTIONS_MAX = 4_096;
+const HEADER_BYTES_MAX = 16 * 1024;
+const HEADERS_MS_MAX = 10_000;
+/** A body that takes longer is cut off. */
+const REQUEST_MS_MAX = 30_000;
+const KEEP_ALIVE_MS = 60_000;
+/** An answer that is read more slowly is cut off. */
+const RESPONSE_MS_MAX = 60_000;
+const CLOSE_MS_MAX = 5_000;
+
+const KEY_PATH = '/key/';
+
+export interface ApiOptions {
+  readonly address: Address;
+  /** Names by which clients may ask who create keys without a token. */
+  readonly hosts?: readonly string[];
+  /** Whoever creates keys must have it. Default: everybody may. */
+  readonly token?: Token | undefined;
+  readonly allow?: net.BlockList | undefined;
+  readonly tls?: tls.TlsOptions | undefined;
+}
+
+export interface Api {
+  readonly address: Address;
+  close(): Promise<void>;
+}
+
+/** @throws GoromdbError ADDRESS_UNAVAILABLE. */
+export async function startApi(
+  options: ApiOptions,
+  store: CachedStore,
+  logger: Logger,
+): Promise<Api> {
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: HEADERS_MS_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 1_000,
+  };
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    request.on('error', () => {});
+    response.on('error', () => {});
+    answerOf(options, store, request)
+      .catch((error: unknown) => thrown(error, logger))
+      .then((answer) => send(request, response, answer))
+      .catch(() => response.destroy());
+  };
+  const server =
+    options.tls === undefined
+      ? http.createServer(limits, serve)
+      : https.createServer({ ...limits, ...options.tls }, serve);
+  server.maxConnections = CONNECTIONS_MAX;
+  const { allow } = options;
+  server.on('connection', (socket: net.Socket) => {
+    const from = socket.remoteAddress;
+    if (allow !== undefined && from !== undefined && !isListed(allow, from)) socket.destroy();
+  });
+  const target = { address: options.address, reusePort: false };
+  const address = await listen(server, target, undefined, '-http');
+  logger.info(`answers HTTP on ${formatAddress(address)}`, { event: 'http-listening' });
+  return {
+    address,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS_MAX);
+      server.closeIdleConnections();
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function answerOf(
+  options: ApiOptions,
+  store: CachedStore,
+  request: IncomingMessage,
+): Promise<Answer> {
+  const { method = '', url = '' } = request;
+  // Not by class URL: it would take `.` and `..` in a key for folders.
+  const [path] = url.split('?', 1);
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (path.startsWith(KEY_PATH)) {
+    const key = keyOfPath(path.slice(KEY_PATH.length));
+    if (!Buffer.isBuffer(key)) return key;
+    if (isRead) return readOne(store, key, request);
+    if (method === 'PUT') return writeFault(options, request) ?? putOne(store, key, request);
+    return notAllowed('GET, HEAD, PUT');
+  }
+  if (path === '/key' || path === '/keys') {
+    if (method !== 'POST') return notAllowed('POST');
+    const create = path === '/key' ? createOne : createMany;
+    return writeFault(options, request) ?? create(store, request);
+  }
+  if (path === '/healthz' || path === '/status') {
+    if (!isRead) return notAllowed('GET, HEAD');
+    return jsonAnswer(200, path === '/status' ? store.figures : { ok: true });
+  }
+  return faultOf(404, 'NO_SUCH_PATH', 'expected /key, /keys, /key/KEY, /status or /healthz');
+}
+
+/** Why somebody may not create keys. A page of another site must not have a browser do it. */
+function writeFault(options: ApiOptions, request: IncomingMessage): Answer | undefined {
+  const { token, address, hosts = [] } = options;
+  if (token === undefined) {
+    const fault = originFault(request, address, hosts);
+    return fault === undefined ? undefined : faultOf(403, 'FORBIDDEN', fault);
+  }
+  const given = bearerOf(request);
+  if (given !== undefined && token(given)) return undefined;
+  const answer = faultOf(401, 'UNAUTHORIZED', 'expected the token as Authorization: Bearer');
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': 'Bearer' } };
+}
+
+function notAllowed(allow: string): Answer {
+  const answer = faultOf(405, 'NOT_ALLOWED', `expected one of ${allow}`);
+  return { ...answer, headers: { ...answer.headers, allow } };
+}
+
+function thrown(error: unknown, logger: Logger): Answer {
+  logger.error(`a request over HTTP failed: ${messageOf(error)}`, { event: 'request-failed' });
+  return faultOf(500, 'SERVER_FAILED', 'the server has a fault: its log says which');
+}
+
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  const { status, headers, body } = answer;
+  // A body that was not read would be taken for the next request.
+  if (!request.complete) response.shouldKeepAlive = false;
+  response.writeHead(status, { 'x-content-type-options': 'nosniff', ...headers });
+  const timer = setTimeout(() => response.destroy(), RESPONSE_MS_MAX);
+  response.once('close', () => clearTimeout(timer));
+  response.end(request.method === 'HEAD' ? undefined : body);
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { keyFault } from '../item.ts';
+import type { CachedStore, Item } from '../once.ts';
+import { type Answer, faultOf } from './answers.ts';
+
+/** A value is final, so whoever has it may keep it: for a year, the longest that caches take. */
+const FOR_EVER = 'public, max-age=31536000, immutable';
+
+/** ETags of items that were asked for, as long as the cache keeps these. */
+const etags = new WeakMap<Item, string>();
+
+/** @param text The path behind `/key/`, with its escapes. */
+export function keyOfPath(text: string): Buffer | Answer {
+  if (/%(?![\da-f]{2})/i.test(text)) {
+    return faultOf(422, 'INVALID', 'expected two hex digits behind each % of the key');
+  }
+  const bytes = text.replace(/%([\da-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  const key = Buffer.from(bytes, 'latin1');
+  const fault = keyFault(key);
+  return fault === undefined ? key : faultOf(422, 'INVALID', fault);
+}
+
+/** `GET` or `HEAD` of a key, with conditions and one range of bytes (RFC 9110, sections 13 and 14). */
+export async function readOne(
+  store: CachedStore,
+  key: Buffer,
+  { headers }: IncomingMessage,
+): Promise<Answer> {
+  const known = store.cached(key);
+  const reading =
+    known === undefined ? await store.read(key) : ({ kind: 'found', item: known } as const);
+  if (reading.kind === 'absent') return faultOf(404, 'ABSENT', 'nobody has set this key so far');
+  if (reading.kind === 'unavailable') {
+    const message = `whether the key is set cannot be said now (${reading.why})`;
+    return faultOf(503, 'UNAVAILABLE', message);
+  }
+  const { item } = reading;
+  const etag = etagOf(item);
+  if (!matches(headers['if-match'] ?? '*', etag, false)) {
+    return faultOf(412, 'CONDITION_FAILED', 'the key has a value of another ETag');
+  }
+  const lasting = { etag, 'cache-control': FOR_EVER };
+  const { 'if-none-match': ifNoneMatch, range, 'if-range': ifRange = etag } = headers;
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch, etag, true)) {
+    return { status: 304, headers: lasting };
+  }
+  const all = {
+    ...lasting,
+    'content-type': item.type || 'application/octet-stream',
+    'accept-ranges': 'bytes',
+    // Whoever sets a key must not have scripts run in the name of this server.
+    'content-security-policy': 'sandbox',
+  };
+  const { value } = item;
+  const part = ifRange === etag ? partOf(range, value.length) : undefined;
+  if (part === undefined) {
+    return { status: 200, headers: { ...all, 'content-length': value.length }, body: value };
+  }
+  if (part === 'none') {
+    const answer = faultOf(416, 'NO_SUCH_RANGE', `the value has ${value.length} bytes`);
+    const contentRange = `bytes */${value.length}`;
+    return { ...answer, headers: { ...answer.headers, 'content-range': contentRange } };
+  }
+  const [start, end] = part;
+  const contentRange = `bytes ${start}-${end - 1}/${value.length}`;
+  return {
+    status: 206,
+    headers: { ...all, 'content-range': contentRange, 'content-length': end - start },
+    body: value.subarray(start, end),
+  };
+}
+
+function etagOf(item: Item): string {
+  let etag = etags.get(item);
+  if (etag === undefined) {
+    const digest = createHash('sha256').update(item.type).update('\0').update(item.value);
+    etag = `"${digest.digest('base64url').slice(0, 22)}"`;
+    etags.set(item, etag);
+  }
+  return etag;
+}
+
+/** @param isWeak Whether `W/"…"` matches as well. */
+function matches(condition: string, etag: string, isWeak: boolean): boolean {
+  if (condition.trim() === '*') return true;
+  return condition.split(',').some((one) => {
+    const text = one.trim();
+    return text === etag || (isWeak && text === `W/${etag}`);
+  });
+}
+
+/** @returns undefined for all of it: no range was asked for, or several, or in a form that is none. */
+function partOf(
+  range: string | undefined,
+  length: number,
+): readonly [start: number, end: number] | 'none' | undefined {
+  const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range ?? '') ?? [];
+  if (first === undefined || (first === '' && last === '')) return undefined;
+  if (first === '') {
+    const bytes = Math.min(Number(last), length);
+    return bytes === 0 ? 'none' : [length - bytes, length];
+  }
+  const start = Number(first);
+  const end = last === '' ? length : Math.min(Number(last) + 1, length);
+  if (last !== '' && Number(last) < start) return undefined;
+  return start >= length ? 'none' : [start, end];
+}

@@ -1,0 +1,62 @@
+import { GoromdbError } from '../common/errors.ts';
+import { KEY_BYTES_MAX, TYPE_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts';
+import type { Item, Wish } from './once.ts';
+
+/** The first byte of what etcd keeps: a later form would have another one. */
+const FORM = 1;
+/** The form, the flags, and the length of the type. */
+const HEAD_BYTES = 6;
+
+const CONTROL = /\p{Cc}/u;
+
+/** What etcd keeps under a key: form, flags, type, value. */
+export function encodeItem({ value, flags, type }: Omit<Item, 'revision'>): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES + type.length);
+  head[0] = FORM;
+  head.writeUInt32BE(flags, 1);
+  head[5] = type.length;
+  head.write(type, HEAD_BYTES, 'latin1');
+  return Buffer.concat([head, value]);
+}
+
+/** @throws GoromdbError DATA_CORRUPT when another program has written it. */
+export function decodeItem(bytes: Buffer, revision: number): Item {
+  if (bytes.length < HEAD_BYTES || bytes[0] !== FORM || bytes.length < HEAD_BYTES + bytes[5]) {
+    const message = `etcd: expected a value of goromdb once, found ${bytes.length} bytes of another form; nothing else may write below its prefix`;
+    throw new GoromdbError('DATA_CORRUPT', message);
+  }
+  const valueStart = HEAD_BYTES + bytes[5];
+  return {
+    flags: bytes.readUInt32BE(1),
+    type: bytes.toString('latin1', HEAD_BYTES, valueStart),
+    value: bytes.subarray(valueStart),
+    revision,
+  };
+}
+
+/** The type is not compared: the first one stays. */
+export function isSame(item: Item, wish: Omit<Item, 'revision'>): boolean {
+  return item.flags === wish.flags && item.value.equals(wish.value);
+}
+
+/** What is wrong with a key; undefined: nothing. */
+export function keyFault(key: Buffer): string | undefined {
+  if (key.length === 0 || key.length > KEY_BYTES_MAX) {
+    return `expected a key of 1 to ${KEY_BYTES_MAX} bytes, found ${key.length}`;
+  }
+  const text = key.toString('utf8');
+  if (!Buffer.from(text, 'utf8').equals(key)) return 'expected a key in UTF-8, found other bytes';
+  if (CONTROL.test(text)) return 'expected a key without control characters, found one';
+  return undefined;
+}
+
+/** What is wrong with a value or its type; undefined: nothing. */
+export function wishFault({ value, type }: Wish): string | undefined {
+  if (value.length > VALUE_BYTES_MAX) {
+    return `expected a value of at most ${VALUE_BYTES_MAX} bytes, found ${value.length}`;
+  }
+  if (type.length > TYPE_BYTES_MAX || !/^[\x20-\x7e]*$/.test(type)) {
+    return `expected a content type of at most ${TYPE_BYTES_MAX} visible ASCII characters`;
+  }
+  return undefined;
+}

@@ -1,0 +1,19 @@
+/** Limits on keys, values and requests. */
+
+/** As memcached's protocols have it. */
+export const KEY_BYTES_MAX = 250;
+/** etcd takes requests of 1.5 MiB by default. */
+export const VALUE_BYTES_MAX = 1024 * 1024;
+/** A media type, with its parameters. */
+export const TYPE_BYTES_MAX = 100;
+/** Keys of one request that creates many. */
+export const WISHES_MAX = 1_270;
+/**
+ * Keys of one transaction: etcd counts the steps of a transaction inside of another one together with
+ * those of the outer one, and its --max-txn-ops is 128.
+ */
+export const TRANSACTION_KEYS_MAX = 127;
+/** Bytes of the keys and values of one transaction. */
+export const TRANSACTION_BYTES_MAX = 1024 * 1024 + 64 * 1024;
+/** Of the cache, by default. */
+export const CACHE_BYTES = 64 * 1024 * 1024;

@@ -1,0 +1,71 @@
+/**
+ * What belongs in this folder: keys that can be set only once: the store on etcd, the cache in front of
+ * it.
+ */
+
+/** What a key was set to, for ever. */
+export interface Item {
+  readonly value: Buffer;
+  /** memcached's client flags, an unsigned 32-bit number. */
+  readonly flags: number;
+  /** The media type that came with the value; empty: none did. */
+  readonly type: string;
+  /** etcd's revision that created the key. */
+  readonly revision: number;
+}
+
+/** A key to create, and what it is to be. */
+export interface Wish extends Omit<Item, 'revision'> {
+  readonly key: Buffer;
+}
+
+/** `absent` is said only when etcd has said so. */
+export type Reading =
+  | { readonly kind: 'found'; readonly item: Item }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unavailable'; readonly why: string };
+
+/**
+ * Finds what keys were set to. Readers stand in a chain: what one finds is final, so none behind it is
+ * asked. A base of old keys can take its place in front of etcd.
+ */
+interface Reader {
+  read(key: Buffer): Promise<Reading>;
+}
+
+/**
+ * What came of a creation: `same` and `conflict` say what the key has had before. With `unknown` it may
+ * have been created, or may yet be: to try again is safe, as values are compared. After the other two,
+ * this try has created nothing.
+ */
+export type Creation =
+  | { readonly kind: 'created' | 'same' | 'conflict'; readonly item?: Item }
+  | { readonly kind: 'unknown' | 'unavailable' | 'full'; readonly why: string };
+
+export interface Store extends Reader {
+  create(wish: Wish): Promise<Creation>;
+  /** @param wishes Each key once. @returns What came of each, in their order. */
+  createAll(wishes: readonly Wish[]): Promise<readonly Creation[]>;
+}
+
+/** A store with the cache in front. */
+export interface CachedStore extends Store {
+  /** What is known without asking anybody. */
+  cached(key: Buffer): Item | undefined;
+  readonly figures: Figures;
+}
+
+/** What was asked since the start. */
+export interface Figures {
+  gets: number;
+  hits: number;
+  misses: number;
+  readsUnavailable: number;
+  created: number;
+  same: number;
+  conflicts: number;
+  unknown: number;
+  refused: number;
+  cachedItems: number;
+  cachedBytes: number;
+}

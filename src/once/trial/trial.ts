@@ -1,0 +1,151 @@
+/** What belongs in this folder: etcd as processes on loopback, to try set-once keys and to test them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import net from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { connectEtcd } from '../../etcd/connect.ts';
+
+/** How long a cluster may take to have a leader. */
+const START_MS_MAX = 30_000;
+const LOOK_MS = 50;
+/** What a process has to end by itself. */
+const END_MS_MAX = 5_000;
+/** Text of a member that failed, for the message. */
+const SAID_CHARS_MAX = 2_000;
+
+/** One member. */
+interface TrialMember {
+  readonly name: string;
+  readonly url: string;
+  /** Its process; another one after a restart. */
+  readonly child: ChildProcess;
+  /** Starts it again with the data that it has. */
+  restart(): void;
+}
+
+/** A cluster on loopback, with its data in a folder. */
+export interface TrialCluster {
+  readonly endpoints: readonly string[];
+  readonly members: readonly TrialMember[];
+  /** Waits until every member answers and follows a leader. @throws GoromdbError SERVER_FAILED. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts members of etcd, which must be installed.
+ *
+ * @param folder Is empty, and nobody else's.
+ * @param flags Further flags of etcd.
+ * @throws GoromdbError SERVER_FAILED.
+ */
+export async function startTrialCluster(
+  folder: string,
+  count: number,
+  flags: readonly string[] = [],
+): Promise<TrialCluster> {
+  const ports = await freePorts(2 * count);
+  const urlOf = (i: number): string => `http://127.0.0.1:${ports[i]}`;
+  const names = Array.from({ length: count }, (_, i) => `e${i + 1}`);
+  const cluster = names.map((name, i) => `${name}=${urlOf(count + i)}`).join(',');
+  const members = names.map((name, i) =>
+    startMember(name, urlOf(i), [
+      ...['--name', name, '--data-dir', join(folder, name), '--initial-cluster', cluster],
+      ...['--listen-client-urls', urlOf(i), '--advertise-client-urls', urlOf(i)],
+      ...['--listen-peer-urls', urlOf(count + i), '--initial-advertise-peer-urls'],
+      ...[urlOf(count + i), '--logger', 'zap', '--log-level', 'error', ...flags],
+    ]),
+  );
+  const endpoints = members.map(({ url }) => url);
+  const close = async (): Promise<void> => {
+    await Promise.all(members.map(({ child }) => endProcess(child)));
+  };
+  const ready = async (): Promise<void> => {
+    try {
+      await Promise.all(members.map((member) => memberReady(member)));
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  };
+  await ready();
+  return { endpoints, members, ready, close };
+}
+
+/** Ends a process; what does not end by itself is killed. */
+export async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  // One that is stopped takes the signal only then.
+  child.kill('SIGCONT');
+  const timer = setTimeout(() => child.kill('SIGKILL'), END_MS_MAX);
+  await ended;
+  clearTimeout(timer);
+}
+
+interface Member extends TrialMember {
+  child: ChildProcess;
+  said: string;
+}
+
+function startMember(name: string, url: string, args: readonly string[]): Member {
+  const start = (): ChildProcess => {
+    const child = spawn('etcd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.on('error', (error) => {
+      member.said = messageOf(error);
+    });
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      member.said = (member.said + text).slice(-SAID_CHARS_MAX);
+    });
+    return child;
+  };
+  const member: Member = {
+    ...{ name, url, said: '' },
+    child: undefined as unknown as ChildProcess,
+    restart: () => {
+      member.child = start();
+    },
+  };
+  member.restart();
+  return member;
+}
+
+async function memberReady(member: TrialMember): Promise<void> {
+  const etcd = connectEtcd({ endpoints: [member.url] });
+  const untilMs = performance.now() + START_MS_MAX;
+  try {
+    for (;;) {
+      const status = await etcd.status(member.url);
+      if (status.kind === 'done' && status.value.leaderId !== '0') return;
+      const { child } = member;
+      const hasEnded = child.pid === undefined || child.exitCode !== null;
+      if (hasEnded || performance.now() > untilMs) throw notReady(member as Member, hasEnded);
+      await delay(LOOK_MS);
+    }
+  } finally {
+    etcd.close();
+  }
+}
+
+function notReady({ name, said }: Member, hasEnded: boolean): GoromdbError {
+  const what = hasEnded ? 'ended' : `had no leader after ${START_MS_MAX} ms`;
+  const advice = said.includes('ENOENT') ? '; install etcd (Debian: etcd-server)' : '';
+  return new GoromdbError('SERVER_FAILED', `etcd ${name} ${what}${advice}: ${said.trim()}`);
+}
+
+/** Ports that are free now: whoever takes one before etcd does makes etcd fail, and say so. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as net.AddressInfo).port));
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,228 @@
+import http from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { VALUE_BYTES_MAX, WISHES_MAX } from '../../../src/once/limits.ts';
+import type { FakeEtcd, Mishap } from '../../support/fake-etcd.ts';
+import { PREFIX, serveHttp, storeOnFake } from '../../support/once-node.ts';
+
+async function served(more = {}): Promise<{ etcd: FakeEtcd; url: string }> {
+  const { etcd, store } = await storeOnFake();
+  return { etcd, url: await serveHttp(store, more) };
+}
+
+function post(url: string, body: unknown, headers = {}): Promise<Response> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return fetch(url, { method: 'POST', body: text, headers });
+}
+
+describe('POST /key', () => {
+  test('creates a key once: 201, then 200 for the same value, 409 for another one', async () => {
+    const { url } = await served();
+    const status = async (value: string) =>
+      (await post(`${url}/key`, { key: 'foo', value })).status;
+    expect([await status('bar'), await status('bar'), await status('baz')]).toEqual([
+      ...[201, 200, 409],
+    ]);
+    expect(await (await fetch(`${url}/key/foo`)).text()).toBe('bar');
+  });
+
+  test('answers 503 with Retry-After when nobody knows what came of it, and 200 at the next try', async () => {
+    const { etcd, url } = await served();
+    etcd.mishaps.set('txn', 'cut-after');
+    const response = await post(`${url}/key`, { key: 'foo', value: 'bar' });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ code: 'UNKNOWN' });
+    etcd.mishaps.clear();
+    expect((await post(`${url}/key`, { key: 'foo', value: 'bar' })).status).toBe(200);
+  });
+
+  test('answers 507 when the database is full', async () => {
+    const { etcd, url } = await served();
+    const full: Mishap = { status: 429, code: 8, message: 'mvcc: database space exceeded' };
+    etcd.mishaps.set('txn', full);
+    expect((await post(`${url}/key`, { key: 'foo', value: 'bar' })).status).toBe(507);
+  });
+
+  test('refuses what is no request, and creates nothing', async () => {
+    const { etcd, url } = await served();
+    const statuses = async (...bodies: unknown[]) =>
+      new Set(
+        await Promise.all(bodies.map(async (body) => (await post(`${url}/key`, body)).status)),
+      );
+    expect(
+      await statuses(
+        ...['', '{', '[]', 'null', '"x"', {}, { key: 'k' }, { key: 1, value: 'v' }],
+        ...[
+          { key: 'k', value: 1 },
+          { key: 'k', value: 'v', ttl: 3 },
+          { key: '', value: 'v' },
+        ],
+        ...[
+          { key: 'a\nb', value: 'v' },
+          { key: 'a\0', value: 'v' },
+          { key: 'k\u0085', value: '' },
+        ],
+        ...[
+          { key: 'x'.repeat(251), value: 'v' },
+          { key: 'é'.repeat(126), value: 'v' },
+        ],
+        ...['{"key":"\\ud800","value":"v"}', '{"key":"k","value":"\\udc00"}'],
+        ...[
+          { key: 'k', valueBase64: '=' },
+          { key: 'k', value: 'v', valueBase64: 'dg==' },
+        ],
+      ),
+    ).toEqual(new Set([422]));
+    expect(etcd.keys.size).toBe(0);
+  });
+
+  test('refuses a value or a body that is too large with 413', async () => {
+    const { url } = await served();
+    const large = 'x'.repeat(VALUE_BYTES_MAX + 1);
+    expect((await post(`${url}/key`, { key: 'k', value: large })).status).toBe(413);
+    expect((await post(`${url}/key`, `{"key":"k","value":"${' '.repeat(9e6)}"}`)).status).toBe(413);
+    expect((await post(`${url}/key`, { key: 'k', value: large.slice(1) })).status).toBe(201);
+  });
+
+  test('keeps a value of any bytes, with its type', async () => {
+    const { url } = await served();
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const valueBase64 = bytes.toString('base64');
+    await post(`${url}/key`, { key: 'k', valueBase64, type: 'image/png' });
+    const response = await fetch(`${url}/key/k`);
+    expect(response.headers.get('content-type')).toBe('image/png');
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes);
+  });
+});
+
+describe('PUT /key/KEY', () => {
+  test('creates with If-None-Match: *, and does nothing without', async () => {
+    const { url } = await served();
+    const put = (headers: Record<string, string>) =>
+      fetch(`${url}/key/a%2Fb`, { method: 'PUT', body: 'v', headers });
+    expect((await put({})).status).toBe(428);
+    expect((await fetch(`${url}/key/a/b`)).status).toBe(404);
+    expect((await put({ 'if-none-match': '*', 'content-type': 'text/css' })).status).toBe(201);
+    const response = await fetch(`${url}/key/a/b`);
+    expect(response.headers.get('content-type')).toBe('text/css');
+  });
+});
+
+describe('POST /keys', () => {
+  test('says for each key what came of it', async () => {
+    const { url } = await served();
+    await post(`${url}/key`, { key: 'b', value: '1' });
+    await post(`${url}/key`, { key: 'c', value: 'other' });
+    const list = ['a', 'b', 'c'].map((key) => ({ key, value: '1' }));
+    const { results } = (await (await post(`${url}/keys`, list)).json()) as {
+      results: { key: string; status: number }[];
+    };
+    expect(results.map(({ key, status }) => [key, status])).toEqual([
+      ...[
+        ['a', 201],
+        ['b', 200],
+        ['c', 409],
+      ],
+    ]);
+  });
+
+  test('refuses the whole list when one of it is wrong, comes twice, or is one too many', async () => {
+    const { etcd, url } = await served();
+    const many = Array.from({ length: WISHES_MAX + 1 }, (_, i) => ({ key: `k${i}`, value: '' }));
+    const good = { key: 'a', value: '1' };
+    expect((await post(`${url}/keys`, many)).status).toBe(413);
+    expect((await post(`${url}/keys`, [good, { key: '', value: '1' }])).status).toBe(422);
+    expect((await post(`${url}/keys`, [good, good])).status).toBe(422);
+    expect((await post(`${url}/keys`, [])).status).toBe(422);
+    expect(etcd.keys.size).toBe(0);
+  });
+});
+
+describe('GET /key/KEY', () => {
+  test('may be cached for ever when there is a value, and not at all when there is none', async () => {
+    const { url } = await served();
+    expect((await fetch(`${url}/key/foo`)).headers.get('cache-control')).toBe('no-store');
+    await post(`${url}/key`, { key: 'foo', value: 'bar' });
+    const { headers } = await fetch(`${url}/key/foo`);
+    expect(headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(headers.get('etag')).toMatch(/^"[\w-]{22}"$/);
+  });
+
+  test('never says "absent" for what etcd has not said: 503', async () => {
+    const { etcd, url } = await served();
+    etcd.mishaps.set('range', 'cut-before');
+    const response = await fetch(`${url}/key/foo`);
+    expect([response.status, response.headers.get('cache-control')]).toEqual([503, 'no-store']);
+  });
+
+  test('answers conditions and ranges', async () => {
+    const { url } = await served();
+    await post(`${url}/key`, { key: 'k', value: '0123456789' });
+    const etag = (await fetch(`${url}/key/k`)).headers.get('etag')!;
+    const get = async (headers: Record<string, string>, method = 'GET') => {
+      const response = await fetch(`${url}/key/k`, { headers, method });
+      return [response.status, (await response.text()).slice(0, 20)];
+    };
+    expect(await get({}, 'HEAD')).toEqual([200, '']);
+    expect(await get({ 'if-none-match': etag })).toEqual([304, '']);
+    expect(await get({ 'if-none-match': `"x", W/${etag}` })).toEqual([304, '']);
+    expect(await get({ 'if-none-match': '"x"' })).toEqual([200, '0123456789']);
+    expect((await get({ 'if-match': '"x"' }))[0]).toBe(412);
+    expect(await get({ range: 'bytes=2-4' })).toEqual([206, '234']);
+    expect(await get({ range: 'bytes=-3' })).toEqual([206, '789']);
+    expect(await get({ range: 'bytes=8-99' })).toEqual([206, '89']);
+    expect((await get({ range: 'bytes=10-' }))[0]).toBe(416);
+    expect(await get({ range: 'bytes=4-2' })).toEqual([200, '0123456789']);
+    expect(await get({ range: 'bytes=0-1,3-4' })).toEqual([200, '0123456789']);
+    expect(await get({ range: 'bytes=2-4', 'if-range': '"x"' })).toEqual([200, '0123456789']);
+  });
+
+  test('refuses keys that cannot be', async () => {
+    const { url } = await served();
+    const status = async (path: string) => (await fetch(`${url}/key/${path}`)).status;
+    for (const path of ['', '%00', '%0a', '%ff', '%zz', '%', 'x'.repeat(251)]) {
+      expect(await status(path), path).toBe(422);
+    }
+    expect(await status('x%20y')).toBe(404);
+  });
+
+  test('takes no dots in a key for folders', async () => {
+    const { etcd, url } = await served();
+    etcd.put(`${PREFIX}a/../b`, '\x01\0\0\0\0\0v');
+    const { port } = new URL(url);
+    const status = await new Promise((resolve) => {
+      http.get({ port, host: '127.0.0.1', path: '/key/a/../b' }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+    });
+    expect(status).toBe(200);
+  });
+});
+
+describe('who may create keys', () => {
+  test('whoever has the token, if there is one', async () => {
+    const { url } = await served({ token: (given: string) => given === 'secret' });
+    const body = { key: 'k', value: 'v' };
+    const status = async (headers = {}) => (await post(`${url}/key`, body, headers)).status;
+    expect(await status()).toBe(401);
+    expect(await status({ authorization: 'Bearer wrong' })).toBe(401);
+    expect(await status({ authorization: 'Bearer secret' })).toBe(201);
+    expect((await fetch(`${url}/key/k`)).status).toBe(200);
+  });
+
+  test('no page of another site, by the browser of somebody who may', async () => {
+    const { url } = await served();
+    const headers = { origin: 'https://evil.example' };
+    expect((await post(`${url}/key`, { key: 'k', value: 'v' }, headers)).status).toBe(403);
+  });
+});
+
+test('there are no other paths and methods', async () => {
+  const { url } = await served();
+  expect((await fetch(`${url}/`)).status).toBe(404);
+  expect((await fetch(`${url}/key`)).status).toBe(405);
+  expect((await fetch(`${url}/key/k`, { method: 'DELETE' })).headers.get('allow')).toBe(
+    'GET, HEAD, PUT',
+  );
+});

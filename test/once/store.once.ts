@@ -1,0 +1,59 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { VALUE_BYTES_MAX, WISHES_MAX } from '../../src/once/limits.ts';
+import type { Wish } from '../../src/once/once.ts';
+import { startTrialCluster, type TrialCluster } from '../../src/once/trial/trial.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { storeOn } from '../support/once-node.ts';
+
+async function cluster(count = 1, flags: readonly string[] = []): Promise<TrialCluster> {
+  const started = await startTrialCluster(temporaryFolder(), count, flags);
+  onTestFinished(() => started.close());
+  return started;
+}
+
+function wish(key: string, value: string | Buffer): Wish {
+  return { key: Buffer.from(key), value: Buffer.from(value), flags: 0, type: '' };
+}
+
+test('a real etcd creates a key once, and every node finds its bytes', async () => {
+  const { endpoints } = await cluster();
+  const node = storeOn(endpoints);
+  const bytes = Buffer.from(Array.from({ length: VALUE_BYTES_MAX }, (_, i) => i % 251));
+  expect(await node.create(wish('a', bytes))).toMatchObject({ kind: 'created' });
+  expect(await node.create(wish('a', bytes))).toMatchObject({ kind: 'same' });
+  expect(await node.create(wish('a', 'other'))).toMatchObject({ kind: 'conflict' });
+  const reading = await storeOn(endpoints).read(Buffer.from('a'));
+  expect(reading.kind === 'found' && reading.item.value.equals(bytes)).toBe(true);
+});
+
+test('a real etcd takes the largest batch, and each key of it has its own outcome', async () => {
+  const node = storeOn((await cluster()).endpoints);
+  await node.create(wish('k3', 'v'));
+  await node.create(wish('k4', 'other'));
+  const wishes = Array.from({ length: WISHES_MAX }, (_, i) => wish(`k${i}`, 'v'));
+  const kinds = (await node.createAll(wishes)).map(({ kind }) => kind);
+  expect(kinds.splice(3, 2)).toEqual(['same', 'conflict']);
+  expect(new Set(kinds)).toEqual(new Set(['created']));
+});
+
+test('a full database refuses to create, and reads go on', async () => {
+  const { endpoints } = await cluster(1, ['--quota-backend-bytes', String(4 * 1024 * 1024)]);
+  const node = storeOn(endpoints);
+  await node.create(wish('first', 'v'));
+  let last = '';
+  for (let i = 0; last !== 'full' && i < 20; i++) {
+    last = (await node.create(wish(`k${i}`, Buffer.alloc(VALUE_BYTES_MAX, i)))).kind;
+  }
+  expect(last).toBe('full');
+  expect(await storeOn(endpoints).read(Buffer.from('first'))).toMatchObject({ kind: 'found' });
+});
+
+test('without a quorum nothing is said to be absent, and nothing is said to have failed that may have been done', async () => {
+  const { endpoints, members } = await cluster(3);
+  const node = storeOn(endpoints);
+  await node.create(wish('known', 'v'));
+  for (const { child } of members.slice(1)) child.kill('SIGKILL');
+  expect(await node.read(Buffer.from('known'))).toMatchObject({ kind: 'found' });
+  expect(await node.read(Buffer.from('absent'))).toMatchObject({ kind: 'unavailable' });
+  expect(['unknown', 'unavailable']).toContain((await node.create(wish('new', 'v'))).kind);
+});

@@ -1,0 +1,35 @@
+import { onTestFinished } from 'vitest';
+import { silentLogger } from '../../src/common/log.ts';
+import { connectEtcd } from '../../src/etcd/connect.ts';
+import { cacheStore } from '../../src/once/cache.ts';
+import { createEtcdStore } from '../../src/once/etcd-store.ts';
+import { type ApiOptions, startApi } from '../../src/once/http/api.ts';
+import { CACHE_BYTES } from '../../src/once/limits.ts';
+import type { CachedStore } from '../../src/once/once.ts';
+import { FakeEtcd } from './fake-etcd.ts';
+
+export const PREFIX = '/goromdb/once/';
+const LOOPBACK = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+
+/** A node's store, on an etcd in memory. */
+export async function storeOnFake(): Promise<{ etcd: FakeEtcd; store: CachedStore }> {
+  const etcd = await FakeEtcd.start();
+  return { etcd, store: storeOn([etcd.url]) };
+}
+
+/** A node's store, on a cluster. */
+export function storeOn(endpoints: readonly string[]): CachedStore {
+  const client = connectEtcd({ endpoints });
+  onTestFinished(() => client.close());
+  return cacheStore(createEtcdStore(client, { prefix: PREFIX }), CACHE_BYTES);
+}
+
+/** Serves a store over HTTP. @returns Its URL. */
+export async function serveHttp(
+  store: CachedStore,
+  more: Partial<ApiOptions> = {},
+): Promise<string> {
+  const api = await startApi({ address: LOOPBACK, ...more }, store, silentLogger);
+  onTestFinished(() => api.close());
+  return `http://127.0.0.1:${api.address.kind === 'tcp' ? api.address.port : ''}`;
+}
