@@ -54,7 +54,7 @@ describe('CSV', () => {
       fc.property(TEXTS, PIECES, (text, pieces) => {
         expect(rowsOf(text, pieces)).toEqual(expectedOf(text));
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
