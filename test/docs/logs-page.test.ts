@@ -24,7 +24,7 @@ In JSON the names of fields and events are stable, messages are not. Each line h
 address without its port), \`command\`, \`protocol\`, \`seconds\`, \`bytes\` and \`thread\`. Fields may be added.
 
 No key, file name or file forges a line: ends of lines are spaces, and characters that cannot be seen, or turn the
-direction of text, are escaped as in JavaScript (\`\\x1b\`). (Shown by \`test/log.test.ts\` and \`test/e2e/logs.test.ts\`.)
+direction of text, are escaped as in JavaScript (\`\\x1b\`). (Shown by \`test/common/log.test.ts\` and \`test/e2e/logs.test.ts\`.)
 
 | event | meaning |
 |---|---|

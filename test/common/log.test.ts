@@ -5,7 +5,7 @@ import {
   type LogOptions,
   loggerAbout,
   oneLine,
-} from '../src/common/log.ts';
+} from '../../src/common/log.ts';
 
 const AT = Date.UTC(2026, 0, 31, 3);
 const LISTENING = { event: 'server-listening' } as const;
