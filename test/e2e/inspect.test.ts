@@ -60,7 +60,6 @@ describe('goromdb get', () => {
       out: '{"key":"b","value":"2"}\n{"key":"x","value":null}\n',
       err: `goromdb: ${one} has no key x\n`,
     });
-    expect(await run('get', one)).toMatchObject({ code: 2 });
     expect(await run('get', `${one}.none`, 'a')).toMatchObject({ code: 2, out: '' });
   });
 });
@@ -85,7 +84,6 @@ describe('goromdb diff', () => {
         '{"added":0,"removed":1,"changed":1,"same":1}\n',
     });
     expect(await run('diff', one, `${two}.none`)).toMatchObject({ code: 2, out: '' });
-    expect(await run('diff', one)).toMatchObject({ code: 2 });
   });
 });
 
@@ -121,7 +119,7 @@ describe('goromdb dump', () => {
     expect(said).toBe('');
   });
 
-  test('says what is wrong with a file, and what with the flags', async () => {
+  test('says what is wrong with a file', async () => {
     const path = join(temporaryFolder(), 'bad.jsonl');
     writeFileSync(path, '{"key":"a","value":"b"}\n{"key":"a"\n');
     expect(await run('dump', path)).toEqual({
@@ -129,7 +127,6 @@ describe('goromdb dump', () => {
       out: '{"key":"a","value":"b"}\n',
       err: expect.stringMatching(/^goromdb: .*bad\.jsonl: expected .*line 2.*\n$/),
     });
-    expect(await run('dump', '-match', 'x'.repeat(65), path)).toMatchObject({ code: 2, out: '' });
   });
 });
 
