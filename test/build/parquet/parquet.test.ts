@@ -169,6 +169,11 @@ describe('bad Parquet', () => {
     await expect(damaged(bytes)).rejects.toThrow('a run of at most 128 numbers, found 1073741823');
   });
 
+  test('is what comes from standard input', async () => {
+    const request = { out, inputs: ['-'], rows: { key: ['id'] }, rowFormat: 'parquet' } as const;
+    await expect(buildTable(request)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+  });
+
   test('is a codec that is not read, a column that is not there', async () => {
     await expect(read('small-lz4.parquet')).rejects.toThrow('found LZ4_RAW');
     const rows = { key: ['no'] };
