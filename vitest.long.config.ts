@@ -5,7 +5,7 @@ import { startFromBuild } from './vitest.config.ts';
 export default defineConfig({
   plugins: [startFromBuild],
   test: {
-    include: ['test/e2e/*.long.ts', 'test/e2e/{swap,crash,hostile-clients}.test.ts'],
+    include: ['test/e2e/*.long.ts', 'test/e2e/{swap,crash}.test.ts'],
     env: { LONG: '1' },
     testTimeout: 600_000,
     hookTimeout: 300_000,
