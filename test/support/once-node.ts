@@ -9,7 +9,7 @@ import type { CachedStore } from '../../src/once/once.ts';
 import { FakeEtcd } from './fake-etcd.ts';
 
 export const PREFIX = '/goromdb/once/';
-const LOOPBACK = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+export const LOOPBACK = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
 
 /** A node's store, on an etcd in memory. */
 export async function storeOnFake(): Promise<{ etcd: FakeEtcd; store: CachedStore }> {

@@ -37,6 +37,11 @@ const ETCD = optionGroup('etcd', {
 
 const SERVING = optionGroup('Serving', {
   http: { ...ADDRESS, help: 'where to answer HTTP', fallback: '127.0.0.1:11000' },
+  addr: {
+    ...ADDRESS,
+    help: 'where clients of memcached and Redis may come, who create keys without a token',
+    fallbackNote: 'nowhere',
+  },
   'http-host': HTTP['http-host'],
   'http-token-file': {
     ...FILE,
@@ -130,6 +135,7 @@ function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
     staleReads: values['stale-reads'],
     cacheBytes: Number.isFinite(values['cache-size']) ? values['cache-size'] : 2 ** 40,
     http: values.http,
+    addr: values.addr,
     hosts: values['http-host'] ?? [],
     tokenFile: values['http-token-file'],
     allow: values.allow,

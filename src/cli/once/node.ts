@@ -9,6 +9,7 @@ import { readToken } from '../../http/guard.ts';
 import { cacheStore } from '../../once/cache.ts';
 import { createEtcdStore } from '../../once/etcd-store.ts';
 import { startApi } from '../../once/http/api.ts';
+import { startWire } from '../../once/wire/listener.ts';
 import { createAllowList, loadTls, type TlsFiles } from '../../server/access.ts';
 import { misuse } from '../options/option.ts';
 
@@ -25,6 +26,8 @@ export interface NodeRequest {
   readonly staleReads: boolean;
   readonly cacheBytes: number;
   readonly http: Address;
+  /** Where clients of memcached and Redis come; undefined: nowhere. */
+  readonly addr: Address | undefined;
   readonly hosts: readonly string[];
   readonly tokenFile: string | undefined;
   readonly allow: readonly string[] | undefined;
@@ -53,10 +56,12 @@ export async function startNode(
   };
   const options = { address: request.http, hosts: request.hosts, token, ...access };
   const api = await startApi(options, cached, logger);
+  const { addr } = request;
+  const wire = addr && (await startWire({ address: addr, ...access }, cached, logger));
   return {
     http: api.address,
     async close() {
-      await api.close();
+      await Promise.all([api.close(), wire?.close()]);
       etcd.close();
     },
   };

@@ -1,0 +1,121 @@
+import { Args, RequestFrame } from '../../protocol/resp/frame.ts';
+import { keyFault } from '../item.ts';
+import { VALUE_BYTES_MAX } from '../limits.ts';
+import type { Creation, Wish } from '../once.ts';
+import { PARTIAL, type Request, type RequestFinder, troubleOf } from './request.ts';
+
+const STAR = 0x2a;
+const LF = 0x0a;
+const INLINE_BYTES_MAX = 64 * 1024;
+/** The largest value, its key and what is around them; or some 10,000 keys to read. */
+const REQUEST_BYTES_MAX = VALUE_BYTES_MAX + 64 * 1024;
+
+/** Commands that read one key, and those that read several. */
+const ONE_KEY = ['get', 'strlen', 'getrange', 'substr', 'type', 'ttl', 'pttl'];
+const MANY_KEYS = ['mget', 'exists'];
+/** Commands that read no key: the session answers them. */
+const NO_KEY = [
+  ...['ping', 'echo', 'hello', 'client', 'command', 'quit', 'select', 'info', 'auth', 'reset'],
+  ...['readonly', 'readwrite', 'time', 'config'],
+];
+
+/** Requests of Redis' protocol. */
+export function respRequests(): RequestFinder {
+  const frame = new RequestFrame();
+  const args = new Args();
+  /** The version of the protocol: in RESP3, nil is said in another way. */
+  let version = 2;
+  return {
+    next(input) {
+      if (input[0] !== STAR) return inline(input);
+      const end = input.length;
+      const head = frame.readHead(input, 0, end);
+      if (head === 'partial') return PARTIAL;
+      if (head === 'broken') return reading(end, []);
+      if (frame.argc <= 0) return reading(frame.next, []);
+      for (;;) {
+        const presence = frame.readArgs(input, 0, end, REQUEST_BYTES_MAX);
+        if (presence === 'more') continue;
+        if (presence === 'partial') return PARTIAL;
+        frame.finish();
+        if (presence === 'broken') return reading(end, []);
+        if (presence === 'large') return tooLarge(end);
+        break;
+      }
+      args.begin(input, input.indexOf(LF) + 1, end, frame.argc);
+      const words: Buffer[] = [];
+      while (args.advance()) words.push(input.subarray(args.start, args.end));
+      const name = words[0].toString('latin1').toLowerCase();
+      if (name === 'reset') version = 2;
+      if (name === 'hello' && words.length > 1) {
+        version = words[1].toString('latin1') === '3' ? 3 : 2;
+      }
+      return requestOf(name, words, frame.next, version === 3 ? '_\r\n' : '$-1\r\n');
+    },
+  };
+}
+
+function requestOf(name: string, words: readonly Buffer[], bytes: number, nil: string): Request {
+  if (NO_KEY.includes(name)) return reading(bytes, []);
+  if (ONE_KEY.includes(name)) return reading(bytes, words.slice(1, 2));
+  if (MANY_KEYS.includes(name)) return reading(bytes, words.slice(1));
+  if (name === 'set' || name === 'setnx') return setting(name, words, bytes, nil);
+  const shown = name.slice(0, 32).replaceAll(/[^\w.-]/g, '?');
+  return error(bytes, `READONLY keys are created and read here; there is no '${shown}'`);
+}
+
+/** `SET <key> <value> [NX]`, `SETNX <key> <value>`. */
+function setting(name: string, words: readonly Buffer[], bytes: number, nil: string): Request {
+  if (words.length < 3 || (name === 'setnx' && words.length > 3)) {
+    return error(bytes, `ERR wrong number of arguments for '${name}' command`);
+  }
+  const [, key, value, ...options] = words;
+  const names = options.map((word) => word.toString('latin1').toLowerCase());
+  if (names.length > 1 || (names.length === 1 && names[0] !== 'nx')) {
+    return error(
+      bytes,
+      'ERR syntax error: keys never expire and never change here; only NX may be',
+    );
+  }
+  const fault = keyFault(key);
+  if (fault !== undefined) return error(bytes, `ERR ${fault}`);
+  if (value.length > VALUE_BYTES_MAX) {
+    return error(bytes, `ERR expected a value of at most ${VALUE_BYTES_MAX} bytes`);
+  }
+  const wish: Wish = { key: Buffer.from(key), value: Buffer.from(value), flags: 0, type: '' };
+  const answer = (creation: Creation): string => {
+    const { kind } = creation;
+    if (kind !== 'created' && kind !== 'same' && kind !== 'conflict') {
+      return `-TRYAGAIN ${troubleOf(creation)}\r\n`;
+    }
+    if (name === 'setnx') return kind === 'created' ? ':1\r\n' : ':0\r\n';
+    if (names.length === 1) return kind === 'created' ? '+OK\r\n' : nil;
+    if (kind !== 'conflict') return '+OK\r\n';
+    return '-CONFLICT the key has another value, and keeps it\r\n';
+  };
+  return { kind: 'create', bytes, wish, answer };
+}
+
+/** A line of words, as a person types it. */
+function inline(input: Buffer): Request {
+  const at = input.indexOf(LF);
+  if (at < 0) return input.length > INLINE_BYTES_MAX ? tooLarge(input.length) : PARTIAL;
+  const words = input.toString('latin1', 0, at).trim().split(/\s+/);
+  const buffers = words.map((word) => Buffer.from(word, 'latin1'));
+  if (words[0] === '') return reading(at + 1, []);
+  return requestOf(words[0].toLowerCase(), buffers, at + 1, '$-1\r\n');
+}
+
+function reading(bytes: number, keys: readonly Buffer[]): Request {
+  const fault = (why: string): string => `-TRYAGAIN ${why}\r\n`;
+  return { kind: 'session', bytes, keys: keys.map((key) => Buffer.from(key)), fault };
+}
+
+function error(bytes: number, text: string): Request {
+  return { kind: 'say', bytes, text: `-${text}\r\n` };
+}
+
+function tooLarge(bytes: number): Request {
+  const text = `-ERR Protocol error: expected at most ${REQUEST_BYTES_MAX} bytes\r\n`;
+  return { kind: 'say', bytes, text, closes: true };
+}

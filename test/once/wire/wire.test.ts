@@ -1,0 +1,180 @@
+import net from 'node:net';
+import { Redis } from 'ioredis';
+import memjs from 'memjs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { silentLogger } from '../../../src/common/log.ts';
+import { VALUE_BYTES_MAX } from '../../../src/once/limits.ts';
+import { startWire } from '../../../src/once/wire/listener.ts';
+import type { FakeEtcd, Mishap } from '../../support/fake-etcd.ts';
+import { LOOPBACK, serveHttp, storeOnFake } from '../../support/once-node.ts';
+
+async function served() {
+  const { etcd, store } = await storeOnFake();
+  const wire = await startWire({ address: LOOPBACK }, store, silentLogger);
+  onTestFinished(() => wire.close());
+  const port = wire.address.kind === 'tcp' ? wire.address.port : 0;
+  return { etcd, store, port };
+}
+
+/** Sends bytes, and returns all that is answered until the server closes, or `until` has come. */
+async function talk(port: number, input: string | Buffer, until = 'VERSION 1', cut = 0) {
+  const socket = net.connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  const bytes = typeof input === 'string' ? Buffer.from(input, 'latin1') : input;
+  socket.on('error', () => {});
+  if (cut === 0) socket.write(bytes);
+  else void drip(socket, bytes, cut);
+  let output = '';
+  for await (const piece of socket.setEncoding('latin1') as AsyncIterable<string>) {
+    output += piece;
+    if (output.includes(until)) break;
+  }
+  return output.replace(/VERSION .*\r\n$/, '');
+}
+
+async function drip(socket: net.Socket, bytes: Buffer, cut: number): Promise<void> {
+  for (let i = 0; i < bytes.length; i += cut) {
+    socket.write(bytes.subarray(i, i + cut));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function lose(etcd: FakeEtcd): void {
+  etcd.mishaps.set('txn', 'cut-after');
+  etcd.mishaps.set('range', 'cut-before');
+}
+
+describe("memcached's text protocol", () => {
+  const TALK = [
+    ['add a 7 0 2\r\nxy\r\n', 'STORED\r\n'],
+    ['add a 7 0 2\r\nxy\r\n', 'NOT_STORED\r\n'],
+    ['set a 7 0 2\r\nxy\r\n', 'STORED\r\n'],
+    ['set a 8 0 2\r\nxy\r\n', 'NOT_STORED\r\n'],
+    ['set a 7 0 1\r\nz\r\n', 'NOT_STORED\r\n'],
+    ['get a b\r\n', 'VALUE a 7 2\r\nxy\r\nEND\r\n'],
+    ['gets a\r\n', 'VALUE a 7 2 2\r\nxy\r\nEND\r\n'],
+    ['mg a v f\r\n', 'VA 2 f7\r\nxy\r\n'],
+    ['mg b v\r\n', 'EN\r\n'],
+    ['mg YQ== b v\r\n', 'VA 2\r\nxy\r\n'],
+    ['ms m 1 ME O9 k\r\nv\r\n', 'HD O9 km\r\n'],
+    ['ms m 1 ME O9 k\r\nv\r\n', 'NS O9 km\r\n'],
+    ['ms m 1\r\nv\r\n', 'HD\r\n'],
+    ['ms m 1 q\r\nv\r\nmn\r\n', 'MN\r\n'],
+    ['ms m 1 MA\r\nv\r\n', 'NS\r\n'],
+    ['add q 0 0 1 noreply\r\nq\r\nget q\r\n', 'VALUE q 0 1\r\nq\r\nEND\r\n'],
+    ['add a 0 -1 1\r\nx\r\n', 'NOT_STORED\r\n'],
+    ['add none 0 -1 1\r\nx\r\nget none\r\n', 'STORED\r\nEND\r\n'],
+    ['replace a 0 0 3\r\nget\r\n', 'NOT_STORED\r\n'],
+    ['delete a\r\n', 'NOT_FOUND\r\n'],
+    ['incr a 1\r\n', 'NOT_FOUND\r\n'],
+    [`get ${'k'.repeat(251)}\r\n`, 'CLIENT_ERROR bad command line format\r\n'],
+    ['bogus\r\n', 'ERROR\r\n'],
+    ['set bad 0 0 1\r\nxyz\r\n', 'CLIENT_ERROR bad data chunk\r\nERROR\r\n'],
+  ] as const;
+
+  test.each([0, 1, 7])('creates and reads, in pieces of %i bytes', async (cut) => {
+    const { port } = await served();
+    const input = `${TALK.map(([asked]) => asked).join('')}version\r\n`;
+    expect(await talk(port, input, 'VERSION 1', cut)).toBe(TALK.map(([, said]) => said).join(''));
+  });
+
+  test('refuses an expiration time, since keys never expire, and creates nothing', async () => {
+    const { etcd, port } = await served();
+    const said = await talk(port, 'set a 0 60 1\r\nx\r\nms b 1 T60\r\nx\r\nversion\r\n');
+    expect(said).toMatch(/^(CLIENT_ERROR keys never expire here[^\r]*\r\n){2}$/);
+    expect(etcd.keys.size).toBe(0);
+  });
+
+  test('swallows a value that is too large, and goes on', async () => {
+    const { etcd, port } = await served();
+    const large = 'x'.repeat(VALUE_BYTES_MAX + 1);
+    const said = await talk(port, `set a 0 0 ${large.length}\r\n${large}\r\nversion\r\n`);
+    expect(said).toBe('SERVER_ERROR object too large for cache\r\n');
+    expect(etcd.keys.size).toBe(0);
+    const most = large.slice(1);
+    expect(await talk(port, `set a 0 0 ${most.length}\r\n${most}\r\nversion\r\n`)).toBe(
+      'STORED\r\n',
+    );
+  });
+
+  test('says neither "absent" nor "not stored" when it does not know', async () => {
+    const { etcd, port } = await served();
+    lose(etcd);
+    const said = await talk(port, 'get a\r\nadd b 0 0 1\r\nx\r\nversion\r\n');
+    expect(said).toMatch(
+      /^SERVER_ERROR etcd cannot be asked[^\n]*\nSERVER_ERROR the outcome is unknown/,
+    );
+  });
+
+  test('ends a connection whose line never ends', async () => {
+    const { port } = await served();
+    expect(await talk(port, 'x'.repeat(70_000))).toMatch(/^CLIENT_ERROR line too long/);
+  });
+});
+
+describe("memcached's binary protocol", () => {
+  test('serves memjs', async () => {
+    const { port } = await served();
+    const client = memjs.Client.create(`127.0.0.1:${port}`, { timeout: 60, retries: 1 });
+    onTestFinished(() => client.close());
+    expect(await client.add('a', 'x')).toBe(true);
+    expect(await client.add('a', 'x')).toBe(false);
+    expect(await client.set('a', 'x')).toBe(true);
+    expect((await client.get('a')).value?.toString()).toBe('x');
+    expect((await client.get('b')).value).toBe(null);
+  });
+});
+
+describe("Redis' protocol", () => {
+  async function redis(port: number): Promise<Redis> {
+    const client = new Redis(port, '127.0.0.1', { retryStrategy: () => null });
+    onTestFinished(() => client.disconnect());
+    client.on('error', () => {});
+    return client;
+  }
+
+  test('serves ioredis', async () => {
+    const client = await redis((await served()).port);
+    expect(await client.set('a', 'x', 'NX')).toBe('OK');
+    expect(await client.set('a', 'x', 'NX')).toBe(null);
+    expect(await client.set('a', 'x')).toBe('OK');
+    await expect(client.set('a', 'y')).rejects.toThrow(/^CONFLICT/);
+    expect(await client.setnx('b', '')).toBe(1);
+    expect(await client.get('a')).toBe('x');
+    expect(await client.mget('a', 'none', 'b')).toEqual(['x', null, '']);
+    expect([await client.exists('a', 'b', 'c'), await client.strlen('a')]).toEqual([2, 1]);
+  });
+
+  test('refuses all else', async () => {
+    const { etcd, port } = await served();
+    const client = await redis(port);
+    await expect(client.set('a', 'x', 'EX', 5)).rejects.toThrow(/never expire/);
+    await expect(client.del('a')).rejects.toThrow(/READONLY/);
+    await expect(client.multi().get('a').exec()).rejects.toThrow();
+    await expect(client.set('a\0', 'x')).rejects.toThrow(/control characters/);
+    expect(etcd.keys.size).toBe(0);
+  });
+
+  test('says that it cannot be told now, and not nil', async () => {
+    const { etcd, port } = await served();
+    const client = await redis(port);
+    lose(etcd);
+    await expect(client.get('a')).rejects.toThrow(/^TRYAGAIN/);
+    await expect(client.set('a', 'x', 'NX')).rejects.toThrow(/^TRYAGAIN the outcome is unknown/);
+  });
+});
+
+test('a key that one protocol has created is read by all', async () => {
+  const { store, port } = await served();
+  const url = await serveHttp(store);
+  await fetch(`${url}/key`, { method: 'POST', body: '{"key":"foo","value":"bar"}' });
+  expect(await talk(port, 'get foo\r\nversion\r\n')).toBe('VALUE foo 0 3\r\nbar\r\nEND\r\n');
+  expect(await talk(port, '*2\r\n$3\r\nGET\r\n$3\r\nfoo\r\n', 'bar\r\n')).toBe('$3\r\nbar\r\n');
+});
+
+test('a full etcd refuses to create', async () => {
+  const { etcd, port } = await served();
+  const full: Mishap = { status: 429, code: 8, message: 'mvcc: database space exceeded' };
+  etcd.mishaps.set('txn', full);
+  expect(await talk(port, 'add a 0 0 1\r\nx\r\nversion\r\n')).toMatch(/^SERVER_ERROR etcd is full/);
+});
