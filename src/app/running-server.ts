@@ -118,12 +118,17 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     const { address, http } = this.#plan;
     const { descriptors } = this.#threads.server.listening;
     const sockets: RoleSockets[] = [
-      { role: 'data', asked: formatAddress(address), address: this.#address, fds: descriptors },
+      {
+        role: 'data',
+        asked: this.#asked('data', address),
+        address: this.#address,
+        fds: descriptors,
+      },
     ];
     const fd = this.#http?.descriptor;
     const httpAddress = this.#httpAddress;
     if (http !== undefined && httpAddress !== undefined && fd !== undefined) {
-      const asked = formatAddress(http.address);
+      const asked = this.#asked('http', http.address);
       sockets.push({ role: 'http', asked, address: httpAddress, fds: [fd] });
     }
     return { sockets, locks: this.#sets.locks };
@@ -177,9 +182,21 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     await this.#sets.openControls();
   }
 
+  /** What systemd passed stays for whichever address the next process has, as it was for this one. */
+  #asked(role: SocketRole, address: Address): string | undefined {
+    return this.#isPassed(role) ? undefined : formatAddress(address);
+  }
+
+  /** Whether systemd holds the socket too, and its file is not ours. */
+  #isPassed(role: SocketRole): boolean {
+    const given = this.#given[role];
+    return given !== undefined && given.asked === undefined;
+  }
+
   #ownFiles(isOwn: (role: SocketRole) => boolean): void {
-    this.#threads.server.listening.ownsSocketFile = isOwn('data');
-    if (this.#http !== undefined) this.#http.ownsSocketFile = isOwn('http');
+    const owns = (role: SocketRole): boolean => isOwn(role) && !this.#isPassed(role);
+    this.#threads.server.listening.ownsSocketFile = owns('data');
+    if (this.#http !== undefined) this.#http.ownsSocketFile = owns('http');
   }
 
   /** Who connected to a socket that nobody accepts from would wait for ever. */

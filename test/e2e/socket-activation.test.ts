@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
 import { bindSocket } from '../../src/server/bound-socket.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
@@ -25,8 +27,9 @@ async function start(
   names: string,
   flags: readonly string[],
   until: RegExp,
+  base = temporaryFolder(),
 ): Promise<string> {
-  const file = join(temporaryFolder(), 'd.json');
+  const file = join(base, 'd.json');
   const words = [process.execPath, BIN, '-file', file, ...flags];
   const env = { ...process.env, LISTEN_FDS: String(fds.length), LISTEN_FDNAMES: names };
   const script = 'LISTEN_PID=$$ exec "$@"';
@@ -64,6 +67,23 @@ test('a UNIX socket of systemd is served, and one named http answers HTTP', asyn
   expect((await fetch(`http://${where}/healthz`)).status).toBe(200);
 });
 
+test('a new process of an upgrade goes on with the socket of systemd, and leaves its file', async () => {
+  const address: Address = { kind: 'unix', path: join(temporaryFolder(), 's') };
+  const base = temporaryFolder();
+  const flags = ['-addr', '127.0.0.1:0'];
+  await start([await bound(address)], 'goromdb.socket', flags, /listens on .*\n/, base);
+  const command = new GoromdbProcess(['upgrade', '-basedir', base]);
+  expect(await command.exit()).toBe(0);
+  const pid = Number(/ as pid (\d+) /.exec(command.stdout)![1]);
+  onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGKILL')));
+  const client = await RawClient.connect(address);
+  expect(await client.ask('stats\r\n', 'END\r\n')).toContain(`STAT pid ${pid}\r\n`);
+  client.socket.destroy();
+  process.kill(pid, 'SIGTERM');
+  await expect.poll(() => isAlive(pid), { interval: 5 }).toBe(false);
+  expect(existsSync(address.path)).toBe(true);
+});
+
 test('sockets without a use are refused', async () => {
   const fds = [await bound(LOCAL), await bound(LOCAL)];
   expect(await start(fds, '', [], /never/)).toMatch(
@@ -71,3 +91,11 @@ test('sockets without a use are refused', async () => {
   );
   expect(await start(fds, 'http', [], /never/)).toMatch(/^goromdb: -http: expected it/m);
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
