@@ -8,7 +8,7 @@ import { STANDARD_INPUT } from './inputs.ts';
 const FILES_MAX = 100_000;
 
 /** What a build writes, behind the name of its file. */
-const OUTPUTS = ['', '.md5', '.rejected.jsonl'] as const;
+export const OUTPUTS = ['', '.md5', '.rejected.jsonl'] as const;
 
 /** What Hadoop and Spark write last into a folder that is complete. */
 const SUCCESS = '_SUCCESS';

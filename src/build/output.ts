@@ -7,6 +7,7 @@ import { remove, replaceFile, syncFolder } from '../common/files.ts';
 import { md5Of } from '../common/md5.ts';
 import type { Repeats } from '../storage/table/table-index.ts';
 import { TableWriter } from '../storage/table/table-writer.ts';
+import { OUTPUTS } from './expand.ts';
 import { writeJsonLines } from './jsonl-output.ts';
 import { writeLmdb } from './lmdb-output.ts';
 import { type ReadBack, readTable } from './read-back.ts';
@@ -42,10 +43,7 @@ export interface OutputPlan {
  */
 export async function writeOutput(plan: OutputPlan): Promise<Finished & { readonly md5: string }> {
   const { path } = plan;
-  if (!existsSync(dirname(path))) {
-    const message = `cannot write ${path}: expected a folder ${dirname(path)}, found none`;
-    throw new GoromdbError('FOLDER_UNUSABLE', message);
-  }
+  checkPlace(path);
   const sumPath = `${path}.md5`;
   const [table, temporary, temporarySum] = [path, path, sumPath].map(temporaryFor);
   try {
@@ -60,6 +58,21 @@ export async function writeOutput(plan: OutputPlan): Promise<Finished & { readon
   } catch (error) {
     for (const one of [table, temporary, temporarySum]) await remove(one).catch(() => {});
     throw error;
+  }
+}
+
+/** Before all is read. A rename would put a file in the place of a device such as /dev/null. */
+function checkPlace(path: string): void {
+  if (!existsSync(dirname(path))) {
+    const message = `cannot write ${path}: expected a folder ${dirname(path)}, found none`;
+    throw new GoromdbError('FOLDER_UNUSABLE', message);
+  }
+  for (const place of OUTPUTS.map((ending) => `${path}${ending}`)) {
+    const found = statSync(place, { throwIfNoEntry: false });
+    if (found === undefined || found.isFile()) continue;
+    const kind = found.isDirectory() ? 'a folder' : 'a device, a pipe or a socket';
+    const message = `cannot write ${place}: expected a file or nothing there, found ${kind}`;
+    throw new GoromdbError('FOLDER_UNUSABLE', message);
   }
 }
 

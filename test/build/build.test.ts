@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -196,6 +197,22 @@ describe('what is written', () => {
       code: 'FOLDER_UNUSABLE',
       message: expect.stringContaining('expected a folder'),
     });
+  });
+
+  test.each([
+    ['', 'folder', (path: string) => mkdirSync(path)],
+    ['.md5', 'folder', (path: string) => mkdirSync(path)],
+    ['.rejected.jsonl', 'folder', (path: string) => mkdirSync(path)],
+    ['', 'device, a pipe', (path: string) => execFileSync('mkfifo', [path])],
+  ])('is nothing where OUT%s is a %s, and the input is not read', async (ending, kind, make) => {
+    make(`${out}${ending}`);
+    const before = readdirSync(folder);
+    const input = join(folder, 'none.csv');
+    await expect(build([input])).rejects.toMatchObject({
+      code: 'FOLDER_UNUSABLE',
+      message: expect.stringContaining(`expected a file or nothing there, found a ${kind}`),
+    });
+    expect(readdirSync(folder)).toEqual(before);
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -91,6 +92,18 @@ describe('goromdb publish', () => {
         `its -file says, such as ${join(drops, 'data.json')}; nothing was dropped\n`,
     );
     expect(leftovers()).toEqual([]);
+  });
+
+  test('takes the place of no device or pipe', async () => {
+    writeFileSync(source, '{"v":"1"}');
+    const pipe = join(temporaryFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const publisher = new GoromdbProcess(['publish', source, pipe, '-timeout', '0']);
+    expect(await publisher.exit()).toBe(1);
+    expect(publisher.stderr).toMatch(
+      /pipe is a device, a pipe or a socket: .*; nothing was dropped\n$/,
+    );
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
   });
 
   test('ends with 3 and the reason when the file is rejected', async () => {
@@ -273,7 +286,10 @@ describe('goromdb publish with rows', () => {
     expect(existsSync(nobody)).toBe(true);
   });
 
-  test('leaves nothing behind when a signal ends the build', async () => {
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('leaves nothing behind when %s ends the build', async (signal, exitCode) => {
     const temporary = temporaryFolder();
     const bin = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
     const env = { ...process.env, TMPDIR: temporary };
@@ -282,8 +298,8 @@ describe('goromdb publish with rows', () => {
     // The input does not end.
     child.stdin.write('{"key":"a","value":"b"}\n');
     await expect.poll(() => readdirSync(temporary)).toHaveLength(1);
-    child.kill('SIGTERM');
-    expect(await closed).toBe(143);
+    child.kill(signal);
+    expect(await closed).toBe(exitCode);
     expect(readdirSync(temporary)).toEqual([]);
     expect(leftovers()).toEqual([]);
   });

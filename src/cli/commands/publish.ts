@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { GoromdbError } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
@@ -96,7 +96,7 @@ another file took its place. Of several DROPs the first that is not 0 counts.`,
     return { data, drops: files, timeoutMs, force, basedir, urls, json };
   },
   async run(request) {
-    for (const drop of request.drops) await refuseFolder(drop);
+    for (const drop of request.drops) await checkPlace(drop);
     let source: string;
     try {
       source = await sourceOf(request.data);
@@ -121,13 +121,14 @@ another file took its place. Of several DROPs the first that is not 0 counts.`,
   },
 });
 
-/** A server waits for one name in a folder: that of its -file. */
-async function refuseFolder(path: string): Promise<void> {
+/** A server waits for one name in a folder: that of its -file. A rename would take a device's place. */
+async function checkPlace(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory() !== true) return;
+  if (found === undefined || found.isFile()) return;
+  const kind = found.isDirectory() ? 'folder' : 'device, a pipe or a socket';
   const message =
-    `${path} is a folder: expected the path of the file that the server waits for, as its -file ` +
-    `says, such as ${join(path, 'data.json')}; nothing was dropped`;
+    `${path} is a ${kind}: expected the path of the file that the server waits for, as its -file ` +
+    `says, such as ${join(found.isDirectory() ? path : dirname(path), 'data.json')}; nothing was dropped`;
   throw new GoromdbError('OPTION_INVALID', message);
 }
 
@@ -135,8 +136,9 @@ async function refuseFolder(path: string): Promise<void> {
 async function sourceOf({ inputs, rows }: LocalData): Promise<string> {
   if (rows === undefined) return resolve(inputs[0]);
   // The folder goes when the process exits; a signal alone would leave it.
-  process.on('SIGINT', () => process.exit(EXIT_BY_SIGNAL + constants.signals.SIGINT));
-  process.on('SIGTERM', () => process.exit(EXIT_BY_SIGNAL + constants.signals.SIGTERM));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => process.exit(EXIT_BY_SIGNAL + constants.signals[signal]));
+  }
   const { built, path } = await buildIn(makePrivateFolder('publish'), inputs, rows);
   for (const remark of remarksOf(built)) process.stderr.write(`warning: ${remark}\n`);
   return path;
