@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -61,7 +62,7 @@ describe('goromdb build', () => {
     expect(readFileSync(out, 'utf8')).toBe('old');
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)(
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'leaves nothing behind when it is ended by %s',
     async (signal) => {
       const folder = temporaryFolder();
@@ -81,6 +82,19 @@ describe('goromdb build', () => {
       expect(readFileSync(out, 'utf8')).toBe('old');
     },
   );
+
+  test('says in one line that its last line cannot be written', async () => {
+    const folder = temporaryFolder();
+    const input = join(folder, 'a.csv');
+    writeFileSync(input, 'id\n1\n');
+    const full = openSync('/dev/full', 'w');
+    const args = [BIN, 'build', '-o', join(folder, 'out.db'), '-key', 'id', input];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    const code = new Promise((resolve) => child.once('close', resolve));
+    expect(await text(child.stderr as Readable)).toMatch(/^goromdb: no space is left: .*\n$/);
+    expect(await code).toBe(1);
+  });
 
   test('as the program of docs/publishing.md does it', async () => {
     const folder = temporaryFolder();

@@ -11,11 +11,10 @@ export const EXIT_BAD_DATA = 3;
 
 /**
  * Listens to standard output of a command: that nobody reads it any more is an end like any other.
- *
- * @throws any other error.
+ * Any other error ends the process with one line that says why.
  */
 export function endWithReader(error: NodeJS.ErrnoException): never {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE') fail(error);
   process.exit(process.exitCode ?? 0);
 }
 
