@@ -330,7 +330,7 @@ describe('a file of another kind is called by its name', () => {
     ['memcachedb-bdb', zip, 'a zip archive: drop the file in it'],
     ['json', Buffer.from('[{"a":"b"}]'), 'a JSON array: make a JSON object of it'],
     ['jsonl', Buffer.from('[{"a":"b"}]'), 'a JSON array: make a JSON object of it'],
-    ['json', Buffer.from('"id","name"\n1,2\n'), 'CSV: make JSON Lines of it'],
+    ['json', Buffer.from('"id","name"\n1,2\n'), 'CSV: goromdb build -o OUT -key COLUMN'],
     ['auto', utf16('\ufeff{"a":"1"}'), 'a text in UTF-16: convert it: iconv -f UTF-16 -t UTF-8'],
     ['auto', utf16('{"a":"1"}'), 'a text in UTF-16: convert it: iconv -f UTF-16LE -t UTF-8'],
     [

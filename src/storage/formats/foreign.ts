@@ -32,6 +32,7 @@ const TEXT_BYTES = 4096;
 const UNPACK = 'decompress it first; gzip and zstd are decompressed here';
 const LINES = 'make JSON Lines of it, {"key":"...","value":"..."} on each line';
 const EXPORT = `export its records, and ${LINES}`;
+const ROWS = 'goromdb build -o OUT -key COLUMN makes a table of it, whose keys are in that column';
 const LMDB_HERE =
   'dump it there (mdb_dump) and load it on a 64-bit little-endian machine (mdb_load)';
 const BDB_HERE = 'dump it (db_dump) and load it as a btree or hash (db_load)';
@@ -75,7 +76,7 @@ const SIGNATURES: readonly Signature[] = [
   // SQLite "Database File Format", section 1.3.1.
   [0, '53514c69746520666f726d6174203300', 'an SQLite database', EXPORT],
   // parquet-format README, "File format" and "Encryption".
-  [0, '50415231', 'Parquet', EXPORT],
+  [0, '50415231', 'Parquet', ROWS],
   [0, '50415245', 'encrypted Parquet', EXPORT],
   // ORC specification, "File Tail": files begin with these as well.
   [0, '4f5243', 'ORC', EXPORT],
@@ -196,7 +197,8 @@ function recogniseText(bytes: Buffer): Foreign | undefined {
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: no text has them.
   if (text === '' || /[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(marked)) return undefined;
-  return { name: columnsOf(text) ?? 'plain text', advice: LINES };
+  const rows = columnsOf(text);
+  return rows === undefined ? { name: 'plain text', advice: LINES } : { name: rows, advice: ROWS };
 }
 
 /** Whether the first lines are cut into the same number of columns. */
