@@ -12,6 +12,7 @@ const PAGES = [
   'SECURITY.md',
   'CHANGELOG.md',
   ...filesIn('docs'),
+  ...filesIn('examples'),
 ].filter((path) => path.endsWith('.md'));
 
 function filesIn(folder: string): readonly string[] {
@@ -48,7 +49,7 @@ function brokenLinks(page: string): readonly string[] {
 
 /** Paths in code that lead nowhere. `*` stands for any part of a name. */
 function missingPaths(page: string): readonly string[] {
-  const paths = [...read(page).matchAll(/`((?:src|test|bench|fixtures)\/[\w./*-]+)`/g)];
+  const paths = [...read(page).matchAll(/`((?:src|test|bench|fixtures|examples)\/[\w./*-]+)`/g)];
   return paths
     .map(([, path]) => path)
     .filter((path) => {
