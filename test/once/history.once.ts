@@ -1,0 +1,151 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { startTrialCluster } from '../../src/once/trial/trial.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { type Client, countsOf, faultsOf, History } from '../support/once-history.ts';
+import { seededRandom } from '../support/random.ts';
+
+/** How long faults are made, each with a seed of its own: `SECONDS=600 SEED=1 npm run test:once`. */
+const SECONDS = Number(process.env.SECONDS ?? 60);
+const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
+/** A node that is stopped is given up by its client then. */
+const PATIENCE_MS = 8_000;
+const NODES = 3;
+
+/** A node, whatever process it is at the time. */
+class Node implements Client {
+  readonly #args: readonly string[];
+  #url = '';
+  process: GoromdbProcess;
+
+  constructor(endpoints: readonly string[]) {
+    this.#args = ['once', '-etcd', endpoints.join(','), '-http', '127.0.0.1:0'];
+    this.process = new GoromdbProcess(this.#args);
+  }
+
+  async restart(): Promise<void> {
+    if (this.process.hasEnded) this.process = new GoromdbProcess(this.#args);
+    const [, address] = await this.process.says(/answers HTTP on (\S+)/);
+    this.#url = `http://${address}`;
+  }
+
+  create: Client['create'] = async (key, value) => {
+    const body = JSON.stringify({ key, value });
+    const response = await this.#ask('/key', { method: 'POST', body });
+    const { code } = JSON.parse(response?.text ?? '{"code":"UNKNOWN"}') as { code: string };
+    const kinds = { CREATED: 'created', SAME: 'same', CONFLICT: 'conflict' } as const;
+    if (code in kinds) return { kind: kinds[code as keyof typeof kinds] };
+    return { kind: code === 'UNAVAILABLE' ? 'failed' : 'unknown' };
+  };
+
+  read: Client['read'] = async (key) => {
+    const response = await this.#ask(`/key/${key}`, {});
+    if (response?.status === 200) return { kind: 'found', value: response.text };
+    return { kind: response?.status === 404 ? 'absent' : 'unknown' };
+  };
+
+  async #ask(path: string, init: RequestInit) {
+    try {
+      const signal = AbortSignal.timeout(PATIENCE_MS);
+      const response = await fetch(this.#url + path, { ...init, signal });
+      return { status: response.status, text: await response.text() };
+    } catch {
+      // Whoever is refused at once must not fill the history with that.
+      await delay(20);
+      return undefined;
+    }
+  }
+}
+
+test(`${SECONDS} seconds of kills and stops break no guarantee: SEED=${SEED}`, async () => {
+  const random = seededRandom(SEED);
+  const below = (limit: number): number => Math.floor(random() * limit);
+  const cluster = await startTrialCluster(temporaryFolder(), 3, [
+    ...['--heartbeat-interval', '50', '--election-timeout', '500'],
+  ]);
+  onTestFinished(() => cluster.close());
+  const nodes = Array.from({ length: NODES }, () => new Node(cluster.endpoints));
+  await Promise.all(nodes.map((node) => node.restart()));
+
+  const made: Record<string, number> = {};
+  const restartMembers = async (): Promise<void> => {
+    for (const member of cluster.members) {
+      if (member.child.exitCode !== null || member.child.signalCode !== null) member.restart();
+    }
+    await cluster.ready();
+  };
+  const kill = async (members: typeof cluster.members): Promise<void> => {
+    const ended = members.map(({ child }) => new Promise((go) => child.once('exit', go)));
+    for (const { child } of members) child.kill('SIGKILL');
+    await Promise.all(ended);
+  };
+  const faults: Record<string, () => Promise<void>> = {
+    'a node is killed': async () => {
+      const node = nodes[below(NODES)];
+      await node.process.kill('SIGKILL');
+      await node.restart();
+    },
+    'a node is stopped': async () => {
+      const { child } = nodes[below(NODES)].process;
+      child.kill('SIGSTOP');
+      await delay(200 + below(1_500));
+      child.kill('SIGCONT');
+    },
+    'an etcd is killed': async () => {
+      await kill([cluster.members[below(3)]]);
+      await delay(below(1_000));
+      await restartMembers();
+    },
+    'an etcd is stopped': async () => {
+      const { child } = cluster.members[below(3)];
+      child.kill('SIGSTOP');
+      await delay(200 + below(2_000));
+      child.kill('SIGCONT');
+    },
+    'the quorum is lost': async () => {
+      await kill(cluster.members.slice(below(2)).slice(0, 2));
+      await delay(500 + below(1_500));
+      await restartMembers();
+    },
+    'all etcds are killed': async () => {
+      await kill(cluster.members);
+      await restartMembers();
+    },
+  };
+
+  const untilMs = performance.now() + SECONDS * 1000;
+  const isOver = (): boolean => performance.now() > untilMs;
+  const history = new History();
+  const breaking = (async () => {
+    while (!isOver()) {
+      const [name, run] = Object.entries(faults)[below(Object.keys(faults).length)];
+      await run();
+      made[name] = (made[name] ?? 0) + 1;
+      await delay(below(500));
+    }
+  })();
+  await Promise.all([history.play(nodes, random, 4, isOver), breaking]);
+  await cluster.ready();
+  // What was acknowledged long ago is still there.
+  for (const key of new Set(history.events.map((one) => one.key))) {
+    await history.read(nodes[below(NODES)], key);
+  }
+  process.stdout.write(`${JSON.stringify({ SEED, ...countsOf(history.events), ...made })}\n`);
+  expect(faultsOf(history.events)).toEqual([]);
+});
+
+test('of a hundred who race for a key by three nodes, one creates it, and all find its value', async () => {
+  const cluster = await startTrialCluster(temporaryFolder(), 3);
+  onTestFinished(() => cluster.close());
+  const nodes = Array.from({ length: NODES }, () => new Node(cluster.endpoints));
+  await Promise.all(nodes.map((node) => node.restart()));
+  const history = new History();
+  for (const key of ['a', 'b', 'c', 'd', 'e']) {
+    const racers = Array.from({ length: 100 }, (_, i) => history.create(nodes[i % NODES], key));
+    const told = await Promise.all(racers);
+    expect(told.filter(({ kind }) => kind === 'created').length).toBe(1);
+    for (const node of nodes) await history.read(node, key);
+  }
+  expect(faultsOf(history.events)).toEqual([]);
+});

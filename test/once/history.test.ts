@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import { cacheStore } from '../../src/once/cache.ts';
+import { isSame } from '../../src/once/item.ts';
+import type { Creation, Item, Reading, Store, Wish } from '../../src/once/once.ts';
+import { type Client, countsOf, faultsOf, History } from '../support/once-history.ts';
+import { seededRandom } from '../support/random.ts';
+
+const ASKED = 4_000;
+
+/** A store in memory that several nodes share, which takes its time and loses answers. */
+class SharedStore implements Store {
+  protected readonly items = new Map<string, Item>();
+  protected readonly random: () => number;
+
+  constructor(random: () => number) {
+    this.random = random;
+  }
+
+  async read(key: Buffer): Promise<Reading> {
+    await this.pause();
+    const item = this.items.get(String(key));
+    await this.pause();
+    return item === undefined ? { kind: 'absent' } : { kind: 'found', item };
+  }
+
+  async create(wish: Wish): Promise<Creation> {
+    await this.pause();
+    const creation = this.decide(wish);
+    await this.pause();
+    return this.random() < 0.1 ? { kind: 'unknown', why: 'lost' } : creation;
+  }
+
+  createAll: Store['createAll'] = (wishes) => Promise.all(wishes.map((wish) => this.create(wish)));
+
+  protected decide(wish: Wish): Creation {
+    const item = this.items.get(String(wish.key));
+    if (item !== undefined) return { kind: isSame(item, wish) ? 'same' : 'conflict', item };
+    const made = { ...wish, revision: this.items.size + 1 };
+    this.items.set(String(wish.key), made);
+    return { kind: 'created', item: made };
+  }
+
+  protected async pause(): Promise<void> {
+    for (let i = this.random() * 5; i > 0; i--) await new Promise((go) => setImmediate(go));
+  }
+}
+
+function clientOf(store: Store): Client {
+  return {
+    async create(key, value) {
+      const wish = { key: Buffer.from(key), value: Buffer.from(value), flags: 0, type: '' };
+      const { kind } = await store.create(wish);
+      return { kind: kind === 'unavailable' || kind === 'full' ? 'failed' : kind };
+    },
+    async read(key) {
+      const reading = await store.read(Buffer.from(key));
+      if (reading.kind === 'found') return { kind: 'found', value: String(reading.item.value) };
+      return { kind: reading.kind === 'absent' ? 'absent' : 'unknown' };
+    },
+  };
+}
+
+/** Plays a history on three nodes. */
+async function played(
+  storeOf: (random: () => number) => Store,
+  nodeOf = (store: Store): Store => cacheStore(store, 1e7),
+): Promise<History> {
+  const random = seededRandom(7);
+  const store = storeOf(random);
+  const clients = [0, 1, 2].map(() => clientOf(nodeOf(store)));
+  const history = new History();
+  await history.play(clients, random, 4, () => history.events.length >= ASKED);
+  return history;
+}
+
+test('a history of three nodes breaks no guarantee, and has all outcomes', async () => {
+  const { events } = await played((random) => new SharedStore(random));
+  expect(faultsOf(events)).toEqual([]);
+  expect(Object.keys(countsOf(events)).sort()).toEqual([
+    ...['absent', 'conflict', 'created', 'found', 'same', 'unknown'],
+  ]);
+});
+
+describe('the checker finds', () => {
+  test('a create that does not compare', async () => {
+    class Overwriting extends SharedStore {
+      protected override decide(wish: Wish): Creation {
+        this.items.delete(String(wish.key));
+        return super.decide(wish);
+      }
+    }
+    const faults = faultsOf((await played((random) => new Overwriting(random))).events);
+    expect(faults.join('\n')).toMatch(/has several values/);
+    expect(faults.join('\n')).toMatch(/was created twice/);
+  });
+
+  test('that an absent key is cached', async () => {
+    const caching = (store: Store): Store => {
+      const absent = new Set<string>();
+      const node = cacheStore(store, 1e7);
+      return {
+        ...node,
+        async read(key) {
+          if (absent.has(String(key))) return { kind: 'absent' };
+          const reading = await node.read(key);
+          if (reading.kind === 'absent') absent.add(String(key));
+          return reading;
+        },
+      };
+    };
+    const { events } = await played((random) => new SharedStore(random), caching);
+    expect(faultsOf(events).join('\n')).toMatch(/was absent after it was acknowledged/);
+  });
+
+  test('a read that joins a question that was asked before it', async () => {
+    const joining = (store: Store): Store => {
+      const flights = new Map<string, Promise<Reading>>();
+      return {
+        create: (wish) => store.create(wish),
+        createAll: (wishes) => store.createAll(wishes),
+        read(key) {
+          const name = String(key);
+          const flight =
+            flights.get(name) ?? store.read(key).finally(() => void flights.delete(name));
+          flights.set(name, flight);
+          return flight;
+        },
+      };
+    };
+    const { events } = await played((random) => new SharedStore(random), joining);
+    expect(faultsOf(events).join('\n')).toMatch(/was absent after it was acknowledged/);
+  });
+
+  test('a read from a follower that lags behind', async () => {
+    class Lagging extends SharedStore {
+      override async read(key: Buffer): Promise<Reading> {
+        const reading = await super.read(key);
+        const isNew = reading.kind === 'found' && reading.item.revision > this.items.size - 3;
+        return isNew && this.random() < 0.5 ? { kind: 'absent' } : reading;
+      }
+    }
+    const { events } = await played((random) => new Lagging(random));
+    expect(faultsOf(events).join('\n')).toMatch(/was absent after it was acknowledged/);
+  });
+
+  test('an unknown outcome that is called a failure', async () => {
+    class Denying extends SharedStore {
+      override async create(wish: Wish): Promise<Creation> {
+        const creation = await super.create(wish);
+        return creation.kind === 'unknown' ? { ...creation, kind: 'unavailable' } : creation;
+      }
+    }
+    const { events } = await played((random) => new Denying(random));
+    expect(faultsOf(events).join('\n')).toMatch(/a create was called failed/);
+  });
+
+  test('a value that nobody wrote', () => {
+    const told = { kind: 'found', value: 'x' } as const;
+    expect(faultsOf([{ start: 0, end: 1, key: 'k', told }])).toEqual(['k: nobody wrote x']);
+  });
+});
