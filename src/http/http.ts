@@ -47,6 +47,9 @@ export interface HttpOptions {
   readonly tokenFile?: string | undefined;
 }
 
+/** Whoever asks too much elsewhere must not have the server taken for one that is not ready. */
+const PROBES = ['/healthz', '/readyz'];
+
 /** The HTTP side of a server. */
 export class HttpServer {
   readonly #options: HttpOptions;
@@ -167,7 +170,7 @@ export class HttpServer {
     const url = URL.canParse(target, 'http://goromdb') && new URL(target, 'http://goromdb');
     if (!url) return faultAnswer(400, 'OPTION_INVALID', 'the target of the request is no URL');
     const { pathname } = url;
-    if (pathname !== '/healthz' && this.#isTooMuch()) return tooMuch();
+    if (!PROBES.includes(pathname) && this.#isTooMuch()) return tooMuch();
     const fault = originFault(request, address, hosts);
     if (fault !== undefined) return faultAnswer(403, 'FORBIDDEN', fault);
     const action = this.#actions.get(pathname);
@@ -215,9 +218,9 @@ export class HttpServer {
     request: IncomingMessage,
     run: () => ReturnType<Route>,
   ): Promise<Answer | undefined> {
-    const set = JSON.stringify(searchParams.get('data_set') ?? '');
+    const dataSet = searchParams.get('data_set') ?? '';
     const client = clientOf(request);
-    const what = `HTTP ${pathname} of data set ${set} from ${client}`;
+    const what = `HTTP ${pathname} of data set ${JSON.stringify(dataSet)} from ${client}`;
     const fields = { event: 'http-action', client, command: pathname } as const;
     try {
       const answer = await run();

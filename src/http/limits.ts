@@ -13,7 +13,7 @@ export const REQUEST_MS_MAX = 10_000;
 export const KEEP_ALIVE_MS = 15_000;
 /** How long a client may take to read a response. */
 export const RESPONSE_MS_MAX = 10_000;
-/** Requests a second of all clients together; `/healthz` is not counted. */
+/** Requests a second of all clients together; those of probes are not counted. */
 export const REQUESTS_PER_SECOND_MAX = 100;
 /** Clients of `/api/events` at one time. */
 export const EVENT_CLIENTS_MAX = 16;
