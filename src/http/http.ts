@@ -219,9 +219,10 @@ export class HttpServer {
     run: () => ReturnType<Route>,
   ): Promise<Answer | undefined> {
     const dataSet = searchParams.get('data_set') ?? '';
+    const about = dataSet === '' ? {} : { dataSet };
     const client = clientOf(request);
     const what = `HTTP ${pathname} of data set ${JSON.stringify(dataSet)} from ${client}`;
-    const fields = { event: 'http-action', client, command: pathname } as const;
+    const fields = { event: 'http-action', ...about, client, command: pathname } as const;
     try {
       const answer = await run();
       this.#logger.info(`${what}: done`, fields);

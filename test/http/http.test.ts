@@ -164,6 +164,8 @@ describe('actions', () => {
       'info HTTP /api/rescan of data set "" from 127.0.0.1',
       'warn HTTP /api/rescan of data set "none" from 127.0.0.1',
     ]);
+    const { event, dataSet, command } = logger.fields.at(-1)!;
+    expect([event, dataSet, command]).toEqual(['http-action', 'none', '/api/rescan']);
   });
 
   it('begin a pass of the scrub that would begin in an hour', async () => {
