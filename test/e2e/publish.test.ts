@@ -94,6 +94,18 @@ describe('goromdb publish', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  test.each([
+    [`${'0'.repeat(32)}  data.json`, 3, /says 0{32}, and the MD5 of the file is [0-9a-f]{32}/],
+    ['no sum', 3, /expected the MD5 of data\.json, found "no sum"/],
+  ])('drops no file that is not what the sum beside it says: %s', async (sum, exitCode, why) => {
+    writeFileSync(`${source}.md5`, sum);
+    const { code, stdout, stderr } = await publish('{"v":"1"}', '-timeout', '0');
+    expect(stderr).toMatch(why);
+    expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
+    expect(stderr).toMatch(/nothing was dropped\n$/);
+    expect(leftovers()).toEqual([]);
+  });
+
   test('takes the place of no device or pipe', async () => {
     writeFileSync(source, '{"v":"1"}');
     const pipe = join(temporaryFolder(), 'pipe');

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
-import { GoromdbError } from '../../common/errors.ts';
+import { codeOf, GoromdbError } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { readReceipt } from '../../loader/drops/receipt.ts';
 import { dropFile } from '../folders/drop-file.ts';
@@ -112,7 +112,7 @@ another file took its place. Of several DROPs the first that is not 0 counts.`,
         bar.clear();
         if (ending.end === 'serving') md5 = ending.receipt.md5 ?? '';
         await (request.json ? reportAsJson(drop, ending, request) : report(drop, ending, request));
-        return EXIT[ending.end];
+        return exitCodeOf(ending);
       }),
     );
     const code = codes.find((code) => code !== 0) ?? 0;
@@ -154,12 +154,18 @@ async function publishTo(
   const onProgress = (percent: number, what = 'copying'): void => bar.draw(percent, where + what);
   try {
     const before = await readReceipt(file);
-    const dropped = await dropFile({ source, file, force, onProgress });
+    const dropped = await dropFile({ source, file, force, checksSum: true, onProgress });
     if (timeoutMs === 0) return { end: 'dropped', md5: dropped.md5 };
     return await followDrop({ file, dropped, before, timeoutMs, onProgress });
   } catch (error) {
     return { end: 'failed', error };
   }
+}
+
+function exitCodeOf(ending: Ending): number {
+  if (ending.end !== 'failed') return EXIT[ending.end];
+  const code = codeOf(ending.error);
+  return code === 'SUM_MISMATCH' || code === 'SUM_INVALID' ? EXIT.rejected : EXIT.failed;
 }
 
 /** Waits until further servers serve it, too. */

@@ -4,9 +4,14 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
-import { type FileIdentity, identityOf, sameContent } from '../../common/file-identity.ts';
+import {
+  type FileIdentity,
+  identityOf,
+  isAbsence,
+  sameContent,
+} from '../../common/file-identity.ts';
 import { piecesOf, replaceFile, syncFolder } from '../../common/files.ts';
-import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
+import { excerptOf, parseSumFile, readSumFile } from '../../common/sum-file.ts';
 import { explained } from '../../common/system-fault.ts';
 import { forceMarkOf } from '../../watcher/drop-marks.ts';
 
@@ -29,6 +34,8 @@ interface Drop {
   /** Where the server waits for it. */
   readonly file: string;
   readonly force: boolean;
+  /** Whether the MD5 of the source must be what a sum file beside it says, if there is one. */
+  readonly checksSum: boolean;
   /** Called with the copied share of the source, in percent. */
   readonly onProgress: (percent: number) => void;
 }
@@ -37,10 +44,12 @@ interface Drop {
  * Drops a file as a producer should: under a temporary name in the drop folder, flushed, renamed,
  * and its sum file last. The MD5 is that of the source as it was read, so it verifies the copy, too.
  *
- * @throws GoromdbError FILE_UNREADABLE, FILE_CHANGED, FOLDER_UNUSABLE; then the drop
+ * @throws GoromdbError FILE_UNREADABLE, FILE_CHANGED, SUM_INVALID, SUM_MISMATCH, FOLDER_UNUSABLE; then the drop
  *   folder holds nothing new that a server would take.
  */
-export async function dropFile({ source, file, force, onProgress }: Drop): Promise<Dropped> {
+export async function dropFile(drop: Drop): Promise<Dropped> {
+  const { source, file, force, onProgress } = drop;
+  const expected = drop.checksSum ? await md5Beside(source) : undefined;
   const from = await openSource(source, file);
   const temporary = temporaryFor(file);
   try {
@@ -49,6 +58,7 @@ export async function dropFile({ source, file, force, onProgress }: Drop): Promi
     let identity: FileIdentity;
     try {
       md5 = await copy(from, to, source, onProgress);
+      checkMd5(source, md5, expected);
       await to.sync();
       identity = identityOf(await to.stat({ bigint: true }));
     } finally {
@@ -68,6 +78,33 @@ export async function dropFile({ source, file, force, onProgress }: Drop): Promi
   } finally {
     await from.close();
   }
+}
+
+/**
+ * The MD5 that a producer has written beside a file.
+ *
+ * @returns undefined when there is none.
+ * @throws GoromdbError SUM_INVALID; what the file system throws.
+ */
+async function md5Beside(path: string): Promise<string | undefined> {
+  const sumPath = `${path}.md5`;
+  let bytes: Buffer;
+  try {
+    bytes = await readSumFile(sumPath);
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+  const md5 = parseSumFile(bytes, basename(path));
+  if (md5 !== undefined) return md5;
+  const message = `${sumPath}: expected the MD5 of ${basename(path)}, found ${excerptOf(bytes, 64)}; nothing was dropped`;
+  throw new GoromdbError('SUM_INVALID', message);
+}
+
+function checkMd5(source: string, found: string, expected: string | undefined): void {
+  if (expected === undefined || expected === found) return;
+  const message = `${source}.md5 says ${expected}, and the MD5 of the file is ${found}: nothing was dropped`;
+  throw new GoromdbError('SUM_MISMATCH', message);
 }
 
 /** A FIFO must not block, and a file that is dropped onto itself would be lost. */

@@ -49,7 +49,8 @@ export async function prepare(
   const key = await contentKeyOf(paths);
   const { file } = folders;
   if (data.rows === undefined) {
-    await dropFile({ source: data.inputs[0], file, force: false, onProgress: () => {} });
+    const [source] = data.inputs;
+    await dropFile({ source, file, force: false, checksSum: false, onProgress: () => {} });
     return { built: undefined, key };
   }
   const { built, path } = await buildIn(folders.workshop, data.inputs, data.rows);
