@@ -38,8 +38,8 @@ Examples:
   goromdb build -o users.db -key id users.csv
   zcat log.jsonl.gz | goromdb build -o log.db -key day -key id -value text -
 
-INPUT is a file, a folder or a pattern such as 'part-*.parquet', or - for standard
-input; compressed with gzip or zstd or not.
+INPUT is a file, a folder or a pattern such as 'part-*.parquet', or - for
+standard input; compressed with gzip or zstd or not.
 
 Exit codes: 0 it is written, 1 a file cannot be read or written, or it is
 interrupted, 2 wrong flags, 3 an input is bad. Nothing is written but with 0.`,
