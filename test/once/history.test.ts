@@ -5,7 +5,7 @@ import type { Creation, Item, Reading, Store, Wish } from '../../src/once/once.t
 import { type Client, countsOf, faultsOf, History } from '../support/once-history.ts';
 import { seededRandom } from '../support/random.ts';
 
-const ASKED = 4_000;
+const ASKED = 12_000;
 
 /** A store in memory that several nodes share, which takes its time and loses answers. */
 class SharedStore implements Store {

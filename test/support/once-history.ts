@@ -40,9 +40,15 @@ export class History {
     const below = (limit: number): number => Math.floor(random() * limit);
     const ask = async (): Promise<void> => {
       while (!isOver()) {
-        // Keys grow old: what is asked is among the newest.
-        const key = `k${Math.floor(asked++ / 40) + below(keysAtOnce)}`;
         const client = clients[below(clients.length)];
+        asked++;
+        if (below(4) === 0) {
+          // Nobody else wants it: whether it was created hangs on this one answer.
+          await this.create(client, `own${asked}`);
+          continue;
+        }
+        // Keys grow old: what is asked is among the newest.
+        const key = `k${Math.floor(asked / 40) + below(keysAtOnce)}`;
         if (below(2) === 0) await this.read(client, key);
         else await this.create(client, key, below(4) === 0 ? 'shared' : undefined);
       }

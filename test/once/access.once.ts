@@ -1,0 +1,69 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectEtcd } from '../../src/etcd/connect.ts';
+import type { EtcdOptions } from '../../src/etcd/gateway.ts';
+import { endProcess, startTrialCluster } from '../../src/once/trial/trial.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const KEY = Buffer.from('k');
+
+function clientOf(options: EtcdOptions) {
+  const etcd = connectEtcd(options);
+  onTestFinished(() => etcd.close());
+  return etcd;
+}
+
+test('an etcd with logins lets in whoever has the password, and again when its token is over', async () => {
+  const cluster = await startTrialCluster(temporaryFolder(), 1, ['--auth-token-ttl', '1']);
+  onTestFinished(() => cluster.close());
+  const { endpoints } = cluster;
+  const ask = async (path: string, body: object): Promise<void> => {
+    const init = { method: 'POST', body: JSON.stringify(body) };
+    expect((await fetch(`${endpoints[0]}/v3/auth/${path}`, init)).status).toBe(200);
+  };
+  await ask('user/add', { name: 'root', password: 'secret' });
+  await ask('user/grant', { user: 'root', role: 'root' });
+  await ask('enable', {});
+
+  const login = { user: 'root', password: 'secret' };
+  const etcd = clientOf({ endpoints, login });
+  expect(await etcd.put(KEY, KEY)).toMatchObject({ kind: 'done' });
+  // Whoever has no token, or a wrong password, is refused: that is no unknown outcome.
+  expect(await clientOf({ endpoints }).put(KEY, KEY)).toMatchObject({ kind: 'not-done' });
+  const wrong = clientOf({ endpoints, login: { ...login, password: 'wrong' } });
+  expect(await wrong.range({ key: KEY })).toMatchObject({ kind: 'not-done', reason: 'forbidden' });
+  // etcd forgets a token that was not used for a second.
+  await delay(2_500);
+  expect(await etcd.range({ key: KEY })).toMatchObject({ kind: 'done' });
+});
+
+test('an etcd with TLS is asked when its authority is known, and not otherwise', async () => {
+  const folder = temporaryFolder();
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const rest = ['-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...rest], { stdio: 'ignore' });
+  // Ports that a cluster of its own has had.
+  const before = await startTrialCluster(join(folder, 'before'), 1);
+  const url = before.endpoints[0].replace('http:', 'https:');
+  await before.close();
+  const etcd = spawn(
+    'etcd',
+    [
+      ...['--data-dir', join(folder, 'data'), '--cert-file', cert, '--key-file', key],
+      ...['--listen-client-urls', url, '--advertise-client-urls', url],
+      ...['--listen-peer-urls', 'http://127.0.0.1:0', '--logger', 'zap', '--log-level', 'error'],
+    ],
+    { stdio: 'ignore' },
+  );
+  onTestFinished(() => endProcess(etcd));
+  const known = clientOf({ endpoints: [url], tls: { ca: readFileSync(cert) } });
+  await expect.poll(() => known.put(KEY, KEY), { timeout: 30_000 }).toMatchObject({ kind: 'done' });
+  expect(await clientOf({ endpoints: [url] }).put(KEY, KEY)).toMatchObject({
+    kind: 'not-done',
+    reason: 'unreachable',
+  });
+});
