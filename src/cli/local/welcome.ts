@@ -1,4 +1,5 @@
 /** What is printed when local data serves: how to read it, and how to change it. */
+import { oneLine } from '../../common/log.ts';
 import { keysOf } from '../../common/quantities.ts';
 import { quoted } from '../process/shell-words.ts';
 import { type LocalData, titleOf } from './local-data.ts';
@@ -11,7 +12,7 @@ export function welcome(
   reads: readonly string[],
   sample: Sample | undefined,
 ): string {
-  const name = sample === undefined ? titleOf(data) : `a sample, ${sample.path}`;
+  const name = sample === undefined ? oneLine(titleOf(data)) : `a sample, ${sample.path}`;
   const asking = reads.length === 0 ? '' : ' In another terminal, read from it:';
   const parts = [
     `goromdb serves ${name}: ${keysOf(keys)}.${asking}`,
