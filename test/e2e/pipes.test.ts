@@ -23,6 +23,15 @@ test.each<[string, (path: string) => readonly string[]]>([
   expect(ended.stderr).toBe('');
 });
 
+test.each<[string, (path: string) => readonly string[]]>([
+  ['check', (path) => ['check', '-canary', 'b', join(path, 'a.json')]],
+  ['diff', (path) => ['diff', '-keys', join(path, 'a.json'), join(path, 'b.json')]],
+])('%s ends with what it has found when nobody reads what it prints', async (name, args) => {
+  const ended = new GoromdbProcess(args(folder()));
+  ended.child.stdout?.destroy();
+  expect(await ended.exit()).toBe(name === 'check' ? 3 : 1);
+});
+
 test('a server stays when nobody reads what it prints', async () => {
   const server = new GoromdbProcess(['serve', '-addr', '127.0.0.1:0', join(folder(), 'a.json')]);
   server.child.stdout?.destroy();

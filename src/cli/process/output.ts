@@ -71,12 +71,14 @@ export async function withOutput(
   troubleCode: (error: unknown) => number = () => EXIT_TROUBLE,
 ): Promise<number> {
   const output = new Output();
+  let code = 0;
   try {
-    const code = await work(output);
+    code = await work(output);
     output.flush();
     return code;
   } catch (error) {
-    if (isClosed(error)) return 0;
+    // What was found counts, as in `goromdb check FILE | head -1` with pipefail.
+    if (isClosed(error)) return code;
     try {
       output.flush();
     } catch {
