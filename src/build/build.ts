@@ -1,4 +1,5 @@
 /** What belongs in this folder: makes a table file of what producers have: rows, or another format. */
+import { lstatSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { GoromdbError } from '../common/errors.ts';
@@ -72,7 +73,9 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
       format: request.format ?? 'table',
       keeps: request.duplicates === 'first' ? 'first' : 'last',
       async fill(writer) {
-        for (const input of expandInputs(request.inputs, request.out)) {
+        const inputs = expandInputs(request.inputs, request.out);
+        refuseToReplace(inputs, request);
+        for (const input of inputs) {
           await readInput(request, input, {
             sink: checkedSink(writer, check),
             check,
@@ -93,6 +96,19 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
   } finally {
     await rejected.close();
   }
+}
+
+/** A table would take the place of the rows that it is made of, and they would be lost. */
+function refuseToReplace(inputs: readonly string[], { rows, out }: BuildRequest): void {
+  const there = rows && lstatSync(out, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  const isOut = (input: string): boolean => {
+    const found = input === STANDARD_INPUT ? undefined : statSync(input, { throwIfNoEntry: false });
+    return found?.ino === there.ino && found.dev === there.dev;
+  };
+  if (!inputs.some(isOut)) return;
+  const message = `${out}: expected another file than the inputs, whose rows would be lost`;
+  throw new GoromdbError('OPTION_INVALID', message);
 }
 
 /** What all inputs of a build share. */

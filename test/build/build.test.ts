@@ -199,6 +199,16 @@ describe('what is written', () => {
     });
   });
 
+  test('takes the place of no input of rows, and of another format it does', async () => {
+    const input = file('a.csv', ROWS_TWICE);
+    await expect(build([input], { out: input })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    expect(readFileSync(input, 'utf8')).toBe(ROWS_TWICE);
+    expect(readdirSync(folder)).toEqual(['a.csv']);
+    await build([input]);
+    await build([out], { rows: undefined, prefix: 'p:' });
+    expect(Object.keys(await recordsOf(out)).toSorted()).toEqual(['p:a', 'p:b', 'p:c']);
+  });
+
   test.each([
     ['', 'folder', (path: string) => mkdirSync(path)],
     ['.md5', 'folder', (path: string) => mkdirSync(path)],
