@@ -9,6 +9,8 @@ const INTRO = `# Logs
 
 <!-- Made of src/common/log-events.ts by "npm run docs:logs": change the declarations, not this page. -->
 
+After this page you can read the log, and select from it by program.
+
 A server logs to standard error, one line an event; what ends a start is a line \`goromdb: …\` of its own. Nothing is
 logged for each request.
 

@@ -10,6 +10,8 @@ const INTRO = `# Metrics
 
 <!-- Made of what /metrics shows by "npm run docs:metrics": change the declarations in src, not this page. -->
 
+After this page you know what each metric means.
+
 What \`/metrics\` shows, in the text format of Prometheus. [Monitoring](monitoring.md) says how to get it.
 \`data_set\` is the prefix of a data set, and empty for one without. Counters begin again with the process, and
 those without labels also when a client sends \`stats reset\`. What has not happened yet may be absent.
