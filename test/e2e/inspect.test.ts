@@ -44,6 +44,10 @@ describe('goromdb check', () => {
       errors: [{ code: 'FORMAT_UNSUPPORTED' }, { code: 'DATA_CORRUPT' }],
     });
     expect(await run('check', `${one}.none`)).toMatchObject({ code: 2, out: '' });
+    // A guard that has nothing to compare with would let all pass.
+    expect(await run('check', '-max-shrink', '5', one)).toMatchObject({
+      ...{ code: 2, out: '', err: expect.stringContaining('give -against, too') },
+    });
     expect(await run('check', '-min-keys', '3', one)).toMatchObject({
       code: 3,
       out: expect.stringMatching(/: refused\nrefused +expected at least 3 keys/),

@@ -51,9 +51,12 @@ Exit codes: 0 it is sound, 1 it is not, or its sum is wrong, 2 wrong flags, or
 the file cannot be read, 3 it is sound, and a guard refuses it.`,
   options: { ...OPTIONS, ...READ_OPTIONS, ...GUARDS },
   takesArguments: true,
-  read: ({ values, args }) => {
+  read: ({ values, args, given }) => {
     if (args.length !== 1) throw misuse(`expected one file, found ${args.length}`);
     const { against, errors: errorsMax, json } = values;
+    if (given.has('max-shrink') && against === undefined) {
+      throw misuse('-max-shrink compares with what serves: give -against, too');
+    }
     const { guards } = libraryOptions(GUARDS, values);
     return { file: args[0], json, options: { ...readingOf(values), against, errorsMax, guards } };
   },
