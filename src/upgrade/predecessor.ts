@@ -14,7 +14,8 @@ import {
  */
 export class Predecessor {
   readonly inherited: Inherited;
-  #isGone = false;
+  /** It may have gone before this process could hear of it. */
+  #isGone = !process.connected;
   #isTaken = false;
   /** Called with what it says; with undefined when it is gone. */
   #onAnswer: (answer: OldSays['kind'] | undefined) => void = () => {};

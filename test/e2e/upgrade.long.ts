@@ -193,7 +193,14 @@ test('goes from one build to another, by a link to its folder', async () => {
 describe('killed during an upgrade', () => {
   test.each([
     ...['new:checked', 'new:ready', 'new:taken'],
-    ...['old:heard:checked', 'old:go', 'old:heard:ready', 'old:yours', 'old:heard:taken'],
+    ...[
+      'old:spawned',
+      'old:heard:checked',
+      'old:go',
+      'old:heard:ready',
+      'old:yours',
+      'old:heard:taken',
+    ],
   ])('at %s, the other process serves and takes new files', async (step) => {
     vi.stubEnv('GOROMDB_UPGRADE_CRASH', step);
     vi.stubEnv('NODE_OPTIONS', `--import ${PRELOAD}`);
@@ -204,6 +211,7 @@ describe('killed during an upgrade', () => {
     const { code } = await server.upgrade();
     const isOldKilled = step.startsWith('old:');
     expect(code).toBe(1);
+    await expect.poll(() => server.pids).toHaveLength(2);
     const [killed, other] = isOldKilled ? server.pids : server.pids.toReversed();
     await server.hasEnded(killed);
     expect(await ask(address, 'v')).toBe('1');

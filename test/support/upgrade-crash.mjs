@@ -1,7 +1,8 @@
 /**
  * For `node --import`: kills one of the two processes of an upgrade just before it says a word to the
  * other one: GOROMDB_UPGRADE_CRASH is `old:go`, `old:yours`, `new:checked`, `new:ready` or `new:taken`;
- * `old:heard:KIND` is just after the old one has heard a word. It is no part of the product.
+ * `old:heard:KIND` is just after the old one has heard a word, `old:spawned` just after it has started the
+ * new one. It is no part of the product.
  */
 import { ChildProcess } from 'node:child_process';
 import process from 'node:process';
@@ -35,6 +36,7 @@ if (isMainThread && role === 'old' && !isNew) {
   const { spawn } = ChildProcess.prototype;
   ChildProcess.prototype.spawn = function (options) {
     const result = spawn.call(this, options);
+    if (options.envPairs?.some((pair) => pair.startsWith('GOROMDB_HANDOVER='))) dieAt('spawned');
     const send = this.send;
     if (send !== undefined) {
       this.send = (message, ...others) => {
