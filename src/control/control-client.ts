@@ -23,6 +23,8 @@ export type Answer =
 interface Conversation {
   readonly holder: Holder | undefined;
   readonly answer: string | undefined;
+  /** The time is over. */
+  readonly isLate: boolean;
 }
 
 /**
@@ -51,10 +53,13 @@ export async function askServer(
 ): Promise<{ readonly holder: Holder | undefined; readonly result: unknown } | undefined> {
   const conversation = await converse(baseDir, request, timeoutMs);
   if (conversation === undefined) return undefined;
-  const { holder, answer } = conversation;
+  const { holder, answer, isLate } = conversation;
   if (answer === undefined) {
     const who = holder === undefined ? 'the server' : `the server (pid ${holder.pid})`;
-    const message = `${who} of ${baseDir} has not answered within ${timeoutMs / 1000} s: try again`;
+    const what = isLate
+      ? `has not answered within ${timeoutMs / 1000} s`
+      : 'closed the connection before it answered';
+    const message = `${who} of ${baseDir} ${what}: try again`;
     throw new GoromdbError('SERVER_FAILED', message);
   }
   const parsed = JSON.parse(answer) as Answer;
@@ -71,13 +76,17 @@ function converse(
   return new Promise((resolve, reject) => {
     let text = '';
     const socket = net.connect(path);
+    let isLate = false;
     const finish = (): void => {
       socket.destroy();
       const [greeting, answer] = text.split('\n', 2);
       const isWhole = text.indexOf('\n', greeting.length + 1) !== -1;
-      resolve({ holder: parseHolder(greeting), answer: isWhole ? answer : undefined });
+      resolve({ holder: parseHolder(greeting), answer: isWhole ? answer : undefined, isLate });
     };
-    const timer = setTimeout(finish, timeoutMs);
+    const timer = setTimeout(() => {
+      isLate = true;
+      finish();
+    }, timeoutMs);
     socket.once('connect', () => {
       if (request !== undefined) socket.write(`${JSON.stringify(request)}\n`);
     });

@@ -154,6 +154,17 @@ describe('the control socket', () => {
     );
   });
 
+  test('says that the server has gone when it ends before it answers', async () => {
+    const control = await take();
+    control.answer('end', async () => {
+      await control.close();
+      return new Promise(() => {});
+    });
+    await expect(askServer(base, { command: 'end' }, PATIENCE_MS)).rejects.toThrow(
+      `(pid ${process.pid}) of ${base} closed the connection before it answered: try again`,
+    );
+  });
+
   test.each(['nonsense\n', '"text"\n', 'null\n', 'x'.repeat(10_000)])(
     'answers something else than a request with an error, and lives: %#',
     async (text) => {
