@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { startFromBuild } from './vitest.config.ts';
 
@@ -6,6 +7,8 @@ export default defineConfig({
   plugins: [startFromBuild],
   test: {
     include: ['test/e2e/*.long.ts', 'test/e2e/{swap,crash}.test.ts'],
+    // They wait more than they work, and Vitest leaves one core free by default.
+    maxWorkers: availableParallelism() + 1,
     env: { LONG: '1' },
     testTimeout: 600_000,
     hookTimeout: 300_000,

@@ -102,3 +102,8 @@ export function messageWithCode(error: unknown): string {
 export function codeOf(error: unknown): ErrorCode | undefined {
   return error instanceof GoromdbError ? error.code : undefined;
 }
+
+/** Of what Node writes about an error that ended a program, the line that names the error. */
+export function errorLineIn(text: string): string | undefined {
+  return /^\w*Error\b.*$/m.exec(text)?.[0];
+}

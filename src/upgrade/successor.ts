@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import process from 'node:process';
-import { GoromdbError, messageOf } from '../common/errors.ts';
+import { errorLineIn, GoromdbError, messageOf } from '../common/errors.ts';
 import { type Logger, oneLine } from '../common/log.ts';
 import {
   HANDOVER_VARIABLE,
@@ -94,7 +94,7 @@ function versionOnDisk(): Promise<string> {
         resolve(oneLine(stdout.trim()).slice(0, COMPLAINT_CHARS_MAX));
         return;
       }
-      const said = oneLine(stderr.trim() || messageOf(error));
+      const said = oneLine(errorLineIn(stderr) ?? (stderr.trim() || messageOf(error)));
       reject(failed(`${process.argv[1]} does not start: ${said.slice(-COMPLAINT_CHARS_MAX)}`));
     });
   });

@@ -150,7 +150,7 @@ test.each([
     const again = start();
     await again.address();
     await again.says(/generation 1 serves/);
-    await again.says(/warn .*data\.db is /);
+    await again.says(/warn .*data\.db: expected a regular file/);
     rmSync(file);
     drop(file, '{"k":"2"}');
     await again.says(/generation 2 serves/);

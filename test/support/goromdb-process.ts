@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type Address, parseAddress } from '../../src/common/address.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
 
@@ -34,11 +35,18 @@ export class GoromdbProcess {
 
   /** Waits for something that the program says on either stream. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const match = pattern.exec(this.stderr) ?? pattern.exec(this.stdout);
-      if (match !== null) return match;
-      if (this.hasEnded) throw new Error(`ended without saying ${pattern}: ${this.stderr}`);
-      await new Promise<void>((resolve) => this.#wake.push(resolve));
+    const end = performance.now() + PATIENCE_MS;
+    const timer = setTimeout(() => this.#wakeAll(), PATIENCE_MS + 1);
+    try {
+      for (;;) {
+        const match = pattern.exec(this.stderr) ?? pattern.exec(this.stdout);
+        if (match !== null) return match;
+        if (this.hasEnded) throw new Error(`ended without saying ${pattern}: ${this.stderr}`);
+        if (performance.now() > end) throw new Error(`does not say ${pattern}: ${this.stderr}`);
+        await new Promise<void>((resolve) => this.#wake.push(resolve));
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { type ErrorCode, GoromdbError } from '../../common/errors.ts';
+import { type ErrorCode, errorLineIn, GoromdbError } from '../../common/errors.ts';
 import { Places } from '../../common/turns.ts';
 import type { Progress } from './progress.ts';
 import type { LoadRequest, LoadResult } from './worker.ts';
@@ -154,7 +154,7 @@ class Child {
 
   /** What Node wrote of an error that ended it, in a line. */
   get error(): string | undefined {
-    return /^\w*Error\b.*$/m.exec(this.#lastWords)?.[0];
+    return errorLineIn(this.#lastWords);
   }
 
   /** Resolves when its files are closed. */
