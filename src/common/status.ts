@@ -9,9 +9,6 @@ export interface Status {
   readonly dataSets: readonly DataSetStatus[];
 }
 
-/** What a data set's control socket answers. */
-export type ControlStatus = ServerStatus & DataSetStatus;
-
 export interface ServerStatus {
   /** Of goromdb. */
   readonly version: string;

@@ -2,11 +2,11 @@
 import { codeOf, GoromdbError, GUARD_CODES, messageOf } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type {
-  ControlStatus,
   DataSetCounter,
   DataSetStatus,
   FolderEvent,
   LoadFigures,
+  Status,
 } from '../common/status.ts';
 import { VERSION } from '../common/version.ts';
 import { Control } from '../control/control.ts';
@@ -157,8 +157,8 @@ export class DataSet {
     loader.events.add('started', `version ${VERSION}, pid ${control.holder.pid}, on ${address}`);
     control.answer('rollback', () => this.rollback());
     if (this.#share.upgrade !== undefined) control.answer('upgrade', this.#share.upgrade);
-    control.answer('status', async (): Promise<ControlStatus> => {
-      return { ...this.#share.threads.status, ...this.status };
+    control.answer('status', async (): Promise<Status> => {
+      return { server: this.#share.threads.status, dataSets: [this.status] };
     });
     this.#source.start(loader);
     loader.lookBack().catch((error: unknown) => {

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path';
 import { type Goromdb, type GoromdbOptions, parseAddress, startGoromdb } from 'goromdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { ControlStatus } from '../../src/common/status.ts';
+import type { DataSetStatus, Status } from '../../src/common/status.ts';
 import { askServer } from '../../src/control/control-client.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop } from '../support/drop.ts';
@@ -36,8 +36,8 @@ async function start(options: Partial<GoromdbOptions> = {}): Promise<Subject> {
 }
 
 /** The answer to `goromdb status`. */
-async function statusOf({ base }: Subject): Promise<ControlStatus> {
-  return (await askServer(base, { command: 'status' }, 5_000))!.result as ControlStatus;
+async function statusOf({ base }: Subject): Promise<DataSetStatus> {
+  return ((await askServer(base, { command: 'status' }, 5_000))!.result as Status).dataSets[0];
 }
 
 /** Changes a byte inside of a value of the file, where no reader trips over it. */

@@ -5,7 +5,7 @@ import { parseAddress } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { oneLine } from '../../common/log.ts';
 import { formatBytes, keysOf } from '../../common/quantities.ts';
-import type { ControlStatus, FolderEvent } from '../../common/status.ts';
+import type { FolderEvent, Status } from '../../common/status.ts';
 import { askServer } from '../../control/control-client.ts';
 import { findHolder, type Holder } from '../../control/folder-lock.ts';
 import { readEvents } from '../../loader/slots/events.ts';
@@ -21,11 +21,11 @@ import { defineCommand } from './command.ts';
 
 const TIMEOUT_MS = 5_000;
 
-/** The state of a base folder. */
-interface FolderStatus {
+/** The state of a base folder. `server` and its one data set are as in `/api/status`, when one runs there. */
+interface FolderStatus extends Partial<Status> {
   readonly basedir: string;
-  /** Undefined when no server runs there. */
-  readonly server: (ControlStatus & { readonly holder: Holder | undefined }) | undefined;
+  /** The process that the folder is locked by. */
+  readonly holder: Holder | undefined;
   /** Why the server that runs there could not be asked. */
   readonly fault: string | undefined;
   readonly slots: readonly SlotStatus[];
@@ -103,28 +103,28 @@ function isBaseFolder({ basedir, server, fault, events }: FolderStatus): boolean
   return SLOT_NAMES.some((name) => existsSync(join(basedir, name)));
 }
 
-function exitCodeOf({ server, fault }: FolderStatus): number {
-  if (server === undefined) return fault === undefined ? EXIT.notRunning : EXIT.unknown;
-  if (server.serving === undefined) return EXIT.noData;
-  return server.serving.fileFault === undefined ? EXIT.serves : EXIT.damaged;
+function exitCodeOf({ dataSets: [set] = [], fault }: FolderStatus): number {
+  if (set === undefined) return fault === undefined ? EXIT.notRunning : EXIT.unknown;
+  if (set.serving === undefined) return EXIT.noData;
+  return set.serving.fileFault === undefined ? EXIT.serves : EXIT.damaged;
 }
 
 async function readStatus(basedir: string): Promise<FolderStatus> {
-  let server: FolderStatus['server'];
+  let status: Partial<Status> = {};
+  let holder: Holder | undefined;
   let fault: string | undefined;
   try {
     const answer = await askServer(basedir, { command: 'status' }, TIMEOUT_MS);
-    if (answer !== undefined) {
-      server = { ...(answer.result as ControlStatus), holder: answer.holder };
-    } else {
-      fault = describeHolder(await findHolder(basedir));
-    }
+    status = (answer?.result as Status | undefined) ?? {};
+    holder = answer?.holder ?? (await findHolder(basedir));
+    if (answer === undefined) fault = describeHolder(holder);
   } catch (error) {
     fault = messageOf(error);
   }
-  const slots = await readSlotStatus(basedir, server?.serving?.slot);
-  const events = server?.events ?? (await readEvents(basedir));
-  return { basedir, server, fault, slots, events };
+  const [set] = status.dataSets ?? [];
+  const slots = await readSlotStatus(basedir, set?.serving?.slot);
+  const events = set?.events ?? (await readEvents(basedir));
+  return { ...status, basedir, holder, fault, slots, events };
 }
 
 /** A server without a control socket, as on a read-only file system, still holds its folder. */
@@ -134,19 +134,20 @@ function describeHolder(holder: Holder | undefined): string | undefined {
   return `a server runs here (pid ${pid} on ${host}, since ${since}), and has no control socket: it cannot be asked`;
 }
 
-function describe({ server, fault, slots, events }: FolderStatus): string[] {
+function describe(status: FolderStatus): string[] {
+  const { server, dataSets: [set] = [], holder, fault, slots, events } = status;
   const lines: string[] = [];
-  if (server === undefined) lines.push(fault ?? 'no server runs here');
+  if (server === undefined || set === undefined) lines.push(fault ?? 'no server runs here');
   else {
-    const { holder, address, file, serving, loading } = server;
+    const { file, serving, loading, waiting } = set;
     lines.push(
-      `server   pid ${holder?.pid} on ${holder?.host}, since ${holder?.since}, on ${address}`,
+      `server   pid ${holder?.pid} on ${holder?.host}, since ${holder?.since}, on ${server.address}`,
       `waits    for ${file}`,
       `serves   ${serving === undefined ? 'nothing yet' : `generation ${serving.generation} from slot ${serving.slot}`}`,
     );
-    if (server.fault !== undefined) lines.push(`fault    ${server.fault}`);
-    if (server.waiting !== undefined) {
-      const { code, text, sinceMs } = server.waiting;
+    if (set.fault !== undefined) lines.push(`fault    ${set.fault}`);
+    if (waiting !== undefined) {
+      const { code, text, sinceMs } = waiting;
       lines.push(`drop     ${code}, since ${new Date(sinceMs).toISOString()}: ${text}`);
     }
     if (serving?.fileFault !== undefined) lines.push(`damage   ${serving.fileFault}`);
