@@ -126,6 +126,22 @@ test("a user's own scanner is loaded as the program loads modules, and can write
   await server.says(/^the scanner speaks$/m);
 });
 
+test('a module of --import that listens to the channel, and lets go of it, stops no load', async () => {
+  const folder = temporaryFolder();
+  const preload = join(folder, 'preload.mjs');
+  writeFileSync(preload, "process.on('message', () => {}); process.channel?.unref();");
+  writeFileSync(join(folder, 'program.mjs'), PROGRAM);
+  drop(join(folder, 'data.db'), '{"k":"v"}');
+  const args = [
+    preload,
+    join(folder, 'program.mjs'),
+    join(folder, 'data.db'),
+    join(folder, 'base'),
+  ];
+  const server = new GoromdbProcess([...args, 'json'], '--import');
+  await server.says(/generation 1 serves/);
+});
+
 /** A user's own program with seven data sets. */
 const SEVEN = `
   import { createLineLogger, parseAddress, startDataSets } from '${LIBRARY}';

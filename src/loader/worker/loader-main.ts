@@ -62,6 +62,8 @@ function giveWay(): void {
   }
 }
 
+// It lives as long as the server wants it, also when a module of `--import` has let go of the channel.
+process.channel?.ref();
 giveWay();
 process.title = 'goromdb load';
 for (const signal of SIGNALS) process.on(signal, () => {});
@@ -76,3 +78,4 @@ process.on('message', (request: LoadRequest) => {
     },
   );
 });
+send({ kind: 'ready' });

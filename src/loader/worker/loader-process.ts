@@ -42,6 +42,8 @@ const LAST_WORDS_MAX = 4_096;
 
 /** What the loader process sends. */
 export type LoaderMessage =
+  /** First, and once: a request before it could be lost to a module of `--import` that listens, too. */
+  | { readonly kind: 'ready' }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'result'; readonly result: LoadResult }
   | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string };
@@ -126,6 +128,7 @@ class Child {
   readonly #ended: Promise<void>;
   #lastWords = '';
   hasEnded = false;
+  isReady = false;
 
   constructor() {
     this.process = fork(fileURLToPath(new URL('./loader-main.js', import.meta.url)), {
@@ -201,9 +204,15 @@ function answerOf(
   const over = new AbortController();
   const answer = new Promise<LoadResult>((resolve, reject) => {
     const timer = setTimeout(() => reject(tooLong(path, msMax)), msMax);
+    const ask = (): void => {
+      child.isReady = true;
+      // If it has ended, it says so itself.
+      child.process.send?.(request, () => {});
+    };
     const listeners = {
       message: (message: LoaderMessage) => {
-        if (message.kind === 'progress') onProgress(message.progress);
+        if (message.kind === 'ready') ask();
+        else if (message.kind === 'progress') onProgress(message.progress);
         else if (message.kind === 'result') resolve(message.result);
         else reject(new GoromdbError(message.code, message.message));
       },
@@ -219,8 +228,7 @@ function answerOf(
       signal?.removeEventListener('abort', abort);
       for (const [event, listener] of Object.entries(listeners)) child.process.off(event, listener);
     });
-    // If it has ended, it says so itself; without descriptors it was not even given the method.
-    child.process.send?.(request, () => {});
+    if (child.isReady) ask();
   });
   return answer.finally(() => over.abort());
 }
