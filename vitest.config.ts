@@ -4,7 +4,7 @@ import { defineConfig, type Plugin } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** These take longest: started last, one of them would run on alone at the end. */
-const LONGEST = /\/test\/e2e\/(?:swap|cli|publish|operating|rollback)\.test\.ts$/;
+const LONGEST = /\/test\/e2e\/(?:swap|cli|operating|rollback)\.test\.ts$/;
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

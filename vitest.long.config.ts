@@ -6,7 +6,7 @@ import { startFromBuild } from './vitest.config.ts';
 export default defineConfig({
   plugins: [startFromBuild],
   test: {
-    include: ['test/e2e/*.long.ts', 'test/e2e/swap.test.ts'],
+    include: ['test/**/*.long.ts', 'test/e2e/swap.test.ts'],
     // They wait more than they work, and Vitest leaves one core free by default.
     maxWorkers: availableParallelism() + 1,
     env: { LONG: '1' },
