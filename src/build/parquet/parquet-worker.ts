@@ -31,7 +31,8 @@ function* batches(): Generator<Answer> {
       const read = values.reduce((sum, column) => sum + column.bytesRead, 0);
       const made = {
         ...{ group: index + 1, firstRow: rowsBefore + row + 2 - count, count, read },
-        bytes: bytes.bytes.slice(0, bytes.length),
+        // A copy: a message takes along all the memory that a Buffer is a part of, of a long row before, too.
+        bytes: new Uint8Array(bytes.bytes.subarray(0, bytes.length)),
         kinds: kinds.slice(0, cells),
         ends: ends.slice(0, cells),
       };
