@@ -14,6 +14,9 @@ const REFUSALS: ReadonlyMap<number, Refusal> = new Map([
 
 const RESOURCE_EXHAUSTED = 8;
 
+/** Characters of a message, which goes on to clients and into the log. */
+const MESSAGE_CHARS_MAX = 500;
+
 export interface Fault {
   /** Undefined: the outcome of a write is unknown. */
   readonly refusal: Refusal | undefined;
@@ -39,7 +42,7 @@ function parsed(text: string): { readonly code: number | undefined; readonly mes
     const { code, message, error } = JSON.parse(text) as Record<string, unknown>;
     return {
       code: typeof code === 'number' ? code : undefined,
-      message: String(message ?? error ?? ''),
+      message: String(message ?? error ?? '').slice(0, MESSAGE_CHARS_MAX),
     };
   } catch {
     return { code: undefined, message: '' };

@@ -1,7 +1,7 @@
 import { GoromdbError } from '../common/errors.ts';
-import { Endpoint, type EtcdTls } from './endpoint.ts';
+import { type Attempt, Endpoint, type EtcdTls } from './endpoint.ts';
 import type { Outcome } from './etcd.ts';
-import { faultOf } from './faults.ts';
+import { type Fault, faultOf } from './faults.ts';
 import { ENDPOINTS_MAX, READ_ATTEMPT_MS_MAX, REQUEST_MS_MAX } from './limits.ts';
 
 export interface EtcdOptions {
@@ -17,6 +17,9 @@ export interface EtcdOptions {
 /** Whether a request may be sent again when nobody knows what came of it. */
 type Safety = 'read' | 'write';
 
+/** Why there is no token. */
+type NoLogin = Exclude<Outcome<never>, { kind: 'done' }>;
+
 /** Posts requests to one endpoint after the other until one answers. */
 export class Gateway {
   readonly endpoints: readonly Endpoint[];
@@ -25,6 +28,8 @@ export class Gateway {
   /** The endpoint that answered last. */
   #at = 0;
   #token: string | undefined;
+  /** The login that is running. */
+  #login: Promise<NoLogin | undefined> | undefined;
 
   constructor(options: EtcdOptions) {
     const { endpoints, tls = {}, requestMsMax = REQUEST_MS_MAX } = options;
@@ -51,17 +56,29 @@ export class Gateway {
     if (endpoint === this.current) this.#at = (this.#at + 1) % this.endpoints.length;
   }
 
-  /** @param only The one endpoint to ask. Default: all, until one answers. */
-  async post<T>(path: string, body: object, safety: Safety, only?: Endpoint): Promise<Outcome<T>> {
+  /**
+   * @param read Makes of the answer what is wanted of it. It throws when etcd would never answer so.
+   * @param only The one endpoint to ask. Default: all, until one answers.
+   */
+  async post<T>(
+    path: string,
+    body: object,
+    safety: Safety,
+    read: (answer: object) => T,
+    only?: Endpoint,
+  ): Promise<Outcome<T>> {
+    const text = JSON.stringify(body);
     if (this.#options.login !== undefined && this.#token === undefined) {
-      const login = await this.#logIn();
+      const login = await this.#logInOnce();
       if (login !== undefined) return login;
     }
-    const outcome = await this.#postOnce<T>(path, JSON.stringify(body), safety, only);
+    const token = this.#token;
+    const outcome = await this.#postOnce(path, text, safety, read, only);
     if (outcome !== 'token-bad') return outcome;
-    const login = await this.#logIn();
+    // Another request may have logged in meanwhile.
+    const login = token === this.#token ? await this.#logInOnce() : undefined;
     if (login !== undefined) return login;
-    const again = await this.#postOnce<T>(path, JSON.stringify(body), safety, only);
+    const again = await this.#postOnce(path, text, safety, read, only);
     if (again !== 'token-bad') return again;
     return { kind: 'not-done', reason: 'forbidden', why: 'etcd takes no token of its own login' };
   }
@@ -70,6 +87,7 @@ export class Gateway {
     path: string,
     body: string,
     safety: Safety,
+    read: (answer: object) => T,
     only: Endpoint | undefined,
   ): Promise<Outcome<T> | 'token-bad'> {
     const untilMs = performance.now() + this.#requestMsMax;
@@ -80,15 +98,10 @@ export class Gateway {
       const endpoint = only ?? this.current;
       const msMax = safety === 'read' ? Math.min(leftMs, READ_ATTEMPT_MS_MAX) : leftMs;
       const attempt = await endpoint.post(path, body, this.#token, msMax);
-      if (attempt.kind === 'answer' && attempt.status === 200) {
-        const value = objectOf<T>(attempt.text);
-        if (value !== undefined) return { kind: 'done', value };
-      }
+      const result = resultOf(endpoint, attempt, read);
+      if ('value' in result) return { kind: 'done', value: result.value };
+      const { fault } = result;
       const wasSent = attempt.kind === 'answer' || attempt.wasSent;
-      const fault =
-        attempt.kind === 'answer'
-          ? faultOf(attempt.status, attempt.text)
-          : { refusal: undefined, why: attempt.why, isTokenBad: false };
       // It was refused before anything was done.
       if (fault.isTokenBad && this.#options.login !== undefined) return 'token-bad';
       if (fault.refusal !== undefined && fault.refusal !== 'busy') {
@@ -104,22 +117,26 @@ export class Gateway {
     return { kind: 'not-done', reason: 'unreachable', why: whys.join('; ') };
   }
 
+  /** All requests that wait for a token wait for one login: etcd hashes the password for each. */
+  #logInOnce(): Promise<NoLogin | undefined> {
+    this.#login ??= this.#logIn().finally(() => {
+      this.#login = undefined;
+    });
+    return this.#login;
+  }
+
   /** @returns undefined: there is a token now. */
-  async #logIn(): Promise<Exclude<Outcome<never>, { kind: 'done' }> | undefined> {
+  async #logIn(): Promise<NoLogin | undefined> {
     const { user, password } = this.#options.login!;
     this.#token = undefined;
     const body = JSON.stringify({ name: user, password });
-    const outcome = await this.#postOnce<{ readonly token?: string }>(
-      '/v3/auth/authenticate',
-      body,
-      'read',
-      undefined,
-    );
+    const path = '/v3/auth/authenticate';
+    const outcome = await this.#postOnce(path, body, 'read', tokenOf, undefined);
     if (outcome === 'token-bad' || (outcome.kind === 'not-done' && outcome.reason === 'invalid')) {
       return { kind: 'not-done', reason: 'forbidden', why: 'etcd refuses the user or password' };
     }
     if (outcome.kind !== 'done') return outcome;
-    this.#token = outcome.value.token;
+    this.#token = outcome.value;
     return undefined;
   }
 
@@ -128,12 +145,28 @@ export class Gateway {
   }
 }
 
-/** @returns undefined: it is no JSON object, so nobody knows what it means. */
-function objectOf<T>(text: string): T | undefined {
+/** What one attempt has brought. */
+function resultOf<T>(
+  { url }: Endpoint,
+  attempt: Attempt,
+  read: (answer: object) => T,
+): { readonly value: T } | { readonly fault: Fault } {
+  const unknown = (why: string): { readonly fault: Fault } => {
+    return { fault: { refusal: undefined, why, isTokenBad: false } };
+  };
+  if (attempt.kind === 'fault') return unknown(attempt.why);
+  if (attempt.status !== 200) return { fault: faultOf(attempt.status, attempt.text) };
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as T) : undefined;
+    const answer: unknown = JSON.parse(attempt.text);
+    if (typeof answer !== 'object' || answer === null) throw new Error('no object');
+    return { value: read(answer) };
   } catch {
-    return undefined;
+    // What answers here may be a proxy, or another program: nobody knows what it means.
+    return unknown(`${url}: expected an answer of etcd, found another one; check the endpoints`);
   }
+}
+
+function tokenOf({ token }: { readonly token?: unknown }): string {
+  if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) return token;
+  throw new Error('no token');
 }

@@ -11,7 +11,15 @@ import {
   WATCH_CHECK_MS,
   WATCH_LINE_BYTES_MAX,
 } from './limits.ts';
-import { base64, foundOf, rangeJson, recordOf, type WireRange, type WireRecord } from './wire.ts';
+import {
+  base64,
+  foundOf,
+  numberOf,
+  rangeJson,
+  recordOf,
+  statusOf,
+  type WireRecord,
+} from './wire.ts';
 
 interface WireEvents {
   readonly header?: { readonly revision?: string };
@@ -68,7 +76,7 @@ function report({ header, events = [] }: WireEvents, before: number, watcher: Wa
     last = Math.max(last, record.modRevision);
     watcher.onChange({ kind: type === 'DELETE' ? 'removed' : 'put', record }, record.modRevision);
   }
-  return events.length === 0 ? last : Math.max(last, Number(header?.revision ?? 0));
+  return events.length === 0 ? last : Math.max(last, numberOf(header?.revision));
 }
 
 /** All pages of a list, at one revision. */
@@ -79,9 +87,9 @@ async function listAll(gateway: Gateway, prefix: Buffer): Promise<Found> {
   let key = prefix;
   for (;;) {
     const range = { key, end, limit: LIST_KEYS_MAX, ...(revision > 0 && { revision }) };
-    const outcome = await gateway.post<WireRange>('/v3/kv/range', rangeJson(range), 'read');
+    const outcome = await gateway.post('/v3/kv/range', rangeJson(range), 'read', foundOf);
     if (outcome.kind !== 'done') throw new Error(outcome.why);
-    const page = foundOf(outcome.value);
+    const page = outcome.value;
     if (revision === 0) revision = page.revision;
     for (const record of page.records) records.push(record);
     const last = page.records.at(-1);
@@ -130,10 +138,9 @@ async function follow(
 
 /** A stopped process keeps its connections open, and so does one without a quorum: it must be asked. */
 async function cutIfLost(gateway: Gateway, endpoint: Endpoint, cut: () => void): Promise<void> {
-  const outcome = await gateway.post<{ readonly leader?: string }>(
-    ...(['/v3/maintenance/status', {}, 'read', endpoint] as const),
-  );
-  if (outcome.kind !== 'done' || (outcome.value.leader ?? '0') === '0') cut();
+  const path = '/v3/maintenance/status';
+  const outcome = await gateway.post(path, {}, 'read', statusOf, endpoint);
+  if (outcome.kind !== 'done' || outcome.value.leaderId === '0') cut();
 }
 
 /** The lines of a watch, each one a JSON object. */

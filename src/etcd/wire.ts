@@ -1,8 +1,10 @@
 /** The JSON of etcd's gateway: bytes are base64, 64-bit numbers are texts, and what is empty is left out. */
 import type {
   Comparison,
+  EndpointStatus,
   Found,
   KeyValue,
+  Member,
   Range,
   Step,
   Transaction,
@@ -20,13 +22,13 @@ interface WireHeader {
   readonly revision?: string;
 }
 
-export interface WireRange {
+interface WireRange {
   readonly header?: WireHeader;
   readonly kvs?: readonly WireRecord[];
   readonly more?: boolean;
 }
 
-export interface WireTransaction {
+interface WireTransaction {
   readonly header?: WireHeader;
   readonly succeeded?: boolean;
   readonly responses?: readonly {
@@ -82,27 +84,100 @@ function stepJson(step: Step): object {
   return { request_txn: transactionJson(step.transaction) };
 }
 
+/** A number of 64 bits; what is left out is 0. Revisions are far below 2^53. */
+export function numberOf(text: unknown = '0'): number {
+  if (typeof text === 'string' && /^\d{1,16}$/.test(text)) return Number(text);
+  throw new Error('no number');
+}
+
+function textOf(text: unknown = ''): string {
+  if (typeof text === 'string') return text;
+  throw new Error('no text');
+}
+
+/** Each answer about keys has it: without, it is not etcd that says that there are none. */
+export function revisionOf({ header }: { readonly header?: WireHeader }): number {
+  const revision = numberOf(header?.revision);
+  if (revision > 0) return revision;
+  throw new Error('no revision');
+}
+
 export function recordOf({ key, value, create_revision, mod_revision }: WireRecord): KeyValue {
+  if (!key) throw new Error('no key');
   return {
-    key: Buffer.from(key ?? '', 'base64'),
-    value: Buffer.from(value ?? '', 'base64'),
-    createRevision: Number(create_revision ?? 0),
-    modRevision: Number(mod_revision ?? 0),
+    key: Buffer.from(textOf(key), 'base64'),
+    value: Buffer.from(textOf(value), 'base64'),
+    createRevision: numberOf(create_revision),
+    modRevision: numberOf(mod_revision),
   };
 }
 
-export function foundOf({ header, kvs = [], more = false }: WireRange): Found {
-  return { revision: Number(header?.revision ?? 0), records: kvs.map(recordOf), hasMore: more };
+function recordsOf({ kvs = [] }: WireRange): readonly KeyValue[] {
+  return kvs.map(recordOf);
 }
 
-export function resultOf({
-  header,
-  succeeded = false,
-  responses = [],
-}: WireTransaction): TransactionResult {
+export function foundOf(answer: WireRange): Found {
+  return {
+    revision: revisionOf(answer),
+    records: recordsOf(answer),
+    hasMore: answer.more === true,
+  };
+}
+
+export function resultOf(answer: WireTransaction): TransactionResult {
+  return transactionOf(answer, revisionOf(answer));
+}
+
+/** @param revision Transactions inside of another one say none: they have that of the outer one. */
+function transactionOf(
+  { succeeded, responses = [] }: WireTransaction,
+  revision: number,
+): TransactionResult {
   const done = responses.map(({ response_range: range, response_txn: inner }) => ({
-    ...(range && { records: foundOf(range).records }),
-    ...(inner && { transaction: resultOf(inner) }),
+    ...(range && { records: recordsOf(range) }),
+    ...(inner && { transaction: transactionOf(inner, revision) }),
   }));
-  return { revision: Number(header?.revision ?? 0), succeeded, done };
+  return { revision, succeeded: succeeded === true, done };
+}
+
+export function leaseOf({ ID }: { readonly ID?: string }): string {
+  if (textOf(ID) !== '') return textOf(ID);
+  throw new Error('no lease');
+}
+
+export function renewedOf({ result }: { readonly result?: { readonly TTL?: string } }): number {
+  return numberOf(result?.TTL);
+}
+
+interface WireMembers {
+  readonly members?: readonly {
+    readonly ID?: string;
+    readonly name?: string;
+    readonly clientURLs?: readonly string[];
+  }[];
+}
+
+export function membersOf({ members = [] }: WireMembers): readonly Member[] {
+  return members.map(({ ID, name, clientURLs = [] }) => {
+    return { id: textOf(ID), name: textOf(name), clientUrls: clientURLs.map(textOf) };
+  });
+}
+
+interface WireStatus {
+  readonly header?: { readonly member_id?: string };
+  readonly version?: string;
+  readonly dbSize?: string;
+  readonly leader?: string;
+  readonly raftTerm?: string;
+}
+
+export function statusOf(answer: WireStatus): EndpointStatus {
+  const { header, version, dbSize, leader = '0', raftTerm } = answer;
+  return {
+    memberId: textOf(header?.member_id),
+    version: textOf(version),
+    databaseBytes: numberOf(dbSize),
+    leaderId: textOf(leader),
+    term: numberOf(raftTerm),
+  };
 }

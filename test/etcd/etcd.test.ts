@@ -102,6 +102,48 @@ describe('a read', () => {
   });
 });
 
+test.each([
+  ...['{}', '[]', '{"ok":true}', '{"succeeded":true}', '{"kvs":[]}', 'null', '<html>'],
+  ...['{"header":{"revision":"x"}}', '{"header":{"revision":5},"succeeded":true}'],
+  '{"header":{"revision":"7"},"kvs":7,"responses":7}',
+  '{"header":{"revision":"7"},"kvs":[null],"responses":[null]}',
+  '{"header":{"revision":"7"},"kvs":[{"value":{"length":1000000000}}],"responses":[{"response_range":{"kvs":[{"value":7}]}}]}',
+  '{"header":{"revision":"7"},"kvs":[{"create_revision":"x"}],"responses":[{"response_range":{"kvs":[7]}}]}',
+])(
+  '%s is no answer of etcd: it says neither that a key is absent nor that it was created',
+  async (text) => {
+    const fake = await FakeEtcd.start();
+    for (const path of ['range', 'txn']) fake.mishaps.set(path, { text });
+    const etcd = clientOf([fake.url]);
+    expect(await etcd.range({ key: KEY })).toMatchObject({
+      kind: 'not-done',
+      reason: 'unreachable',
+    });
+    expect(await etcd.transact(create('a'))).toMatchObject({ kind: 'unknown' });
+  },
+);
+
+test('a message of etcd is cut, however long it is', async () => {
+  const message = 'x'.repeat(1e6);
+  const { outcome } = await outcomeOf({ status: 400, code: 3, message });
+  expect(outcome.kind === 'not-done' && outcome.why.length).toBeLessThan(1_000);
+});
+
+test.each(['{}', '{"token":7}', '{"token":"a\\nb"}'])('%s is no login', async (text) => {
+  const fake = await FakeEtcd.start();
+  fake.mishaps.set('authenticate', { text });
+  const etcd = clientOf([fake.url], { login: { user: 'root', password: 'secret' } });
+  expect(await etcd.range({ key: KEY })).toMatchObject({ reason: 'unreachable' });
+  expect(fake.asked).toEqual(['authenticate']);
+});
+
+test('many requests at one time log in once', async () => {
+  const fake = await FakeEtcd.start();
+  const etcd = clientOf([fake.url], { login: { user: 'root', password: 'secret' } });
+  await Promise.all(Array.from({ length: 20 }, () => etcd.range({ key: KEY })));
+  expect(fake.asked.filter((path) => path === 'authenticate')).toEqual(['authenticate']);
+});
+
 test('a login is made anew when its token is no longer valid', async () => {
   const fake = await FakeEtcd.start();
   const etcd = clientOf([fake.url], { login: { user: 'root', password: 'secret' } });

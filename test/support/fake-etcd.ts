@@ -16,6 +16,8 @@ export type Mishap =
   | 'cut-before'
   /** It is done, and the connection is cut before the answer. */
   | 'cut-after'
+  /** The answer is this text, with status 200. */
+  | { readonly text: string }
   /** An error of gRPC. */
   | { readonly status: number; readonly code: number; readonly message: string };
 
@@ -80,6 +82,10 @@ export class FakeEtcd {
     const mishap = this.mishaps.get(path);
     if (mishap === 'cut-before') {
       response.destroy();
+      return;
+    }
+    if (typeof mishap === 'object' && 'text' in mishap) {
+      response.end(mishap.text);
       return;
     }
     if (typeof mishap === 'object') {
