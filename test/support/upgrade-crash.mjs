@@ -28,22 +28,23 @@ if (isMainThread && role === 'new' && isNew && process.send !== undefined) {
 }
 
 if (isMainThread && role === 'old' && !isNew) {
-  const { emit } = ChildProcess.prototype;
+  /** The new processes, not those of the loader, which say that they are ready, too. */
+  const successors = new WeakSet();
+  const { emit, spawn } = ChildProcess.prototype;
   ChildProcess.prototype.emit = function (event, message, ...rest) {
-    if (event === 'message') dieAt(`heard:${message?.kind}`);
+    if (event === 'message' && successors.has(this)) dieAt(`heard:${message?.kind}`);
     return emit.call(this, event, message, ...rest);
   };
-  const { spawn } = ChildProcess.prototype;
   ChildProcess.prototype.spawn = function (options) {
     const result = spawn.call(this, options);
-    if (options.envPairs?.some((pair) => pair.startsWith('GOROMDB_HANDOVER='))) dieAt('spawned');
-    const send = this.send;
-    if (send !== undefined) {
-      this.send = (message, ...others) => {
-        dieAt(message?.kind);
-        return send.call(this, message, ...others);
-      };
-    }
+    if (!options.envPairs?.some((pair) => pair.startsWith('GOROMDB_HANDOVER='))) return result;
+    successors.add(this);
+    dieAt('spawned');
+    const { send } = this;
+    this.send = (message, ...others) => {
+      dieAt(message?.kind);
+      return send.call(this, message, ...others);
+    };
     return result;
   };
 }
