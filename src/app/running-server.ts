@@ -116,13 +116,13 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
   /** See `Outgoing`. */
   get handedOver(): Inherited {
     const { address, http } = this.#plan;
-    const { descriptors } = this.#threads.server.listening;
+    const { listening } = this.#threads.server;
     const sockets: RoleSockets[] = [
       {
         role: 'data',
         asked: this.#asked('data', address),
         address: this.#address,
-        fds: descriptors,
+        fds: listening.data.descriptors,
       },
     ];
     const fd = this.#http?.descriptor;
@@ -195,7 +195,7 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
 
   #ownFiles(isOwn: (role: SocketRole) => boolean): void {
     const owns = (role: SocketRole): boolean => isOwn(role) && !this.#isPassed(role);
-    this.#threads.server.listening.ownsSocketFile = owns('data');
+    this.#threads.server.listening.data.ownsSocketFile = owns('data');
     if (this.#http !== undefined) this.#http.ownsSocketFile = owns('http');
   }
 

@@ -9,6 +9,9 @@ import { type BoundSocket, bindSocket } from './bound-socket.ts';
 /** Connections that the kernel may hold for us to accept (memcached's default). */
 const BACKLOG = 1024;
 
+/** What an address is for: `address` of all clients, or that of clients of a Redis Cluster. */
+export type ListenRole = 'data' | 'cluster';
+
 /** What to listen on: an address, or a descriptor of a socket that listens on it already. */
 export type ListenTarget =
   | { readonly address: Address; readonly reusePort: boolean }

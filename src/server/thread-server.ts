@@ -1,6 +1,5 @@
-import net from 'node:net';
-import tls from 'node:tls';
-import { type Address, formatAddress } from '../common/address.ts';
+import type net from 'node:net';
+import type { Address } from '../common/address.ts';
 import { collectGarbage } from '../common/collect-garbage.ts';
 import type { Logger } from '../common/log.ts';
 import type { ViewSource } from '../handler/handler.ts';
@@ -19,19 +18,13 @@ import type {
 import { Reply } from '../protocol/reply.ts';
 import { SharedParts } from '../protocol/shared-parts.ts';
 import type { Asker } from '../storage/lookup-counts.ts';
-import {
-  type AccessOptions,
-  checkAccessFits,
-  createAllowList,
-  isListed,
-  loadTls,
-  loadUsers,
-} from './access.ts';
+import { Acceptor } from './acceptor.ts';
+import { type AccessOptions, createAllowList, isListed, loadTls, loadUsers } from './access.ts';
 import { ClientLog, type ClientReport } from './client-log.ts';
 import { Connection, type ConnectionShare } from './connection.ts';
 import { Drain } from './drain.ts';
 import { BufferBudget, type Limits } from './limits.ts';
-import { descriptorOf, type ListenTarget, listen } from './listener.ts';
+import type { ListenRole, ListenTarget } from './listener.ts';
 import type { ThreadMeter } from './metering/metering.ts';
 import type { Server } from './server.ts';
 
@@ -43,9 +36,6 @@ const TOO_MANY = 'ERROR Too many open connections\r\n';
 
 /** How often idle connections are looked for, and the clock for it is set. */
 const SWEEP_INTERVAL_MS = 1_000;
-
-/** How long a client may take for the TLS handshake. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * A reply that is still under way from data which was replaced has this long when there is to be a
@@ -95,30 +85,23 @@ function faultOf(error: unknown): string {
   return `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : error}`;
 }
 
-/** The same of a TLS connection as of what it runs over, which Node does not show. */
-function peerOf({ remoteAddress, remotePort }: net.Socket): string {
-  return `${remoteAddress} ${remotePort}`;
-}
-
 /** Serves in the thread that it is made in. */
 export class ThreadServer implements Server {
-  readonly #server: net.Server;
+  /** By what the addresses are for that they accept on. */
+  readonly #acceptors: Readonly<Record<ListenRole, Acceptor>>;
   readonly #parts: ServerParts;
   #authenticate: Authenticate | undefined;
   readonly #connections = new Set<Connection>();
+  /** What the address is for that they came to. */
+  readonly #roles = new WeakMap<Connection, ListenRole>();
   /** What connections held that were cut since garbage was collected. */
   #cutBytes = 0;
   /** The most connections there were since garbage was collected. */
   #crowd = 0;
-  /** What TLS runs over: there from before the handshake. */
-  readonly #encrypted = new Set<net.Socket>();
-  /** Those of them whose handshake is not over, by the client's address and port. */
-  readonly #handshakes = new Map<string, net.Socket>();
   readonly #context: SessionContext;
   readonly #share: ConnectionShare;
   readonly #allowList: net.BlockList;
   readonly #clientLog: ClientLog;
-  #listenAddress = '';
   #sweep: NodeJS.Timeout | undefined;
   #drain: Drain | undefined;
   #closing: Promise<void> | undefined;
@@ -159,7 +142,7 @@ export class ThreadServer implements Server {
       ...(parts.shutdown === undefined ? {} : { shutdown: parts.shutdown }),
       facts,
     };
-    this.#server = this.#createServer();
+    this.#acceptors = { data: this.#acceptor('data'), cluster: this.#acceptor('cluster') };
   }
 
   /**
@@ -173,7 +156,8 @@ export class ThreadServer implements Server {
     const users = access.userFile === undefined ? undefined : loadUsers(access.userFile);
     const certificates = access.tls === undefined ? undefined : loadTls(access.tls);
     this.#authenticate = users;
-    if (certificates !== undefined) (this.#server as tls.Server).setSecureContext(certificates);
+    if (certificates === undefined) return;
+    for (const acceptor of Object.values(this.#acceptors)) acceptor.useCertificates(certificates);
   }
 
   /**
@@ -199,12 +183,9 @@ export class ThreadServer implements Server {
   }
 
   /** For threads that listen together: see `ListenTarget`. */
-  async listenOn(target: ListenTarget): Promise<Address> {
-    checkAccessFits(this.#parts.access, target.address);
+  async listenOn(target: ListenTarget, role: ListenRole = 'data'): Promise<Address> {
     this.#sweep ??= setInterval(() => this.#sweepOnce(), SWEEP_INTERVAL_MS);
-    const address = await listen(this.#server, target, this.#parts.access.unixMode);
-    this.#listenAddress = formatAddress(address);
-    return address;
+    return await this.#acceptors[role].listen(target);
   }
 
   listen(address: Address): Promise<Address> {
@@ -212,8 +193,8 @@ export class ThreadServer implements Server {
   }
 
   /** The descriptor that it listens on. */
-  get descriptor(): number | undefined {
-    return descriptorOf(this.#server);
+  descriptorOf(role: ListenRole): number | undefined {
+    return this.#acceptors[role].descriptor;
   }
 
   /** Stops accepting, and closes each connection between two requests: see `Limits`. */
@@ -228,8 +209,8 @@ export class ThreadServer implements Server {
     return this.#closing;
   }
 
-  #stopAccepting(): Promise<void> {
-    return new Promise((resolve) => void this.#server.close(() => resolve()));
+  async #stopAccepting(): Promise<void> {
+    await Promise.all(Object.values(this.#acceptors).map((acceptor) => acceptor.stop()));
   }
 
   async #drainThenClose(): Promise<void> {
@@ -242,49 +223,30 @@ export class ThreadServer implements Server {
 
   async #close(graceMs: number, isClosed: Promise<void>): Promise<void> {
     for (const connection of this.#connections) connection.end();
-    // Nothing was asked there yet.
-    for (const socket of this.#handshakes.values()) socket.destroy();
+    for (const acceptor of Object.values(this.#acceptors)) acceptor.endHandshakes();
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.cut();
-      for (const socket of this.#encrypted) socket.destroy();
+      for (const acceptor of Object.values(this.#acceptors)) acceptor.cutEncrypted();
     }, graceMs);
     await isClosed;
     clearTimeout(cut);
     clearInterval(this.#sweep);
   }
 
-  /** Half-open: a client may end its side and still wait for the answers. */
-  #createServer(): net.Server {
-    const { access } = this.#parts;
-    const options = { allowHalfOpen: true, pauseOnConnect: true };
-    const accept = (socket: net.Socket): void => this.#accept(socket);
-    if (access.tls === undefined) return net.createServer(options, accept);
-    const server = tls.createServer({
-      ...options,
-      ...loadTls(access.tls),
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  #acceptor(role: ListenRole): Acceptor {
+    return new Acceptor(this.#parts.access, {
+      accept: (socket) => this.#accept(socket, role),
+      admits: (socket) => this.#admits(socket),
     });
-    server.prependListener('connection', (socket) => {
-      const peer = peerOf(socket);
-      this.#encrypted.add(socket);
-      this.#handshakes.set(peer, socket);
-      socket.once('close', () => {
-        this.#encrypted.delete(socket);
-        if (this.#handshakes.get(peer) === socket) this.#handshakes.delete(peer);
-      });
-      // Refused before it costs a handshake. Those in one count too, or there were no limit on them.
-      const isOneTooMany = this.#encrypted.size > this.#share.limits.connectionsMax;
-      if (!isOneTooMany && this.#isAllowed(socket)) return;
-      this.#share.counters.rejected_connections++;
-      socket.destroy();
-    });
-    server.on('secureConnection', (socket) => {
-      this.#handshakes.delete(peerOf(socket));
-      accept(socket);
-    });
-    // A client that cannot speak TLS, or whose certificate is not accepted, is its own fault.
-    server.on('tlsClientError', (_, socket) => socket.destroy());
-    return server;
+  }
+
+  /** Refused before it costs a handshake. Those in one count too, or there were no limit on them. */
+  #admits(socket: net.Socket): boolean {
+    let encrypted = 0;
+    for (const acceptor of Object.values(this.#acceptors)) encrypted += acceptor.encrypted;
+    if (encrypted <= this.#share.limits.connectionsMax && this.#isAllowed(socket)) return true;
+    this.#share.counters.rejected_connections++;
+    return false;
   }
 
   #isAllowed(socket: net.Socket): boolean {
@@ -293,7 +255,7 @@ export class ThreadServer implements Server {
     return remoteAddress !== undefined && isListed(this.#allowList, remoteAddress);
   }
 
-  #accept(socket: net.Socket): void {
+  #accept(socket: net.Socket, role: ListenRole): void {
     const { counters, limits } = this.#share;
     counters.total_connections++;
     if (!this.#isAllowed(socket)) {
@@ -324,6 +286,7 @@ export class ThreadServer implements Server {
     };
     const connection = new Connection(socket, this.#createSession(context), this.#share);
     this.#connections.add(connection);
+    this.#roles.set(connection, role);
     this.#crowd = Math.max(this.#crowd, this.#connections.size);
   }
 
@@ -344,7 +307,8 @@ export class ThreadServer implements Server {
   }
 
   #placeOf(connection: Connection): ConnectionPlace {
-    return { listenAddress: this.#listenAddress, ...connection.describe() };
+    const { address } = this.#acceptors[this.#roles.get(connection) ?? 'data'];
+    return { listenAddress: address, ...connection.describe() };
   }
 
   #sweepOnce(): void {

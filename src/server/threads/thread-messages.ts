@@ -7,7 +7,7 @@ import type { TableParts } from '../../storage/table/table.ts';
 import type { AccessOptions } from '../access.ts';
 import type { ClientReport } from '../client-log.ts';
 import type { Limits } from '../limits.ts';
-import type { ListenTarget } from '../listener.ts';
+import type { ListenRole, ListenTarget } from '../listener.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -72,7 +72,7 @@ export type ThreadNews =
   | { readonly released: number };
 
 export type ThreadRequest =
-  | { readonly kind: 'listen'; readonly target: ListenTarget }
+  | { readonly kind: 'listen'; readonly target: ListenTarget; readonly role: ListenRole }
   | ({ readonly kind: 'swap' } & PlacedTable)
   /** No thread serves any more what was swapped, added or removed last. */
   | { readonly kind: 'swapped-everywhere' }

@@ -59,8 +59,10 @@ setInterval(() => {
 
 answerRequests(async (request: ThreadRequest): Promise<ThreadReply> => {
   switch (request.kind) {
-    case 'listen':
-      return { address: await server.listenOn(request.target), fd: server.descriptor };
+    case 'listen': {
+      const address = await server.listenOn(request.target, request.role);
+      return { address, fd: server.descriptorOf(request.role) };
+    }
     // No command is under way between two turns of the event loop, nor behind an await.
     case 'swap':
       await sets.swap(request);

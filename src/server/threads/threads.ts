@@ -31,10 +31,11 @@ import { type AccessOptions, certificateExpiry, checkAccessFiles } from '../acce
 import { ClientLog, logReport } from '../client-log.ts';
 import type { InheritedListener } from '../inherited.ts';
 import type { Limits } from '../limits.ts';
+import type { ListenRole } from '../listener.ts';
 import { createMeterMemory } from '../metering/metering.ts';
 import type { Server } from '../server.ts';
 import { settingsOf } from '../settings.ts';
-import { Listening, type ListeningPlace } from './listening.ts';
+import { Listening, type ThreadPlace } from './listening.ts';
 import { RESTART_WINDOW_MS, RESTARTS_MAX, RestartLimit } from './restart-limit.ts';
 import { createSetMemory } from './served-sets.ts';
 import { serverStatusOf } from './server-status.ts';
@@ -68,8 +69,9 @@ export interface ThreadsOptions {
 }
 
 /** The place of one thread: the thread changes when it dies, the rest stays. */
-interface Place extends ListeningPlace {
+interface Place extends ThreadPlace {
   readonly data: ThreadData;
+  thread: ServingThread;
   restarts: number;
 }
 
@@ -105,7 +107,8 @@ export class Threads implements Server {
   readonly #restarts = new RestartLimit();
   /** Each thread reports an address once a minute; here it is once for all of them. */
   readonly #clientLog: ClientLog;
-  readonly #listening: Listening;
+  /** How it listens, for a process that takes over. */
+  readonly listening: Readonly<Record<ListenRole, Listening>>;
   #watchdog: Watchdog | undefined;
   /** Swaps and replacements happen one after the other. */
   readonly #turns = new Turns<'add' | 'remove' | 'swap' | 'replace'>();
@@ -138,17 +141,14 @@ export class Threads implements Server {
         ...{ thread, protocol, handler, delimiter, limits, access, sessions, facts },
         ...{ counterMemory, meterMemory: this.#meterMemory, allowShutdown, logSlowMs },
       };
-      const place: Place = {
-        data,
-        target: undefined,
-        fd: undefined,
-        thread: undefined!,
-        restarts: 0,
-      };
+      const place: Place = { data, thread: undefined!, restarts: 0 };
       place.thread = this.#start(place);
       return place;
     });
-    this.#listening = new Listening(this.#places, access.unixMode);
+    this.listening = {
+      data: new Listening('data', this.#places, access.unixMode),
+      cluster: new Listening('cluster', this.#places, access.unixMode),
+    };
   }
 
   /** How many serve. */
@@ -198,18 +198,21 @@ export class Threads implements Server {
     this.#counters[name]++;
   }
 
-  /** @param inherited What to listen on in place of binding a socket. */
-  async listen(address: Address, inherited?: InheritedListener): Promise<Address> {
-    const bound = await this.#listening.begin(address, inherited);
+  /**
+   * @param inherited What to listen on in place of binding a socket.
+   * @param cluster Begun first: where it answers `address`, it is whole.
+   */
+  async listen(
+    address: Address,
+    inherited?: InheritedListener,
+    cluster?: { readonly address: Address; readonly inherited?: InheritedListener | undefined },
+  ): Promise<Address> {
+    if (cluster) await this.listening.cluster.begin(cluster.address, cluster.inherited);
+    const bound = await this.listening.data.begin(address, inherited);
     this.#isListening = true;
     this.#address = formatAddress(bound);
     this.#watchdog = new Watchdog(() => this.#places.map((place) => place.thread));
     return bound;
-  }
-
-  /** How it listens, for a process that takes over. */
-  get listening(): Listening {
-    return this.#listening;
   }
 
   /** From now on all keys of a data set are misses, if it has nothing to serve yet. */
@@ -331,7 +334,7 @@ export class Threads implements Server {
     await Promise.allSettled(threads.map((thread) => thread.request({ kind: 'close', graceMs })));
     await Promise.all(threads.map((thread) => thread.end()));
     for (const { served } of this.#sets.values()) served?.map.release();
-    this.#listening.close();
+    for (const listening of Object.values(this.listening)) listening.close();
   }
 
   #start(place: Place): ServingThread {
@@ -385,7 +388,7 @@ export class Threads implements Server {
         else await thread.swap(placed, served.map, served.info);
       }
       for (const [set, news] of this.#news) await thread.request({ kind: 'news', set, news });
-      await this.#listening.resume(place);
+      for (const listening of Object.values(this.listening)) await listening.resume(place);
       const fields = { event: 'thread-replaced', thread: place.data.thread } as const;
       this.#options.logger.info(`serving thread ${place.data.thread} serves again`, fields);
     } catch (cause) {
