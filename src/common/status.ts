@@ -105,6 +105,11 @@ export interface DataSetStatus extends LoadNews {
   readonly counters: Readonly<Record<DataSetCounter, number>>;
   /** Keys that clients have looked up in it, by protocol. */
   readonly lookups: readonly LookupFigures[];
+  /**
+   * Seconds from a read that asks for its keys until the whole reply is given to the system. A read that
+   * asks several data sets counts for the last of them. Undefined: the threads do not know it yet.
+   */
+  readonly duration?: Histogram | undefined;
   /** What became of drops, by why. */
   readonly loads: readonly LoadFigures[];
   /** The last ten, the newest last; those of earlier processes too. */

@@ -129,9 +129,10 @@ export class DataSet {
     if (this.#lastStatus !== undefined) return this.#lastStatus;
     const { file, basedir } = this.options;
     const counters = { ...this.#counters };
-    const lookups = this.#share.threads.lookups(this.set);
+    const { threads } = this.#share;
+    const asked = { lookups: threads.lookups(this.set), duration: threads.durations(this.set) };
     const loads = this.#loadCounts.figures;
-    return { prefix: this.set, file, basedir, ...this.#loader.status, counters, lookups, loads };
+    return { prefix: this.set, file, basedir, ...this.#loader.status, counters, ...asked, loads };
   }
 
   get figures(): DataSetFigures {

@@ -126,6 +126,16 @@ function dataSetSamples(sets: readonly DataSetStatus[]): readonly Sample[] {
         ]),
       ),
     ),
+    ...sets.flatMap(({ prefix, duration }) =>
+      duration === undefined
+        ? []
+        : family(
+            'histogram',
+            'data_set_request_duration_seconds',
+            'Seconds from a read of requests for its keys until all replies are given to the system; sampled.',
+            [{ labels: { data_set: prefix }, value: duration.count, histogram: duration }],
+          ),
+    ),
     ...family(
       'counter',
       'data_set_loads_total',

@@ -218,7 +218,7 @@ export class Connection {
     const { meter } = this.#share;
     const sample = meter.begin(length);
     this.#take(chunk, length);
-    sample.asker = meter.asker;
+    meter.identify(sample);
     this.#sample = sample;
     this.#endSample();
   }

@@ -6,9 +6,17 @@ export const ASKERS = ['text', 'meta', 'binary', 'redis', 'other'] as const;
 /** Where each is in {@link ASKERS}. */
 export const ASKER = { text: 0, meta: 1, binary: 2, redis: 3, other: 4 } as const;
 
+/** A data set, which notes how long it took to answer those who asked for its keys. */
+export interface Asked {
+  /** @param weight Reads that the measured one stands for. */
+  took(seconds: number, weight: number): void;
+}
+
 /** Who asks now: a thread answers one request at a time. Sessions set it before they look up keys. */
 export class Asker {
   at: number = ASKER.other;
+  /** The data set in which a key was looked up last. */
+  asked: Asked | undefined = undefined;
 }
 
 /** Hits and misses of each asker, on whole cache lines of 64 bytes: see `createCounterMemory`. */
@@ -23,14 +31,19 @@ export function createLookupMemory(threads: number): SharedArrayBuffer {
 export class LookupCounts {
   readonly #asker: Asker;
   readonly #counts: Float64Array;
+  readonly #asked: Asked | undefined;
 
-  constructor(memory: SharedArrayBuffer, thread: number, asker: Asker) {
+  /** @param asked The data set. Default: nobody notes how long its answers take. */
+  constructor(memory: SharedArrayBuffer, thread: number, asker: Asker, asked?: Asked) {
     this.#asker = asker;
+    this.#asked = asked;
     this.#counts = new Float64Array(memory, thread * BLOCK_BYTES, ASKERS.length * 2);
   }
 
   count(isHit: boolean): void {
-    this.#counts[2 * this.#asker.at + (isHit ? 0 : 1)]++;
+    const asker = this.#asker;
+    asker.asked = this.#asked;
+    this.#counts[2 * asker.at + (isHit ? 0 : 1)]++;
   }
 }
 

@@ -46,7 +46,7 @@ export class Traffic {
       dataSets: dataSets.map((set, i) => {
         const share = 1 / (i + 1);
         const [hits, misses] = [this.#hits * share, (this.#gets - this.#hits) * share];
-        return { ...set, lookups: [{ protocol: 'text', hits, misses }] };
+        return { ...set, duration, lookups: [{ protocol: 'text', hits, misses }] };
       }),
     };
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { drop } from '../support/drop.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { HttpSubject } from './http-subject.ts';
@@ -70,6 +70,20 @@ describe('what clients ask', () => {
       'goromdb_request_duration_seconds_bucket{protocol="text",le="+Inf"} 20',
     );
   });
+});
+
+test('how long answers took is measured by data set, and a read without a key is for none', async () => {
+  const subject = await serving();
+  const client = await RawClient.connect(subject.goromdb.address);
+  for (let i = 0; i < 5; i++) await client.ask('get k\r\n', 'END\r\n');
+  await client.ask('version\r\n');
+  const total = () => subject.goromdb.status().server.requests[0].duration.count;
+  await expect.poll(total).toBe(6);
+  const { duration } = subject.goromdb.status().dataSets[0];
+  expect(duration?.count).toBe(5);
+  expect(duration?.sum).toBeGreaterThan(0);
+  const lines = await samples(subject, 'goromdb_data_set_request_duration_seconds_count');
+  expect(lines).toEqual(['goromdb_data_set_request_duration_seconds_count{data_set=""} 5']);
 });
 
 describe('what becomes of drops', () => {

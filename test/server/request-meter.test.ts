@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createMeterMemory, meterOf, readMeters } from '../../src/server/metering/metering.ts';
-import { ASKER, Asker } from '../../src/storage/lookup-counts.ts';
+import {
+  createDurationMemory,
+  readDurations,
+  SetDurations,
+} from '../../src/server/metering/set-durations.ts';
+import { ASKER, Asker, createLookupMemory, LookupCounts } from '../../src/storage/lookup-counts.ts';
 
 /** Reads as a connection does, without a client. */
 function read(meter: ReturnType<typeof meterOf>['requests'], times: number): number {
@@ -48,6 +53,29 @@ describe('a request meter', () => {
     read(requests, 1000);
     tick();
     expect(read(requests, 100)).toBeGreaterThan(30);
+  });
+
+  it('notes how long a read took with the data set that was asked last, if one was', () => {
+    const asker = new Asker();
+    const { requests } = meterOf(createMeterMemory(1), 0, asker);
+    const [one, two] = [1, 2].map(() => {
+      const memory = createDurationMemory(2);
+      const durations = new SetDurations(memory, 1);
+      const counts = new LookupCounts(createLookupMemory(2), 1, asker, durations);
+      return { counts, noted: () => readDurations(memory).count };
+    });
+    const ask = (...sets: readonly (typeof one)[]): void => {
+      requests.left--;
+      const sample = requests.begin(100);
+      for (const { counts } of sets) counts.count(true);
+      requests.identify(sample);
+      requests.end(sample, { client: '127.0.0.1' });
+    };
+    ask(one);
+    ask(two, one);
+    ask(one, two);
+    ask();
+    expect([one.noted(), two.noted()]).toEqual([2, 1]);
   });
 
   it('counts a refused write of a protocol that nobody knows as another one', () => {

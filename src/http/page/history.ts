@@ -59,9 +59,10 @@ export function serverCounts(
 }
 
 /** What was counted of a data set. */
-export function setCounts({ lookups }: DataSetStatus, atMs: number): Counts {
+export function setCounts({ lookups, duration }: DataSetStatus, atMs: number): Counts {
   const hits = lookups.reduce((sum, one) => sum + one.hits, 0);
-  return { atMs, hits, gets: lookups.reduce((sum, one) => sum + one.misses, hits) };
+  const gets = lookups.reduce((sum, one) => sum + one.misses, hits);
+  return { atMs, hits, gets, latency: pooled(duration === undefined ? [] : [duration]) };
 }
 
 /** The last minutes of a server or a data set. */

@@ -4,18 +4,13 @@ import { find, make, say } from './dom.ts';
 import { ageText, bytesText, countText, latencyText, shortText } from './figures.ts';
 import { type Point, spanMsOf } from './history.ts';
 import { named, type Sample } from './samples.ts';
-import { createTile, HIT_RATE, LOOKUPS, type Shown } from './tile.ts';
+import { createTile, HIT_RATE, LATENCY, LOOKUPS, type Shown } from './tile.ts';
 import { diskBytesOf, nowMsOf } from './verdict.ts';
 
 const TILES: readonly Shown[] = [
   LOOKUPS,
   HIT_RATE,
-  {
-    title: 'Latency, p99',
-    second: 'median',
-    lines: [({ p99 }) => p99, ({ p50 }) => p50],
-    ...{ text: latencyText, least: 1e-5, isRare: true },
-  },
+  LATENCY,
   { title: 'Sent a second', lines: [({ sentBytes }) => sentBytes], text: bytesText, least: 1000 },
   { title: 'Processors in use', lines: [({ cpu }) => cpu], text: shortText, least: 1 },
 ];

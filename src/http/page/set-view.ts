@@ -12,7 +12,7 @@ import {
   sinceText,
 } from './figures.ts';
 import type { Point } from './history.ts';
-import { createTile, HIT_RATE, LOOKUPS } from './tile.ts';
+import { createTile, HIT_RATE, LATENCY, LOOKUPS } from './tile.ts';
 import { createTimeline, joined, type Timeline } from './timeline.ts';
 import { ageSecondsOf, type Finding, levelOf, nameOf } from './verdict.ts';
 
@@ -50,7 +50,7 @@ export class SetView {
   readonly #facts = make('dl', { class: 'facts' });
   readonly #rollback = make('button', { type: 'button' }, 'Roll back …');
   readonly #rescan = make('button', { type: 'button' }, 'Rescan …');
-  readonly #tiles = [LOOKUPS, HIT_RATE].map((shown) => createTile(shown, 'h4'));
+  readonly #tiles = [LOOKUPS, HIT_RATE, LATENCY].map((shown) => createTile(shown, 'h4'));
   readonly #timeline: Timeline = createTimeline();
   #events: readonly FolderEvent[] = [];
   #news: SetNews | undefined;

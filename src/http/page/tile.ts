@@ -1,7 +1,7 @@
 /** A number with a live chart. */
 import { type Chart, createChart, type Dot } from './chart.ts';
 import { make, say } from './dom.ts';
-import { shareText, shortText } from './figures.ts';
+import { latencyText, shareText, shortText } from './figures.ts';
 import type { Point } from './history.ts';
 
 /** Shown in place of a number that there is none of. */
@@ -35,6 +35,14 @@ export const HIT_RATE: Shown = {
   ...{ text: shareText, least: 1 },
   // Most are close to 100 %, where a small change matters.
   from: (lowest) => Math.max(0, Math.floor(lowest * 10 - 1e-9) / 10),
+};
+
+/** Of what was measured of requests. */
+export const LATENCY: Shown = {
+  title: 'Latency, p99',
+  second: 'median',
+  lines: [({ p99 }) => p99, ({ p50 }) => p50],
+  ...{ text: latencyText, least: 1e-5, isRare: true },
 };
 
 export interface Tile {

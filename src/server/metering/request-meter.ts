@@ -1,10 +1,10 @@
 import type { RequestFigures } from '../../common/status.ts';
-import { ASKERS, type Asker } from '../../storage/lookup-counts.ts';
+import { ASKERS, type Asked, type Asker } from '../../storage/lookup-counts.ts';
 import { record, sumOf, wordsOf } from './histogram.ts';
 import type { SlowLog } from './slow-log.ts';
 
 /** Upper bounds of the buckets of durations, in seconds. A single get takes some 10 µs. */
-const DURATION_BOUNDS = [
+export const DURATION_BOUNDS = [
   5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5,
 ];
 /** And of sizes, in bytes. One read takes 64 KiB at most. */
@@ -26,6 +26,8 @@ export interface Sample {
   readonly weight: number;
   /** Who asked, once that is known. */
   asker: number;
+  /** And for what: of several data sets the last one. */
+  asked: Asked | undefined;
 }
 
 /**
@@ -59,22 +61,25 @@ export class RequestMeter {
     this.#reads += weight;
     this.#granted = 1 + Math.floor(Math.random() * (2 * this.#gap - 1));
     this.left = this.#granted;
-    return { startMs: performance.now(), bytes, weight, asker: this.#asker.at };
+    this.#asker.asked = undefined;
+    return { startMs: performance.now(), bytes, weight, asker: this.#asker.at, asked: undefined };
+  }
+
+  /** Who has asked since `begin`, and for what. */
+  identify(sample: Sample): void {
+    sample.asker = this.#asker.at;
+    sample.asked = this.#asker.asked;
   }
 
   /** All that was asked is answered. @param whose The connection. */
   end(sample: Sample, whose: { readonly client: string }): void {
-    const { startMs, bytes, weight, asker } = sample;
+    const { startMs, bytes, weight, asker, asked } = sample;
     const seconds = (performance.now() - startMs) / 1000;
     const at = asker * ASKER_WORDS;
     record(this.#words.subarray(at, at + DURATION_WORDS), DURATION_BOUNDS, seconds, weight);
     record(this.#words.subarray(at + DURATION_WORDS, at + ASKER_WORDS), SIZE_BOUNDS, bytes, weight);
+    asked?.took(seconds, weight);
     this.#slow?.note(sample, seconds, whose);
-  }
-
-  /** Who has asked since `begin`. */
-  get asker(): number {
-    return this.#asker.at;
   }
 
   /** To be called once a second. */

@@ -3,6 +3,7 @@ import { type Asker, createLookupMemory, LookupCounts } from '../../storage/look
 import { createSampleMemory, LookupSampler } from '../../storage/lookup-sample.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { openTableIn } from '../../storage/table/table.ts';
+import { createDurationMemory, SetDurations } from '../metering/set-durations.ts';
 import type { PlacedSet, PlacedTable, SetMemory } from './thread-messages.ts';
 
 /** Where a thread's data sets go: see `DataSetsHandler`. */
@@ -13,7 +14,11 @@ export interface SetTaker {
 
 /** Memory of a data set, for all threads. */
 export function createSetMemory(threads: number): SetMemory {
-  return { sampleMemory: createSampleMemory(threads), countMemory: createLookupMemory(threads) };
+  return {
+    sampleMemory: createSampleMemory(threads),
+    countMemory: createLookupMemory(threads),
+    durationMemory: createDurationMemory(threads),
+  };
 }
 
 /** What one thread serves: a data set, or several by prefix. */
@@ -79,7 +84,8 @@ export class ServedSets {
   }
 
   #put(placed: PlacedSet, storage: Storage): void {
-    const counts = new LookupCounts(placed.countMemory, this.#thread, this.#asker);
+    const durations = new SetDurations(placed.durationMemory, this.#thread);
+    const counts = new LookupCounts(placed.countMemory, this.#thread, this.#asker, durations);
     const observed = this.#samplerOf(placed).observe(storage, counts);
     this.#taker.put(placed.set, observed, placed.generation);
   }

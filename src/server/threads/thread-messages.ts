@@ -45,6 +45,8 @@ export interface SetMemory {
   readonly sampleMemory: SharedArrayBuffer;
   /** See `LookupCounts`. */
   readonly countMemory: SharedArrayBuffer;
+  /** See `SetDurations`. */
+  readonly durationMemory: SharedArrayBuffer;
 }
 
 /** A data set by the prefix of its keys; empty: the one without, or the only one. */

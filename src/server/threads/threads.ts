@@ -5,6 +5,7 @@ import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { threadError } from '../../common/rpc.ts';
 import type {
+  Histogram,
   LoadNews,
   LookupFigures,
   Metric,
@@ -33,6 +34,7 @@ import type { InheritedListener } from '../inherited.ts';
 import type { Limits } from '../limits.ts';
 import type { ListenRole } from '../listener.ts';
 import { createMeterMemory } from '../metering/metering.ts';
+import { readDurations } from '../metering/set-durations.ts';
 import type { Server } from '../server.ts';
 import { settingsOf } from '../settings.ts';
 import { Listening, type ThreadPlace } from './listening.ts';
@@ -178,6 +180,12 @@ export class Threads implements Server {
   lookups(set: string): readonly LookupFigures[] {
     const state = this.#sets.get(set);
     return state === undefined ? [] : readLookups(state.memory.countMemory);
+  }
+
+  /** How long reads took that asked for keys of a data set; undefined: there is no such one. */
+  durations(set: string): Histogram | undefined {
+    const state = this.#sets.get(set);
+    return state && readDurations(state.memory.durationMemory);
   }
 
   /** The live generation. */
