@@ -9,6 +9,7 @@ import type { AccessOptions } from '../server/access.ts';
 import type { Limits } from '../server/limits.ts';
 import type { Predecessor } from '../upgrade/predecessor.ts';
 import type { Inherited } from '../upgrade/upgrade.ts';
+import type { RedisClusterPlan } from './redis-cluster.ts';
 
 /** How to serve, whatever the data. */
 export interface ServerOptions extends SessionSettings {
@@ -60,6 +61,8 @@ export interface ServerPlan extends ServerOptions, DataSetsPlan {
   readonly delimiter: string | undefined;
   /** See `GoromdbOptions`; for one data set without a prefix. */
   readonly handler?: string;
+  /** Where clients of a Redis Cluster are answered too, and what they are told. */
+  readonly redisCluster?: RedisClusterPlan | undefined;
   /** What this process was given in place of what it would bind and lock. */
   readonly inherited?: Inherited | undefined;
   /** The process that this one takes over from. */

@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from '../common/log.ts';
 import type { Metric, Status } from '../common/status.ts';
 import type { DataSets, Plan } from '../data-sets/data-sets.ts';
 import type { HttpServer } from '../http/http.ts';
+import type { Peers } from '../peers/peers.ts';
 import { descriptorWarning } from '../server/descriptors.ts';
 import { DEFAULT_LIMITS } from '../server/limits.ts';
 import { checkAddress } from '../server/listener.ts';
@@ -17,6 +18,7 @@ import {
 } from '../upgrade/upgrade.ts';
 import type { GoromdbDataSets } from './goromdb.ts';
 import type { DataSetsPlan, ServerOptions, ServerPlan } from './options.ts';
+import { watchNodes } from './redis-cluster.ts';
 import type { ServingThreads } from './serving-threads.ts';
 
 /** The parts of a server, started, handed over and closed in order. */
@@ -31,6 +33,7 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
   readonly #given: { readonly [role in SocketRole]?: RoleSockets | undefined };
   #address: Address;
   #httpAddress: Address | undefined;
+  #peers: Peers | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -50,6 +53,7 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     const { inherited = { sockets: [], locks: [] } } = plan;
     this.#given = {
       data: socketsFor(inherited, 'data', plan.address),
+      cluster: socketsFor(inherited, 'cluster', plan.redisCluster?.address),
       http: socketsFor(inherited, 'http', plan.http?.address),
     };
     this.#ownFiles((role) => this.#given[role] === undefined);
@@ -65,12 +69,12 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
 
   /** What of what it was given it goes on with. */
   get roles(): readonly SocketRole[] {
-    return (['data', 'http'] as const).filter((role) => this.#given[role] !== undefined);
+    return (['data', 'cluster', 'http'] as const).filter((role) => this.#given[role] !== undefined);
   }
 
   /** @throws GoromdbError as `startGoromdb`. */
   async start(): Promise<void> {
-    const { limits, threads = 1, predecessor, address: wanted } = this.#plan;
+    const { limits, threads = 1, predecessor, address: wanted, redisCluster, access } = this.#plan;
     const { connectionsMax } = { ...DEFAULT_LIMITS, ...limits };
     await predecessor?.checked();
     await this.#sets.take(this.#place(this.#plan));
@@ -79,13 +83,17 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     // Before anything is loaded: an address in use is an error at once, and probes are answered.
     if (predecessor === undefined) await this.#listenHttp();
     if (this.#given.data === undefined) await checkAddress(wanted);
+    const cluster = redisCluster && { ...redisCluster, inherited: this.#given.cluster };
+    if (cluster?.inherited === undefined && cluster) await checkAddress(cluster.address);
     const lacks = await this.#sets.recover();
     const { server } = this.#threads;
-    this.#address = await server.listen(wanted, this.#given.data);
+    this.#address = await server.listen(wanted, this.#given.data, cluster);
     if (predecessor !== undefined) await this.#takeOver();
     this.#closeUnwanted();
+    this.#peers = redisCluster && watchNodes(redisCluster, this.#logger, access?.tls);
     const listensOn = formatAddress(this.#address);
-    const line = [`listens on ${listensOn}`, ...lacks].join('; ');
+    const also = cluster && [`for Redis Cluster on ${formatAddress(cluster.address)}`];
+    const line = [`listens on ${listensOn}`, ...(also ?? []), ...lacks].join('; ');
     this.#logger.info(line, { event: 'server-listening' });
     this.#sets.watch(listensOn);
   }
@@ -125,6 +133,12 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
         fds: listening.data.descriptors,
       },
     ];
+    const cluster = this.#plan.redisCluster?.address;
+    if (cluster !== undefined) {
+      const asked = this.#asked('cluster', cluster);
+      const fds = listening.cluster.descriptors;
+      sockets.push({ role: 'cluster', asked, address: cluster, fds });
+    }
     const fd = this.#http?.descriptor;
     const httpAddress = this.#httpAddress;
     if (http !== undefined && httpAddress !== undefined && fd !== undefined) {
@@ -161,6 +175,7 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
 
   async #close(): Promise<void> {
     // Both at once: a load may take long to stop, and clients must not wait for it.
+    this.#peers?.close();
     this.#http?.drain();
     await Promise.all([this.#sets.unwatch(), this.#threads.server.close()]);
     await this.#sets.close();

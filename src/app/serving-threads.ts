@@ -24,6 +24,7 @@ export function createThreads(options: ServerPlan, shutdown: () => void): Servin
   const { threads = 1, protocol = 'memcached', handler = 'simple', delimiter } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const access = options.access ?? {};
+  const cluster = options.redisCluster?.cluster;
   if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
     const message = `threads: expected a whole number from 1 to ${THREADS_MAX}, found ${threads}`;
     throw new GoromdbError('OPTION_INVALID', message);
@@ -43,7 +44,7 @@ export function createThreads(options: ServerPlan, shutdown: () => void): Servin
     ...{ threads, protocol, handler, delimiter, limits, access, onFailure: fail },
     logger: options.logger ?? silentLogger,
     logSlowMs: options.logSlowMs,
-    sessions: sessionSettings(options),
+    sessions: { ...sessionSettings(options), ...(cluster && { redisCluster: cluster }) },
     shutdown: options.allowShutdown ? shutdown : undefined,
     settings: settingsOf(options),
   });

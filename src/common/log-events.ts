@@ -68,6 +68,9 @@ export const LOG_EVENTS = {
   'request-slow': 'A request took as long as `-log-slow` or longer, among those that are measured.',
   'thread-died': 'A serving thread has died; whether it is replaced.',
   'thread-replaced': 'The replacement of a thread serves.',
+  // The other nodes of a cluster.
+  'node-silent': 'A node does not answer: clients of a Redis Cluster are not sent there.',
+  'node-answers': 'It answers again.',
   // HTTP.
   'http-listening': 'It listens for HTTP.',
   'http-token-wrong': 'A request without the right token; once a minute.',

@@ -6,6 +6,7 @@ import type { LoadNews, Settings } from '../common/status.ts';
 import type { ViewSource } from '../handler/handler.ts';
 import type { Asker } from '../storage/lookup-counts.ts';
 import type { Counters } from './counters.ts';
+import type { RedisCluster } from './redis-cluster.ts';
 import type { Reply } from './reply.ts';
 import type { SharedParts } from './shared-parts.ts';
 
@@ -68,6 +69,11 @@ export function sessionSettings({ loudRefusals = false }: SessionSettings): Sess
   return { loudRefusals };
 }
 
+/** The same, and what a server says on an address for clients of a Redis Cluster. */
+export interface ThreadSettings extends SessionSettings {
+  readonly redisCluster?: RedisCluster;
+}
+
 /** What a session may use. Sessions of a thread share all of it but the reports of clients. */
 export interface SessionContext extends SessionSettings {
   readonly handler: ViewSource;
@@ -96,6 +102,8 @@ export interface SessionContext extends SessionSettings {
   readonly onRefusedWrite?: (command: string) => void;
   /** Clients have to log in, and this knows who may. See `Protocol.hasLogin`. */
   readonly authenticate?: Authenticate;
+  /** On an address for clients of a Redis Cluster: who has which keys. */
+  readonly redisCluster?: RedisCluster;
   /** Called for each login that failed. */
   readonly onFailedLogin?: () => void;
 }

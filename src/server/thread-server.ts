@@ -13,9 +13,10 @@ import type {
   ServerFacts,
   Session,
   SessionContext,
-  SessionSettings,
+  ThreadSettings,
 } from '../protocol/protocol.ts';
 import { Reply } from '../protocol/reply.ts';
+import { respProtocol } from '../protocol/resp/resp.ts';
 import { SharedParts } from '../protocol/shared-parts.ts';
 import type { Asker } from '../storage/lookup-counts.ts';
 import { Acceptor } from './acceptor.ts';
@@ -71,7 +72,7 @@ export interface ServerParts {
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  readonly sessions: SessionSettings;
+  readonly sessions: ThreadSettings;
   /** What the command `shutdown` does; undefined: nobody may. */
   readonly shutdown: (() => void) | undefined;
   /** Called for clients that write or cannot log in, for each address once a minute. */
@@ -98,7 +99,8 @@ export class ThreadServer implements Server {
   #cutBytes = 0;
   /** The most connections there were since garbage was collected. */
   #crowd = 0;
-  readonly #context: SessionContext;
+  /** Of an address for clients of a Redis Cluster, with the cluster. */
+  readonly #contexts: Readonly<Record<ListenRole, SessionContext>>;
   readonly #share: ConnectionShare;
   readonly #allowList: net.BlockList;
   readonly #clientLog: ClientLog;
@@ -128,8 +130,9 @@ export class ThreadServer implements Server {
       onFault: (error) => parts.logger.error(faultOf(error), { event: 'request-failed' }),
     };
     this.#clientLog = new ClientLog(parts.onReport);
-    this.#context = {
-      ...parts.sessions,
+    const { redisCluster, ...sessions } = parts.sessions;
+    const data: SessionContext = {
+      ...sessions,
       handler: parts.handler,
       counters,
       asker: parts.asker,
@@ -142,6 +145,7 @@ export class ThreadServer implements Server {
       ...(parts.shutdown === undefined ? {} : { shutdown: parts.shutdown }),
       facts,
     };
+    this.#contexts = { data, cluster: { ...data, ...(redisCluster && { redisCluster }) } };
     this.#acceptors = { data: this.#acceptor('data'), cluster: this.#acceptor('cluster') };
   }
 
@@ -234,7 +238,9 @@ export class ThreadServer implements Server {
   }
 
   #acceptor(role: ListenRole): Acceptor {
-    return new Acceptor(this.#parts.access, {
+    const { access } = this.#parts;
+    // What is said of a UNIX socket is said of the other address.
+    return new Acceptor(role === 'data' ? access : { ...access, unixMode: undefined }, {
       accept: (socket) => this.#accept(socket, role),
       admits: (socket) => this.#admits(socket),
     });
@@ -263,7 +269,7 @@ export class ThreadServer implements Server {
       socket.destroy();
       return;
     }
-    if (this.#context.sumCounters().curr_connections >= limits.connectionsMax) {
+    if (this.#contexts[role].sumCounters().curr_connections >= limits.connectionsMax) {
       counters.rejected_connections++;
       socket.on('error', () => {});
       socket.end(TOO_MANY, () => socket.destroy());
@@ -275,7 +281,7 @@ export class ThreadServer implements Server {
       this.#clientLog.report({ kind, client, ...(command && { command }) }, this.#share.nowMs);
     };
     const context: SessionContext = {
-      ...this.#context,
+      ...this.#contexts[role],
       ...(this.#authenticate && { authenticate: this.#authenticate }),
       onRefusedWrite: (command) => {
         this.#parts.meter.refusals.count(command);
@@ -284,14 +290,14 @@ export class ThreadServer implements Server {
       onFailedLogin: () => report('failed login'),
       connection: () => this.#placeOf(connection),
     };
-    const connection = new Connection(socket, this.#createSession(context), this.#share);
+    const connection = new Connection(socket, this.#createSession(context, role), this.#share);
     this.#connections.add(connection);
     this.#roles.set(connection, role);
     this.#crowd = Math.max(this.#crowd, this.#connections.size);
   }
 
-  #createSession(context: SessionContext): Session {
-    const { protocol } = this.#parts;
+  #createSession(context: SessionContext, role: ListenRole): Session {
+    const protocol = role === 'data' ? this.#parts.protocol : respProtocol;
     const isLeftToUs = context.authenticate !== undefined && protocol.hasLogin !== true;
     return isLeftToUs
       ? createLoginSession(context, () => protocol.createSession(context))

@@ -14,6 +14,7 @@ import { type Address, formatAddress, parseAddress } from '../common/address.ts'
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import type { LockHandle } from '../control/folder-lock.ts';
 import type { InheritedListener } from '../server/inherited.ts';
+import type { ListenRole } from '../server/listener.ts';
 
 import { closeStrays, findStrays, type Stray } from './strays.ts';
 
@@ -25,7 +26,7 @@ const HANDOVER_VERSION = 1;
 const HANDOVER_CHARS_MAX = 120 * 1024;
 
 /** What a socket is for. */
-export type SocketRole = 'data' | 'http';
+export type SocketRole = ListenRole | 'http';
 
 /** Sockets that a process listens on, or was given. */
 export interface RoleSockets extends InheritedListener {

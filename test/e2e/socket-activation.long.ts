@@ -87,7 +87,7 @@ test('a new process of an upgrade goes on with the socket of systemd, and leaves
 test('sockets without a use are refused', async () => {
   const fds = [await bound(LOCAL), await bound(LOCAL)];
   expect(await start(fds, '', [], /never/)).toMatch(
-    /^goromdb: LISTEN_FDS: expected one socket of another name than http, found 127.*, 127.*/m,
+    /^goromdb: LISTEN_FDS: expected one socket of another name than http, cluster, found 127.*, 127.*/m,
   );
   expect(await start(fds, 'http', [], /never/)).toMatch(/^goromdb: -http: expected it/m);
 });

@@ -6,6 +6,7 @@ import type { Reply } from '../reply.ts';
 import {
   type Call,
   type Command,
+  hasData,
   plainCommand,
   runSubcommand,
   type Subcommands,
@@ -26,12 +27,12 @@ const MS_PER_DAY = 24 * 60 * 60 * 1000;
 type Field = readonly [name: string, value: string | number];
 type Section = readonly [title: string, fields: (call: Call) => readonly Field[]];
 
-function server({ context }: Call): readonly Field[] {
+function server({ context, cluster }: Call): readonly Field[] {
   const { facts } = context;
   const uptimeMs = Date.now() - facts.startedAt;
   return [
     ['redis_version', REDIS_VERSION],
-    ['redis_mode', 'standalone'],
+    ['redis_mode', cluster === undefined ? 'standalone' : 'cluster'],
     ['goromdb_version', VERSION],
     ['os', `${os.type()} ${os.release()} ${os.machine()}`],
     ['arch_bits', 64],
@@ -59,9 +60,16 @@ function memory(call: Call): readonly Field[] {
   ];
 }
 
-/** Clients wait with their first command until nothing is loading. */
-function persistence(): readonly Field[] {
-  return [['loading', 0]];
+/**
+ * Clients wait with their first command until nothing is loading. A node of a cluster without any data
+ * has others that have it.
+ */
+function persistence(call: Call): readonly Field[] {
+  if (call.cluster === undefined || hasData(call)) return [['loading', 0]];
+  return [
+    ['loading', 1],
+    ['loading_eta_seconds', 1],
+  ];
 }
 
 /** The rates that INFO shows, of all threads, between two looks of this thread's clients. */
@@ -111,8 +119,8 @@ function replication(): readonly Field[] {
   ];
 }
 
-function cluster(): readonly Field[] {
-  return [['cluster_enabled', 0]];
+function cluster(call: Call): readonly Field[] {
+  return [['cluster_enabled', call.cluster === undefined ? 0 : 1]];
 }
 
 function keyspace(call: Call): readonly Field[] {

@@ -2,6 +2,7 @@ import type { View } from '../../handler/handler.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import type { Client, ConnectedClient } from './client.ts';
+import type { ClusterMap } from './cluster-map.ts';
 import type { Args } from './frame.ts';
 import type { KeyAnswer } from './lookups.ts';
 import { appendArray, appendError, appendSimple } from './output.ts';
@@ -14,6 +15,8 @@ export interface Call {
   readonly positions: ScanPositions;
   /** All clients of this thread that speak this protocol, by their ids. */
   readonly clients: ReadonlyMap<number, ConnectedClient>;
+  /** Where clients of a Redis Cluster are answered. */
+  readonly cluster: ClusterMap | undefined;
   /** The arguments behind the name; there are as many as the command's arity allows. */
   readonly args: Args;
 }
@@ -43,6 +46,8 @@ export interface Command {
   /** Units of work that it costs beside the first, and for each argument. */
   readonly work?: number;
   readonly argWork?: number;
+  /** Which arguments are keys to a Redis Cluster, when COMMAND does not say it. */
+  readonly routed?: Command['keys'];
   /** The session answers so from all arguments, which are keys; `run` is not called. */
   readonly keyAnswer?: KeyAnswer;
 }
@@ -105,6 +110,11 @@ export function withView<T>(call: Call, use: (view: View) => T): T {
   } finally {
     view.release();
   }
+}
+
+/** Whether there is any data, be it empty. */
+export function hasData(call: Call): boolean {
+  return withView(call, (view) => view.info.generation > 0);
 }
 
 /** One of the things that a container command such as CLIENT knows. */

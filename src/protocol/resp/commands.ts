@@ -1,6 +1,7 @@
 import type { Reply } from '../reply.ts';
 import { ABOUT } from './about.ts';
 import { BITS } from './bits.ts';
+import { CLUSTER } from './cluster.ts';
 import {
   type Call,
   type Command,
@@ -149,6 +150,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     ...OTHER_TYPES,
     ...LISTINGS,
     ...HANDSHAKE,
+    ...CLUSTER,
     ...SUBSCRIPTIONS,
     ...ABOUT,
     COMMAND,

@@ -1,7 +1,7 @@
 import { LOGIN_FAILURES_MAX, LOGIN_WORK } from '../login.ts';
 import type { Reply } from '../reply.ts';
 import { REDIS_VERSION } from './about.ts';
-import { type Client, DEFAULT_USER } from './client.ts';
+import { DEFAULT_USER } from './client.ts';
 import { clientInfo, clientList } from './client-list.ts';
 import {
   type Call,
@@ -9,6 +9,7 @@ import {
   excerpt,
   fail,
   failArity,
+  hasData,
   NOT_AN_INTEGER,
   plainCommand,
   runSubcommand,
@@ -35,8 +36,9 @@ const HELLO_NEEDS_LOGIN =
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> ' +
   'AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol ' +
   'version at the same time';
+/** To Redis' clients it is a server that has yet to read its data. */
+const NO_DATA = 'LOADING this node has no data yet';
 const BAD_NAME = 'ERR Client names cannot contain spaces, newlines or special characters.';
-const NO_CLUSTER = 'ERR This instance has cluster support disabled';
 
 /** A name that a client gives itself may have so many bytes: it is kept with the connection. */
 const CLIENT_NAME_BYTES_MAX = 256;
@@ -44,12 +46,12 @@ const CLIENT_NAME_BYTES_MAX = 256;
 /** Flags of commands that are answered whatever state the server is in. */
 const ALWAYS: readonly string[] = ['noscript', 'loading', 'stale', 'fast', 'no_auth'];
 
-function ok(_: Call, reply: Reply): void {
-  appendSimple(reply, 'OK');
-}
-
 function ping(call: Call, reply: Reply): void {
-  const { client, args } = call;
+  const { client, args, cluster } = call;
+  if (cluster !== undefined && !hasData(call)) {
+    fail(call, reply, NO_DATA);
+    return;
+  }
   const isInMessages = client.isSubscribed && client.resp === 2;
   if (isInMessages && args.left < 2) pong(call, reply);
   else if (call.args.left === 0) appendSimple(reply, 'PONG');
@@ -146,18 +148,19 @@ function hello(call: Call, reply: Reply): void {
     return;
   }
   const error = takeHelloOptions(call, reply, wanted);
-  if (error === undefined) greet(client, reply);
+  if (error === undefined) greet(call, reply);
   else fail(call, reply, error);
 }
 
-function greet(client: Client, reply: Reply): void {
+function greet(call: Call, reply: Reply): void {
+  const { client } = call;
   appendMap(reply, client.resp, 7);
   for (const [name, value] of [
     ['server', 'redis'],
     ['version', REDIS_VERSION],
     ['proto', client.resp],
     ['id', client.id],
-    ['mode', 'standalone'],
+    ['mode', call.cluster === undefined ? 'standalone' : 'cluster'],
     ['role', 'master'],
   ] as const) {
     appendBulkText(reply, name);
@@ -280,7 +283,4 @@ export const HANDSHAKE: readonly Command[] = [
   plainCommand('select', 2, select),
   plainCommand('quit', -1, quit, ALWAYS),
   plainCommand('reset', 1, reset, ALWAYS),
-  plainCommand('readonly', 1, ok),
-  plainCommand('readwrite', 1, ok),
-  plainCommand('cluster', -2, (call, reply) => fail(call, reply, NO_CLUSTER), []),
 ];

@@ -129,6 +129,7 @@ export const KEY_FACTS: readonly Command[] = [
       runSubcommand(call, reply, 'memory', MEMORY_SUBCOMMANDS),
     ),
     keys: [0, 0, 0],
+    routed: [2, 2, 1],
   },
   keyCommand('dump', 2, (call, reply) => ofKey(call, reply, () => fail(call, reply, NO_DUMP))),
   plainCommand('randomkey', 1, randomkey, ['readonly']),

@@ -1,6 +1,5 @@
 import type { View } from '../../handler/handler.ts';
 import { ASKER, Asker } from '../../storage/lookup-counts.ts';
-import { countGets } from '../counters.ts';
 import { LineFinder } from '../line.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import { type Reply, TURN_WORK_MAX } from '../reply.ts';
@@ -15,10 +14,12 @@ import {
   REQUEST_BYTES_MAX,
   RequestFrame,
 } from './frame.ts';
+import { answerGet } from './get.ts';
 import { isGetHead } from './get-head.ts';
 import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
+import { KeyRoute } from './key-route.ts';
 import { type KeyAnswer, Lookups } from './lookups.ts';
-import { appendError, appendNull, appendSimple, appendValue } from './output.ts';
+import { appendError, appendSimple } from './output.ts';
 import { refuseCommand, refuseManyArgs, refuseStranger, refuseSubscriber } from './refusals.ts';
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
@@ -52,6 +53,7 @@ export class RespSession implements Session {
   /** How commands see the server; in a transaction it is another one. */
   #call: Call;
   readonly #frame = new RequestFrame();
+  readonly #route: KeyRoute | undefined;
   #line: LineFinder | undefined;
   #state: SessionState = 'open';
   #discard: Discard | undefined;
@@ -72,7 +74,9 @@ export class RespSession implements Session {
     const isKnown = context.authenticate === undefined;
     this.#client = newClient(id, isKnown);
     const { positions, args, clients } = share;
-    this.#call = { context, client: this.#client, positions, clients, args };
+    const cluster = share.mapOf(context);
+    this.#call = { context, client: this.#client, positions, clients, args, cluster };
+    this.#route = cluster && new KeyRoute(cluster);
     clients.set(id, { client: this.#client, connection: context.connection });
   }
 
@@ -259,6 +263,8 @@ export class RespSession implements Session {
       return start;
     }
     if (presence === 'broken') return this.#protocolError(reply, frame.fault, start);
+    const route = presence === 'whole' ? this.#routeOf(command, input, end, reply) : 'here';
+    if (route === 'more') return start;
     frame.finish();
     if (presence === 'large') {
       this.#context.counters.protocol_errors++;
@@ -269,6 +275,10 @@ export class RespSession implements Session {
     }
     const { next } = frame;
     this.#client.lastCommand = command.name;
+    if (route === 'away') {
+      this.#sendAway(reply);
+      return next;
+    }
     const { transaction } = this.#client;
     if (transaction !== undefined && !NEVER_QUEUED.has(command.name)) {
       this.#queue(transaction, input, start, next, reply);
@@ -283,6 +293,21 @@ export class RespSession implements Session {
     if (command === GET) this.#get(reply);
     else this.#run(command, reply);
     return next;
+  }
+
+  /** Whether the keys of a request are here. GET looks first, and EXEC runs what was let through. */
+  #routeOf(command: Command, input: Buffer, end: number, reply: Reply): 'here' | 'away' | 'more' {
+    const { transaction } = this.#client;
+    const isLater = command === GET && transaction === undefined;
+    if (this.#route === undefined || isLater || this.#exec !== undefined) return 'here';
+    const { nameStart, nameBytes, argc } = this.#frame;
+    const argsStart = nameStart + nameBytes + 2;
+    return this.#route.check({ command, input, argsStart, end, argc }, this.#call, reply);
+  }
+
+  #sendAway(reply: Reply): void {
+    this.#breakTransaction();
+    appendError(reply, this.#route!.error);
   }
 
   #run(command: Command, reply: Reply): void {
@@ -339,22 +364,8 @@ export class RespSession implements Session {
   }
 
   #get(reply: Reply): void {
-    const { counters, handler } = this.#call.context;
-    const args = this.#args;
-    args.advance();
-    const view = handler.view();
-    try {
-      const entry = view.get(args.input, args.start, args.end);
-      if (entry === undefined) {
-        countGets(counters, 0, 1);
-        appendNull(reply, this.#client.resp);
-      } else {
-        countGets(counters, 1, 0);
-        appendValue(reply, entry);
-      }
-    } finally {
-      view.release();
-    }
+    this.#args.advance();
+    if (!answerGet(this.#call, this.#route, reply)) this.#sendAway(reply);
   }
 
   #beginLookups(answer: KeyAnswer, reply: Reply): number {

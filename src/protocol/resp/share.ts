@@ -1,6 +1,7 @@
 import { isMainThread, threadId } from 'node:worker_threads';
-import type { ServerFacts } from '../protocol.ts';
+import type { ServerFacts, SessionContext } from '../protocol.ts';
 import type { ConnectedClient } from './client.ts';
+import { ClusterMap } from './cluster-map.ts';
 import { Args } from './frame.ts';
 import { ScanPositions } from './positions.ts';
 
@@ -21,6 +22,14 @@ export class RespShare {
   readonly args = new Args();
   readonly clients = new Map<number, ConnectedClient>();
   #clientsSeen = 0;
+  #map: ClusterMap | undefined;
+
+  /** What the cluster is like that the context is about. */
+  mapOf({ redisCluster }: SessionContext): ClusterMap | undefined {
+    if (redisCluster === undefined) return undefined;
+    if (this.#map?.cluster !== redisCluster) this.#map = new ClusterMap(redisCluster);
+    return this.#map;
+  }
 
   /** A number that no other client of this process has. */
   nextClientId(): number {

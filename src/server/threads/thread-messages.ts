@@ -1,7 +1,7 @@
 import type { Address } from '../../common/address.ts';
 import type { LogEntry } from '../../common/log.ts';
 import type { LoadNews } from '../../common/status.ts';
-import type { ServerFacts, SessionSettings } from '../../protocol/protocol.ts';
+import type { ServerFacts, ThreadSettings } from '../../protocol/protocol.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { TableParts } from '../../storage/table/table.ts';
 import type { AccessOptions } from '../access.ts';
@@ -22,7 +22,7 @@ export interface ThreadData {
   readonly facts: ServerFacts;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  readonly sessions: SessionSettings;
+  readonly sessions: ThreadSettings;
   readonly logSlowMs: number | undefined;
   /** Whether a client may end the server. */
   readonly allowShutdown: boolean;

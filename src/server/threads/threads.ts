@@ -23,7 +23,7 @@ import {
   sumCounters,
 } from '../../protocol/counters.ts';
 import { serverMetrics } from '../../protocol/fields.ts';
-import type { ServerFacts, SessionSettings } from '../../protocol/protocol.ts';
+import type { ServerFacts, ThreadSettings } from '../../protocol/protocol.ts';
 import { readLookups } from '../../storage/lookup-counts.ts';
 import { readSample, type SampledLookup } from '../../storage/lookup-sample.ts';
 import type { DataSetInfo } from '../../storage/storage.ts';
@@ -58,7 +58,7 @@ export interface ThreadsOptions {
   readonly delimiter?: string | undefined;
   readonly limits: Limits;
   readonly access: AccessOptions;
-  readonly sessions: SessionSettings;
+  readonly sessions: ThreadSettings;
   /** More for `stats settings`. */
   readonly settings: Settings;
   /** What the command `shutdown` does; undefined: nobody may. */

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import { messageOf } from '../common/errors.ts';
+import type { TlsFiles } from '../server/access.ts';
+
+/** Where a node is asked. */
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A node that has not answered this long, or cannot be connected to, does not answer. */
+export const ANSWER_MS_MAX = 1_000;
+
+/** Behind a certificate that is not accepted there is a server. It is asked again this much later. */
+const REFUSED_PAUSE_MS = 1_000;
+
+/** An answer is a line; a longer one is none. */
+const ANSWER_CHARS_MAX = 512;
+
+const PING = '*1\r\n$4\r\nPING\r\n';
+
+/** A server answers so that is ready; who has to log in, and has not, is answered with NOAUTH. */
+const READY = /^(\+PONG|-NOAUTH )/;
+
+/** One node, and whether it answers. Until the first answer, or the first failure, it counts as one that does. */
+export class Peer {
+  readonly #address: PeerAddress;
+  readonly #tls: TlsFiles | undefined;
+  readonly #onChange: (answers: boolean, why: string) => void;
+  #answers = true;
+  #socket: net.Socket | undefined;
+  #line = '';
+  /** Whether this connection has brought an answer. */
+  #hasAnswered = false;
+  /** Since when an answer is awaited; undefined: none is. */
+  #waitsSinceMs: number | undefined;
+  #notBeforeMs = 0;
+  #isClosed = false;
+
+  constructor(
+    address: PeerAddress,
+    tlsFiles: TlsFiles | undefined,
+    onChange: (answers: boolean, why: string) => void,
+  ) {
+    this.#address = address;
+    this.#tls = tlsFiles;
+    this.#onChange = onChange;
+  }
+
+  /** Asks, unless an answer is awaited; one that is awaited too long will not come. */
+  ask(nowMs: number): void {
+    if (this.#isClosed) return;
+    if (this.#waitsSinceMs !== undefined) {
+      if (nowMs - this.#waitsSinceMs < ANSWER_MS_MAX) return;
+      this.#drop();
+      this.#note(false, `no answer within ${ANSWER_MS_MAX / 1000} s`);
+    }
+    if (nowMs < this.#notBeforeMs) return;
+    this.#waitsSinceMs = nowMs;
+    if (this.#socket === undefined) this.#connect();
+    else this.#socket.write(PING);
+  }
+
+  /** This process was held up: what is awaited has its time anew. */
+  excuse(nowMs: number): void {
+    if (this.#waitsSinceMs !== undefined) this.#waitsSinceMs = nowMs;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#socket?.destroy();
+    this.#socket = undefined;
+    this.#waitsSinceMs = undefined;
+  }
+
+  #connect(): void {
+    let socket: net.Socket;
+    try {
+      socket = this.#open();
+    } catch (error) {
+      // Its own certificate cannot be read: that says nothing of the other.
+      this.#waitsSinceMs = undefined;
+      this.#note(true, messageOf(error));
+      return;
+    }
+    this.#socket = socket;
+    this.#line = '';
+    this.#hasAnswered = false;
+    let fault: NodeJS.ErrnoException | undefined;
+    socket.setEncoding('latin1').setNoDelay(true).unref();
+    socket.write(PING);
+    socket.on('data', (text) => this.#read(socket, String(text)));
+    socket.on('error', (error) => {
+      fault = error;
+    });
+    socket.on('close', () => this.#lose(socket, fault));
+  }
+
+  /** Who answers is not checked: nothing is sent but PING, and believed but that somebody is there. */
+  #open(): net.Socket {
+    const { host, port } = this.#address;
+    if (this.#tls === undefined) return net.connect({ host, port });
+    const { certFile, keyFile } = this.#tls;
+    return tls.connect({
+      ...{ host, port, rejectUnauthorized: false },
+      ...{ cert: readFileSync(certFile), key: readFileSync(keyFile) },
+    });
+  }
+
+  #read(socket: net.Socket, text: string): void {
+    if (socket !== this.#socket) return;
+    this.#line = (this.#line + text).slice(0, ANSWER_CHARS_MAX);
+    const end = this.#line.indexOf('\r\n');
+    if (end === -1 && this.#line.length < ANSWER_CHARS_MAX) return;
+    const line = end === -1 ? this.#line : this.#line.slice(0, end);
+    this.#line = '';
+    this.#hasAnswered = true;
+    this.#waitsSinceMs = undefined;
+    const isReady = READY.test(line);
+    this.#note(isReady, isReady ? 'it answers' : `it answers ${JSON.stringify(line.slice(0, 80))}`);
+  }
+
+  /** A server that is upgraded closes its connections, and a new process accepts: ask at once. */
+  #lose(socket: net.Socket, fault: NodeJS.ErrnoException | undefined): void {
+    if (socket !== this.#socket) return;
+    const hadAnswered = this.#hasAnswered;
+    const nowMs = performance.now();
+    this.#drop();
+    if (fault?.code?.startsWith('ERR_SSL_') === true) {
+      this.#notBeforeMs = nowMs + REFUSED_PAUSE_MS;
+      this.#note(true, messageOf(fault));
+    } else if (hadAnswered) {
+      this.ask(nowMs);
+    } else {
+      this.#note(false, fault === undefined ? 'it closes the connection' : messageOf(fault));
+    }
+  }
+
+  #note(answers: boolean, why: string): void {
+    if (this.#isClosed || answers === this.#answers) return;
+    this.#answers = answers;
+    this.#onChange(answers, why);
+  }
+}

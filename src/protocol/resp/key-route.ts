@@ -1,0 +1,104 @@
+import type { View } from '../../handler/handler.ts';
+import { type Reply, TURN_WORK_MAX } from '../reply.ts';
+import type { ClusterMap } from './cluster-map.ts';
+import { type Call, type Command, hasData } from './command.ts';
+import { Args } from './frame.ts';
+import { slotOf } from './key-slot.ts';
+
+const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+
+/** Said until there is data: the key may well be there. */
+const NO_DATA = 'CLUSTERDOWN this node has no data yet';
+
+/** Bytes of a key that are hashed in a unit of work (see reply.ts): 2 ns a byte (2026-11-28). */
+const KEY_BYTES_A_UNIT = 512;
+
+/** Keys that are hashed in a unit. */
+const KEYS_A_UNIT = 8;
+
+/** A request whose keys are looked at, as the session has found it. */
+interface RoutedRequest {
+  readonly command: Command;
+  readonly input: Buffer;
+  /** Where the first argument behind the name begins. */
+  readonly argsStart: number;
+  readonly end: number;
+  /** Arguments, the name among them. */
+  readonly argc: number;
+}
+
+/**
+ * Whether the keys of a request are this node's, for one session on an address for clients of a
+ * Redis Cluster. Of several keys each may be in another slot, as long as all are this node's: they are
+ * answered, where Redis refuses them.
+ */
+export class KeyRoute {
+  readonly #map: ClusterMap;
+  /** Why the client is sent away. */
+  error = '';
+  readonly #args = new Args();
+  /** Arguments of a long request that were looked at, and the bytes that they are; 0: none was. */
+  #argsDone = 0;
+  #bytesDone = 0;
+  #slot = -1;
+  #crosses = false;
+  #isForeign = false;
+
+  constructor(map: ClusterMap) {
+    this.#map = map;
+  }
+
+  /**
+   * Looks at keys, and charges the reply for it. It remembers how far it has come.
+   *
+   * @returns Whether all keys are this node's. 'away': see `error`. 'more': the others should have
+   *   their turn before it goes on.
+   */
+  check(request: RoutedRequest, call: Call, reply: Reply): 'here' | 'away' | 'more' {
+    const { command, input, argsStart, end, argc } = request;
+    const [first, lastFromEnd, step] = command.routed ?? command.keys;
+    if (first === 0) return 'here';
+    const last = lastFromEnd < 0 ? argc + lastFromEnd : lastFromEnd;
+    const args = this.#args;
+    args.begin(input, argsStart + this.#bytesDone, end, argc - 1 - this.#argsDone);
+    let work = 0;
+    while (work < TURN_WORK_MAX && this.#argsDone < last && args.advance()) {
+      this.#argsDone++;
+      this.#bytesDone = args.at - argsStart;
+      if (this.#argsDone < first || (this.#argsDone - first) % step !== 0) continue;
+      work += 1 / KEYS_A_UNIT + (args.end - args.start) / KEY_BYTES_A_UNIT;
+      this.#see(slotOf(args.input, args.start, args.end));
+      if (this.#isForeign && this.#crosses) return this.#end(CROSS_SLOT);
+    }
+    reply.charge(work);
+    if (this.#argsDone < last && args.left > 0) {
+      reply.charge(TURN_WORK_MAX);
+      return 'more';
+    }
+    if (this.#isForeign) return this.#end(this.#map.moved(this.#slot));
+    return this.#end(hasData(call) ? undefined : NO_DATA);
+  }
+
+  /** Of a key that is not in the data. @returns As `check`. */
+  checkMissing({ input, start, end }: Args, { info }: View): 'here' | 'away' {
+    const slot = slotOf(input, start, end);
+    if (!this.#map.isOwn(slot)) return this.#end(this.#map.moved(slot));
+    return this.#end(info.generation > 0 ? undefined : NO_DATA);
+  }
+
+  #see(slot: number): void {
+    if (this.#slot !== -1 && this.#slot !== slot) this.#crosses = true;
+    if (!this.#map.isOwn(slot)) this.#isForeign = true;
+    this.#slot = slot;
+  }
+
+  #end(error: string | undefined): 'here' | 'away' {
+    this.#argsDone = 0;
+    this.#bytesDone = 0;
+    this.#slot = -1;
+    this.#crosses = false;
+    this.#isForeign = false;
+    this.error = error ?? '';
+    return error === undefined ? 'here' : 'away';
+  }
+}

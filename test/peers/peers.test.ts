@@ -1,0 +1,84 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Peers } from '../../src/peers/peers.ts';
+
+/** A node that answers each PING so; undefined: not at all. */
+interface FakeNode {
+  readonly port: number;
+  readonly server: Server;
+  readonly sockets: Set<Socket>;
+  answer: string | undefined;
+}
+
+async function fakeNode(answer: string | undefined, port = 0): Promise<FakeNode> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', () => node.answer !== undefined && socket.write(node.answer));
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  onTestFinished(() => end(node));
+  const node = { port: (server.address() as AddressInfo).port, server, sockets, answer };
+  return node;
+}
+
+/** As a process that is killed. */
+function end({ server, sockets }: FakeNode): void {
+  server.close();
+  for (const socket of sockets) socket.destroy();
+}
+
+function watch(...nodes: readonly FakeNode[]): readonly string[] {
+  const changes: string[] = [];
+  const peers = new Peers(
+    nodes.map(({ port }) => ({ host: '127.0.0.1', port })),
+    { onChange: (i, answers, why) => changes.push(`${i} ${answers}: ${why}`) },
+  );
+  onTestFinished(() => peers.close());
+  return changes;
+}
+
+async function until(check: () => void): Promise<void> {
+  await vi.waitFor(check, { timeout: 20_000, interval: 10 });
+}
+
+test('a node that ends is noticed, and so is the one in its place', async () => {
+  const stays = await fakeNode('+PONG\r\n');
+  const ends = await fakeNode('+PONG\r\n');
+  const changes = watch(stays, ends);
+  await until(() => expect(ends.sockets.size).toBe(1));
+  end(ends);
+  await until(() => expect(changes).toEqual([expect.stringMatching(/^1 false: .*ECONNREFUSED/)]));
+  await fakeNode('+PONG\r\n', ends.port);
+  await until(() => expect(changes[1]).toBe('1 true: it answers'));
+  expect(changes).toHaveLength(2);
+});
+
+test('a node that accepts and says nothing does not answer', async () => {
+  const changes = watch(await fakeNode(undefined));
+  await until(() => expect(changes).toEqual(['0 false: no answer within 1 s']));
+});
+
+test('a node without data, and another program, do not count as answers', async () => {
+  const nodes = [await fakeNode('-LOADING no data\r\n'), await fakeNode('ERROR\r\n')];
+  const changes = watch(...nodes);
+  await until(() => expect(changes).toHaveLength(2));
+  expect(changes).toContain('0 false: it answers "-LOADING no data"');
+  expect(changes).toContain('1 false: it answers "ERROR"');
+  nodes[0].answer = '-NOAUTH Authentication required.\r\n';
+  await until(() => expect(changes).toContain('0 true: it answers'));
+});
+
+test('a node that closes its connections and goes on accepting answers all the time', async () => {
+  const node = await fakeNode('+PONG\r\n');
+  const changes = watch(node);
+  for (let times = 1; times <= 3; times++) {
+    await until(() => expect(node.sockets.size).toBe(times));
+    const [socket] = [...node.sockets].slice(-1);
+    await until(() => expect(socket.bytesWritten).toBeGreaterThan(0));
+    socket.end();
+  }
+  await until(() => expect(node.sockets.size).toBe(4));
+  expect(changes).toEqual([]);
+});
