@@ -11,7 +11,7 @@ export interface PeerAddress {
 }
 
 /** A node that has not answered this long, or cannot be connected to, does not answer. */
-export const ANSWER_MS_MAX = 1_000;
+const ANSWER_MS_MAX = 1_000;
 
 /** Behind a certificate that is not accepted there is a server. It is asked again this much later. */
 const REFUSED_PAUSE_MS = 1_000;

@@ -19,7 +19,7 @@ export interface PeersOptions {
 /**
  * Asks nodes all the time whether they are there: a PING of Redis, over one connection each. The end of
  * a process ends its connections, so it is noticed at once; that of a machine within
- * ANSWER_MS_MAX and a round.
+ * a second and a round.
  */
 export class Peers {
   readonly #peers: readonly Peer[];

@@ -7,7 +7,7 @@ export interface AnnouncedNode {
 }
 
 /** A shard: all of its nodes have the same data, the keys of one range of slots. */
-export interface AnnouncedShard {
+interface AnnouncedShard {
   readonly name: string;
   readonly firstSlot: number;
   readonly lastSlot: number;

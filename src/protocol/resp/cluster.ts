@@ -36,7 +36,7 @@ const NO_CLUSTER = 'ERR This instance has cluster support disabled';
  * keys than this, or more bytes, as it holds the thread until it is done.
  */
 export const SLOT_KEYS_MAX = 5_000;
-export const SLOT_KEYS_BYTES_MAX = 256 * 1024;
+const SLOT_KEYS_BYTES_MAX = 256 * 1024;
 
 /** Looking at a record, and hashing its key, in units of work (see reply.ts). */
 const RECORDS_A_UNIT = 4;

@@ -10,8 +10,8 @@ const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 /** Said until there is data: the key may well be there. */
 const NO_DATA = 'CLUSTERDOWN this node has no data yet';
 
-/** Bytes of a key that are hashed in a unit of work (see reply.ts): 2 ns a byte (2026-11-28). */
-const KEY_BYTES_A_UNIT = 512;
+/** Bytes of a key that are hashed in a unit of work (see reply.ts): 2 to 4 ns a byte (2026-11-28). */
+const KEY_BYTES_A_UNIT = 256;
 
 /** Keys that are hashed in a unit. */
 const KEYS_A_UNIT = 8;
