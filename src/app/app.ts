@@ -117,6 +117,7 @@ function subjectOf({ server }: ServingThreads, sets: DataSets): Subject {
   return {
     status: () => ({ server: server.status, dataSets: sets.status }),
     counters: () => [...server.metrics, ...sets.metrics],
+    sample: (set) => sets.named(set).sample,
     rollback: (set) => sets.named(set).rollback(),
     rescan: (set) => sets.named(set).look(),
     scrub: (set) => sets.named(set).scrub(),

@@ -23,6 +23,7 @@ import type { DataSetFigures } from '../protocol/fields.ts';
 import type { Threads } from '../server/threads/threads.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import type { BucketPath } from '../storage/formats/selection.ts';
+import type { SampledLookup } from '../storage/lookup-sample.ts';
 import type { KeyPrefix } from '../storage/scanners/namespaces.ts';
 import type { FieldOptions, NamespaceOptions } from '../storage/scanners/scanner.ts';
 
@@ -133,6 +134,14 @@ export class DataSet {
     const asked = { lookups: threads.lookups(this.set), duration: threads.durations(this.set) };
     const loads = this.#loadCounts.figures;
     return { prefix: this.set, file, basedir, ...this.#loader.status, counters, ...asked, loads };
+  }
+
+  /** Lookups of late, with the keys of the file. */
+  get sample(): readonly SampledLookup[] {
+    const { prefix } = this.options;
+    const start = prefix === undefined ? 0 : Buffer.byteLength(prefix.name + prefix.delimiter);
+    const sample = this.#share.threads.sample(this.set);
+    return sample.map(({ key, wasHit }) => ({ key: key.subarray(start), wasHit }));
   }
 
   get figures(): DataSetFigures {

@@ -43,6 +43,8 @@ export interface HttpOptions {
   readonly address: Address;
   /** Names by which clients may ask, beside localhost, IP addresses and the host of `address`. */
   readonly hosts?: readonly string[] | undefined;
+  /** What ends the prefixes of keys that `/api/prefixes` counts. Default: it shows nothing of keys. */
+  readonly prefixDelimiter?: string | undefined;
   /** Path of the file with the token for requests that change something. Default: there are none. */
   readonly tokenFile?: string | undefined;
 }
@@ -76,6 +78,7 @@ export class HttpServer {
     this.#logger = logger;
     const parts = {
       ...{ subject, feed: this.#feed, loopDelay: this.#loopDelay },
+      prefixDelimiter: options.prefixDelimiter,
       isDraining: () => this.#isDraining,
     };
     this.#reads = readRoutes(parts);

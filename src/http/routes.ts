@@ -4,9 +4,11 @@ import { type ErrorCode, GoromdbError, messageOf } from '../common/errors.ts';
 import { durationMs } from '../common/go-duration.ts';
 import type { LoopDelay } from '../common/loop-delay.ts';
 import type { Metric, Status } from '../common/status.ts';
+import { SAMPLE_WINDOW_SECONDS, type SampledLookup } from '../storage/lookup-sample.ts';
 import { bodyOf } from './body.ts';
 import { DiskSpace } from './disk-space.ts';
 import type { EventFeed } from './event-feed.ts';
+import { hotPrefixes } from './hot-prefixes.ts';
 import { memorySamples } from './memory.ts';
 import { exposition, isShownByStatus, sampleOf } from './prometheus.ts';
 import { lacksOf, type Wanted } from './readiness.ts';
@@ -17,6 +19,8 @@ import { statusSamples } from './status-samples.ts';
 export interface Subject {
   status(): Status;
   counters(): readonly Metric[];
+  /** Lookups of late, by the keys that the file has. @throws GoromdbError OPTION_INVALID. */
+  sample(set: string): readonly SampledLookup[];
   /** @param set The prefix of a data set. @throws GoromdbError OPTION_INVALID, ROLLBACK_REFUSED. */
   rollback(set: string): Promise<unknown>;
   /** @throws GoromdbError OPTION_INVALID. */
@@ -33,6 +37,8 @@ export interface RouteParts {
   readonly isDraining: () => boolean;
   /** Of the main thread. */
   readonly loopDelay: Pick<LoopDelay, 'delay'>;
+  /** Undefined: nobody may see prefixes of keys. */
+  readonly prefixDelimiter: string | undefined;
 }
 
 /** A response, whole. */
@@ -64,6 +70,7 @@ export function readRoutes({
   feed,
   loopDelay,
   isDraining,
+  prefixDelimiter,
 }: RouteParts): ReadonlyMap<string, Route> {
   const diskSpace = new DiskSpace();
   const page = statusPage();
@@ -89,6 +96,7 @@ export function readRoutes({
         };
       },
     ],
+    ['/api/prefixes', (url) => prefixes(subject, setIn(url), prefixDelimiter)],
     ['/api/status', () => jsonAnswer(200, subject.status())],
     [
       '/api/events',
@@ -107,7 +115,7 @@ export function actionRoutes({ subject }: RouteParts): ReadonlyMap<string, Route
     (status: number, run: (set: string) => unknown): Route =>
     async (url, request) => {
       await bodyOf(request);
-      const set = url.searchParams.get('data_set') ?? '';
+      const set = setIn(url);
       return jsonAnswer(status, { ok: true, result: await run(set) });
     };
   return new Map<string, Route>([
@@ -126,6 +134,21 @@ export function thrownAnswer(error: unknown): Answer {
     ROLLBACK_REFUSED: 409,
   };
   return faultAnswer(statuses[code] ?? 500, code, messageOf(error));
+}
+
+/** The data set that a request is about. */
+function setIn({ searchParams }: URL): string {
+  return searchParams.get('data_set') ?? '';
+}
+
+function prefixes(subject: Subject, dataSet: string, delimiter: string | undefined): Answer {
+  if (delimiter === undefined) {
+    return faultAnswer(404, 'NOT_FOUND', 'this server was started without -http-prefixes');
+  }
+  const sample = subject.sample(dataSet);
+  const found = hotPrefixes(sample, delimiter);
+  const about = { dataSet, delimiter, seconds: SAMPLE_WINDOW_SECONDS, sampled: sample.length };
+  return jsonAnswer(200, { ...about, prefixes: found });
 }
 
 function readiness(subject: Subject, wanted: Wanted, isDraining: boolean): Answer {

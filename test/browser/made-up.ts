@@ -6,6 +6,7 @@ import { formatAddress, parseAddress } from '../../src/common/address.ts';
 import { silentLogger } from '../../src/common/log.ts';
 import type { DataSetStatus, FolderEvent, Status, ThreadStatus } from '../../src/common/status.ts';
 import { HttpServer } from '../../src/http/http.ts';
+import type { SampledLookup } from '../../src/storage/lookup-sample.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { Traffic } from './traffic.ts';
 
@@ -160,6 +161,8 @@ export interface MadeUp {
   readonly url: string;
   /** Goes on with its clock. */
   goOn(seconds: number): void;
+  /** Lookups of data sets, by their prefixes. */
+  readonly samples: Map<string, readonly SampledLookup[]>;
 }
 
 export async function startMadeUp(status: Status): Promise<MadeUp> {
@@ -169,6 +172,7 @@ export async function startMadeUp(status: Status): Promise<MadeUp> {
   const traffic = new Traffic();
   const madeUp = {
     ...{ status, traffic, posts },
+    samples: new Map<string, readonly SampledLookup[]>(),
     goOn: (seconds: number) => {
       const { server, dataSets } = madeUp.status;
       const uptimeSeconds = server.uptimeSeconds + seconds;
@@ -178,11 +182,12 @@ export async function startMadeUp(status: Status): Promise<MadeUp> {
   const subject = {
     status: () => traffic.in(madeUp.status),
     counters: () => traffic.counters,
+    sample: (set: string) => madeUp.samples.get(set) ?? [],
     rollback: async (set: string) => posts.push(`rollback ${set}`),
     rescan: (set: string) => void posts.push(`rescan ${set}`),
     scrub: (set: string) => void posts.push(`scrub ${set}`),
   };
-  const options = { address: parseAddress('127.0.0.1:0'), tokenFile };
+  const options = { address: parseAddress('127.0.0.1:0'), tokenFile, prefixDelimiter: ':' };
   const http = new HttpServer(options, subject, silentLogger);
   onTestFinished(() => http.close());
   const url = `http://${formatAddress(await http.listen())}/`;

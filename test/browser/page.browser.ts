@@ -126,3 +126,31 @@ it('says of data that it is too old for whoever asks so', async () => {
   const wrong = await openPage(`${url}?fresh=soon`);
   await wrong.getByText('expected a duration such as 26h').waitFor();
 });
+
+it('shows which prefixes clients ask for, where the server may', async () => {
+  const subject = await HttpSubject.start({ prefixDelimiter: ':' });
+  drop(subject.file, '{"city:paris":"1"}');
+  await expect.poll(() => subject.goromdb.status().dataSets[0].serving?.generation).toBe(1);
+  const client = await RawClient.connect(subject.goromdb.address);
+  const asked = `get ${'city:paris city:rome '.repeat(40)}\r\n`;
+  for (let i = 0; i < 100; i++) await client.ask(asked, 'END\r\n');
+  const page = await openPage(`http://${formatAddress(subject.http)}/`);
+  const row = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name: 'city:' }) });
+  await row.waitFor();
+  expect(await row.innerText()).toMatch(/^city:\s+100 %\s+\d\d\.\d %$/);
+  await page.getByText(/^Of \d+ lookups sampled in the last 5 min\.$/).waitFor();
+});
+
+it('has no place for prefixes, and asks once, where the server may not show them', async () => {
+  const { url } = await start();
+  const page = await openPage(url);
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await page.reload();
+  await page.getByRole('heading', { name: 'Nothing serves' }).waitFor();
+  await expect
+    .poll(() => asked.filter((one) => one.includes('/metrics')).length)
+    .toBeGreaterThan(2);
+  expect(asked.filter((one) => one.includes('/api/prefixes'))).toHaveLength(1);
+  expect(await page.getByRole('heading', { name: 'Hot prefixes' }).isVisible()).toBe(false);
+});

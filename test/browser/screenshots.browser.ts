@@ -28,6 +28,21 @@ interface Shot {
   readonly isCut?: boolean;
 }
 
+/** What clients have asked of each data set. */
+const SAMPLE = (
+  [
+    ['city:', 4100, 3],
+    ['airport:', 2200, 4],
+    ['postal-code:', 1400, 400],
+    ['', 300, 20],
+  ] as const
+).flatMap(([prefix, lookups, misses]) =>
+  Array.from({ length: lookups }, (_, i) => ({
+    key: Buffer.from(`${prefix}${i}`),
+    wasHit: i >= misses,
+  })),
+);
+
 const TROUBLE = statusOf([wellSet('geo'), troubledSet('users')]);
 const ONE = statusOf([wellSet('')]);
 const SHOTS: readonly Shot[] = [
@@ -61,6 +76,9 @@ it.each(SHOTS)(
   '$name',
   async ({ name, status, viewport = WIDE, colorScheme = 'light', ...how }) => {
     const madeUp = await startMadeUp(status);
+    for (const { prefix, serving } of status.dataSets) {
+      if (serving !== undefined) madeUp.samples.set(prefix, SAMPLE);
+    }
     const page = await openPage(madeUp.url, { viewport, colorScheme });
     await goOnFor(WINDOW_SECONDS, madeUp, page);
     if (how.isOpen) await page.locator('summary').last().click();

@@ -14,11 +14,13 @@ it('a configuration file says where HTTP is answered, to whom, and where the tok
   const { path, http } = httpOf(
     'http = "127.0.0.1:11280"',
     'http-host = ["ops.example", "ops"]',
+    'http-prefixes = ":"',
     'http-token-file = "token"',
   );
   expect(http).toEqual({
     address: { kind: 'tcp', host: '127.0.0.1', port: 11280 },
     hosts: ['ops.example', 'ops'],
+    prefixDelimiter: ':',
     tokenFile: join(path, '..', 'token'),
   });
 });
@@ -27,6 +29,22 @@ it('without the key there is no HTTP', () => {
   expect(httpOf().http).toBeUndefined();
 });
 
-it.each(['http-host = "ops"', 'http-token-file = "token"'])('%s alone does nothing', (line) => {
-  expect(() => httpOf(line)).toThrow(/belong to http: give it too/);
+it.each(['http-host = "ops"', 'http-prefixes = ":"', 'http-token-file = "token"'])(
+  '%s alone does nothing',
+  (line) => {
+    expect(() => httpOf(line)).toThrow(/belong to http: give it too/);
+  },
+);
+
+it.each(['a_b/c', 'ops:8080', 'http://ops', '', ' ', 'ops\n', 'ops@x', '[::1]'])(
+  'a host %j, by which nobody could ask, is refused',
+  (name) => {
+    const lines = ['http = "127.0.0.1:0"', `http-host = [${JSON.stringify(name)}]`];
+    expect(() => httpOf(...lines)).toThrow(/the name of a host without a port/);
+  },
+);
+
+it.each(['', '::', ' ', 'é'])('a delimiter %j of prefixes is refused', (text) => {
+  const lines = ['http = "127.0.0.1:0"', `http-prefixes = ${JSON.stringify(text)}`];
+  expect(() => httpOf(...lines)).toThrow(/one visible ASCII character/);
 });

@@ -3,7 +3,7 @@ import type { ServerOptions } from '../../app/options.ts';
 import { type Address, parseAddress } from '../../common/address.ts';
 import { createAllowList } from '../../server/access.ts';
 import { notAllowed, type OptionsFor, optionGroup } from './option.ts';
-import { BOOLEAN, FILE, oneOf, parseName } from './values.ts';
+import { BOOLEAN, FILE, oneOf } from './values.ts';
 
 export const ADDRESS = {
   placeholder: 'ADDRESS',
@@ -116,10 +116,18 @@ export const HTTP = optionGroup('HTTP', {
   'http-host': {
     placeholder: 'NAME',
     help: 'a name by which HTTP clients may ask, beside localhost, IP addresses and the host of -http; may be given several times',
-    parse: (text: string): readonly string[] => [parseName(text)],
+    parse: (text: string): readonly string[] => [parseHost(text)],
     repeats: true,
     fallbackNote: 'none',
     sets: 'http.hosts',
+  },
+  'http-prefixes': {
+    placeholder: 'CHAR',
+    help: 'show which prefixes of keys, up to this character, clients ask for most, and how many of them are hits',
+    parse: parseCharacter,
+    fallbackNote: 'off: who may reach -http need not know keys',
+    example: '-http-prefixes :',
+    sets: 'http.prefixDelimiter',
   },
   'http-token-file': {
     ...FILE,
@@ -128,6 +136,18 @@ export const HTTP = optionGroup('HTTP', {
     sets: 'http.tokenFile',
   },
 } satisfies OptionsFor<ServerOptions>);
+
+/** A name as browsers send it: what is none would never be asked by. */
+function parseHost(text: string): string {
+  if (/^[\w.-]{1,253}$/.test(text)) return text;
+  throw notAllowed(text, 'the name of a host without a port, such as "ops.example"');
+}
+
+/** One character that a key of memcached can have. */
+function parseCharacter(text: string): string {
+  if (/^[\x21-\x7e]$/.test(text)) return text;
+  throw notAllowed(text, 'one visible ASCII character, such as ":"');
+}
 
 /** The mode of a file in octal. */
 function parseMode(text: string): number {

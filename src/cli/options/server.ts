@@ -74,7 +74,7 @@ function checkTogether(values: ValuesOf<typeof SERVER_OPTIONS>, given: ReadonlyS
 
 function wholeHttp({ address, ...others }: Partial<HttpOptions>): HttpOptions {
   if (address !== undefined) return { address, ...others };
-  throw misuse('-http-host and -http-token-file belong to -http: give it too');
+  throw misuse('-http-host, -http-prefixes and -http-token-file belong to -http: give it too');
 }
 
 function wholeTls({ certFile, keyFile, clientCaFile }: Partial<TlsFiles>): TlsFiles {

@@ -12,6 +12,7 @@ import {
   sinceText,
 } from './figures.ts';
 import type { Point } from './history.ts';
+import { createPrefixView, type PrefixView } from './prefixes.ts';
 import { createTile, HIT_RATE, LATENCY, LOOKUPS } from './tile.ts';
 import { createTimeline, joined, type Timeline } from './timeline.ts';
 import { ageSecondsOf, type Finding, levelOf, nameOf } from './verdict.ts';
@@ -51,6 +52,7 @@ export class SetView {
   readonly #rollback = make('button', { type: 'button' }, 'Roll back …');
   readonly #rescan = make('button', { type: 'button' }, 'Rescan …');
   readonly #tiles = [LOOKUPS, HIT_RATE, LATENCY].map((shown) => createTile(shown, 'h4'));
+  readonly #prefixes: PrefixView = createPrefixView();
   readonly #timeline: Timeline = createTimeline();
   #events: readonly FolderEvent[] = [];
   #news: SetNews | undefined;
@@ -61,7 +63,8 @@ export class SetView {
     const actions = make('p', { class: 'actions' }, this.#rescan, this.#rollback);
     const tiles = make('div', { class: 'tiles' }, ...this.#tiles.map(({ element }) => element));
     const title = make('h4', {}, 'Live generation');
-    const about = make('div', { class: 'about' }, title, this.#facts, tiles, actions);
+    const about = make('div', { class: 'about' }, title, this.#facts, tiles);
+    about.append(this.#prefixes.element, actions);
     const past = make('div', { class: 'past' }, make('h4', {}, 'What happened'));
     past.append(this.#timeline.element);
     this.element.append(
@@ -115,6 +118,7 @@ export class SetView {
     fill(this.#facts, JSON.stringify(rows), () =>
       rows.map(([title, value]) => make('div', {}, make('dt', {}, title), make('dd', {}, value))),
     );
+    this.#prefixes.update(set.prefix);
     this.#rollback.hidden = set.previous === undefined;
     say(this.#rollback, `Roll back to generation ${set.previous?.generation} …`);
     this.#timeline.update(this.#events, nowMs);
