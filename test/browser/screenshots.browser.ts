@@ -98,11 +98,16 @@ async function goOnFor(seconds: number, madeUp: MadeUp, page: Page): Promise<voi
     const isEmpty = madeUp.status.dataSets.every(({ serving }) => serving === undefined);
     const hitRate = isEmpty ? 0 : 0.985 + 0.004 * wave(130) + 0.001 * wave(21);
     madeUp.traffic.pass(STEP_SECONDS * rate, hitRate, 0.5 + 0.4 * wave(90) + 0.1 * wave(14));
+    // A poll may come by itself at any moment, and show the step before it is waited for.
+    const shown = JSON.stringify(await page.locator('#updated').textContent());
     madeUp.goOn(STEP_SECONDS);
     // A tab that is seen again polls at once.
     await page.evaluate(`new Promise((resolve) => {
-      new MutationObserver(resolve).observe(document.getElementById('updated'), { childList: true });
+      const updated = document.getElementById('updated');
+      const look = () => updated.textContent !== ${shown} && resolve();
+      new MutationObserver(look).observe(updated, { childList: true });
       document.dispatchEvent(new Event('visibilitychange'));
+      look();
     })`);
   }
 }
