@@ -1,20 +1,18 @@
 /** What belongs in this folder: reads the TOML file of `-config`. */
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { parse, TomlError } from 'smol-toml';
 import { checkPlan } from '../../app/app.ts';
 import type { PrefixedDataSet, ServerPlan } from '../../app/options.ts';
-import { GoromdbError, messageOf } from '../../common/errors.ts';
-import { explained } from '../../common/system-fault.ts';
+import { GoromdbError } from '../../common/errors.ts';
+import { isTable, readToml } from '../../common/toml-file.ts';
+import { findLines, type TomlLines } from '../../common/toml-lines.ts';
 import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
 import { DATA_SET_OPTIONS, dataSetOf } from '../options/data.ts';
-import { defaultsOf, misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
+import { defaultsOf, type OptionTable, type ValuesOf } from '../options/option.ts';
 import { SERVER_OPTIONS, serverOf } from '../options/server.ts';
-import { type ConfigLines, findLines, SECTION } from './config-lines.ts';
 import { valueFromToml } from './config-value.ts';
 
-/** Longest configuration file in bytes. */
-const CONFIG_BYTES_MAX = 1024 * 1024;
+/** The name of the tables of data sets. */
+const SECTION = 'data-set';
 
 /** What a configuration file asks for. */
 export interface Config {
@@ -38,7 +36,7 @@ export async function readChecked(path: string): Promise<Config> {
 /** A table of the file, and what messages say of it. */
 interface Section {
   readonly path: string;
-  readonly lines: ConfigLines;
+  readonly lines: TomlLines;
   /** The number of the data set, from 0; undefined: the part above. */
   readonly number: number | undefined;
 }
@@ -50,9 +48,9 @@ interface Section {
  * key, what was given and what is allowed.
  */
 export function readConfig(path: string): Config {
-  const text = readText(path);
-  const { [SECTION]: tables, ...top } = parseToml(path, text);
-  const lines = findLines(text);
+  const { text, values } = readToml(path);
+  const { [SECTION]: tables, ...top } = values;
+  const lines = findLines(text, SECTION);
   const server: Section = { path, lines, number: undefined };
   if (!Array.isArray(tables) || tables.length === 0 || !tables.every(isTable)) {
     throw faultAt(server, SECTION, `expected one [[${SECTION}]] or more, each with a file`);
@@ -63,34 +61,6 @@ export function readConfig(path: string): Config {
   });
   const dataSets = tables.map((table, number) => readDataSet({ path, lines, number }, table));
   return { plan: { delimiter: DEFAULT_DELIMITER, ...plan, dataSets }, serverValues };
-}
-
-function readText(path: string): string {
-  try {
-    const found = statSync(path);
-    // Anything else may have no end.
-    if (!found.isFile()) throw new Error('expected a regular file, found something else');
-    // TOML is UTF-8; other bytes would become another path.
-    const utf8 = new TextDecoder('utf-8', { fatal: true });
-    if (found.size <= CONFIG_BYTES_MAX) return utf8.decode(readFileSync(path));
-  } catch (cause) {
-    const why = messageOf(explained(cause, path));
-    throw new GoromdbError('FILE_UNREADABLE', `cannot read ${path}: ${why}`, { cause });
-  }
-  throw misuse(`${path}: expected at most ${CONFIG_BYTES_MAX} bytes, found more`);
-}
-
-function parseToml(path: string, text: string): Record<string, unknown> {
-  try {
-    return parse(text);
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause;
-    // The first line says what is wrong; a drawing of the place follows.
-    const [what] = cause.message.split('\n');
-    throw new GoromdbError('OPTION_INVALID', `${path}:${cause.line}:${cause.column}: ${what}`, {
-      cause,
-    });
-  }
 }
 
 function readDataSet(section: Section, table: Readonly<Record<string, unknown>>): PrefixedDataSet {
@@ -145,10 +115,6 @@ function describeUnknown({ number }: Section, key: string, options: OptionTable)
 /** Relative paths in the file start at its folder. */
 function besideFile({ path }: Section, given: string): string {
   return given === '' || isAbsolute(given) ? given : join(dirname(path), given);
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Adds the place in the file to errors. */

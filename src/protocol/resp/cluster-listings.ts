@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { SLOTS } from '../../shards/slots.ts';
 import type { Reply } from '../reply.ts';
 import type { ClusterMap } from './cluster-map.ts';
 import type { Call } from './command.ts';
-import { SLOTS } from './key-slot.ts';
 import { appendArray, appendBulkText, appendInteger, appendMap, appendVerbatim } from './output.ts';
 
 /** How clients are told of all nodes: CLUSTER SLOTS, SHARDS, NODES and INFO. */

@@ -1,5 +1,5 @@
+import { SLOTS } from '../../shards/slots.ts';
 import type { AnnouncedNode, RedisCluster } from '../redis-cluster.ts';
-import { SLOTS } from './key-slot.ts';
 
 /** Who has which slot, and which nodes answer, for the sessions of one thread. */
 export class ClusterMap {

@@ -1,3 +1,4 @@
+import { SLOTS, slotOf } from '../../shards/slots.ts';
 import type { RecordVisitor } from '../../storage/storage.ts';
 import { type Reply, STEP_WORK_MAX } from '../reply.ts';
 import {
@@ -19,7 +20,6 @@ import {
   type Subcommands,
   withView,
 } from './command.ts';
-import { SLOTS, slotOf } from './key-slot.ts';
 import {
   appendArray,
   appendBulkCopy,

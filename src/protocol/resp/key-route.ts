@@ -1,9 +1,9 @@
 import type { View } from '../../handler/handler.ts';
+import { slotOf } from '../../shards/slots.ts';
 import { type Reply, TURN_WORK_MAX } from '../reply.ts';
 import type { ClusterMap } from './cluster-map.ts';
 import { type Call, type Command, hasData } from './command.ts';
 import { Args } from './frame.ts';
-import { slotOf } from './key-slot.ts';
 
 const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 

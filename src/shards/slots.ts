@@ -4,6 +4,12 @@ export const SLOTS = 16_384;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
+/** Slots that follow on each other. */
+export interface SlotRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** CRC-16 of XMODEM: polynomial 0x1021, begins with 0 (the same specification, appendix A). */
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8;
@@ -28,4 +34,15 @@ export function slotOf(key: Buffer, start: number, end: number): number {
   let crc = 0;
   for (let at = first; at < last; at++) crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ key[at]];
   return crc & (SLOTS - 1);
+}
+
+/**
+ * The slots of shard `idx` of `count`, a power of two: the range whose number is `idx` with its bits
+ * reversed. So twice as many shards split each shard i into i and i + count, and no other key moves.
+ */
+export function slotsOf(idx: number, count: number): SlotRange {
+  let range = 0;
+  for (let bit = 1, left = idx; bit < count; bit *= 2, left >>= 1) range = range * 2 + (left & 1);
+  const size = SLOTS / count;
+  return { first: range * size, last: (range + 1) * size - 1 };
 }

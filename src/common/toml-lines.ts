@@ -1,21 +1,23 @@
 /** Where in a TOML file a key is. Lines are counted from 1. */
-export interface ConfigLines {
-  /** @param section The number of the data set, from 0; undefined: the part above them. */
+export interface TomlLines {
+  /** @param section The number of the table, from 0; undefined: the part above them. */
   lineOf(key: string | undefined, section: number | undefined): number | undefined;
 }
 
 /**
  * Finds the keys of a valid TOML text: its parser does not say where they are. Only keys at the
  * beginning of a line are found; a message about another key names no line.
+ *
+ * @param tables The name of the list of tables, as in `[[shards]]`, whose keys are found too.
  */
-export function findLines(text: string): ConfigLines {
+export function findLines(text: string, tables: string): TomlLines {
   const places = new Map<string, number>();
   let section = -1;
   let isOther = false;
   text.split('\n').forEach((line, i) => {
     const header = /^\s*\[+\s*["']?([^\]"']*?)["']?\s*\]/.exec(line);
     if (header !== null) {
-      isOther = header[1] !== SECTION;
+      isOther = header[1] !== tables;
       if (!isOther) section++;
       const name = isOther ? placeOf(header[1], undefined) : placeOf(undefined, section);
       if (!places.has(name)) places.set(name, i + 1);
@@ -30,9 +32,6 @@ export function findLines(text: string): ConfigLines {
     lineOf: (key, at) => places.get(placeOf(key, at)) ?? places.get(placeOf(undefined, at)),
   };
 }
-
-/** The name of the tables of data sets. */
-export const SECTION = 'data-set';
 
 function placeOf(key: string | undefined, section: number | undefined): string {
   return `${section ?? ''}/${key ?? ''}`;
