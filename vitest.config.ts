@@ -15,7 +15,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** The file of a thread or of a helper process, as src names it: a file of the build. */
-const BUILT_FILE = /new URL\('(\.\/(?:[a-z0-9-]+\.js|page\/))', import\.meta\.url\)/g;
+const BUILT_FILE = /new URL\('(\.\/(?:[a-z0-9-]+\.js|page\/|browser\/))', import\.meta\.url\)/g;
 
 /**
  * Tests import src. Threads and helper processes that src starts come from dist: Node 20 runs no

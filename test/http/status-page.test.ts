@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { joinedModules } from '../../src/http/status-page.ts';
+import { joinedModules } from '../../src/page/page.ts';
 import { HttpSubject } from './http-subject.ts';
 
 describe('the status page', () => {

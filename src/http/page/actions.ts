@@ -1,7 +1,7 @@
 /** What a token allows. It is typed into the page, kept in memory, and gone with the page. */
 import type { DataSetStatus } from '../../common/status.ts';
-import { find, say } from './dom.ts';
-import { clockText, countOf } from './figures.ts';
+import { find, say } from '../../page/browser/dom.ts';
+import { clockText, countOf } from '../../page/browser/figures.ts';
 import type { Acts } from './set-view.ts';
 import { nameOf } from './verdict.ts';
 

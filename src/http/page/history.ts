@@ -1,20 +1,10 @@
 /** Makes rates of counters, and keeps them for some minutes. */
 import type { DataSetStatus, ServerStatus } from '../../common/status.ts';
+import { kept } from '../../page/browser/span.ts';
 import { type Buckets, pooled, quantileOf, since } from './quantile.ts';
 import { named, type Sample, sumOf } from './samples.ts';
 
-/** So long charts look back. */
-const WINDOW_MS = 5 * 60_000;
-/** At the least. */
-const SPAN_MS_MIN = 60_000;
-/** More than polls come in that time. */
-const POINTS_MAX = 400;
 const NO_BUCKETS: Buckets = new Map();
-
-/** How far a chart looks back whose first value is from then: it grows while the page is new. */
-export function spanMsOf(firstMs: number, nowMs: number): number {
-  return Math.min(WINDOW_MS, Math.max(SPAN_MS_MIN, nowMs - firstMs));
-}
 
 /** What was counted up to a moment. */
 interface Counts {
@@ -78,9 +68,7 @@ export class History {
     const last = this.#last;
     this.#last = counts;
     if (last === undefined || counts.atMs <= last.atMs) return;
-    const fromMs = counts.atMs - WINDOW_MS;
-    const points = [...this.#points, pointBetween(last, counts)];
-    this.#points = points.filter(({ atMs }) => atMs >= fromMs).slice(-POINTS_MAX);
+    this.#points = kept([...this.#points, pointBetween(last, counts)]);
   }
 }
 

@@ -5,9 +5,9 @@
  * status every two seconds while the page is seen, and at once when an event comes.
  */
 import type { FolderEvent, Status } from '../../common/status.ts';
+import { fill, find, make, mark, say } from '../../page/browser/dom.ts';
+import { ageText, clockText, zoneText } from '../../page/browser/figures.ts';
 import { createActs } from './actions.ts';
-import { fill, find, make, mark, say } from './dom.ts';
-import { ageText, clockText, zoneText } from './figures.ts';
 import { History, serverCounts, setCounts } from './history.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { createServerView } from './server-view.ts';

@@ -1,6 +1,6 @@
 /** Which prefixes of keys clients ask a data set for, if the server says so. */
-import { fill, make, say } from './dom.ts';
-import { ageText, countText, shareText } from './figures.ts';
+import { fill, make, say } from '../../page/browser/dom.ts';
+import { ageText, countText, shareText } from '../../page/browser/figures.ts';
 
 /** The sample is of minutes: it need not be read as often as the status. */
 const PREFIXES_MS = 10_000;

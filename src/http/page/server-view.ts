@@ -1,13 +1,21 @@
 /** The part of the page about the whole server: what it does now, and what it uses. */
 import type { Status } from '../../common/status.ts';
-import { find, make, say } from './dom.ts';
-import { ageText, bytesText, countText, latencyText, shortText } from './figures.ts';
-import { type Point, spanMsOf } from './history.ts';
+import { find, make, say } from '../../page/browser/dom.ts';
+import {
+  ageText,
+  bytesText,
+  countText,
+  latencyText,
+  shortText,
+} from '../../page/browser/figures.ts';
+import { spanMsOf } from '../../page/browser/span.ts';
+import { createTile, type Shown } from '../../page/browser/tile.ts';
+import type { Point } from './history.ts';
 import { named, type Sample } from './samples.ts';
-import { createTile, HIT_RATE, LATENCY, LOOKUPS, type Shown } from './tile.ts';
+import { HIT_RATE, LATENCY, LOOKUPS } from './shown.ts';
 import { diskBytesOf, nowMsOf } from './verdict.ts';
 
-const TILES: readonly Shown[] = [
+const TILES: readonly Shown<Point>[] = [
   LOOKUPS,
   HIT_RATE,
   LATENCY,

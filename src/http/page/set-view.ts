@@ -1,7 +1,7 @@
 /** The part of the page about one data set. */
 import type { DataSetStatus, FolderEvent, LoadStatus } from '../../common/status.ts';
-import { type Chart, createChart, type Dot } from './chart.ts';
-import { fill, make, mark, say } from './dom.ts';
+import { type Chart, createChart, type Dot } from '../../page/browser/chart.ts';
+import { fill, make, mark, say } from '../../page/browser/dom.ts';
 import {
   ageText,
   bytesText,
@@ -10,10 +10,11 @@ import {
   shareText,
   shortText,
   sinceText,
-} from './figures.ts';
+} from '../../page/browser/figures.ts';
+import { createTile } from '../../page/browser/tile.ts';
 import type { Point } from './history.ts';
 import { createPrefixView, type PrefixView } from './prefixes.ts';
-import { createTile, HIT_RATE, LATENCY, LOOKUPS } from './tile.ts';
+import { HIT_RATE, LATENCY, LOOKUPS } from './shown.ts';
 import { createTimeline, joined, type Timeline } from './timeline.ts';
 import { ageSecondsOf, type Finding, levelOf, nameOf } from './verdict.ts';
 

@@ -1,7 +1,7 @@
 /** The generations of a data set, and what happened to it. */
 import type { EventKind, FolderEvent } from '../../common/status.ts';
-import { fill, make } from './dom.ts';
-import { agoText, clockText, latencyText } from './figures.ts';
+import { fill, make } from '../../page/browser/dom.ts';
+import { agoText, clockText, latencyText } from '../../page/browser/figures.ts';
 
 /** Events that are kept of a data set while the page is open. */
 const EVENTS_MAX = 50;

@@ -1,6 +1,6 @@
 /** What an operator should know first. */
 import type { DataSetStatus, ServerStatus, Status } from '../../common/status.ts';
-import { ageText, bytesText, countOf, countText, sinceText } from './figures.ts';
+import { ageText, bytesText, countOf, countText, sinceText } from '../../page/browser/figures.ts';
 import { named, type Sample } from './samples.ts';
 
 /** `ok`: nothing to do; `warn`: somebody should look at it; `bad`: clients do not get what they ask for. */

@@ -1,6 +1,8 @@
 /**
- * Makes elements. All that a server sends becomes text, and never markup: there is no other way in this
- * folder, and the page's policy forbids one (Trusted Types).
+ * What belongs in this folder: what the pages share in a browser: elements, charts, how numbers are written.
+ *
+ * Here elements are made. All that a server sends becomes text, and never markup: there is no other way in
+ * the pages, and their policy forbids one (Trusted Types).
  */
 
 type Child = Node | string;

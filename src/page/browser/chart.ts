@@ -3,7 +3,7 @@
  * and cost nothing while they are not seen; a chart library (uPlot: 45 kB) would make the page twice as large.
  */
 import { draw, mark } from './dom.ts';
-import { spanMsOf } from './history.ts';
+import { spanMsOf } from './span.ts';
 
 const WIDTH = 300;
 const HEIGHT = 64;

@@ -7,7 +7,7 @@ import {
   shareText,
   shortText,
   sinceText,
-} from '../../../src/http/page/figures.ts';
+} from '../../../src/page/browser/figures.ts';
 
 it.each([
   [0, '0 s'],

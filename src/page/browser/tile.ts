@@ -1,16 +1,19 @@
 /** A number with a live chart. */
 import { type Chart, createChart, type Dot } from './chart.ts';
 import { make, say } from './dom.ts';
-import { latencyText, shareText, shortText } from './figures.ts';
-import type { Point } from './history.ts';
 
 /** Shown in place of a number that there is none of. */
 const NONE = '–';
 
+/** What was measured up to a moment. */
+interface Moment {
+  readonly atMs: number;
+}
+
 /** What it shows of a point, and how that is written. */
-export interface Shown {
+export interface Shown<P> {
   readonly title: string;
-  readonly lines: readonly ((point: Point) => number | undefined)[];
+  readonly lines: readonly ((point: P) => number | undefined)[];
   /** What the second line is; it is shown smaller. */
   readonly second?: string;
   readonly text: (value: number) => string;
@@ -22,35 +25,12 @@ export interface Shown {
   readonly isRare?: boolean;
 }
 
-/** Keys that clients have looked up. */
-export const LOOKUPS: Shown = {
-  title: 'Lookups a second',
-  lines: [({ gets }) => gets],
-  ...{ text: shortText, least: 1 },
-};
-
-export const HIT_RATE: Shown = {
-  title: 'Hit rate',
-  lines: [({ hitRate }) => hitRate],
-  ...{ text: shareText, least: 1 },
-  // Most are close to 100 %, where a small change matters.
-  from: (lowest) => Math.max(0, Math.floor(lowest * 10 - 1e-9) / 10),
-};
-
-/** Of what was measured of requests. */
-export const LATENCY: Shown = {
-  title: 'Latency, p99',
-  second: 'median',
-  lines: [({ p99 }) => p99, ({ p50 }) => p50],
-  ...{ text: latencyText, least: 1e-5, isRare: true },
-};
-
-export interface Tile {
+export interface Tile<P> {
   readonly element: HTMLElement;
-  update(points: readonly Point[], nowMs: number): void;
+  update(points: readonly P[], nowMs: number): void;
 }
 
-export function createTile(shown: Shown, heading: 'h3' | 'h4'): Tile {
+export function createTile<P extends Moment>(shown: Shown<P>, heading: 'h3' | 'h4'): Tile<P> {
   const chart: Chart = createChart(shown.lines.length);
   const value = make('p', { class: 'value' }, NONE);
   const note = make('p', { class: 'note' });
@@ -82,10 +62,10 @@ export function createTile(shown: Shown, heading: 'h3' | 'h4'): Tile {
   };
 }
 
-function rangeText({ text }: Shown, values: readonly number[]): string {
+function rangeText({ text }: Pick<Shown<unknown>, 'text'>, values: readonly number[]): string {
   return `${text(Math.min(...values))} to ${text(Math.max(...values))}`;
 }
 
-function waitText(points: readonly Point[]): string {
+function waitText(points: readonly unknown[]): string {
   return points.length === 0 ? 'measures …' : 'nothing was asked';
 }
