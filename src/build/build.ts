@@ -9,6 +9,7 @@ import { checkedSink, KeyCheck } from '../storage/scanners/key-check.ts';
 import { printable } from '../storage/scanners/name-list.ts';
 import { KEY_BYTES_MAX, type RecordSink } from '../storage/scanners/scanner.ts';
 import { expandInputs } from './expand.ts';
+import { InputPlaces } from './input-places.ts';
 import { type Reading, STANDARD_INPUT, scanRecords } from './inputs.ts';
 import { type Finished, writeOutput } from './output.ts';
 import { type RowFormat, readRows } from './read-rows.ts';
@@ -67,6 +68,7 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
   const rejected = new Rejected(request.out, request.skipBad ?? 0);
   const notices = new Notices();
   const check = new KeyCheck();
+  const places = new InputPlaces();
   try {
     const { keys, bytes, md5 } = await writeOutput({
       path: request.out,
@@ -81,13 +83,14 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
             check,
             rejected,
             notices,
+            places,
           });
         }
       },
       check(finished) {
         throwIfAborted(request.signal);
         checkKeys(request, check, notices);
-        checkRepeats(request, finished, notices);
+        checkRepeats(request, finished, places, notices);
       },
     });
     await rejected.keep();
@@ -117,11 +120,13 @@ interface Target {
   readonly check: KeyCheck;
   readonly rejected: Rejected;
   readonly notices: Notices;
+  readonly places: InputPlaces;
 }
 
 async function readInput(request: BuildRequest, input: string, target: Target): Promise<void> {
-  const { sink, check, notices } = target;
+  const { sink, check, notices, places } = target;
   check.locate = () => input;
+  places.begin(input, check.records);
   const { prefix = '', signal } = request;
   const reading: Reading = {
     scratchDir: dirname(request.out),
@@ -141,6 +146,7 @@ async function readInput(request: BuildRequest, input: string, target: Target): 
       onLocator: (locate) => {
         check.locate = () => `${locate()} of ${input}`;
       },
+      onRecord: (offset) => places.add('byte', offset),
     });
   }
   const { rowFormat: format, delimiter } = request;
@@ -178,7 +184,7 @@ function rowSink(
   layout: RowLayout,
   whole: number | undefined,
   prefix: string,
-  { sink, check, rejected }: Target,
+  { sink, check, rejected, places }: Target,
 ): RowSink {
   let records: RowRecords;
   const target = { prefix, valueBytesMax: longestValue(), sink };
@@ -194,6 +200,7 @@ function rowSink(
       current = cells;
       try {
         records.add(cells);
+        places.add(cells.group === 0 ? 'line' : 'row', cells.line);
       } catch (error) {
         if (!(error instanceof BadRow)) throw error;
         reject(placeOf(cells), error);
@@ -233,10 +240,15 @@ function checkKeys({ keys = 'any' }: BuildRequest, check: KeyCheck, notices: Not
   for (const text of found) notices.add(text);
 }
 
-function checkRepeats({ duplicates }: BuildRequest, { repeats }: Finished, notices: Notices): void {
+function checkRepeats(
+  { duplicates }: BuildRequest,
+  { repeats }: Finished,
+  places: InputPlaces,
+  notices: Notices,
+): void {
   if (repeats === undefined) return;
   const records = repeats.count === 1 ? '1 record has' : `${repeats.count} records have`;
-  const text = `${records} a key that came before; the first such key is ${printable(repeats.key.toString())}`;
+  const text = `${records} a key that came before; the first such key is ${printable(repeats.key.toString())}, ${places.describe(repeats.first)}`;
   if (duplicates === 'error') throw new GoromdbError('DATA_CORRUPT', text);
   notices.add(`${text}; the ${duplicates === 'first' ? 'first' : 'last'} of each is kept`);
 }

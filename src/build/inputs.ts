@@ -26,7 +26,7 @@ export async function scanRecords(
   path: string,
   { scratchDir, onProgress }: Reading,
   sink: RecordSink,
-  told: Pick<ScanOptions, 'onNotice' | 'onLocator'>,
+  told: Pick<ScanOptions, 'onNotice' | 'onLocator' | 'onRecord'>,
 ): Promise<void> {
   const hooks = { ...told, onProgress, valueBytesMax: longestValue() };
   await withFile(path, (input) =>

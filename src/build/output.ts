@@ -9,6 +9,7 @@ import type { Repeats } from '../storage/table/table-index.ts';
 import { TableWriter } from '../storage/table/table-writer.ts';
 import { OUTPUTS } from './expand.ts';
 import { writeJsonLines } from './jsonl-output.ts';
+import { removeLeftBehind } from './left-behind.ts';
 import { writeLmdb } from './lmdb-output.ts';
 import { type ReadBack, readTable } from './read-back.ts';
 
@@ -44,6 +45,7 @@ export interface OutputPlan {
 export async function writeOutput(plan: OutputPlan): Promise<Finished & { readonly md5: string }> {
   const { path } = plan;
   checkPlace(path);
+  await removeLeftBehind(path);
   const sumPath = `${path}.md5`;
   const [table, temporary, temporarySum] = [path, path, sumPath].map(temporaryFor);
   try {

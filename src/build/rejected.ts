@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { GoromdbError } from '../common/errors.ts';
 import { remove } from '../common/files.ts';
+import { cannotWrite } from '../storage/table/table-writer.ts';
 import { temporaryFor } from './output.ts';
 
 /** Bad rows that are kept for the report; the file has all. */
@@ -44,7 +45,7 @@ export class Rejected {
     return this.#first;
   }
 
-  /** @throws GoromdbError DATA_CORRUPT when it is one too many; what the file system throws. */
+  /** @throws GoromdbError DATA_CORRUPT when it is one too many; DISK_FULL, FOLDER_UNUSABLE. */
   add(row: RejectedRow): void {
     this.#count++;
     if (this.#count > this.#max) {
@@ -53,8 +54,12 @@ export class Rejected {
       throw new GoromdbError('DATA_CORRUPT', message);
     }
     if (this.#first.length < REPORTED_MAX) this.#first.push(row);
-    this.#fd ??= openSync(this.#temporary, 'wx');
-    writeSync(this.#fd, `${JSON.stringify(row)}\n`);
+    try {
+      this.#fd ??= openSync(this.#temporary, 'wx');
+      writeAll(this.#fd, Buffer.from(`${JSON.stringify(row)}\n`));
+    } catch (cause) {
+      throw cannotWrite(this.#path, cause);
+    }
   }
 
   /** Gives the file its name; without bad rows there is none, and an old one goes. */
@@ -69,6 +74,11 @@ export class Rejected {
     closeSync(this.#fd);
     await remove(this.#temporary);
   }
+}
+
+/** A disk that is nearly full takes a part. */
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
 
 /** A row and what is wrong with it, for people. */

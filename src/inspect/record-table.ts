@@ -97,7 +97,7 @@ async function scratchTable<T>(
   use: (table: RecordTable) => Promise<T>,
 ): Promise<T> {
   const path = join(scratchDir, `.goromdb-${randomUUID()}`);
-  const writer = new TableWriter({ path, isScratch: true });
+  const writer = scratchWriter(path);
   let fd: number | undefined;
   try {
     try {
@@ -116,8 +116,18 @@ async function scratchTable<T>(
   }
 }
 
+function scratchWriter(path: string): TableWriter {
+  try {
+    return new TableWriter({ path, isScratch: true });
+  } catch (error) {
+    throw withWayOut(error);
+  }
+}
+
 function withWayOut(error: unknown): unknown {
-  if (!(error instanceof GoromdbError) || error.code !== 'DISK_FULL') return error;
+  const isDisk =
+    error instanceof GoromdbError && ['DISK_FULL', 'FOLDER_UNUSABLE'].includes(error.code);
+  if (!isDisk) return error;
   const message = `${error.message}, or name another folder by TMPDIR`;
   return new GoromdbError(error.code, message, { cause: error });
 }

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -138,11 +146,27 @@ describe('a build', () => {
   });
 
   test('keeps the last record of a key across inputs, or refuses the second', async () => {
-    const inputs = [file('a.csv', 'id,v\n1,old\n'), file('b.jsonl', '{"id":"1","v":"new"}')];
+    const inputs = [
+      file('a.csv', 'id,v\n1,old\n'),
+      file('b.jsonl', '{"id":"2","v":""}\n\n{"id":"1","v":"new"}'),
+    ];
     const { notices } = await build(inputs);
     expect(notices).toEqual([expect.stringContaining('1 record has a key that came before')]);
-    expect(await recordsOf(out)).toEqual({ '1': 'new' });
-    await expect(build(inputs, { duplicates: 'error' })).rejects.toThrow('came before');
+    expect(await recordsOf(out)).toEqual({ '1': 'new', '2': '' });
+    const refused = build(inputs, { duplicates: 'error' });
+    await expect(refused).rejects.toThrow(`the first such key is "1", at line 3 of ${inputs[1]}`);
+  });
+
+  test('names the place of the second record, whatever the format and what was left out', async () => {
+    const json = [file('a.json', '{"k":"v"}'), file('b.json', '{"x":"","k":"w"}')];
+    const options = { rows: undefined, duplicates: 'error' } as const;
+    await expect(build(json, options)).rejects.toThrow(`at byte 8 of ${json[1]}`);
+    const table = file('t.db', '');
+    await build(json.slice(0, 1), { rows: undefined, out: table });
+    await expect(build([table, table], options)).rejects.toThrow(`is "k", in ${table}`);
+    const lines = 'id,v\n1,"a\nb"\n,bad\n2,c\n1,d\n';
+    const some = { duplicates: 'error', skipBad: 1 } as const;
+    await expect(build([file('c.csv', lines)], some)).rejects.toThrow('"1", at line 6 of');
   });
 });
 
@@ -252,6 +276,45 @@ test.for([
     expect(readdirSync(disk)).toEqual(['out.db']);
   },
 );
+
+test('a full disk is named also when there is no room for the list of bad rows', async (context) => {
+  const disk = mountSmallDisk(context, 64 * 1024);
+  out = join(disk, 'out.db');
+  const input = file('a.csv', `id,v\n${',bad\n'.repeat(5_000)}`);
+  await expect(build([input], { skipBad: 9_999 })).rejects.toMatchObject({
+    code: 'DISK_FULL',
+    message: expect.stringContaining(`no room to write ${out}.rejected.jsonl`),
+  });
+  expect(readdirSync(disk)).toEqual([]);
+});
+
+describe('what a killed build has left behind', () => {
+  const UUID = '01234567-89ab-cdef-0123-456789abcdef';
+
+  /** A file that was written to so many hours ago. */
+  function old(name: string, hours: number): void {
+    const seconds = Date.now() / 1000 - hours * 3600;
+    utimesSync(file(name, ''), seconds, seconds);
+  }
+
+  test('is removed by the next one of the same file, when it is a day old', async () => {
+    for (const end of ['', '.md5', '.rejected.jsonl']) old(`.out.db${end}.${UUID}.tmp`, 25);
+    await build([file('a.csv', 'id,v\n1,one\n')]);
+    expect(readdirSync(folder).toSorted()).toEqual(['a.csv', 'out.db', 'out.db.md5']);
+  });
+
+  test('stays when it may be of another build that runs, of another file, or of somebody else', async () => {
+    old(`.out.db.${UUID}.tmp`, 23);
+    old(`.outxdb.${UUID}.tmp`, 99);
+    old('.out.db.not-a-uuid.tmp', 99);
+    old('target', 99);
+    symlinkSync('target', join(folder, `.out.db.${UUID.replace('0', '1')}.tmp`));
+    const left = readdirSync(folder).filter((name) => name.startsWith('.'));
+    await build([file('a.csv', 'id,v\n1,one\n')]);
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(left));
+    expect(left).toHaveLength(4);
+  });
+});
 
 describe('bad input', () => {
   test.each([

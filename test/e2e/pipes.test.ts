@@ -26,10 +26,24 @@ test.each<[string, (path: string) => readonly string[]]>([
 test.each<[string, (path: string) => readonly string[]]>([
   ['check', (path) => ['check', '-canary', 'b', join(path, 'a.json')]],
   ['diff', (path) => ['diff', '-keys', join(path, 'a.json'), join(path, 'b.json')]],
+  ['get', (path) => ['get', '-json', join(path, 'a.json'), 'b']],
 ])('%s ends with what it has found when nobody reads what it prints', async (name, args) => {
   const ended = new GoromdbProcess(args(folder()));
   ended.child.stdout?.destroy();
   expect(await ended.exit()).toBe(name === 'check' ? 3 : 1);
+});
+
+test('diff ends with 1 also when more is to be printed than is collected', async () => {
+  const path = folder();
+  const many = (value: number): string => {
+    const keys = Array.from({ length: 30_000 }, (_, i) => [`a-key-of-some-length-${i}`, `${value}`]);
+    return JSON.stringify(Object.fromEntries(keys));
+  };
+  const files = [1, 2].map((value) => join(path, `${value}.json`));
+  for (const [i, file] of files.entries()) writeFileSync(file, many(i));
+  const ended = new GoromdbProcess(['diff', '-keys', ...files]);
+  ended.child.stdout?.destroy();
+  expect(await ended.exit()).toBe(1);
 });
 
 test('a server stays when nobody reads what it prints', async () => {

@@ -173,3 +173,10 @@ describe('a check with guards', () => {
     expect(empty.refusal?.message).toContain(base);
   });
 });
+
+test('says what to do where there is no folder for the table that it makes', async () => {
+  const scratchDir = join(temporaryFolder(), 'none');
+  await expect(checked('a.json', '{"a":"1"}', { scratchDir })).rejects.toThrow(
+    /^cannot write .*: it is not there: make it, or mend the path \(ENOENT: .*\), or name another folder by TMPDIR$/,
+  );
+});

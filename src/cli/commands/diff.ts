@@ -55,9 +55,13 @@ file cannot be read.`,
 });
 
 function lister(output: Output, json: boolean): (what: Difference, key: Buffer) => void {
-  return json
-    ? (difference, key) => output.line(JSON.stringify({ difference, ...keyFields(key) }))
-    : (difference, key) => output.line(`${SIGNS[difference]} ${keyText(key)}`);
+  const textOf = json
+    ? (difference: Difference, key: Buffer) => JSON.stringify({ difference, ...keyFields(key) })
+    : (difference: Difference, key: Buffer) => `${SIGNS[difference]} ${keyText(key)}`;
+  return (difference, key) => {
+    output.codeWhenClosed = 1;
+    output.line(textOf(difference, key));
+  };
 }
 
 function summaryOf(diff: Diff): string {

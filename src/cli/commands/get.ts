@@ -49,9 +49,10 @@ cannot be read, or is bad.`,
       const onNotice = (text: string): void =>
         void process.stderr.write(`warning: ${oneLine(text)}\n`);
       const records = await findRecords(place, keys, { ...reading, onNotice });
+      const missing = keys.filter((_, i) => records[i] === undefined);
+      output.codeWhenClosed = missing.length === 0 ? 0 : 1;
       if (isJson) printLines(output, keys, records);
       else if (records[0] !== undefined) output.write(records[0].value);
-      const missing = keys.filter((_, i) => records[i] === undefined);
       if (missing.length === 0) return 0;
       output.flush();
       process.stderr.write(`goromdb: ${place} has no key ${missing.map(keyText).join(', ')}\n`);

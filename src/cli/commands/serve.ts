@@ -4,6 +4,7 @@ import type { ServerPlan } from '../../app/options.ts';
 import { messageOf } from '../../common/errors.ts';
 import { SCRUB_RATE_DEFAULT } from '../../loader/generations/scrub.ts';
 import { firstReads } from '../local/first-reads.ts';
+import { removeKilledServers } from '../local/left-behind.ts';
 import { checkKeyIsNamed, type LocalData, localDataOf } from '../local/local-data.ts';
 import { firstReceipt, startLocal } from '../local/local-server.ts';
 import { type LocalFolders, makeLocalFolders } from '../local/preparation.ts';
@@ -70,6 +71,7 @@ FILE is bad when it starts.`,
   async run({ data: given, values, server }, argv) {
     const sample = given === undefined ? copySample() : undefined;
     const data = given ?? { inputs: [sample?.path ?? ''], rows: undefined };
+    await removeKilledServers();
     const folders = makeLocalFolders(data);
     const { 'poll-interval': pollIntervalMs, rescan: rescanMs } = values;
     const plan = { ...server, dataSets: [dataSetIn(folders, values)] };

@@ -7,7 +7,7 @@ import { explained } from '../../common/system-fault.ts';
 
 /**
  * Makes a folder that only this user may enter, in the folder that TMPDIR names. It goes when the
- * process exits. What a kill leaves behind is in nobody's way: each has a new name.
+ * process exits. What a kill leaves behind is in nobody's way: each has a new name; see `removeKilledServers`.
  *
  * @param purpose A part of its name.
  * @param inner Folders to make in it.

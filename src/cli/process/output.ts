@@ -21,6 +21,8 @@ export class Output {
   readonly #fd: number;
   readonly #pause = new Int32Array(new SharedArrayBuffer(4));
   #used = 0;
+  /** The exit code when nobody reads any more: what was found counts. */
+  codeWhenClosed = 0;
 
   constructor(fd: number = STANDARD_OUTPUT) {
     this.#fd = fd;
@@ -71,14 +73,14 @@ export async function withOutput(
   troubleCode: (error: unknown) => number = () => EXIT_TROUBLE,
 ): Promise<number> {
   const output = new Output();
-  let code = 0;
   try {
-    code = await work(output);
+    const code = await work(output);
+    output.codeWhenClosed = code;
     output.flush();
     return code;
   } catch (error) {
-    // What was found counts, as in `goromdb check FILE | head -1` with pipefail.
-    if (isClosed(error)) return code;
+    // As in `goromdb check FILE | head -1` with pipefail.
+    if (isClosed(error)) return output.codeWhenClosed;
     try {
       output.flush();
     } catch {

@@ -41,6 +41,11 @@ export class KeyCheck {
     this.#records++;
   }
 
+  /** How many keys were looked at. */
+  get records(): number {
+    return this.#records;
+  }
+
   /** What was found, a sentence for each kind. */
   notices(): readonly string[] {
     const notices: string[] = [];

@@ -2,6 +2,7 @@ import { closeSync, constants, fsync, ftruncateSync, openSync, readSync, writeSy
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
 import type { RecordSink } from '../scanners/scanner.ts';
 import { type Block, blockOf, RecordPacker, tooLarge } from './record-packer.ts';
 import { buildIndex, type RecordBlock, type Repeats } from './table-index.ts';
@@ -255,6 +256,6 @@ export function cannotWrite(path: string, cause: unknown): GoromdbError {
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
   const message = isFull
     ? `there is no room to write ${path} (${code}): make room on that disk`
-    : `cannot write ${path}: ${messageOf(cause)}`;
+    : `cannot write ${path}: ${messageOf(explained(cause, path))}`;
   return new GoromdbError(isFull ? 'DISK_FULL' : 'FOLDER_UNUSABLE', message, { cause });
 }
