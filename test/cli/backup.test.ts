@@ -313,6 +313,18 @@ describe('of a folder that is no backup, or no whole one, a restore changes noth
     expect(harness.value).toBe('2');
   });
 
+  it('and a base folder that was made for it goes again; one that was there stays', async () => {
+    const backup = await someBackup();
+    writeFileSync(join(backup, 'data00/data.db'), 'x');
+    const parent = temporaryFolder();
+    const base = join(parent, 'base');
+    await expect(restoreTo(backup, base)).rejects.toThrow('nothing was changed');
+    expect(readdirSync(parent)).toEqual([]);
+    mkdirSync(base);
+    await expect(restoreTo(backup, base)).rejects.toThrow('nothing was changed');
+    expect(readdirSync(parent)).toEqual(['base']);
+  });
+
   it('but other files beside its own do no harm, and are not copied', async () => {
     const backup = await someBackup();
     writeFileSync(join(backup, 'data00/foreign'), 'x');

@@ -36,7 +36,10 @@ test.each<[string, (path: string) => readonly string[]]>([
 test('diff ends with 1 also when more is to be printed than is collected', async () => {
   const path = folder();
   const many = (value: number): string => {
-    const keys = Array.from({ length: 30_000 }, (_, i) => [`a-key-of-some-length-${i}`, `${value}`]);
+    const keys = Array.from({ length: 30_000 }, (_, i) => [
+      `a-key-of-some-length-${i}`,
+      `${value}`,
+    ]);
     return JSON.stringify(Object.fromEntries(keys));
   };
   const files = [1, 2].map((value) => join(path, `${value}.json`));

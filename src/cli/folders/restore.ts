@@ -8,7 +8,7 @@ import type { Logger } from '../../common/log.ts';
 import { explained } from '../../common/system-fault.ts';
 import { findServer } from '../../control/control-client.ts';
 import { inUse, lockFolder } from '../../control/folder-lock.ts';
-import { prepareBase, prepareSlots } from '../../loader/slots/base-folder.ts';
+import { prepareBase, prepareSlots, unmakeBase } from '../../loader/slots/base-folder.ts';
 import { INCOMING_NAME, install } from '../../loader/slots/install.ts';
 import { type OpenSlot, openSlot, type SlotFile } from '../../loader/slots/open-slot.ts';
 import { copySummed, sumsOf } from '../../loader/slots/slot-copy.ts';
@@ -52,13 +52,16 @@ export async function restore(
   });
   if (slot === undefined) throw unusable(backup, `files of ${BACKUP_SLOT} are missing`);
   try {
-    await prepareBase(baseDir, logger);
+    const isNew = await prepareBase(baseDir, logger);
     const lock = await lockFolder(baseDir);
     try {
       const server = await findServer(baseDir);
       if (server !== undefined) throw inUse(baseDir, server);
       await prepareSlots(baseDir);
       return await fillSlot(baseDir, { slot, sums, signal });
+    } catch (error) {
+      if (isNew) await unmakeBase(baseDir);
+      throw error;
     } finally {
       await lock.release();
     }

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { codeOf, GoromdbError, messageOf } from '../../common/errors.ts';
@@ -66,9 +66,10 @@ export class BaseFolder {
  * Makes the base folder, and says so. The folder that it lies in must be there: a mistyped path must
  * not become an empty server beside the data.
  *
+ * @returns Whether it was not there before.
  * @throws GoromdbError FOLDER_UNUSABLE.
  */
-export async function prepareBase(baseDir: string, logger: Logger): Promise<void> {
+export async function prepareBase(baseDir: string, logger: Logger): Promise<boolean> {
   let isNew: boolean;
   try {
     isNew = await makeFolder(baseDir);
@@ -79,6 +80,7 @@ export async function prepareBase(baseDir: string, logger: Logger): Promise<void
   }
   const fields = { event: 'folder-made', path: baseDir } as const;
   if (isNew) logger.info(`made the base folder ${baseDir}, which was not there`, fields);
+  return isNew;
 }
 
 function parentIsMissing(baseDir: string, cause: unknown): GoromdbError {
@@ -109,6 +111,13 @@ export async function prepareSlots(baseDir: string): Promise<void> {
   } catch (cause) {
     if (cause instanceof GoromdbError) throw cause;
     throw cannotWrite(baseDir, cause);
+  }
+}
+
+/** Removes a base folder that was made for nothing: only what is empty goes. */
+export async function unmakeBase(baseDir: string): Promise<void> {
+  for (const folder of [...SLOT_NAMES.map((name) => join(baseDir, name)), baseDir]) {
+    await rmdir(folder).catch(() => {});
   }
 }
 
