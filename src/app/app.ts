@@ -71,13 +71,16 @@ export async function startPlan(given: ServerPlan): Promise<RunningServer> {
   await checkPlan(plan);
   let shutdown = (): void => {};
   const threads = createThreads(plan, () => shutdown());
-  const { logger = silentLogger, onLoad, delimiter, upgrade } = plan;
+  const { logger = silentLogger, onLoad, delimiter, upgrade, place: shardPlace } = plan;
   const onEvent: DataSetShare['onEvent'] = (set, event) => {
     http?.note(set, event);
     plan.onEvent?.(set, event);
   };
   const locks = plan.inherited?.locks;
-  const share = { threads: threads.server, logger, onLoad, onEvent, upgrade, locks };
+  const share = {
+    ...{ threads: threads.server, logger, onLoad, onEvent, upgrade, locks },
+    place: shardPlace,
+  };
   const sets = new DataSets(share, delimiter !== undefined);
   const http = plan.http && new HttpServer(plan.http, subjectOf(threads, sets), logger);
   const place = (next: DataSetsPlan): Plan => placedSets(next, delimiter);

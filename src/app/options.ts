@@ -7,6 +7,7 @@ import type { LoaderOptions } from '../loader/loader.ts';
 import type { SessionSettings } from '../protocol/protocol.ts';
 import type { AccessOptions } from '../server/access.ts';
 import type { Limits } from '../server/limits.ts';
+import type { ShardPlace } from '../shards/place.ts';
 import type { Predecessor } from '../upgrade/predecessor.ts';
 import type { Inherited } from '../upgrade/upgrade.ts';
 import type { RedisClusterPlan } from './redis-cluster.ts';
@@ -23,6 +24,8 @@ export interface ServerOptions extends SessionSettings {
   readonly http?: HttpOptions | undefined;
   /** Let clients end the server by the command `shutdown`. Default: no. */
   readonly allowShutdown?: boolean;
+  /** Which part of the keys this server has: files with keys of other shards are refused. */
+  readonly place?: ShardPlace | undefined;
   /** Serving threads, 1 to 64. Default 1. */
   readonly threads?: number;
   readonly logger?: Logger;

@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'FORMAT_UNSUPPORTED'
   | 'DATA_CORRUPT'
   | 'LIMIT_EXCEEDED'
+  | 'SHARD_MISMATCH'
   | 'OUT_OF_MEMORY'
   | 'DISK_FULL'
   | 'TOO_FEW_KEYS'
@@ -38,6 +39,7 @@ const BAD_FILE: ReadonlySet<ErrorCode> = new Set([
   'FORMAT_UNSUPPORTED',
   'DATA_CORRUPT',
   'LIMIT_EXCEEDED',
+  'SHARD_MISMATCH',
 ]);
 
 /** The codes of a guard: the file is sound, and not what its owner wants. */

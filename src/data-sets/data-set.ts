@@ -21,6 +21,7 @@ import { type KeepPrevious, type RolledBack, refused } from '../loader/slots/rol
 import { noneCounted } from '../protocol/counters.ts';
 import type { DataSetFigures } from '../protocol/fields.ts';
 import type { Threads } from '../server/threads/threads.ts';
+import type { ShardPlace } from '../shards/place.ts';
 import { emptyStorage } from '../storage/empty.ts';
 import type { BucketPath } from '../storage/formats/selection.ts';
 import type { SampledLookup } from '../storage/lookup-sample.ts';
@@ -70,6 +71,8 @@ export interface DataSetShare {
   readonly onEvent?: ((set: string, event: FolderEvent) => void) | undefined;
   /** The locks of the process that this one takes over from. */
   readonly locks?: readonly LockHandle[] | undefined;
+  /** The server's place among shards; undefined: it has all keys. */
+  readonly place?: ShardPlace | undefined;
   /** What the command `upgrade` does; undefined: there is none. */
   readonly upgrade?: (() => Promise<unknown>) | undefined;
 }
@@ -267,7 +270,7 @@ export function nameOf(options: PlacedDataSet): string {
 function createLoader(
   options: PlacedDataSet,
   source: Source,
-  { threads, logger, onLoad, onEvent }: DataSetShare,
+  { threads, logger, onLoad, onEvent, place }: DataSetShare,
   count: NonNullable<LoaderOptions['onCount']>,
 ): Loader {
   const { basedir, storage, gzipped = false, bucket, fields, namespaces, prefix } = options;
@@ -275,7 +278,7 @@ function createLoader(
   const set = setOf(options);
   return new Loader({
     ...{ baseDir: basedir, scanner: storage, gzipped, bucket, fields, namespaces, prefix },
-    ...{ source, keepPrevious },
+    ...{ source, keepPrevious, place },
     swap: (map, info) => threads.swap(set, map, info),
     guards: prefix === undefined ? options.guards : underPrefix(options.guards, prefix),
     sample: () => threads.sample(set),

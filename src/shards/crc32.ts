@@ -6,7 +6,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** The CRC-32 of bytes[start, end), an unsigned number. */
-export function crc32Of(bytes: Buffer, start: number, end: number): number {
+export function crc32Of(bytes: Uint8Array, start: number, end: number): number {
   let crc = 0xffffffff;
   for (let at = start; at < end; at++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]) & 0xff];
   return ~crc >>> 0;

@@ -51,7 +51,7 @@ export interface Topology {
 /** Which shard keys belong to. */
 export interface ShardFunction {
   /** @returns The `idx` of the shard of key[start, end). */
-  shardOf(key: Buffer, start: number, end: number): number;
+  shardOf(key: Uint8Array, start: number, end: number): number;
 }
 
 /** Makes the function of a topology. It allocates nothing for a key. */

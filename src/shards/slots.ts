@@ -18,7 +18,7 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** The slot of key[start, end): that of its first `{tag}`, when it has one that is not empty. */
-export function slotOf(key: Buffer, start: number, end: number): number {
+export function slotOf(key: Uint8Array, start: number, end: number): number {
   let first = start;
   let last = end;
   for (let at = start; at < end; at++) {

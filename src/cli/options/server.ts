@@ -2,6 +2,7 @@
 import type { DataSetsOptions, ServerOptions, ServerPlan } from '../../app/options.ts';
 import type { HttpOptions } from '../../http/http.ts';
 import { checkAccessFits, type TlsFiles } from '../../server/access.ts';
+import { nodeAt } from '../../shards/place.ts';
 import { DEFAULT_DELIMITER } from '../../storage/scanners/namespaces.ts';
 import { ACCESS, HTTP, LISTENING } from './clients.ts';
 import { LOGS } from './logs.ts';
@@ -14,6 +15,7 @@ import {
   type ValuesOf,
 } from './option.ts';
 import { RESOURCES } from './resources.ts';
+import { placeAmong, SHARDS } from './shards.ts';
 import { parseName } from './values.ts';
 
 const DATA_SETS = optionGroup('Data sets', {
@@ -29,7 +31,7 @@ const DATA_SETS = optionGroup('Data sets', {
 
 export const SERVER_OPTIONS = {
   ...{ ...LISTENING, ...ACCESS, ...RESOURCES, ...HTTP, ...LOGS },
-  ...DATA_SETS,
+  ...{ ...SHARDS, ...DATA_SETS },
 };
 
 /**
@@ -45,9 +47,13 @@ export function serverOf(
   checkTogether(values, given);
   const { access = {}, http, ...others } = libraryOptions(SERVER_OPTIONS, values);
   const { tls, ...clients } = access;
+  const isPlaced = given.has('addr') || given.has('s');
+  const place = placeAmong(values, isPlaced ? others.address : undefined);
   const { 'log-format': format, 'log-level': level } = values;
   const options = {
     ...others,
+    ...(place && { place }),
+    address: place === undefined || isPlaced ? others.address : nodeAt(place).address,
     log: { format, level },
     ...(http && { http: wholeHttp(http) }),
     access: { ...clients, ...(tls && { tls: wholeTls(tls) }) },

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, isBadFile, messageOf } from '../../common/errors.ts';
 import { md5Of, READ_BYTES } from '../../common/md5.ts';
-import { KeyCheck } from '../../storage/scanners/key-check.ts';
+import { KeyCheck, type KeyRule } from '../../storage/scanners/key-check.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 import { checkTable } from '../../storage/table/table-check.ts';
 import { readAt, readTableHead } from '../../storage/table/table-file.ts';
@@ -23,6 +23,8 @@ export interface TableCopying {
   readonly onProgress: OnProgress;
   /** Whether the MD5 of the copy is asked for. */
   readonly isSummed: boolean;
+  /** What all keys must have. */
+  readonly rule?: KeyRule | undefined;
 }
 
 /** A table as it was copied: whoever wrote it has no way to the copy. */
@@ -46,7 +48,7 @@ export async function copyTable(
   input: ScanInput,
   copying: TableCopying,
 ): Promise<CopiedTable | undefined> {
-  const { path, mode, onProgress, isSummed } = copying;
+  const { path, mode, onProgress, isSummed, rule } = copying;
   // A sparse file of any size can have a table's first page: it is not copied, but its MD5 comes first.
   const head = unlessBad(() => readTableHead(input.path, input.fd));
   if (head instanceof GoromdbError) {
@@ -67,7 +69,7 @@ export async function copyTable(
       valueBytesMax: longestValue(),
       onProgress: (bytes: number) => onProgress('verify', bytes),
     };
-    const keys = new KeyCheck();
+    const keys = new KeyCheck(rule);
     const headCrc32 = unlessBad(() => crc32(headOf(checkTable({ ...input, fd }, options, keys))));
     const sum = await md5?.sum;
     await synced.catch((cause: unknown) => {

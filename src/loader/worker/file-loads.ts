@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileIdentity } from '../../common/file-identity.ts';
 import type { LoadStatus } from '../../common/status.ts';
+import { keysOf, type ShardPlace } from '../../shards/place.ts';
 import type { Selection } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
@@ -32,6 +33,8 @@ export interface FileLoadsOptions extends Selection {
   readonly gzipped: boolean;
   /** What all served keys begin with. */
   readonly prefix?: KeyPrefix | undefined;
+  /** The server's place among shards: files with keys of others are refused. */
+  readonly place?: ShardPlace | undefined;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
   /** Called when a load begins, and with undefined when it has ended. */
@@ -87,8 +90,9 @@ export class FileLoads {
 
   /** Names all options that a table's records depend on. */
   get recipe(): string {
-    const { scanner, gzipped, bucket, namespaces, prefix, fields } = this.#options;
-    return JSON.stringify({ scanner, gzipped, bucket, namespaces, prefix, fields });
+    const { scanner, gzipped, bucket, namespaces, prefix, fields, place } = this.#options;
+    const shard = place && keysOf(place);
+    return JSON.stringify({ scanner, gzipped, bucket, namespaces, prefix, fields, shard });
   }
 
   /**
@@ -136,7 +140,7 @@ export class FileLoads {
     task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
   ): Promise<LoadResult> {
     const { onLoad, loadMsMin, baseDir, ...options } = this.#options;
-    const { scanner, gzipped, bucket, fields, namespaces, prefix } = options;
+    const { scanner, gzipped, bucket, fields, namespaces, prefix, place } = options;
     const running: RunningLoad = {
       ...{ path, isLinked, sinceMs: Date.now() },
       progress: { stage: 'verify', bytes: 0 },
@@ -150,7 +154,7 @@ export class FileLoads {
     try {
       const request = {
         ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
-        ...{ scratchDir: baseDir },
+        ...{ place, scratchDir: baseDir },
       };
       return await PROCESSES.run(request, {
         onProgress: (progress) => {

@@ -1,6 +1,6 @@
 import { Notices } from '../../common/notices.ts';
 import { recognise } from '../../storage/formats/recognise.ts';
-import { checkedSink, KeyCheck } from '../../storage/scanners/key-check.ts';
+import { checkedSink, KeyCheck, type KeyRule } from '../../storage/scanners/key-check.ts';
 import { printable } from '../../storage/scanners/name-list.ts';
 import { type KeyPrefix, NamespaceSink } from '../../storage/scanners/namespaces.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
@@ -15,6 +15,8 @@ import { longestValue } from './value-limit.ts';
 export interface Filling {
   /** What all keys begin with; undefined: nothing. */
   readonly prefix?: KeyPrefix | undefined;
+  /** What all keys must have. */
+  readonly rule?: KeyRule | undefined;
   /** Called with how many bytes of the source are scanned. */
   readonly onProgress: (bytes: number) => void;
   /** Called when all records are written, and the index is not. */
@@ -38,11 +40,11 @@ export interface FilledTable {
 export async function fillTable(
   writer: TableWriter,
   source: Source,
-  { prefix, onProgress, onScanned = () => {}, whileSyncing }: Filling,
+  { prefix, rule, onProgress, onScanned = () => {}, whileSyncing }: Filling,
 ): Promise<FilledTable> {
   const places = new RecordPlaces();
   const notices = new Notices();
-  const check = new KeyCheck();
+  const check = new KeyCheck(rule);
   const sink = checkedSink(writer, check);
   const prefixed = prefix && new NamespaceSink(source.input, 'data set', sink, prefix);
   prefixed?.begin(Buffer.from(prefix!.name));

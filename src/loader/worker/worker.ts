@@ -15,9 +15,11 @@ import {
 } from '../../common/file-identity.ts';
 import { md5Of } from '../../common/md5.ts';
 import { explained } from '../../common/system-fault.ts';
+import type { ShardPlace } from '../../shards/place.ts';
 import { AUTO } from '../../storage/formats/formats.ts';
 import { recognise } from '../../storage/formats/recognise.ts';
 import { tableScanner } from '../../storage/formats/table.ts';
+import type { KeyRule } from '../../storage/scanners/key-check.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 import { headOf } from '../../storage/table/table-layout.ts';
@@ -26,6 +28,7 @@ import { copyTable } from './copy-table.ts';
 import { fillTable } from './fill-table.ts';
 import type { OnProgress, Stage } from './progress.ts';
 import { type ScanRequest, type Source, withSource } from './scan-file.ts';
+import { shardRule } from './shard-rule.ts';
 
 /** What to load, and how. */
 export interface LoadRequest extends ScanRequest {
@@ -35,6 +38,8 @@ export interface LoadRequest extends ScanRequest {
   readonly tablePath: string;
   /** What all keys begin with; undefined: nothing. */
   readonly prefix: KeyPrefix | undefined;
+  /** Whose keys it may have; undefined: any. */
+  readonly place?: ShardPlace | undefined;
   /** The file as it was seen: another one is not read. */
   readonly expected?: FileIdentity | undefined;
   /** Only the MD5 is asked for; no table is written. */
@@ -105,6 +110,8 @@ interface Loading {
   readonly identity: FileIdentity;
   /** Permission bits of the table's file: it is no more open than the file that it is made of. */
   readonly mode: number;
+  /** What all keys must have. */
+  readonly rule: KeyRule | undefined;
   readonly onProgress: OnProgress;
   readonly clock: StageClock;
 }
@@ -121,6 +128,7 @@ async function loadOpen(
   checkSize(request, identity);
   const loading: Loading = {
     ...{ request, identity, mode: Number(stats.mode & 0o666n) | 0o600 },
+    rule: request.place && shardRule(request.path, request.place),
     input: { path: request.path, fd, size: Number(identity.size) },
     onProgress,
     clock: new StageClock(),
@@ -242,7 +250,7 @@ async function copyUnpacked(
 
 /** @param verifyAgain To be done while the disk is busy. */
 async function writeTable(
-  { request: { tablePath, prefix }, mode, onProgress, clock }: Loading,
+  { request: { tablePath, prefix }, mode, rule, onProgress, clock }: Loading,
   source: Source,
   verifyAgain: () => void,
 ): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
@@ -250,7 +258,7 @@ async function writeTable(
   const writer = new TableWriter({ path: tablePath, mode });
   try {
     const { layout, notices } = await fillTable(writer, source, {
-      prefix,
+      ...{ prefix, rule },
       onProgress: (bytes) => onProgress('scan', bytes),
       onScanned: () => {
         clock.end('scan');

@@ -8,6 +8,13 @@ const SPACE = 0x20;
 const DELETE = 0x7f;
 
 /**
+ * Judges a key in key[start, end), lent for the call.
+ *
+ * @throws GoromdbError when the file must not have it.
+ */
+export type KeyRule = (key: Uint8Array, start: number, end: number, locate: Locate) => void;
+
+/**
  * Counts the keys that memcached's clients cannot ask for: by its protocol a key has 1 to 250 bytes,
  * without spaces and control characters. It looks at each byte of a key once.
  */
@@ -23,9 +30,16 @@ export class KeyCheck {
   /** Whether one of these came before all that are unprintable. */
   #isNulFirst = false;
   #nulEnds = 0;
+  readonly #rule: KeyRule | undefined;
+
+  /** @param rule What all keys must have; undefined: nothing. */
+  constructor(rule?: KeyRule) {
+    this.#rule = rule;
+  }
 
   /** @param key Memory that holds the key in [start, end). Lent for the call only. */
   look(key: Uint8Array, start: number, keyEnd: number): void {
+    this.#rule?.(key, start, keyEnd, this.locate);
     const bytes = keyEnd - start;
     const end = bytes > 0 && key[keyEnd - 1] === 0 ? keyEnd - 1 : keyEnd;
     let at = start;

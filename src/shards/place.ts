@@ -1,0 +1,59 @@
+import { type Address, formatAddress } from '../common/address.ts';
+import { GoromdbError } from '../common/errors.ts';
+import { epochOf, type ShardNode, type Topology } from './shards.ts';
+
+/** Where among the shards a server is. */
+export interface ShardPlace {
+  readonly topology: Topology;
+  /** The `idx` of its shard. */
+  readonly shard: number;
+  /** Its number among the nodes of the shard. */
+  readonly node: number;
+}
+
+/** What says which node a server is. */
+export interface PlaceWanted {
+  /** The name of its shard. */
+  readonly shard: string;
+  /** The address of the node in the file. Default: the only node, or the one with this `address`. */
+  readonly node?: Address | undefined;
+  /** Where the server is to listen, if that is said. */
+  readonly address?: Address | undefined;
+}
+
+/**
+ * Finds the place of a server.
+ *
+ * @throws GoromdbError OPTION_INVALID when there is none, or there are several.
+ */
+export function placeOf(topology: Topology, wanted: PlaceWanted): ShardPlace {
+  const { shards } = topology;
+  const shard = shards.find(({ name }) => name === wanted.shard);
+  if (shard === undefined) {
+    const names = shards.map(({ name }) => name).join(', ');
+    const found = JSON.stringify(wanted.shard);
+    throw misplaced(`-shard: expected one of ${names}, found ${found}`);
+  }
+  const { nodes, name } = shard;
+  const asked = wanted.node ?? (nodes.length > 1 ? wanted.address : nodes[0].address);
+  const text = asked && formatAddress(asked);
+  const node = nodes.findIndex(({ address }) => formatAddress(address) === text);
+  if (node !== -1) return { topology, shard: shard.idx, node };
+  const list = nodes.map(({ address }) => formatAddress(address)).join(', ');
+  const found = wanted.node === undefined ? '' : `, found ${text}`;
+  throw misplaced(`-node: expected the address of one of the nodes of ${name}: ${list}${found}`);
+}
+
+/** The node that a place names. */
+export function nodeAt({ topology, shard, node }: ShardPlace): ShardNode {
+  return topology.shards[shard].nodes[node];
+}
+
+/** Names what decides which keys a file may have. */
+export function keysOf({ topology, shard }: ShardPlace): string {
+  return `${epochOf(topology)}/${shard}`;
+}
+
+function misplaced(message: string): GoromdbError {
+  return new GoromdbError('OPTION_INVALID', message);
+}
