@@ -3,6 +3,7 @@
  * counters.
  */
 import type { LoadNews, Settings } from '../common/status.ts';
+import type { ForeignKeys } from '../handler/foreign-keys.ts';
 import type { ViewSource } from '../handler/handler.ts';
 import type { Asker } from '../storage/lookup-counts.ts';
 import type { Counters } from './counters.ts';
@@ -77,6 +78,11 @@ export interface ThreadSettings extends SessionSettings {
 /** What a session may use. Sessions of a thread share all of it but the reports of clients. */
 export interface SessionContext extends SessionSettings {
   readonly handler: ViewSource;
+  /**
+   * The handler once more, when other servers have a part of the keys. A session that finds `isWanted`
+   * set stops before the command that needs the key, and is called again when that is known.
+   */
+  readonly foreign?: ForeignKeys;
   /** This thread's counters. */
   readonly counters: Counters;
   /** Where sessions say which protocol asks the handler. Default: nobody wants to know. */

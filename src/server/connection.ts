@@ -1,33 +1,24 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { ForeignKeys } from '../handler/foreign-keys.ts';
 import type { Counters } from '../protocol/counters.ts';
 import type { ConnectionFacts, Session } from '../protocol/protocol.ts';
 import { type Reply, TURN_WORK_MAX } from '../protocol/reply.ts';
+import { clientAddress } from './client-address.ts';
 import { InputRest } from './input-rest.ts';
 import type { BufferBudget, Limits } from './limits.ts';
 import type { RequestMeter, Sample } from './metering/request-meter.ts';
 import { Outbox } from './outbox.ts';
 import { readSocket } from './read-socket.ts';
-
-/**
- * Input that counts as a unit of work, so that 64 KiB end the turn. libuv reads up to 32 times in a
- * row from a socket that fills the buffer each time: beside 200 clients that send 1.3 MB of small
- * commands each, another one waited up to 786 ms for a reply in place of 166 (2026-11-21).
- */
-const INPUT_BYTES_A_UNIT = 64;
-
-/**
- * Output that counts as a unit of work. A client that reads as fast as we write would otherwise keep
- * the thread to itself.
- */
-const OUTPUT_BYTES_A_UNIT = 1024;
+import { StaleHold } from './stale-hold.ts';
+import { INPUT_BYTES_A_UNIT, OUTPUT_BYTES_A_UNIT } from './turn-work.ts';
 
 const NOTHING = Buffer.alloc(0);
 
 /** How long a closing connection may take to read what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-/** A connection on which nothing moves this long is asked whether its client is still there. */
+/** After so long without a word a client is asked whether it is still there. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
 /** What the connections of one thread share: they are served one after the other. */
@@ -57,12 +48,14 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #session: Session;
   readonly #share: ConnectionShare;
+  readonly #foreign: ForeignKeys | undefined;
   /** Input that is not done with. */
   readonly #rest: InputRest;
   /** Nothing is answered: a reply has yet to go out, or the others have their turn. */
   #isWaiting = false;
-  /** It waits because the client has not read all. */
+  /** It waits because the client has not read all, or because others are asked for keys. */
   #isUnread = false;
+  #isAsking = false;
   /** Nothing is read either. */
   #isPaused = false;
   #isEnding = false;
@@ -72,23 +65,21 @@ export class Connection {
   #activeAtMs: number;
   /** The read under way, if it is measured. */
   #sample: Sample | undefined;
-  /** Work since the others had their turn. */
+  /** Since the others had their turn. */
   #turnWork = 0;
-  /** What this connection has taken of the budget. */
+  /** Of the budget. */
   #taken = 0;
-  /** A reply is under way, and with it the data that it began with. */
-  #holdsData = false;
-  /** That data was replaced: until when the reply has to be out. */
-  #staleUntilMs: number | undefined;
+  readonly #hold = new StaleHold();
 
-  constructor(accepted: Socket, session: Session, share: ConnectionShare) {
+  /** @param foreign As the session has it. */
+  constructor(accepted: Socket, session: Session, share: ConnectionShare, foreign?: ForeignKeys) {
     this.#session = session;
+    this.#foreign = foreign;
     this.#share = share;
     this.#activeAtMs = share.nowMs;
     this.#rest = new InputRest(share.limits.connectionBufferedBytesMax);
-    const socket = readSocket(accepted, share.readBuffer, (chunk, length) =>
-      this.#receive(chunk, length),
-    );
+    const receive = (chunk: Buffer, length: number): void => this.#receive(chunk, length);
+    const socket = readSocket(accepted, share.readBuffer, receive);
     this.#socket = socket;
     this.#outbox = new Outbox(socket, () => this.#continue());
     socket.setNoDelay(true);
@@ -105,6 +96,7 @@ export class Connection {
     socket.on('close', () => {
       this.#isFinished = true;
       session.close();
+      foreign?.close();
       this.#release();
       this.#outbox.free();
       share.onClose(this);
@@ -126,12 +118,13 @@ export class Connection {
    * undefined when it keeps none.
    */
   get staleUntilMs(): number | undefined {
-    return this.#staleUntilMs;
+    return this.#hold.untilMs;
   }
 
   /** To be called when the data was replaced. @param untilMs How long a reply may go on from it. */
   noteSwap(untilMs: number): void {
-    if (this.#holdsData) this.#staleUntilMs ??= untilMs;
+    this.#hold.noteSwap(untilMs);
+    this.#foreign?.noteSwap();
     this.#session.noteSwap?.();
     this.#sendNews();
   }
@@ -145,25 +138,19 @@ export class Connection {
   /** Has the session say what nobody asked for; while a reply is under way, it waits for that. */
   #sendNews(): void {
     if (this.#session.hasNews !== true || this.#isWaiting || this.#isFinished) return;
-    const { bytes, start, end } = this.#rest;
-    if (bytes === undefined) this.#guard(NOTHING, 0, 0);
-    else this.#guard(bytes, start, end);
+    const { bytes = NOTHING, start, end } = this.#rest;
+    this.#guard(bytes, bytes === NOTHING ? 0 : start, bytes === NOTHING ? 0 : end);
   }
 
   /** Has replaced data go earlier. */
   hurry(untilMs: number): void {
-    if (this.#staleUntilMs !== undefined && untilMs < this.#staleUntilMs) {
-      this.#staleUntilMs = untilMs;
-    }
+    this.#hold.hurry(untilMs);
   }
 
   /** What `stats conns` shows of it. */
   describe(): Pick<ConnectionFacts, 'address' | 'state' | 'idleSeconds'> {
-    const { remoteAddress, remotePort, remoteFamily } = this.#socket;
-    const kind = remoteFamily === 'IPv6' ? 'tcp6' : 'tcp';
-    const host = remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress;
     return {
-      address: remoteAddress === undefined ? 'unix' : `${kind}:${host}:${remotePort}`,
+      address: clientAddress(this.#socket),
       state: this.#isUnread ? 'conn_write' : 'conn_read',
       idleSeconds: Math.floor((this.#share.nowMs - this.#activeAtMs) / 1000),
     };
@@ -265,12 +252,17 @@ export class Connection {
     let at = start;
     while (true) {
       at += this.#session.receive(input, at, end, reply);
-      const isFull = reply.isFull;
+      const { isFull } = reply;
       this.#turnWork += reply.work + reply.length / OUTPUT_BYTES_A_UNIT;
       const isSent = this.#send();
       const { state } = this.#session;
       if (state === 'reset' || (state === 'close' && isSent)) {
         this.#finish();
+        return;
+      }
+      if (this.#foreign?.isWanted === true && state === 'open') {
+        this.#rest.keep(input, at, end);
+        this.#ask(this.#foreign, isSent);
         return;
       }
       if (!isFull && isSent) break;
@@ -281,8 +273,9 @@ export class Connection {
         return;
       }
     }
+    this.#foreign?.forget();
     // A reply that had to wait is over.
-    if (this.#session.isSuspended !== true) this.#letGo();
+    if (this.#session.isSuspended !== true) this.#hold.letGo();
     this.#rest.keep(input, at, end);
     this.#account();
     if (this.#isEnding || (this.#endsAfterReply && this.#rest.bytes === undefined)) this.#finish();
@@ -299,8 +292,8 @@ export class Connection {
   #account(): void {
     if (this.#isFinished) return;
     const { limits, budget, counters, makeRoom } = this.#share;
-    const input = this.#rest.heldBytes + (this.#session.heldBytes ?? 0);
-    const held = input + (this.#isUnread ? this.#outbox.heldBytes : 0);
+    const known = (this.#session.heldBytes ?? 0) + (this.#foreign?.heldBytes ?? 0);
+    const held = this.#rest.heldBytes + known + (this.#isUnread ? this.#outbox.heldBytes : 0);
     const more = held - this.#taken;
     if (more === 0) return;
     this.#taken = held;
@@ -313,15 +306,10 @@ export class Connection {
     }
   }
 
-  #letGo(): void {
-    this.#holdsData = false;
-    this.#staleUntilMs = undefined;
-  }
-
   #release(): void {
     this.#rest.drop();
     this.#outbox.close();
-    this.#letGo();
+    this.#hold.letGo();
     this.#share.budget.take(-this.#taken);
     this.#taken = 0;
   }
@@ -330,9 +318,10 @@ export class Connection {
   #wait(isSent: boolean): void {
     this.#isWaiting = true;
     this.#turnWork = 0;
-    if (isSent && this.#session.isSuspended !== true) this.#letGo();
-    else this.#holdsData = true;
+    if (isSent && this.#session.isSuspended !== true) this.#hold.letGo();
+    else this.#hold.isHeld = true;
     if (isSent) {
+      if (this.#isAsking) return;
       this.#share.counters.conn_yields++;
       setImmediate(() => this.#continue());
     } else {
@@ -344,6 +333,17 @@ export class Connection {
     this.#account();
   }
 
+  /** Waits for the keys that the session lacks, and for the client to read what it has so far. */
+  #ask(foreign: ForeignKeys, isSent: boolean): void {
+    this.#isAsking = true;
+    this.#wait(isSent);
+    foreign.ask(() => {
+      this.#isAsking = false;
+      if (!this.#isUnread) this.#continue();
+    });
+    this.#account();
+  }
+
   #pause(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
@@ -352,12 +352,13 @@ export class Connection {
 
   #continue(): void {
     if (this.#isFinished) return;
-    this.#isWaiting = false;
     if (this.#isUnread) {
       this.#isUnread = false;
       this.#socket.setTimeout(0);
     }
-    if (this.#session.isSuspended !== true) this.#letGo();
+    if (this.#isAsking) return;
+    this.#isWaiting = false;
+    if (this.#session.isSuspended !== true) this.#hold.letGo();
     this.#activeAtMs = this.#share.nowMs;
     this.#account();
     if (this.#session.state !== 'open') {

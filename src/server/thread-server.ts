@@ -2,6 +2,7 @@ import type net from 'node:net';
 import type { Address } from '../common/address.ts';
 import { collectGarbage } from '../common/collect-garbage.ts';
 import type { Logger } from '../common/log.ts';
+import type { ForeignKeys } from '../handler/foreign-keys.ts';
 import type { ViewSource } from '../handler/handler.ts';
 import { type Counters, countersOf, resetCounters, sumCounters } from '../protocol/counters.ts';
 import { createLoginSession } from '../protocol/login.ts';
@@ -63,6 +64,8 @@ const CLOSE_GRACE_MS = 1_000;
 /** Everything that one thread serves with. */
 export interface ServerParts {
   readonly handler: ViewSource;
+  /** Makes what one connection sees of all shards; undefined: all keys are here. */
+  readonly foreign?: (() => ForeignKeys) | undefined;
   readonly protocol: Protocol;
   readonly counterMemory: SharedArrayBuffer;
   readonly thread: number;
@@ -280,8 +283,10 @@ export class ThreadServer implements Server {
       const { client } = connection;
       this.#clientLog.report({ kind, client, ...(command && { command }) }, this.#share.nowMs);
     };
+    const foreign = role === 'data' ? this.#parts.foreign?.() : undefined;
     const context: SessionContext = {
       ...this.#contexts[role],
+      ...(foreign && { handler: foreign, foreign }),
       ...(this.#authenticate && { authenticate: this.#authenticate }),
       onRefusedWrite: (command) => {
         this.#parts.meter.refusals.count(command);
@@ -290,7 +295,8 @@ export class ThreadServer implements Server {
       onFailedLogin: () => report('failed login'),
       connection: () => this.#placeOf(connection),
     };
-    const connection = new Connection(socket, this.#createSession(context, role), this.#share);
+    const session = this.#createSession(context, role);
+    const connection = new Connection(socket, session, this.#share, foreign);
     this.#connections.add(connection);
     this.#roles.set(connection, role);
     this.#crowd = Math.max(this.#crowd, this.#connections.size);

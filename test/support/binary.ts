@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { ForeignKeys } from '../../src/handler/foreign-keys.ts';
 import type { ViewSource } from '../../src/handler/handler.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { binaryProtocol } from '../../src/protocol/binary/binary.ts';
@@ -11,8 +12,9 @@ import type {
 } from '../../src/protocol/protocol.ts';
 import { Reply } from '../../src/protocol/reply.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { foreignOver } from './foreign.ts';
 import { Random } from './random-bytes.ts';
-import { contextOf, split } from './session.ts';
+import { asksOthers, contextOf, split } from './session.ts';
 import { bytesOf, MapStorage, type TestRecord, tableOf } from './storages.ts';
 
 /** A request to build. What is left out is empty or 0; the lengths are right unless given. */
@@ -96,6 +98,7 @@ export function parseResponses(output: Buffer): readonly Response[] {
 export class BinaryConversation {
   readonly counters: Counters;
   readonly session: Session;
+  readonly #foreign: ForeignKeys | undefined;
   readonly #reply = new Reply();
   readonly #sent: Buffer[] = [];
   #rest: Buffer = Buffer.alloc(0);
@@ -107,6 +110,7 @@ export class BinaryConversation {
   ) {
     const context = contextOf(handler, more);
     this.counters = context.counters;
+    this.#foreign = more.foreign;
     this.session = protocol.createSession(context);
   }
 
@@ -153,7 +157,9 @@ export class BinaryConversation {
     } else {
       reply.reset();
     }
-    return wasFull && this.session.state === 'open';
+    const goesOn = asksOthers(this.#foreign) || wasFull;
+    if (!goesOn) this.#foreign?.forget();
+    return goesOn && this.session.state === 'open';
   }
 }
 
@@ -162,8 +168,11 @@ export function playBinaryPieces(
   pieces: readonly Buffer[],
   storage: Storage,
   protocol?: Protocol,
+  foreign?: ForeignKeys,
 ): BinaryPlayed {
-  const conversation = new BinaryConversation(createSimpleHandler(storage), protocol);
+  const more = foreign && { foreign };
+  const handler = foreign ?? createSimpleHandler(storage);
+  const conversation = new BinaryConversation(handler, protocol, more);
   for (const piece of pieces) conversation.give(piece);
   const played = conversation.played();
   conversation.session.close();
@@ -190,9 +199,15 @@ export function playBinaryAllWays(
   const played = playBinaryPieces([bytes], lasting(tableOf(records)), protocol);
   for (const storage of [lasting(tableOf(records)), lasting(new MapStorage(records))]) {
     expectSame(playBinaryPieces([bytes], storage, protocol), played, 'whole');
+    const { foreign } = foreignOver(storage);
+    const sharded = playBinaryPieces([bytes], storage, protocol, foreign);
+    expectSame(sharded, played, 'others have a part');
     for (const size of sizes) {
       const pieces = split(bytes, new Random(bytes.length + size), size);
       expectSame(playBinaryPieces(pieces, storage, protocol), played, `pieces of up to ${size}`);
+      const { foreign } = foreignOver(storage);
+      const inPieces = playBinaryPieces(pieces, storage, protocol, foreign);
+      expectSame(inPieces, played, `others have a part, pieces of up to ${size}`);
     }
     if (played.state === 'open' && isSmall) {
       const output = Buffer.concat([played.output, played.output]);

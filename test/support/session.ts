@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { ForeignKeys } from '../../src/handler/foreign-keys.ts';
 import type { ViewSource } from '../../src/handler/handler.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import {
@@ -15,6 +16,7 @@ import { SharedParts } from '../../src/protocol/shared-parts.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { settingsOf } from '../../src/server/settings.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { foreignOver } from './foreign.ts';
 import { Random } from './random-bytes.ts';
 import { bytesOf, MapStorage, type TestRecord, tableOf } from './storages.ts';
 
@@ -59,10 +61,22 @@ export function contextOf(handler: ViewSource, more: Partial<SessionContext> = {
   };
 }
 
+/** Asks what the session wants to know, as a connection does. @returns Whether there was anything. */
+export function asksOthers(foreign: ForeignKeys | undefined): boolean {
+  if (foreign?.isWanted !== true) return false;
+  let isReady = false;
+  foreign.ask(() => {
+    isReady = true;
+  });
+  if (!isReady) throw new Error('a question was not answered');
+  return true;
+}
+
 /** A session and the part of a server around it: input that is not done with is given again. */
 export class Conversation {
   readonly counters: Counters;
   readonly session: Session;
+  readonly #foreign: ForeignKeys | undefined;
   readonly #reply = new Reply();
   #rest: Buffer = Buffer.alloc(0);
   #output = '';
@@ -71,6 +85,7 @@ export class Conversation {
   constructor(handler: ViewSource, more: Partial<SessionContext> = {}) {
     const context = contextOf(handler, more);
     this.counters = context.counters;
+    this.#foreign = more.foreign;
     this.session = memcachedProtocol.createSession(context);
   }
 
@@ -135,7 +150,9 @@ export class Conversation {
     } else {
       reply.reset();
     }
-    return wasFull && this.session.state === 'open';
+    const goesOn = asksOthers(this.#foreign) || wasFull;
+    if (!goesOn) this.#foreign?.forget();
+    return goesOn && this.session.state === 'open';
   }
 }
 
@@ -150,13 +167,13 @@ export function playPieces(
   storage: Storage,
   more: Partial<SessionContext> = {},
 ): Played {
-  const conversation = new Conversation(createSimpleHandler(storage), more);
+  const conversation = new Conversation(more.foreign ?? createSimpleHandler(storage), more);
   for (const piece of pieces) conversation.give(piece);
   return ended(conversation);
 }
 
 function playEachByte(input: Buffer, storage: Storage, more: Partial<SessionContext>): Played {
-  const conversation = new Conversation(createSimpleHandler(storage), more);
+  const conversation = new Conversation(more.foreign ?? createSimpleHandler(storage), more);
   conversation.giveEachByte(input);
   return ended(conversation);
 }
@@ -191,7 +208,10 @@ export function playAllWays(
       scan: storage.scan?.bind(storage) ?? scanOf(storage, records),
       close: () => {},
     });
+    const sharded = (): Partial<SessionContext> => ({ ...more, ...foreignOver(make()) });
     expectSame(playPieces([bytes], make(), more), played, 'whole');
+    expectSame(playPieces([bytes], make(), sharded()), played, 'others have a part');
+    expectSame(playEachByte(bytes, make(), sharded()), played, 'others have a part, byte by byte');
     expectSame(playEachByte(bytes, make(), more), played, 'byte by byte');
     for (const size of sizes) {
       const pieces = split(bytes, new Random(bytes.length + size), size);

@@ -76,6 +76,7 @@ export const STATUS = {
   notStored: 0x0005,
   unknownCommand: 0x0081,
   notSupported: 0x0083,
+  temporaryFailure: 0x0086,
 } as const;
 
 /** A status that says what went wrong. */
@@ -89,4 +90,5 @@ export const ERROR_TEXT: Readonly<Record<ErrorStatus, string>> = {
   [STATUS.notStored]: 'Not stored.',
   [STATUS.unknownCommand]: 'Unknown command',
   [STATUS.notSupported]: 'Read-only',
+  [STATUS.temporaryFailure]: 'Temporary failure',
 };

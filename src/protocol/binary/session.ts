@@ -1,9 +1,11 @@
+import { FOREIGN_KEY, type ForeignKeys } from '../../handler/foreign-keys.ts';
 import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import { countGets, countTouches } from '../counters.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import type { Reply } from '../reply.ts';
 import { statsOf } from '../stats.ts';
 import { type Command, commandOf, faultOf, type Refused } from './commands.ts';
+import { expectKeys } from './expect-keys.ts';
 import { FIELD, HEADER_BYTES, REQUEST_MAGIC, STATUS } from './packet.ts';
 import {
   appendError,
@@ -21,6 +23,7 @@ import {
 export class BinarySession implements Session {
   readonly #context: SessionContext;
   readonly #asker: Asker;
+  readonly #foreign: ForeignKeys | undefined;
   #state: SessionState = 'open';
   /** The opcode of the request under way. */
   #opcode = 0;
@@ -33,6 +36,7 @@ export class BinarySession implements Session {
 
   constructor(context: SessionContext) {
     this.#context = context;
+    this.#foreign = context.foreign;
     this.#asker = context.asker ?? new Asker();
   }
 
@@ -51,6 +55,7 @@ export class BinarySession implements Session {
       if (next === at) break;
       at = next;
     }
+    if (this.#foreign?.isWanted === true) expectKeys(this.#foreign, input, at, end);
     return at - start;
   }
 
@@ -89,8 +94,32 @@ export class BinarySession implements Session {
     // What is not refused has no value, so this is at most a key and a few bytes of extras.
     const next = head + bodyBytes;
     if (next > end) return start;
-    this.#run(command, input, head + extrasBytes, next, reply);
+    if (this.#foreign === undefined) this.#run(command, input, head + extrasBytes, next, reply);
+    else if (!this.#runAnywhere(command, input, head + extrasBytes, next, reply)) return start;
     return next;
+  }
+
+  /**
+   * As `#run`, where other servers have a part of the keys. What nobody can say is an error also to a
+   * quiet command: its silence would be a miss.
+   *
+   * @returns Whether it is answered; if not, its key is to be asked for.
+   */
+  #runAnywhere(
+    command: Exclude<Command, Refused>,
+    input: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    reply: Reply,
+  ): boolean {
+    try {
+      this.#run(command, input, keyStart, keyEnd, reply);
+    } catch (error) {
+      if (error !== FOREIGN_KEY) throw error;
+      if (FOREIGN_KEY.fault === undefined) return false;
+      appendError(reply, this.#opcode, this.#opaque, STATUS.temporaryFailure);
+    }
+    return true;
   }
 
   /** Runs a command whose key is input[keyStart, keyEnd). */

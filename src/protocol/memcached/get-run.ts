@@ -1,3 +1,4 @@
+import { FOREIGN_KEY } from '../../handler/foreign-keys.ts';
 import { BATCH_KEYS_MAX } from '../../storage/storage.ts';
 import { countGets } from '../counters.ts';
 import type { SessionContext } from '../protocol.ts';
@@ -70,11 +71,14 @@ export function answerRun(
       }
       reply.copy(END, 0, END.length);
     }
+  } catch (error) {
+    // That command is read alone when its key is known, or nobody can say.
+    if (error !== FOREIGN_KEY) throw error;
   } finally {
     view.release();
   }
   if (!isMeta) countGets(context.counters, hits, i - hits);
-  return textEnds[i - 1] + 2;
+  return i === 0 ? start : textEnds[i - 1] + 2;
 }
 
 /** Finds the commands of a run. @returns How many there are. */

@@ -211,10 +211,10 @@ export class MetaReads {
       protocolError(context, reply, BAD_FORMAT);
       return;
     }
-    context.counters.cmd_meta++;
     const view = context.handler.view();
     try {
       const entry = view.get(this.#words.key, this.#words.keyStart, this.#words.keyEnd);
+      context.counters.cmd_meta++;
       reply.text(entry === undefined ? 'EN\r\n' : this.#debugLine(entry, view.info));
     } finally {
       view.release();

@@ -1,5 +1,6 @@
+import { FOREIGN_KEY } from '../../handler/foreign-keys.ts';
 import type { View } from '../../handler/handler.ts';
-import { BATCH_KEYS_MAX } from '../../storage/storage.ts';
+import { BATCH_KEYS_MAX, type Batch, type Entry } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
 import { skipSpaces, wordEnd } from '../line.ts';
 import { isSigned } from '../numbers.ts';
@@ -34,6 +35,8 @@ export class Retrieval {
   #view: View | undefined;
   #withCas = false;
   #touches = false;
+  /** Why a key could not be looked up; said at the end, when all other keys are answered. */
+  #fault: string | undefined;
   /** The check under way of a long line: keys so far, and bytes of the line that they are in. */
   #check: { keys: number; bytes: number } | undefined;
 
@@ -92,6 +95,7 @@ export class Retrieval {
     this.#view?.release();
     this.#view = undefined;
     this.#check = undefined;
+    this.#fault = undefined;
   }
 
   /** A key that is too long makes the error the only reply, as memcached does it. */
@@ -162,30 +166,37 @@ export class Retrieval {
   }
 
   #finish(stop: number, end: number, reply: Reply): number {
-    if (stop === end) {
-      this.close();
-      reply.copy(END, 0, END.length);
-    }
+    if (stop !== end) return stop;
+    if (this.#fault === undefined) reply.copy(END, 0, END.length);
+    else reply.text(`SERVER_ERROR ${this.#fault}\r\n`);
+    this.close();
     return stop;
   }
 
   /**
    * @returns Where the first key begins that is not answered, because the reply is full, the key
-   *   too long or one too many; `end` when all are.
+   *   too long, one too many, or not known here; `end` when all are.
    */
   #answerKeys(view: View, line: Buffer, from: number, end: number, reply: Reply): number {
+    const { foreign } = this.#context;
     let hits = 0;
     let misses = 0;
     let key = from;
     while (key < end && !reply.isFull && hits + misses < this.#keysMax) {
+      if (foreign?.isWanted === true) break;
       const count = findKeys(line, key, end, this.#keysMax - hits - misses);
       const batch = count > 1 ? view.batch : undefined;
       batch?.locate(line, bounds, count);
       let i = 0;
       for (; i < count && !reply.isFull; i++) {
         const keyEnd = bounds[2 * i + 1];
-        const entry = batch === undefined ? view.get(line, bounds[2 * i], keyEnd) : batch.entry(i);
+        const entry =
+          foreign === undefined
+            ? entryAt(view, batch, line, i)
+            : this.#entryAnywhere(view, batch, line, i);
+        if (entry === 'unknown') break;
         reply.charge(1);
+        if (entry === 'fault') continue;
         if (entry === undefined) misses++;
         else {
           hits++;
@@ -200,6 +211,28 @@ export class Retrieval {
     count(this.#context.counters, hits, misses);
     return key;
   }
+
+  /** As `entryAt`; 'unknown': the key is to be asked for; 'fault': nobody can say. */
+  #entryAnywhere(
+    view: View,
+    batch: Batch | undefined,
+    line: Buffer,
+    i: number,
+  ): Entry | 'unknown' | 'fault' | undefined {
+    try {
+      return entryAt(view, batch, line, i);
+    } catch (error) {
+      if (error !== FOREIGN_KEY) throw error;
+      if (FOREIGN_KEY.fault === undefined) return 'unknown';
+      this.#fault = FOREIGN_KEY.fault;
+      return 'fault';
+    }
+  }
+}
+
+/** The record of key number `i` of the lookup under way. */
+function entryAt(view: View, batch: Batch | undefined, line: Buffer, i: number): Entry | undefined {
+  return batch === undefined ? view.get(line, bounds[2 * i], bounds[2 * i + 1]) : batch.entry(i);
 }
 
 /** Sets the bounds of the next keys, up to one that is too long. @returns How many there are. */

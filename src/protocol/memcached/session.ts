@@ -1,3 +1,4 @@
+import { FOREIGN_KEY, type ForeignKeys } from '../../handler/foreign-keys.ts';
 import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import {
   isGet,
@@ -20,6 +21,7 @@ import { loudly, type Refusal, refuseWrite } from '../writes.ts';
 import { isHttp, runCommand } from './commands.ts';
 import { DataBlock } from './data-block.ts';
 import { Dump } from './dump.ts';
+import { expectKeys } from './expect-keys.ts';
 import { answerRun } from './get-run.ts';
 import { MetaReads } from './meta.ts';
 import { MetaWords } from './meta-flags.ts';
@@ -40,6 +42,7 @@ const META = 0x6d;
 export class TextSession implements Session {
   readonly #context: SessionContext;
   readonly #asker: Asker;
+  readonly #foreign: ForeignKeys | undefined;
   readonly #line = new LineFinder();
   readonly #retrieval: Retrieval;
   readonly #words: MetaWords;
@@ -56,6 +59,7 @@ export class TextSession implements Session {
   constructor(context: SessionContext) {
     this.#context = context;
     this.#asker = context.asker ?? new Asker();
+    this.#foreign = context.foreign;
     this.#retrieval = new Retrieval(context);
     this.#words = context.shared.get(MetaWords);
     this.#metaReads = new MetaReads(this.#words);
@@ -92,6 +96,11 @@ export class TextSession implements Session {
       // What is behind the line may be asked together with it.
       if (line.next < end && !this.#retrieval.isUnderWay) {
         const next = answerRun(this.#metaReads, this.#context, input, at, end, reply);
+        if (this.#foreign?.isWanted === true) {
+          if (next === at) line.resumeAt(at);
+          at = next;
+          break;
+        }
         if (next > at) {
           at = next;
           continue;
@@ -99,10 +108,16 @@ export class TextSession implements Session {
       }
       if (this.#retrieval.isUnderWay) {
         this.#suspendAt(this.#retrieval.goOn(input, at, line.textEnd, reply));
-      } else {
+      } else if (this.#foreign === undefined) {
         this.#run(input, at, line.textEnd, reply);
+      } else {
+        this.#runAnywhere(input, at, line.textEnd, reply);
       }
       at = this.#next;
+      if (this.#foreign?.isWanted === true) break;
+    }
+    if (this.#foreign?.isWanted === true) {
+      expectKeys(this.#foreign, input, at, end, this.#retrieval.isUnderWay);
     }
     return at - start;
   }
@@ -136,6 +151,22 @@ export class TextSession implements Session {
       this.#suspendAt(this.#retrieval.getAndTouch(input, verbEnd, end, withCas, reply));
     } else {
       this.#runWords(input, verb, verbEnd, end, reply);
+    }
+  }
+
+  /** As `#run`, where other servers have a part of the keys. */
+  #runAnywhere(input: Buffer, start: number, end: number, reply: Reply): void {
+    try {
+      this.#run(input, start, end, reply);
+    } catch (error) {
+      if (error !== FOREIGN_KEY) throw error;
+      if (FOREIGN_KEY.fault !== undefined) {
+        reply.text(`SERVER_ERROR ${FOREIGN_KEY.fault}\r\n`);
+        return;
+      }
+      // All of the line is to be given again.
+      this.#next = start;
+      this.#line.resumeAt(start);
     }
   }
 
@@ -245,13 +276,13 @@ export class TextSession implements Session {
 
   #refuse(refusal: Refusal, reply: Reply): void {
     const { counters, loudRefusals, onRefusedWrite } = this.#context;
+    const isDone = refusal.probedKey !== undefined && !this.#has(refusal.probedKey);
     if (refusal.counter !== undefined) counters[refusal.counter]++;
     if (refusal.counter === 'cmd_touch') counters.touch_misses++;
     if (refusal.command !== undefined) {
       counters[`refused_${refusal.command}`]++;
       onRefusedWrite?.(refusal.command);
     }
-    const isDone = refusal.probedKey !== undefined && !this.#has(refusal.probedKey);
     const done = isDone && refusal.reply !== undefined ? { ...refusal, reply: 'STORED' } : refusal;
     const said = loudRefusals === true && !isDone ? loudly(done) : done;
     if (said.dataBytes !== undefined) this.#data = new DataBlock(said, said.dataBytes);
@@ -263,6 +294,10 @@ export class TextSession implements Session {
     const bytes = Buffer.from(key, 'latin1');
     try {
       return view.get(bytes, 0, bytes.length) !== undefined;
+    } catch (error) {
+      // The value behind the command is not to be taken for a command.
+      if (error !== FOREIGN_KEY || FOREIGN_KEY.fault === undefined) throw error;
+      return true;
     } finally {
       view.release();
     }

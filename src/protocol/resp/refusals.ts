@@ -1,8 +1,10 @@
 import { DEFAULT_REQUEST_LIMITS, type SessionContext } from '../protocol.ts';
+import type { Client } from './client.ts';
 import { argsMaxOf, type Command, fitsArity, takesKeys, wrongArity } from './command.ts';
 import { writeNamed } from './commands.ts';
 import { Discard, upToNul } from './discard.ts';
 import type { RequestFrame } from './frame.ts';
+import { faultOfSubscriber } from './subscriptions.ts';
 import { READ_ONLY } from './writes.ts';
 
 const NO_LOGIN = 'NOAUTH Authentication required.';
@@ -12,11 +14,11 @@ function refuse({ argc, nameBytes }: RequestFrame, error: string, showsArgs = fa
   return new Discard(error, argc - 1, nameBytes + 2, showsArgs);
 }
 
-export function refuseStranger(frame: RequestFrame): Discard {
+function refuseStranger(frame: RequestFrame): Discard {
   return refuse(frame, NO_LOGIN);
 }
 
-export function refuseSubscriber(
+function refuseSubscriber(
   frame: RequestFrame,
   { counters }: SessionContext,
   fault: string,
@@ -30,7 +32,7 @@ export function refuseSubscriber(
  *
  * @returns undefined when it has not.
  */
-export function refuseManyArgs(
+function refuseManyArgs(
   command: Command,
   frame: RequestFrame,
   { counters, requestLimits = DEFAULT_REQUEST_LIMITS }: SessionContext,
@@ -42,6 +44,28 @@ export function refuseManyArgs(
   const name = command.name.toUpperCase();
   const found = `at most ${argsMax - 1} in one ${name}, found ${frame.argc - 1}`;
   return refuse(frame, `ERR too many ${what}: ${found}`);
+}
+
+/**
+ * Refuses a command that is known.
+ *
+ * @param isQueued Whether EXEC runs it: then it was let through when it was queued.
+ * @returns undefined for a command that may be run.
+ */
+export function refusalOf(
+  command: Command,
+  frame: RequestFrame,
+  client: Client,
+  context: SessionContext,
+  isQueued: boolean,
+): Discard | undefined {
+  const isOpen = client.isKnown || command.flags.includes('no_auth');
+  if (!isOpen) return refuseStranger(frame);
+  const fault = isQueued ? undefined : faultOfSubscriber(client, command.name);
+  if (fault !== undefined) return refuseSubscriber(frame, context, fault);
+  const refusal = refuseManyArgs(command, frame, context);
+  if (refusal !== undefined && client.transaction !== undefined) client.transaction.isBroken = true;
+  return refusal;
 }
 
 /**

@@ -1,12 +1,12 @@
-import type { View } from '../../handler/handler.ts';
 import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import { LineFinder } from '../line.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import { type Reply, TURN_WORK_MAX } from '../reply.ts';
 import { type Client, newClient } from './client.ts';
-import { type Call, type Command, fail, fitsArity, takesKeys } from './command.ts';
+import { type Call, type Command, fitsArity, takesKeys } from './command.ts';
 import { COMMANDS, EXEC, GET, HTTP_WORDS } from './commands.ts';
 import { Discard } from './discard.ts';
+import { Elsewhere } from './elsewhere.ts';
 import {
   type Args,
   KEYS_REQUEST_BYTES_MAX,
@@ -19,21 +19,20 @@ import { isGetHead } from './get-head.ts';
 import { INLINE_BYTES_MAX, requestOfLine } from './inline.ts';
 import { KeyRoute } from './key-route.ts';
 import { type KeyAnswer, Lookups } from './lookups.ts';
-import { appendError, appendSimple } from './output.ts';
-import { refuseCommand, refuseManyArgs, refuseStranger, refuseSubscriber } from './refusals.ts';
+import { appendError } from './output.ts';
+import { refusalOf, refuseCommand } from './refusals.ts';
 import type { RespShare } from './share.ts';
 import { faultOfStranger } from './stranger.ts';
-import { faultOfSubscriber } from './subscriptions.ts';
-import { appendNews, isToBeNotified, tracksForItself } from './tracking.ts';
-import { pinnedTo, TRANSACTION_TOO_LARGE, type Transaction } from './transaction.ts';
-import { beginExec, NEVER_QUEUED } from './transaction-commands.ts';
+import { appendNews, isToBeNotified } from './tracking.ts';
+import { pinnedTo } from './transaction.ts';
+import { beginExec, type Execution, NEVER_QUEUED, queueRequest } from './transaction-commands.ts';
 
 const STAR = 0x2a;
 
 /** Bytes of a request that cost a unit of work: each may be hashed, or made lower case. */
 const REQUEST_BYTES_A_UNIT = 1024;
 
-/** The same of an inline command, whose words have to be found. */
+/** The same of an inline command. */
 const INLINE_BYTES_A_UNIT = 32;
 
 /** An inline command, turned into a request. */
@@ -54,6 +53,7 @@ export class RespSession implements Session {
   #call: Call;
   readonly #frame = new RequestFrame();
   readonly #route: KeyRoute | undefined;
+  readonly #elsewhere: Elsewhere | undefined;
   #line: LineFinder | undefined;
   #state: SessionState = 'open';
   #discard: Discard | undefined;
@@ -61,14 +61,12 @@ export class RespSession implements Session {
   /** A list of keys under way. Between two calls: the input goes on with those to come. */
   #lookups: Lookups | undefined;
   /** The commands of an EXEC under way. Between two calls: the input begins with its last byte. */
-  #exec: Inline | undefined;
-  /** The data that they are answered from. */
-  #pinned: View | undefined;
-  #execBytes = 0;
+  #exec: Execution | undefined;
 
   constructor(context: SessionContext, share: RespShare, id: number) {
     this.#context = context;
     this.#asker = context.asker ?? new Asker();
+    this.#elsewhere = context.foreign && new Elsewhere(context.foreign, context);
     this.#share = share;
     this.#args = share.args;
     const isKnown = context.authenticate === undefined;
@@ -85,7 +83,7 @@ export class RespSession implements Session {
   }
 
   get isSuspended(): boolean {
-    return this.#lookups !== undefined || this.#pinned !== undefined;
+    return this.#lookups !== undefined || this.#exec !== undefined;
   }
 
   get hasNews(): boolean {
@@ -102,7 +100,9 @@ export class RespSession implements Session {
 
   get heldBytes(): number {
     const { transaction, tracking } = this.#client;
-    return (transaction?.heldBytes ?? 0) + this.#execBytes + (tracking?.heldBytes ?? 0);
+    return (
+      (transaction?.heldBytes ?? 0) + (this.#exec?.heldBytes ?? 0) + (tracking?.heldBytes ?? 0)
+    );
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -110,7 +110,8 @@ export class RespSession implements Session {
     let at = start;
     this.#appendNews(reply);
     while (at < end && this.#state === 'open' && !reply.isFull) {
-      const isRequest = this.#isInRequest() || input[at] === STAR;
+      const isRequest =
+        (this.#discard ?? this.#lookups ?? this.#exec) !== undefined || input[at] === STAR;
       const next =
         this.#inline !== undefined
           ? this.#runInline(this.#inline, at, reply)
@@ -121,7 +122,20 @@ export class RespSession implements Session {
       if (next === at) break;
       at = next;
     }
+    if (this.#elsewhere?.isWanted === true) this.#expectMore(this.#elsewhere, input, at, end);
     return at - start;
+  }
+
+  #expectMore(elsewhere: Elsewhere, input: Buffer, from: number, end: number): void {
+    const held = this.#exec ?? this.#inline;
+    if (this.#lookups === undefined) {
+      elsewhere.expectRequests(input, from, end, held);
+      return;
+    }
+    const { keysLeft } = this.#lookups;
+    if (held === undefined) this.#args.begin(input, from, end, keysLeft);
+    else this.#args.begin(held.request, held.at, held.request.length, keysLeft);
+    elsewhere.expectArgs(this.#args);
   }
 
   /**
@@ -133,10 +147,7 @@ export class RespSession implements Session {
     const client = this.#client;
     if (!client.hasSwapped && !client.hasSwappedEverywhere) return;
     if (this.isSuspended || this.#state !== 'open') return;
-    const isTold = isToBeNotified(client);
-    if (isTold) appendNews(client, reply);
-    client.hasSwapped = !isTold && client.hasSwapped && tracksForItself(client);
-    client.hasSwappedEverywhere = false;
+    appendNews(client, reply);
   }
 
   close(): void {
@@ -146,10 +157,6 @@ export class RespSession implements Session {
     this.#client.transaction = undefined;
     this.#share.clients.delete(this.#client.id);
     this.#state = 'close';
-  }
-
-  #isInRequest(): boolean {
-    return this.#discard !== undefined || this.#lookups !== undefined || this.#exec !== undefined;
   }
 
   /**
@@ -176,7 +183,7 @@ export class RespSession implements Session {
   /** @param lineFeed Where the line feed is that ends the command. */
   #runInline(inline: Inline, lineFeed: number, reply: Reply): number {
     const { request } = inline;
-    while (inline.at < request.length && this.#state === 'open' && !reply.isFull) {
+    while (inline.at < request.length && this.#state === 'open' && !this.#isToStop(reply)) {
       inline.at = this.#step(request, inline.at, request.length, reply);
     }
     if (inline.at < request.length) return lineFeed;
@@ -191,6 +198,21 @@ export class RespSession implements Session {
 
   /** Goes on with the request that is under way, or begins one. */
   #stepOne(input: Buffer, start: number, end: number, reply: Reply): number {
+    if (this.#elsewhere === undefined) return this.#stepHere(input, start, end, reply);
+    const replyLength = reply.length;
+    try {
+      return this.#stepHere(input, start, end, reply);
+    } catch (error) {
+      const isOver = this.#elsewhere.isOver(error, reply, replyLength);
+      return isOver ? this.#frame.next : start;
+    }
+  }
+
+  #isToStop(reply: Reply): boolean {
+    return reply.isFull || this.#elsewhere?.isWanted === true;
+  }
+
+  #stepHere(input: Buffer, start: number, end: number, reply: Reply): number {
     if (this.#discard !== undefined) return this.#skip(this.#discard, input, start, end, reply);
     if (this.#lookups !== undefined) return this.#goOn(this.#lookups, input, start, end, reply);
     return this.#begin(input, start, end, reply);
@@ -207,15 +229,14 @@ export class RespSession implements Session {
     if (frame.argc <= 0) return frame.next;
     const { isKnown, transaction, isSubscribed } = this.#client;
     const isFree = isKnown && transaction === undefined && !isSubscribed;
-    if (isFree && isGetHead(input, start)) {
-      return this.#serve(GET, input, start, end, reply);
-    }
+    if (isFree && isGetHead(input, start)) return this.#serve(GET, input, start, end, reply);
     const nameEnd = frame.nameStart + Math.min(frame.nameBytes, NAME_BYTES_MAX);
     const asked = input.toString('latin1', frame.nameStart, nameEnd);
     const name = asked.toLowerCase();
     const command = COMMANDS.get(name);
     if (command !== undefined && fitsArity(command.arity, frame.argc)) {
-      this.#discard = this.#refusalOf(command);
+      const isQueued = this.#exec !== undefined;
+      this.#discard = refusalOf(command, frame, this.#client, this.#context, isQueued);
       if (this.#discard !== undefined) return frame.nameStart;
       return this.#serve(command, input, start, end, reply);
     }
@@ -227,19 +248,6 @@ export class RespSession implements Session {
     const isStranger = !this.#client.isKnown;
     this.#discard = refuseCommand(asked, command, frame, this.#context, isStranger);
     return frame.nameStart;
-  }
-
-  /** @returns undefined for a command that may be run. */
-  #refusalOf(command: Command): Discard | undefined {
-    const isOpen = this.#client.isKnown || command.flags.includes('no_auth');
-    if (!isOpen) return refuseStranger(this.#frame);
-    // What EXEC runs was let through when it was queued.
-    const fault =
-      this.#exec === undefined ? faultOfSubscriber(this.#client, command.name) : undefined;
-    if (fault !== undefined) return refuseSubscriber(this.#frame, this.#context, fault);
-    const refusal = refuseManyArgs(command, this.#frame, this.#context);
-    if (refusal !== undefined) this.#breakTransaction();
-    return refusal;
   }
 
   #skip(discard: Discard, input: Buffer, start: number, end: number, reply: Reply): number {
@@ -281,13 +289,16 @@ export class RespSession implements Session {
     }
     const { transaction } = this.#client;
     if (transaction !== undefined && !NEVER_QUEUED.has(command.name)) {
-      this.#queue(transaction, input, start, next, reply);
+      queueRequest(this.#call, transaction, input.subarray(start, next), reply);
       return next;
     }
     this.#context.counters.cmd_redis++;
     if (command === EXEC) return this.#beginExec(next, reply);
     this.#args.begin(input, frame.nameStart + frame.nameBytes + 2, end, frame.argc - 1);
-    if (command.keyAnswer !== undefined) return this.#beginLookups(command.keyAnswer, reply);
+    if (command.keyAnswer !== undefined) {
+      this.#elsewhere?.knowAll(this.#args, reply);
+      return this.#beginLookups(command.keyAnswer, reply);
+    }
     // WATCH may have more, and looks at none of it.
     reply.charge(Math.min(next - start, REQUEST_BYTES_MAX) / REQUEST_BYTES_A_UNIT);
     if (command === GET) this.#get(reply);
@@ -317,15 +328,6 @@ export class RespSession implements Session {
     if (this.#client.isEnding) this.#state = 'close';
   }
 
-  #queue(transaction: Transaction, input: Buffer, start: number, end: number, reply: Reply): void {
-    if (transaction.add(input, start, end)) {
-      appendSimple(reply, 'QUEUED');
-    } else {
-      this.#breakTransaction();
-      fail(this.#call, reply, TRANSACTION_TOO_LARGE);
-    }
-  }
-
   #breakTransaction(): void {
     if (this.#client.transaction !== undefined) this.#client.transaction.isBroken = true;
   }
@@ -334,19 +336,17 @@ export class RespSession implements Session {
   #beginExec(next: number, reply: Reply): number {
     const execution = beginExec(this.#call, reply);
     if (execution === undefined) return next;
-    const { request, heldBytes, view } = execution;
-    this.#pinned = view;
-    this.#execBytes = heldBytes;
-    this.#call = { ...this.#call, context: { ...this.#context, handler: pinnedTo(view) } };
-    this.#exec = { request, at: 0 };
+    this.#exec = execution;
+    const handler = pinnedTo(execution.view);
+    this.#call = { ...this.#call, context: { ...this.#context, handler } };
     // Nothing calls `receive` for input that is used up.
     return next - 1;
   }
 
   /** @param last Where the last byte of the EXEC is. */
-  #runExec(exec: Inline, last: number, reply: Reply): number {
+  #runExec(exec: Execution, last: number, reply: Reply): number {
     const { request } = exec;
-    while (exec.at < request.length && this.#state === 'open' && !reply.isFull) {
+    while (exec.at < request.length && this.#state === 'open' && !this.#isToStop(reply)) {
       exec.at = this.#stepOne(request, exec.at, request.length, reply);
     }
     if (exec.at < request.length && this.#state === 'open') return last;
@@ -356,10 +356,8 @@ export class RespSession implements Session {
 
   #endExec(): void {
     if (this.#exec === undefined) return;
+    this.#exec.view.release();
     this.#exec = undefined;
-    this.#execBytes = 0;
-    this.#pinned?.release();
-    this.#pinned = undefined;
     this.#call = { ...this.#call, context: this.#context };
   }
 
@@ -370,7 +368,7 @@ export class RespSession implements Session {
 
   #beginLookups(answer: KeyAnswer, reply: Reply): number {
     const lookups = new Lookups(this.#call.context.handler.view(), answer, this.#args.left);
-    // Kept from the start: if the storage throws, `close` still lets go of the data.
+    // If the storage throws, `close` still lets go of the data.
     this.#lookups = lookups;
     lookups.begin(reply);
     return this.#lookUp(lookups, reply);
@@ -382,10 +380,11 @@ export class RespSession implements Session {
     return this.#lookUp(lookups, reply);
   }
 
-  /** @returns Where the first key is that is not answered; behind the last when all are. */
+  /** @returns Where the first key is that is not answered. */
   #lookUp(lookups: Lookups, reply: Reply): number {
     const args = this.#args;
     if (lookups.goOn(args, this.#context, this.#client.resp, reply)) this.#lookups = undefined;
+    else if (lookups.isBroken) this.#state = 'reset';
     return args.at;
   }
 

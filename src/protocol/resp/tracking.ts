@@ -154,12 +154,20 @@ export function isToBeNotified(client: Client): boolean {
 }
 
 /** Whether a client tracks what it reads, and is itself notified. */
-export function tracksForItself({ tracking, id }: Client): boolean {
+function tracksForItself({ tracking, id }: Client): boolean {
   return tracking !== undefined && (tracking.redirect === 0 || tracking.redirect === id);
 }
 
-/** Has a client forget all that it keeps, or that is kept for it, as after FLUSHALL in Redis. */
+/** The data was replaced: says so to a client that is to be notified. Who is notified later stays marked. */
 export function appendNews(client: Client, reply: Reply): void {
+  const isTold = isToBeNotified(client);
+  if (isTold) appendForget(client, reply);
+  client.hasSwapped = !isTold && client.hasSwapped && tracksForItself(client);
+  client.hasSwappedEverywhere = false;
+}
+
+/** Has a client forget all that it keeps, or that is kept for it, as after FLUSHALL in Redis. */
+function appendForget(client: Client, reply: Reply): void {
   if (client.resp === 2) {
     appendMessage(reply);
   } else {

@@ -3,7 +3,7 @@ import type { DataSetInfo } from '../../storage/storage.ts';
 import type { Reply } from '../reply.ts';
 import { type Call, type Command, fail, plainCommand } from './command.ts';
 import { appendArray, appendNullArray, appendSimple } from './output.ts';
-import { Transaction } from './transaction.ts';
+import { TRANSACTION_TOO_LARGE, Transaction } from './transaction.ts';
 
 function infoNow({ context }: Call): DataSetInfo {
   const view = context.handler.view();
@@ -48,9 +48,26 @@ function unwatch({ client }: Call, reply: Reply): void {
   appendSimple(reply, 'OK');
 }
 
+/** Keeps a request for EXEC. */
+export function queueRequest(
+  call: Call,
+  transaction: Transaction,
+  request: Buffer,
+  reply: Reply,
+): void {
+  if (transaction.add(request, 0, request.length)) {
+    appendSimple(reply, 'QUEUED');
+    return;
+  }
+  transaction.isBroken = true;
+  fail(call, reply, TRANSACTION_TOO_LARGE);
+}
+
 /** What EXEC has to do: which requests, all from the same data. */
-interface Execution {
+export interface Execution {
   readonly request: Buffer;
+  /** How much of it is done with. */
+  at: number;
   /** Memory that the requests take. */
   readonly heldBytes: number;
   readonly view: View;
@@ -77,7 +94,7 @@ export function beginExec(call: Call, reply: Reply): Execution | undefined {
     return undefined;
   }
   appendArray(reply, transaction.count);
-  return { request: transaction.requests(), heldBytes: transaction.heldBytes, view };
+  return { request: transaction.requests(), at: 0, heldBytes: transaction.heldBytes, view };
 }
 
 /** Commands that are run also between MULTI and EXEC, in place of being kept. */

@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest';
+import { QUESTION_KEYS_MAX } from '../../src/forward/questions.ts';
+import { respProtocol } from '../../src/protocol/resp/resp.ts';
+import { bulk, req } from '../protocol/resp/harness.ts';
+import { BinaryConversation, parseResponses, request } from '../support/binary.ts';
+import { foreignOver } from '../support/foreign.ts';
+import { Conversation } from '../support/session.ts';
+import { type TestRecord, tableOf } from '../support/storages.ts';
+
+/** `b`, `d`, `f` … belong here; `a`, `c`, `e` … to others. */
+const RECORDS: readonly TestRecord[] = [...'abcdefghij'].map((key) => [key, `value of ${key}`, 5]);
+const FAULT = 'shard1 does not answer';
+
+function over(records: readonly TestRecord[], faulty = ''): ReturnType<typeof foreignOver> {
+  return foreignOver(tableOf(records), (key) => (faulty.includes(key) ? FAULT : undefined));
+}
+
+function text(input: string, faulty = ''): { output: string; asked: readonly string[] } {
+  const { foreign, owners } = over(RECORDS, faulty);
+  const conversation = new Conversation(foreign, { foreign });
+  conversation.give(Buffer.from(input));
+  return { output: conversation.played().output, asked: owners.asked };
+}
+
+function redis(requests: readonly Buffer[], faulty = '') {
+  const { foreign, owners } = over(RECORDS, faulty);
+  const conversation = new BinaryConversation(foreign, respProtocol, { foreign });
+  conversation.give(Buffer.concat(requests));
+  const { output, state, counters } = conversation.played();
+  return { output: output.toString('latin1'), state, counters, asked: owners.asked };
+}
+
+function hit(key: string): string {
+  return `VALUE ${key} 5 10\r\nvalue of ${key}\r\n`;
+}
+
+describe('keys of others, in the text protocol', () => {
+  it('are asked for at once when they come together', () => {
+    const input = 'get a\r\nget b\r\nmg c v\r\nget d e none1\r\ngat 0 g i\r\n';
+    const { output, asked } = text(input);
+    const hits = [[hit('a')], [hit('b')], ['VA 10\r\nvalue of c\r\n']].flat();
+    const rest = `${hit('d')}${hit('e')}END\r\n${hit('g')}${hit('i')}END\r\n`;
+    expect(output).toBe(`${hits[0]}END\r\n${hits[1]}END\r\n${hits[2]}${rest}`);
+    expect(asked).toEqual(['a c e none1 g i']);
+  });
+
+  it('are asked for also from a line that is not whole yet', () => {
+    const { foreign, owners } = over(RECORDS);
+    const conversation = new Conversation(foreign, { foreign });
+    for (const piece of ['get a\r\nget c e', ' g', '\r\n']) conversation.give(Buffer.from(piece));
+    const hits = `${hit('c')}${hit('e')}${hit('g')}`;
+    expect(conversation.played().output).toBe(`${hit('a')}END\r\n${hits}END\r\n`);
+    expect(owners.asked).toEqual(['a c', 'c e g']);
+  });
+
+  it('end a get with an error if nobody can say, behind what is known', () => {
+    const { output } = text('get a b c\r\nget b\r\n', 'a');
+    expect(output).toBe(`${hit('b')}${hit('c')}SERVER_ERROR ${FAULT}\r\n${hit('b')}END\r\n`);
+  });
+
+  it('are an error each if nobody can say, between other commands', () => {
+    const { output } = text('get c\r\nget a\r\nget b\r\nmg a v q\r\nme a\r\nmn\r\n', 'a');
+    const error = `SERVER_ERROR ${FAULT}\r\n`;
+    expect(output).toBe(`${hit('c')}END\r\n${error}${hit('b')}END\r\n${error}${error}MN\r\n`);
+  });
+
+  it('do not let the value behind an add be taken for commands', () => {
+    const { output } = text('add a 0 -1 6\r\nmn\r\nmn\r\nversion\r\n', 'a');
+    expect(output).toBe('NOT_STORED\r\nVERSION 1.6.99\r\n');
+  });
+
+  it('are counted as they are here', () => {
+    const { foreign } = over(RECORDS);
+    const conversation = new Conversation(foreign, { foreign });
+    conversation.give(
+      Buffer.from('get a b c none1\r\nget a\r\nget b\r\nget c\r\ngat 0 a\r\nme a\r\n'),
+    );
+    const { get_hits, get_misses, touch_hits, cmd_meta } = conversation.counters;
+    expect({ get_hits, get_misses, touch_hits, cmd_meta }).toEqual({
+      ...{ get_hits: 6, get_misses: 1, touch_hits: 1, cmd_meta: 1 },
+    });
+  });
+});
+
+describe('keys of others, in the binary protocol', () => {
+  it('are an error also to a quiet command if nobody can say', () => {
+    const { foreign, owners } = over(RECORDS, 'a');
+    const conversation = new BinaryConversation(foreign, undefined, { foreign });
+    const gets = ['c', 'a', 'none1', 'e'].map((key, opaque) => request(0x09, { key, opaque }));
+    conversation.give(Buffer.concat([...gets, request(0x0a)]));
+    const responses = parseResponses(conversation.played().output);
+    expect(responses.map(({ opcode, status, opaque }) => [opcode, status, opaque])).toEqual([
+      [0x09, 0, 0],
+      [0x09, 0x86, 1],
+      [0x09, 0, 3],
+      [0x0a, 0, 0],
+    ]);
+    expect(owners.asked).toEqual(['c a none1 e']);
+  });
+});
+
+describe('keys of others, in RESP', () => {
+  it('are asked for at once when they come together', () => {
+    const { output, asked } = redis([
+      ...[req('get', 'a'), req('MGET', 'b', 'c', 'none1'), req('strlen', 'e'), req('PING')],
+      ...[req('exists', 'g', 'i', 'b')],
+    ]);
+    const values = `*3\r\n${bulk('value of b')}${bulk('value of c')}$-1\r\n`;
+    expect(output).toBe(`${bulk('value of a')}${values}:10\r\n+PONG\r\n:3\r\n`);
+    expect(asked).toEqual(['a c none1 e g i']);
+  });
+
+  it('make an MGET an error as a whole if nobody can say', () => {
+    const { output } = redis(
+      [req('MGET', 'b', 'a', 'c'), req('EXISTS', 'a'), req('GET', 'b')],
+      'a',
+    );
+    const error = `-TRYAGAIN ${FAULT}\r\n`;
+    expect(output).toBe(`${error}${error}${bulk('value of b')}`);
+  });
+
+  it('are answered in a transaction', () => {
+    const { output, counters } = redis([
+      ...[req('MULTI'), req('GET', 'a'), req('MGET', 'b', 'c'), req('GET', 'e'), req('EXEC')],
+    ]);
+    const values = `*2\r\n${bulk('value of b')}${bulk('value of c')}`;
+    const replies = `*3\r\n${bulk('value of a')}${values}${bulk('value of e')}`;
+    expect(output).toBe(`+OK\r\n${'+QUEUED\r\n'.repeat(3)}${replies}`);
+    expect(counters.cmd_redis).toBe(5);
+  });
+
+  it('are one error among the replies of a transaction if nobody can say', () => {
+    const requests = [req('MULTI'), req('GET', 'a'), req('GET', 'b'), req('EXEC')];
+    const { output } = redis(requests, 'a');
+    const replies = `*2\r\n-TRYAGAIN ${FAULT}\r\n${bulk('value of b')}`;
+    expect(output).toBe(`+OK\r\n+QUEUED\r\n+QUEUED\r\n${replies}`);
+  });
+
+  it('may be two of one command, or one twice', () => {
+    const { output } = redis([req('LCS', 'a', 'c'), req('LCS', 'a', 'a'), req('LCS', 'b', 'c')]);
+    expect(output).toBe(bulk('value of ') + bulk('value of a') + bulk('value of '));
+  });
+
+  it('are answered to an inline command', () => {
+    expect(redis([Buffer.from('PING\r\nGET a\r\nMGET a b\r\n')]).output).toBe(
+      `+PONG\r\n${bulk('value of a')}*2\r\n${bulk('value of a')}${bulk('value of b')}`,
+    );
+  });
+});
+
+describe('more keys of others than are asked for at a time', () => {
+  const many = Array.from({ length: 2 * QUESTION_KEYS_MAX + 10 }, (_, i) => `key ${2 * i + 1}`);
+  const odd = many.map((key): TestRecord => [key.replace(' ', ':'), 'v']);
+
+  it('are all answered by MGET', () => {
+    const { foreign, owners } = over(odd);
+    const conversation = new BinaryConversation(foreign, respProtocol, { foreign });
+    conversation.give(req('mget', ...odd.map(([key]) => key)));
+    expect(conversation.played().output.toString()).toBe(
+      `*${odd.length}\r\n${bulk('v').repeat(odd.length)}`,
+    );
+    expect(Math.max(...owners.asked.map((keys) => keys.split(' ').length))).toBeLessThanOrEqual(
+      QUESTION_KEYS_MAX,
+    );
+  });
+
+  it('end the connection within an array that cannot become an error', () => {
+    const last = odd.at(-1)![0] as string;
+    const { foreign } = foreignOver(tableOf(odd), (key) => (key === last ? FAULT : undefined));
+    const conversation = new BinaryConversation(foreign, respProtocol, { foreign });
+    conversation.give(req('mget', ...odd.map(([key]) => key)));
+    expect(conversation.session.state).toBe('reset');
+  });
+});
+
+describe('large values of others', () => {
+  it('are asked for again when there was no room for them', () => {
+    const value = Buffer.alloc(3 * 1024 * 1024, 'x');
+    const keys = ['a', 'c', 'e', 'g'];
+    const { foreign, owners } = over(keys.map((key) => [key, value]));
+    const conversation = new Conversation(foreign, { foreign });
+    conversation.give(Buffer.from(`get ${keys.join(' ')}\r\n`));
+    const hits = keys.map((key) => `VALUE ${key} 0 ${value.length}\r\n${value}\r\n`);
+    expect(conversation.played().output === `${hits.join('')}END\r\n`).toBe(true);
+    expect(owners.asked).toEqual(['a c e g', 'e g']);
+  });
+});
