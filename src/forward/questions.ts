@@ -5,13 +5,13 @@ import type { Entry } from '../storage/storage.ts';
 export const QUESTION_KEYS_MAX = 4_096;
 
 /** Bytes of those keys; one key may be longer. */
-export const QUESTION_BYTES_MAX = 256 * 1024;
+const QUESTION_BYTES_MAX = 256 * 1024;
 
 /**
  * Bytes of answers that are kept for one connection. What comes behind them is asked for once more
  * when those were sent: so a list of large values does not have to fit into memory.
  */
-export const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Room for keys that is taken first: most ask for one. */
 const ROOM_BYTES_MIN = 128;
