@@ -5,8 +5,8 @@ import { silentLogger } from '../common/log.ts';
 import type { Settings } from '../common/status.ts';
 import { memoryBytes } from '../loader/worker/value-limit.ts';
 import { sessionSettings } from '../protocol/protocol.ts';
-import { DEFAULT_LIMITS } from '../server/limits.ts';
-import { THREADS_MAX, Threads } from '../server/threads/threads.ts';
+import { DEFAULT_LIMITS, THREADS_MAX } from '../server/limits.ts';
+import { Threads } from '../server/threads/threads.ts';
 import type { ServerOptions, ServerPlan } from './options.ts';
 
 /** The serving threads, and how they end. */

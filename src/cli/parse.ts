@@ -5,9 +5,9 @@ import {
   Command as Parser,
 } from 'commander';
 import { messageOf } from '../common/errors.ts';
-import type { Command, Task } from './commands/command.ts';
-import { COMMANDS, DEFAULT_COMMAND } from './commands/commands.ts';
+import { type Command, DEFAULT_NAME, type Task } from './commands/command.ts';
 import { addFlags, goSpelling, readFlags, toGnuSpelling } from './options/flags.ts';
+import type { OptionTable } from './options/option.ts';
 
 /** What a command line asks for. Texts end without a newline. */
 export type Invocation =
@@ -25,14 +25,19 @@ const HELP_COLUMNS = 80;
  *
  * @param argv The arguments, without those of node and the script.
  * @param version What `-version` prints.
+ * @param commands Those that there are.
  */
-export function parseCommandLine(argv: readonly string[], version: string): Invocation {
+export function parseCommandLine(
+  argv: readonly string[],
+  version: string,
+  commands: readonly Command[],
+): Invocation {
   let printed = '';
   let task: Task | undefined;
   const program = createProgram((text) => {
     printed += text;
   });
-  for (const command of COMMANDS) {
+  for (const command of commands) {
     addCommand(program, command, version, (prepared) => {
       task = prepared;
     });
@@ -48,7 +53,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Invo
     if (error instanceof CommanderError && error.exitCode === 0) {
       return { kind: 'print', text: printed.trimEnd() };
     }
-    return usageError(parser, explain(error, parser));
+    return usageError(parser, explain(error, parser, commands));
   }
 }
 
@@ -56,10 +61,10 @@ export function parseCommandLine(argv: readonly string[], version: string): Invo
  * The arguments with the name of their command in front; `help build` is `build -help`, and `version` is
  * `-version`.
  */
-function commandFirst(argv: readonly string[]): readonly string[] {
+export function commandFirst(argv: readonly string[]): readonly string[] {
   if (argv[0] === 'help') return commandFirst([...argv.slice(1), '-help']);
   if (argv[0] === 'version') return commandFirst([...argv.slice(1), '-version']);
-  return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_COMMAND.name, ...argv];
+  return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_NAME, ...argv];
 }
 
 function createProgram(write: (text: string) => void): Parser {
@@ -107,19 +112,25 @@ const HELP: HelpConfiguration = {
   subcommandTerm: (command) => command.name(),
   // The help of the default command is what `goromdb -help` prints, so it lists the others.
   visibleCommands: (command) => {
-    const { commands } = (command.name() === DEFAULT_COMMAND.name && command.parent) || command;
-    return commands.filter((other) => other.name() !== DEFAULT_COMMAND.name);
+    const { commands } = (command.name() === DEFAULT_NAME && command.parent) || command;
+    return commands.filter((other) => other.name() !== DEFAULT_NAME);
   },
 };
 
 /** The flag of this command that does what another server's flag does, or the command that has the flag. */
-function ownFlag(command: Parser | undefined, given: string): string | undefined {
+function ownFlag(
+  command: Parser | undefined,
+  given: string,
+  commands: readonly Command[],
+): string | undefined {
   const name = given.replace(/^-+/, '');
   if (name === 'v' || name === 'V') return '; use -version';
-  const { options = {} } = COMMANDS.find((one) => one.name === command?.name()) ?? {};
+  const optionsOf = (wanted: string | undefined): OptionTable =>
+    commands.find((one) => one.name === wanted)?.options ?? {};
+  const options = optionsOf(command?.name());
   const own = Object.entries(options).find(([, { elsewhere }]) => elsewhere?.includes(name));
   if (own === undefined) {
-    const isServers = isOther(command) && Object.hasOwn(DEFAULT_COMMAND.options, name);
+    const isServers = isOther(command) && Object.hasOwn(optionsOf(DEFAULT_NAME), name);
     return isServers ? '; it is a flag of the server: goromdb without a command' : undefined;
   }
   const [flag, { placeholder, example }] = own;
@@ -127,7 +138,11 @@ function ownFlag(command: Parser | undefined, given: string): string | undefined
 }
 
 /** What went wrong, in Go's spelling. */
-function explain(error: unknown, command: Parser | undefined): string {
+function explain(
+  error: unknown,
+  command: Parser | undefined,
+  commands: readonly Command[],
+): string {
   if (!(error instanceof CommanderError)) return messageOf(error);
   const match = /^error: unknown (option|command) '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/s.exec(
     error.message,
@@ -137,13 +152,13 @@ function explain(error: unknown, command: Parser | undefined): string {
   const advice = nearMiss === undefined ? '' : `; did you mean ${nearMiss.replaceAll('--', '-')}?`;
   if (kind === 'option') {
     const shown = given.replace(/^--(?!-)/, '-');
-    return `unknown flag ${shown}${ownFlag(command, given) ?? advice}`;
+    return `unknown flag ${shown}${ownFlag(command, given, commands) ?? advice}`;
   }
   return `unknown command ${JSON.stringify(given)}${advice || '; to serve a file: goromdb serve FILE'}`;
 }
 
 function isOther(command: Parser | undefined): command is Parser {
-  return command !== undefined && command.name() !== DEFAULT_COMMAND.name;
+  return command !== undefined && command.name() !== DEFAULT_NAME;
 }
 
 function usageError(command: Parser | undefined, message: string): Invocation {

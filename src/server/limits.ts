@@ -5,6 +5,9 @@ import {
   type RequestLimits,
 } from '../protocol/protocol.ts';
 
+/** Serving threads of one process at most. */
+export const THREADS_MAX = 64;
+
 /** What one client may take, so that it does not take it from the others. All apply per process. */
 export interface Limits extends RequestLimits {
   /** Connections at one time; a further one gets an error line and is closed. */

@@ -5,8 +5,8 @@ import { describe, expect, it, test } from 'vitest';
 import { COMMANDS, DEFAULT_COMMAND } from '../../src/cli/commands/commands.ts';
 import { bashCompletion } from '../../src/cli/completion/bash.ts';
 import { allCommands, flagsOf } from '../../src/cli/completion/schema.ts';
-import { parseCommandLine } from '../../src/cli/parse.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { parseCommandLine } from '../support/parse-command-line.ts';
 
 const NAMED = COMMANDS.filter((command) => command !== DEFAULT_COMMAND);
 const PROGRAM = { commands: NAMED, unnamed: DEFAULT_COMMAND };

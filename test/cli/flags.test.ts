@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PrefixedDataSet, ServerOptions, ServerPlan } from '../../src/app/options.ts';
 import { COMMANDS } from '../../src/cli/commands/commands.ts';
-import { parseCommandLine } from '../../src/cli/parse.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { STORAGE_NAMES } from '../../src/storage/formats/formats.ts';
 import type { FieldOptions } from '../../src/storage/scanners/scanner.ts';
+import { parseCommandLine } from '../support/parse-command-line.ts';
 
 /** What a command line asks for, without what would do it. */
 type Asked =

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS, DEFAULT_COMMAND } from '../../src/cli/commands/commands.ts';
-import { parseCommandLine } from '../../src/cli/parse.ts';
+import { parseCommandLine } from '../support/parse-command-line.ts';
 
 /** The examples of a help, a line each, without the comment behind. */
 function examplesIn(notes: string): readonly string[] {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { validate } from 'dockerfile-utils';
 import { beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { parseCommandLine } from '../../src/cli/parse.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { parseCommandLine } from '../support/parse-command-line.ts';
 import { ROOT, run } from './program.ts';
 
 const DOCKER = join(ROOT, 'deploy/docker');

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { parseCommandLine } from '../../src/cli/parse.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { parseCommandLine } from '../support/parse-command-line.ts';
 import { ROOT, run } from './program.ts';
 
 const FOLDER = join(ROOT, 'deploy/kubernetes');

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { parseCommandLine } from '../../src/cli/parse.ts';
 import type { Address } from '../../src/common/address.ts';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { parseCommandLine } from '../support/parse-command-line.ts';
 import { TextClient } from '../support/text-client.ts';
 
 async function run(...args: readonly string[]) {

@@ -4,6 +4,9 @@
  */
 import { misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
 
+/** The command that runs when none is named. */
+export const DEFAULT_NAME = 'server';
+
 /** What a command line says after the name of the command. */
 interface CommandLine<Table extends OptionTable> {
   readonly values: ValuesOf<Table>;

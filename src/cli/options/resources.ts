@@ -1,8 +1,7 @@
 /** Threads, and limits for clients. */
 import type { ServerOptions } from '../../app/options.ts';
 import { LEAST_REQUEST_LIMITS } from '../../protocol/protocol.ts';
-import { DEFAULT_LIMITS } from '../../server/limits.ts';
-import { THREADS_MAX } from '../../server/threads/threads.ts';
+import { DEFAULT_LIMITS, THREADS_MAX } from '../../server/limits.ts';
 import { notAllowed, type OptionsFor, optionGroup } from './option.ts';
 import { COUNT, DURATION, DURATION_OR_ZERO, SIZE, THREADS } from './values.ts';
 

@@ -1,7 +1,7 @@
 /** The kinds of values that options have. */
 import { resolve } from 'node:path';
 import { durationMs } from '../../common/go-duration.ts';
-import { THREADS_MAX } from '../../server/threads/threads.ts';
+import { THREADS_MAX } from '../../server/limits.ts';
 import { misuse, notAllowed, type Parse } from './option.ts';
 
 /** Longest duration, in milliseconds. The timers of Node fire at once after 24.8 days. */

@@ -45,9 +45,6 @@ import { ServingThread } from './serving-thread.ts';
 import type { PlacedSet, SetMemory, ThreadData } from './thread-messages.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** Serving threads of one process at most. */
-export const THREADS_MAX = 64;
-
 export interface ThreadsOptions {
   readonly threads: number;
   /** Built-in name, or the URL of a module whose default export is a `Protocol`. */
