@@ -71,6 +71,8 @@ export const LOG_EVENTS = {
   // The other nodes of a cluster.
   'node-silent': 'A node does not answer: clients of a Redis Cluster are not sent there.',
   'node-answers': 'It answers again.',
+  'node-not-registered': 'A node of `goromdb once` could not register in etcd; it is tried again.',
+  'node-registered': 'It is registered now.',
   // HTTP.
   'http-listening': 'It listens for HTTP.',
   'http-token-wrong': 'A request without the right token; once a minute.',

@@ -30,9 +30,24 @@ export class Endpoint {
 
   /** Posts JSON and reads the whole answer. It never throws. */
   post(path: string, body: string, token: string | undefined, msMax: number): Promise<Attempt> {
+    return this.#ask('POST', path, body, token, msMax);
+  }
+
+  /** Gets a path that is none of the gateway's. It never throws. */
+  get(path: string, msMax: number): Promise<Attempt> {
+    return this.#ask('GET', path, undefined, undefined, msMax);
+  }
+
+  #ask(
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | undefined,
+    token: string | undefined,
+    msMax: number,
+  ): Promise<Attempt> {
     return new Promise((resolve) => {
       let isSent = false;
-      const request = this.#request(path, token, () => {
+      const request = this.#request(method, path, token, () => {
         isSent = true;
         clearTimeout(connecting);
       });
@@ -60,7 +75,7 @@ export class Endpoint {
 
   /** Posts JSON; what is answered comes in pieces, for as long as the request is not destroyed. */
   stream(path: string, body: string, token: string | undefined): ClientRequest {
-    const request = this.#request(path, token, () => {});
+    const request = this.#request('POST', path, token, () => {});
     request.on('socket', (socket) => socket.setKeepAlive(true, 1_000));
     request.end(body);
     return request;
@@ -70,9 +85,14 @@ export class Endpoint {
     this.#agent.destroy();
   }
 
-  #request(path: string, token: string | undefined, onSent: () => void): ClientRequest {
+  #request(
+    method: 'GET' | 'POST',
+    path: string,
+    token: string | undefined,
+    onSent: () => void,
+  ): ClientRequest {
     const headers = { 'content-type': 'application/json', ...(token && { authorization: token }) };
-    const options = { method: 'POST', agent: this.#agent, headers };
+    const options = { method, agent: this.#agent, headers };
     const { request: open } = this.#isTls ? https : http;
     const request = open(this.url + path, options);
     request.on('socket', (socket) => {

@@ -88,10 +88,14 @@ export interface Member {
 export interface EndpointStatus {
   readonly memberId: string;
   readonly version: string;
+  /** Size of the file of its database, and what of it is in use. */
   readonly databaseBytes: number;
+  readonly usedBytes: number;
   /** Id of the leader that it follows; `0`: it knows none. */
   readonly leaderId: string;
   readonly term: number;
+  /** What it says is wrong, such as an alarm. */
+  readonly faults: readonly string[];
 }
 
 /** A change that a watch reports. */
@@ -112,6 +116,8 @@ export interface Watcher {
 export interface Etcd {
   range(range: Range): Promise<Outcome<Found>>;
   put(key: Buffer, value: Buffer, lease?: string): Promise<Outcome<{ readonly revision: number }>>;
+  /** How many keys there are from one on. @param end The first one that is not counted. */
+  count(key: Buffer, end: Buffer): Promise<Outcome<number>>;
   transact(transaction: Transaction): Promise<Outcome<TransactionResult>>;
   /** @returns The id of a lease of so many seconds. */
   grantLease(seconds: number): Promise<Outcome<string>>;
@@ -122,6 +128,8 @@ export interface Etcd {
   watch(prefix: Buffer, watcher: Watcher, signal: AbortSignal): Promise<void>;
   members(): Promise<Outcome<readonly Member[]>>;
   status(endpoint: string): Promise<Outcome<EndpointStatus>>;
+  /** Bytes that the database of an endpoint may have. */
+  quota(endpoint: string): Promise<Outcome<number>>;
   /** The endpoints that were given. */
   readonly endpoints: readonly string[];
   close(): void;

@@ -26,6 +26,7 @@ interface WireRange {
   readonly header?: WireHeader;
   readonly kvs?: readonly WireRecord[];
   readonly more?: boolean;
+  readonly count?: string;
 }
 
 interface WireTransaction {
@@ -124,6 +125,11 @@ export function foundOf(answer: WireRange): Found {
   };
 }
 
+export function countOf(answer: WireRange): number {
+  revisionOf(answer);
+  return numberOf(answer.count);
+}
+
 export function resultOf(answer: WireTransaction): TransactionResult {
   return transactionOf(answer, revisionOf(answer));
 }
@@ -167,17 +173,22 @@ interface WireStatus {
   readonly header?: { readonly member_id?: string };
   readonly version?: string;
   readonly dbSize?: string;
+  readonly dbSizeInUse?: string;
   readonly leader?: string;
   readonly raftTerm?: string;
+  readonly errors?: readonly string[];
 }
 
 export function statusOf(answer: WireStatus): EndpointStatus {
-  const { header, version, dbSize, leader = '0', raftTerm } = answer;
+  const { header, version, dbSize, dbSizeInUse = dbSize, leader = '0', raftTerm } = answer;
+  const { errors = [] } = answer;
   return {
     memberId: textOf(header?.member_id),
     version: textOf(version),
     databaseBytes: numberOf(dbSize),
+    usedBytes: numberOf(dbSizeInUse),
     leaderId: textOf(leader),
     term: numberOf(raftTerm),
+    faults: errors.map(textOf),
   };
 }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { CachedStore, Creation, Figures, Item, Reading, Store, Wish } from './once.ts';
+import type { CachedStore, Creation, Item, Reading, Store, Wish } from './once.ts';
+import type { Figures } from './overview.ts';
 
 /** What an item takes beside its bytes: guessed, to be on the safe side. */
 const ITEM_BYTES = 400;

@@ -17,3 +17,9 @@ export const TRANSACTION_KEYS_MAX = 127;
 export const TRANSACTION_BYTES_MAX = 1024 * 1024 + 64 * 1024;
 /** Of the cache, by default. */
 export const CACHE_BYTES = 64 * 1024 * 1024;
+/** Nodes that are registered, and shown. */
+export const NODES_MAX = 256;
+/** A node that is killed is shown for so long; as etcd counts, in seconds. */
+export const LEASE_SECONDS = 6;
+/** What a node says of itself. */
+export const REGISTER_BYTES_MAX = 4 * 1024;

@@ -2,6 +2,7 @@
  * What belongs in this folder: keys that can be set only once: the store on etcd, the cache in front of
  * it.
  */
+import type { Figures } from './overview.ts';
 
 /** What a key was set to, for ever. */
 export interface Item {
@@ -53,19 +54,4 @@ export interface CachedStore extends Store {
   /** What is known without asking anybody. */
   cached(key: Buffer): Item | undefined;
   readonly figures: Figures;
-}
-
-/** What was asked since the start. */
-export interface Figures {
-  gets: number;
-  hits: number;
-  misses: number;
-  readsUnavailable: number;
-  created: number;
-  same: number;
-  conflicts: number;
-  unknown: number;
-  refused: number;
-  cachedItems: number;
-  cachedBytes: number;
 }

@@ -21,6 +21,11 @@ export type Mishap =
   /** An error of gRPC. */
   | { readonly status: number; readonly code: number; readonly message: string };
 
+const STATUS = {
+  ...{ header: { member_id: '7' }, leader: '7', raftTerm: '3', version: '3.4.0' },
+  ...{ dbSize: '4096', dbSizeInUse: '1024', errors: [] as readonly string[] },
+};
+
 /** As much of etcd's gateway as the client uses, in memory, with mishaps on demand. */
 export class FakeEtcd {
   readonly keys = new Map<string, Held>();
@@ -33,6 +38,7 @@ export class FakeEtcd {
   gate: Promise<void> | undefined;
   compactedBelow = 0;
   readonly #server: http.Server;
+  readonly #leases = new Map<string, Set<string>>();
   readonly #watches = new Set<{ prefix: string; response: ServerResponse }>();
 
   private constructor() {
@@ -56,6 +62,11 @@ export class FakeEtcd {
     for (const { response } of this.#watches) response.destroy();
   }
 
+  /** Forgets all leases, and what depends on them. */
+  expireLeases(): void {
+    for (const id of [...this.#leases.keys()]) this.#revoke(id);
+  }
+
   put(key: string, value: string): void {
     this.revision++;
     const name = base64(key);
@@ -63,9 +74,24 @@ export class FakeEtcd {
   }
 
   remove(key: string): void {
+    this.#remove(base64(key));
+  }
+
+  #remove(name: string): void {
     this.revision++;
-    this.keys.delete(base64(key));
-    this.#notify(base64(key), { type: 'DELETE', kv: { key: base64(key), ...this.#rev() } });
+    this.keys.delete(name);
+    this.#notify(name, { type: 'DELETE', kv: { key: name, ...this.#rev() } });
+  }
+
+  #grant(): string {
+    const id = String(this.#leases.size + 42);
+    this.#leases.set(id, new Set());
+    return id;
+  }
+
+  #revoke(id: string): void {
+    for (const name of this.#leases.get(id) ?? []) this.#remove(name);
+    this.#leases.delete(id);
   }
 
   #rev(): Json {
@@ -73,6 +99,10 @@ export class FakeEtcd {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'GET') {
+      response.end('etcd_server_quota_backend_bytes 2.147483648e+09\n');
+      return;
+    }
     const pieces: Buffer[] = [];
     for await (const piece of request as AsyncIterable<Buffer>) pieces.push(piece);
     const body = JSON.parse(Buffer.concat(pieces).toString()) as Json;
@@ -107,17 +137,22 @@ export class FakeEtcd {
     if (path === 'put') {
       this.revision++;
       this.#set(body.key as string, body.value as string);
+      this.#leases.get(body.lease as string)?.add(body.key as string);
       return {};
     }
     if (path === 'txn') return this.#transact(body, { isBumped: false });
-    if (path === 'status') return { leader: '7', header: { member_id: '7' }, version: '3.4.0' };
-    if (path === 'grant') return { ID: '42', TTL: '3' };
-    if (path === 'keepalive') return { result: { ID: '42', TTL: '3' } };
+    if (path === 'status') return STATUS;
+    if (path === 'list') return { members: [{ ID: '7', name: 'e1', clientURLs: [this.url] }] };
+    if (path === 'grant') return { ID: this.#grant(), TTL: '6' };
+    if (path === 'keepalive') {
+      return { result: { ...(this.#leases.has(body.ID as string) && { TTL: '6' }) } };
+    }
+    if (path === 'revoke') this.#revoke(body.ID as string);
     if (path === 'authenticate') return { token: 'a.token' };
     return {};
   }
 
-  #range({ key, range_end: end, keys_only: keysOnly, limit }: Json): Json {
+  #range({ key, range_end: end, keys_only: keysOnly, count_only: countOnly, limit }: Json): Json {
     const from = text(key);
     const to = text(end);
     const kvs = [...this.keys]
@@ -129,6 +164,7 @@ export class FakeEtcd {
         create_revision: String(held.created),
         mod_revision: String(held.modified),
       }));
+    if (countOnly) return { count: String(kvs.length) };
     const max = Number(limit ?? kvs.length);
     return { kvs: kvs.slice(0, max), more: kvs.length > max };
   }

@@ -1,5 +1,7 @@
 import { onTestFinished } from 'vitest';
-import { silentLogger } from '../../src/common/log.ts';
+import { type NodeRequest, startNode } from '../../src/cli/once/node.ts';
+import { formatAddress } from '../../src/common/address.ts';
+import { type Logger, silentLogger } from '../../src/common/log.ts';
 import { connectEtcd } from '../../src/etcd/connect.ts';
 import { cacheStore } from '../../src/once/cache.ts';
 import { createEtcdStore } from '../../src/once/etcd-store.ts';
@@ -32,4 +34,27 @@ export async function serveHttp(
   const api = await startApi({ address: LOOPBACK, ...more }, store, silentLogger);
   onTestFinished(() => api.close());
   return `http://127.0.0.1:${api.address.kind === 'tcp' ? api.address.port : ''}`;
+}
+
+/** A whole node, registered in etcd. @returns Its URL, and how it is ended. */
+export async function startWholeNode(
+  endpoints: readonly string[],
+  more: Partial<NodeRequest> = {},
+  logger: Logger = silentLogger,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const nothing = undefined;
+  const request: NodeRequest = {
+    ...{
+      etcd: endpoints,
+      loginFile: nothing,
+      etcdTls: { ca: nothing, cert: nothing, key: nothing },
+    },
+    ...{ prefix: PREFIX, staleReads: false, cacheBytes: CACHE_BYTES, http: LOOPBACK },
+    ...{ announce: nothing, addr: nothing, hosts: [], tokenFile: nothing, allow: nothing },
+    tls: nothing,
+    ...more,
+  };
+  const node = await startNode(request, logger);
+  onTestFinished(() => node.close());
+  return { url: `http://${formatAddress(node.http)}`, close: () => node.close() };
 }

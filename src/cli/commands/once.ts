@@ -36,6 +36,12 @@ const ETCD = optionGroup('etcd', {
 
 const SERVING = optionGroup('Serving', {
   http: { ...ADDRESS, help: 'where to answer HTTP', fallback: '127.0.0.1:11000' },
+  announce: {
+    placeholder: 'URL',
+    help: 'where other nodes reach the HTTP of this one, for their admin pages',
+    parse: parseUrl,
+    fallbackNote: 'where -http listens',
+  },
   addr: {
     ...ADDRESS,
     help: 'where clients of memcached and Redis may come, who create keys without a token',
@@ -137,6 +143,7 @@ function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
     staleReads: values['stale-reads'],
     cacheBytes: Number.isFinite(values['cache-size']) ? values['cache-size'] : 2 ** 40,
     http: values.http,
+    announce: values.announce,
     addr: values.addr,
     hosts: values['http-host'] ?? [],
     tokenFile: values['http-token-file'],

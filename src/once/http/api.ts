@@ -9,9 +9,11 @@ import type { Logger } from '../../common/log.ts';
 import { bearerOf, originFault, type Token } from '../../http/guard.ts';
 import { isListed } from '../../server/access.ts';
 import { listen } from '../../server/listener.ts';
+import type { Admin } from '../admin/admin.ts';
 import type { CachedStore } from '../once.ts';
-import { type Answer, faultOf, jsonAnswer } from './answers.ts';
+import { type Answer, faultOf } from './answers.ts';
 import { createMany, createOne, putOne } from './create.ts';
+import { operatorsRoute } from './operators.ts';
 import { keyOfPath, readOne } from './read.ts';
 
 /** Connections at one time. */
@@ -35,6 +37,8 @@ export interface ApiOptions {
   readonly token?: Token | undefined;
   readonly allow?: net.BlockList | undefined;
   readonly tls?: tls.TlsOptions | undefined;
+  /** Default: there is no admin page. */
+  readonly admin?: Admin | undefined;
 }
 
 export interface Api {
@@ -109,11 +113,10 @@ async function answerOf(
     const create = path === '/key' ? createOne : createMany;
     return writeFault(options, request) ?? create(store, request);
   }
-  if (path === '/healthz' || path === '/status') {
-    if (!isRead) return notAllowed('GET, HEAD');
-    return jsonAnswer(200, path === '/status' ? store.figures : { ok: true });
-  }
-  return faultOf(404, 'NO_SUCH_PATH', 'expected /key, /keys, /key/KEY, /status or /healthz');
+  const route = operatorsRoute(path, { store, admin: options.admin });
+  if (route !== undefined) return isRead ? route() : notAllowed('GET, HEAD');
+  const expected = 'expected /key, /keys, /key/KEY, /admin, /status, /metrics or /healthz';
+  return faultOf(404, 'NO_SUCH_PATH', expected);
 }
 
 /** Why somebody may not create keys. A page of another site must not have a browser do it. */

@@ -1,0 +1,91 @@
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import tls from 'node:tls';
+import { messageOf } from '../../common/errors.ts';
+import type { Figures, NodeFacts, NodeView } from '../overview.ts';
+
+/** A node that takes longer does not answer. */
+const ANSWER_MS_MAX = 1_500;
+const ANSWER_BYTES_MAX = 16 * 1024;
+/** Nodes that are asked side by side. */
+const ASKED_AT_ONCE = 16;
+
+/** Asks nodes for their figures. */
+export async function askNodes(
+  nodes: readonly NodeFacts[],
+  own: tls.TlsOptions | undefined,
+): Promise<readonly NodeView[]> {
+  const views: NodeView[] = [];
+  for (let i = 0; i < nodes.length; i += ASKED_AT_ONCE) {
+    const some = nodes.slice(i, i + ASKED_AT_ONCE);
+    views.push(...(await Promise.all(some.map((node) => askNode(node, own)))));
+  }
+  return views;
+}
+
+async function askNode(node: NodeFacts, own: tls.TlsOptions | undefined): Promise<NodeView> {
+  if (node.url === undefined) return { ...node, why: 'it listens on a UNIX socket' };
+  try {
+    const answer: unknown = JSON.parse(await textOf(`${node.url}/status`, own));
+    const figures = figuresOf(answer);
+    if (figures === undefined) throw new Error('expected figures, found something else');
+    // A later process has the port, or its URL leads to several.
+    if (idOf(answer) !== node.id) throw new Error('another node answers there');
+    return { ...node, figures };
+  } catch (error) {
+    return { ...node, why: messageOf(error) };
+  }
+}
+
+/** @param own What this node shows to clients: nodes may share a certificate that no authority knows. */
+function textOf(url: string, own: tls.TlsOptions | undefined): Promise<string> {
+  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+  const isTls = url.startsWith('https:');
+  const shown = own?.cert ? { cert: own.cert, key: own.key, ca: authoritiesWith(own.cert) } : {};
+  return new Promise((resolve, reject) => {
+    const late = (error: Error): void => {
+      reject(signal.aborted ? new Error(`no answer in ${ANSWER_MS_MAX} ms`) : error);
+    };
+    const take = (response: IncomingMessage): void => {
+      if (response.statusCode !== 200) {
+        response.destroy();
+        reject(new Error(`it answers with HTTP status ${response.statusCode}`));
+        return;
+      }
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece: string) => {
+        text += piece;
+        if (text.length > ANSWER_BYTES_MAX) response.destroy(new Error('its answer is too long'));
+      });
+      response.on('end', () => resolve(text));
+      response.on('error', late);
+    };
+    // A connection for each: a node that is shown is asked every two seconds at most.
+    const request = isTls
+      ? https.get(url, { ...(shown as https.RequestOptions), signal, agent: false }, take)
+      : http.get(url, { signal, agent: false }, take);
+    request.on('error', late);
+  });
+}
+
+function authoritiesWith(cert: NonNullable<tls.TlsOptions['cert']>): (string | Buffer)[] {
+  return [...tls.rootCertificates, ...([cert].flat() as (string | Buffer)[])];
+}
+
+const NAMES = [
+  ...(['gets', 'hits', 'misses', 'readsUnavailable', 'created', 'same', 'conflicts'] as const),
+  ...(['unknown', 'refused', 'cachedItems', 'cachedBytes'] as const),
+];
+
+/** @returns undefined: it is none of ours that answers. */
+function figuresOf(answer: unknown): Figures | undefined {
+  if (typeof answer !== 'object' || answer === null) return undefined;
+  const all = answer as Partial<Record<keyof Figures, unknown>>;
+  if (NAMES.some((name) => typeof all[name] !== 'number')) return undefined;
+  return Object.fromEntries(NAMES.map((name) => [name, all[name]])) as unknown as Figures;
+}
+
+function idOf(answer: unknown): unknown {
+  return (answer as { readonly node?: { readonly id?: unknown } }).node?.id;
+}
