@@ -10,13 +10,13 @@
  *     `yours`                               answers commands, watches: `taken`
  *     accepts no more, closes connections
  */
+
 import { type Address, formatAddress, parseAddress } from '../common/address.ts';
 import { GoromdbError, messageOf } from '../common/errors.ts';
+import { closeStrays, findStrays, type Stray } from '../common/strays.ts';
 import type { LockHandle } from '../control/folder-lock.ts';
 import type { InheritedListener } from '../server/inherited.ts';
 import type { ListenRole } from '../server/listener.ts';
-
-import { closeStrays, findStrays, type Stray } from './strays.ts';
 
 /** The environment variable with what a new process is given, as JSON. */
 export const HANDOVER_VARIABLE = 'GOROMDB_HANDOVER';

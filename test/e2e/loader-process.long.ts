@@ -1,5 +1,12 @@
 /** The process that loads: what ends it, and what ends with it. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -41,8 +48,19 @@ interface Subject {
   readonly loader: number;
 }
 
-/** A server that serves a file of one byte, and is loading one of two. */
-async function whileLoading(): Promise<Subject> {
+/** The tables that a process has open. */
+function mapsOf(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/fd`;
+  const paths = readdirSync(folder).map((fd) => readlinkSync(join(folder, fd)));
+  return paths.filter((path) => path.includes('mapping-') && !path.includes('-lock'));
+}
+
+/**
+ * A server that serves a file of one byte, and is loading one of two.
+ *
+ * @param isNew Whether it loads in another process than it has loaded the first file in.
+ */
+async function whileLoading(isNew = false): Promise<Subject> {
   const folder = temporaryFolder();
   const file = join(folder, 'data.db');
   const scanner = join(folder, 'held.mjs');
@@ -54,6 +72,7 @@ async function whileLoading(): Promise<Subject> {
   const client = await RawClient.connect(await server.address());
   drop(file, '1');
   await server.says(/generation 1 serves/);
+  if (isNew) await expect.poll(() => childrenOf(server.child.pid!)).toEqual([]);
   writeFileSync(`${file}.hold`, '');
   drop(file, '22');
   // It is in the scanner when its receipt says so. That of the file before may still lie there.
@@ -70,8 +89,16 @@ function receiptOf(file: string): string {
 
 function childrenOf(pid: number): readonly number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return text.trim().split(' ').map(Number);
+  return text.split(' ').filter(Boolean).map(Number);
 }
+
+test('a loader process keeps no table open that is served: its room on the disk is free after a swap', async () => {
+  const { server, file, loader } = await whileLoading(true);
+  expect(mapsOf(server.child.pid!)).toHaveLength(1);
+  expect(mapsOf(loader)).toEqual([]);
+  rmSync(`${file}.hold`);
+  await server.says(/generation 2 serves/);
+});
 
 test('a loader process that is killed fails one load, and nothing else', async () => {
   const { server, file, client, loader } = await whileLoading();

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import process from 'node:process';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { closeStrays, type Stray } from '../../common/strays.ts';
 import { explained } from '../../common/system-fault.ts';
 import type { LoaderMessage } from './loader-process.ts';
 import type { Stage } from './progress.ts';
@@ -62,6 +63,8 @@ function giveWay(): void {
   }
 }
 
+// Maps of the server: what a table takes on the disk would stay as long as this process.
+closeStrays(JSON.parse(process.argv[2]) as readonly Stray[]);
 // It lives as long as the server wants it, also when a module of `--import` has let go of the channel.
 process.channel?.ref();
 giveWay();

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, errorLineIn, GoromdbError } from '../../common/errors.ts';
+import { findStrays } from '../../common/strays.ts';
 import { Places } from '../../common/turns.ts';
 import type { Progress } from './progress.ts';
 import type { LoadRequest, LoadResult } from './worker.ts';
@@ -32,6 +33,9 @@ const IDLE_MS = 2_000;
  * and all of them together must leave the serving threads their processors.
  */
 const LOADS_AT_ONCE = 4;
+
+/** Above its standard streams and its channel. */
+const FIRST_FREE_FD = 4;
 
 const ABORTED = 'it was aborted';
 
@@ -131,7 +135,8 @@ class Child {
   isReady = false;
 
   constructor() {
-    this.process = fork(fileURLToPath(new URL('./loader-main.js', import.meta.url)), {
+    const strays = JSON.stringify(findStrays(FIRST_FREE_FD));
+    this.process = fork(fileURLToPath(new URL('./loader-main.js', import.meta.url)), [strays], {
       execArgv: [...moduleFlags(process.execArgv), ...FLAGS],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
