@@ -19,6 +19,9 @@ export type Invocation =
 
 const HELP_COLUMNS = 80;
 
+/** Commands whose name may be written as two words. */
+const TWO_WORDS: readonly string[] = ['once import', 'once export'];
+
 /**
  * Reads a command line, in Go's spelling of flags (`-addr X`) or GNU's (`--addr X`). Never throws,
  * prints or exits: the answer says what to do.
@@ -58,13 +61,15 @@ export function parseCommandLine(
 }
 
 /**
- * The arguments with the name of their command in front; `help build` is `build -help`, and `version` is
- * `-version`.
+ * The arguments with the name of their command in front; `help build` is `build -help`, `version` is
+ * `-version`, and `once import` is `once-import`.
  */
 export function commandFirst(argv: readonly string[]): readonly string[] {
   if (argv[0] === 'help') return commandFirst([...argv.slice(1), '-help']);
   if (argv[0] === 'version') return commandFirst([...argv.slice(1), '-version']);
-  return argv.length > 0 && !argv[0].startsWith('-') ? argv : [DEFAULT_NAME, ...argv];
+  const [first, second, ...rest] = argv;
+  if (TWO_WORDS.includes(`${first} ${second}`)) return [`${first}-${second}`, ...rest];
+  return argv.length > 0 && !first.startsWith('-') ? argv : [DEFAULT_NAME, ...argv];
 }
 
 function createProgram(write: (text: string) => void): Parser {

@@ -44,12 +44,11 @@ export async function startWholeNode(
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
   const nothing = undefined;
   const request: NodeRequest = {
-    ...{
-      etcd: endpoints,
-      loginFile: nothing,
-      etcdTls: { ca: nothing, cert: nothing, key: nothing },
+    place: {
+      ...{ urls: endpoints, loginFile: nothing, prefix: PREFIX },
+      tls: { ca: nothing, cert: nothing, key: nothing },
     },
-    ...{ prefix: PREFIX, staleReads: false, cacheBytes: CACHE_BYTES, http: LOOPBACK },
+    ...{ staleReads: false, cacheBytes: CACHE_BYTES, http: LOOPBACK },
     ...{ announce: nothing, addr: nothing, hosts: [], tokenFile: nothing, allow: nothing },
     tls: nothing,
     ...more,

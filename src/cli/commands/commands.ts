@@ -10,6 +10,8 @@ import { dump } from './dump.ts';
 import { get } from './get.ts';
 import { health } from './health.ts';
 import { once } from './once.ts';
+import { onceExport } from './once-export.ts';
+import { onceImport } from './once-import.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
 import { rollback } from './rollback.ts';
@@ -40,5 +42,7 @@ export const COMMANDS: readonly Command[] = [
   health,
   bench,
   once,
+  onceImport,
+  onceExport,
   completionOf(() => COMMANDS.filter((command) => command !== DEFAULT_COMMAND), DEFAULT_COMMAND),
 ];

@@ -1,38 +1,14 @@
 import { CACHE_BYTES } from '../../once/limits.ts';
 import type { NodeRequest } from '../once/node.ts';
 import { ACCESS, ADDRESS, HTTP } from '../options/clients.ts';
+import { ETCD, placeOf } from '../options/etcd.ts';
 import { misuse, notAllowed, optionGroup, type ValuesOf } from '../options/option.ts';
-import { BOOLEAN, COUNT, FILE, parseName, parseUrl, SIZE } from '../options/values.ts';
+import { BOOLEAN, COUNT, FILE, parseUrl, SIZE } from '../options/values.ts';
 import { interruptible } from '../process/interrupt.ts';
 import { defineCommand } from './command.ts';
 
 /** Nodes of a trial. */
 const NODES_MAX = 16;
-
-const ETCD = optionGroup('etcd', {
-  etcd: {
-    placeholder: 'URL',
-    help: 'client URLs of the members of etcd, with commas between them',
-    parse: (text: string): readonly string[] =>
-      text.split(',').map((one) => parseUrl(one).href.replace(/\/$/, '')),
-    repeats: true,
-    fallbackNote: 'needed, but for -dev and up',
-  },
-  'etcd-login-file': {
-    ...FILE,
-    help: "file with one line user:password, for an etcd with 'auth enable'",
-    fallbackNote: 'no login',
-  },
-  'etcd-ca': { ...FILE, help: 'authorities that certificates of etcd come from, PEM' },
-  'etcd-cert': { ...FILE, help: 'certificate to show to etcd, PEM' },
-  'etcd-key': { ...FILE, help: 'key of that certificate, PEM' },
-  prefix: {
-    placeholder: 'TEXT',
-    help: 'what the keys in etcd begin with; nothing else may write there',
-    parse: parseName,
-    fallback: '/goromdb/once/',
-  },
-});
 
 const SERVING = optionGroup('Serving', {
   http: { ...ADDRESS, help: 'where to answer HTTP', fallback: '127.0.0.1:11000' },
@@ -99,9 +75,13 @@ API and what it guarantees.
 
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong flags.`,
   options: OPTIONS,
-  takesArguments: ['up'],
+  takesArguments: ['up', 'import', 'export'],
   read({ values, args }) {
-    const isUp = args[0] === 'up';
+    const [word] = args;
+    if (word === 'import' || word === 'export') {
+      throw misuse(`"${word}" comes before all flags: goromdb once ${word}`);
+    }
+    const isUp = word === 'up';
     if (args.length > (isUp ? 1 : 0)) {
       throw misuse(`${JSON.stringify(args.at(-1))} is not expected: only "up" is`);
     }
@@ -136,10 +116,7 @@ function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
     throw misuse('-tls-cert and -tls-key belong together: give both or none');
   }
   return {
-    etcd: values.etcd ?? [],
-    loginFile: values['etcd-login-file'],
-    etcdTls: { ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
-    prefix: values.prefix,
+    place: placeOf(values),
     staleReads: values['stale-reads'],
     cacheBytes: Number.isFinite(values['cache-size']) ? values['cache-size'] : 2 ** 40,
     http: values.http,

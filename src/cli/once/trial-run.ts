@@ -10,7 +10,10 @@ import { type NodeRequest, startNode, walkThrough } from './node.ts';
 export async function runDev(request: NodeRequest, signal: AbortSignal): Promise<void> {
   const cluster = await startTrialCluster(makePrivateFolder('once'), 1);
   try {
-    const node = await startNode({ ...request, etcd: cluster.endpoints });
+    const node = await startNode({
+      ...request,
+      place: { ...request.place, urls: cluster.endpoints },
+    });
     say(`One etcd and one node, in a temporary folder. Type:\n${walkThrough(node.http)}`);
     await aborted(signal);
     await node.close();

@@ -2,7 +2,7 @@ import { fstatSync, statSync } from 'node:fs';
 import process from 'node:process';
 import { STANDARD_INPUT } from '../../build/inputs.ts';
 import { oneLine } from '../../common/log.ts';
-import { formatBytes } from '../../common/quantities.ts';
+import { formatBytes, keysOf } from '../../common/quantities.ts';
 
 /** How often a terminal is drawn, and how often a log gets a line. */
 const INTERVAL_MS = { terminal: 200, log: 10_000 } as const;
@@ -34,15 +34,12 @@ export function standardError(): ProgressTarget {
  * @param files All of them, in their order.
  */
 export function buildProgress(files: readonly string[], target: ProgressTarget): BuildProgress {
-  const { kind, write, nowMs } = target;
-  if (kind === 'pipe') return { onProgress: () => {}, clear: () => {} };
+  if (target.kind === 'pipe') return { onProgress: () => {}, clear: () => {} };
+  const { show, clear } = progressLine(target);
   const sizes = files.map(sizeOf);
   const total = files.includes(STANDARD_INPUT) ? undefined : sizes.reduce((a, b) => a + b, 0);
-  const beginMs = nowMs();
-  let shownMs = kind === 'log' ? beginMs : Number.NEGATIVE_INFINITY;
   let file = -1;
   let before = 0;
-  let isDrawn = false;
   return {
     onProgress(input, bytes) {
       // Inputs come in their order, and one may be there twice.
@@ -50,11 +47,45 @@ export function buildProgress(files: readonly string[], target: ProgressTarget):
         if (file >= 0) before += sizes[file];
         file = files.indexOf(input, file + 1);
       }
+      show((ms) => `${oneLine(input)}: ${progressText(before + bytes, total, ms)}`);
+    },
+    clear,
+  };
+}
+
+/** Shows how many of so many keys are done. */
+export function keysProgress(
+  total: number,
+  target: ProgressTarget,
+): { readonly onProgress: (keys: number) => void; readonly clear: () => void } {
+  if (target.kind === 'pipe') return { onProgress: () => {}, clear: () => {} };
+  const { show, clear } = progressLine(target);
+  return {
+    onProgress: (keys) =>
+      show((ms) => {
+        const rate = Math.round((keys * 1000) / Math.max(ms, 1));
+        return `${keys.toLocaleString('en-US')} of ${keysOf(total)}, ${rate.toLocaleString('en-US')}/s`;
+      }),
+    clear,
+  };
+}
+
+/** A line that is drawn over, or one after the other, and not too often. */
+function progressLine({ kind, write, nowMs }: ProgressTarget): {
+  readonly show: (text: (ms: number) => string) => void;
+  readonly clear: () => void;
+} {
+  const intervalMs = kind === 'pipe' ? Number.POSITIVE_INFINITY : INTERVAL_MS[kind];
+  const beginMs = nowMs();
+  let shownMs = kind === 'log' ? beginMs : Number.NEGATIVE_INFINITY;
+  let isDrawn = false;
+  return {
+    show(text) {
       const ms = nowMs();
-      if (ms - shownMs < INTERVAL_MS[kind]) return;
+      if (ms - shownMs < intervalMs) return;
       shownMs = ms;
-      const text = `${oneLine(input)}: ${progressText(before + bytes, total, ms - beginMs)}`;
-      write(kind === 'log' ? `${text}\n` : `\r\x1b[K${text}`);
+      const line = text(ms - beginMs);
+      write(kind === 'log' ? `${line}\n` : `\r\x1b[K${line}`);
       isDrawn = kind === 'terminal';
     },
     clear() {

@@ -1,0 +1,70 @@
+import process from 'node:process';
+import { keysOf } from '../../common/quantities.ts';
+import type { Imported } from '../once/import.ts';
+import { type ImportRequest, importInputs } from '../once/import-inputs.ts';
+import { ETCD, placeOf } from '../options/etcd.ts';
+import { misuse, optionGroup } from '../options/option.ts';
+import { checkInputs, ROW_OPTIONS, rowsOf } from '../options/rows.ts';
+import { parseName } from '../options/values.ts';
+import { failInput } from '../process/fail.ts';
+import { interruptible } from '../process/interrupt.ts';
+import { defineCommand } from './command.ts';
+
+/** Some keys have another value. */
+const EXIT_CONFLICTS = 4;
+const VALUES = optionGroup('Values', {
+  type: {
+    placeholder: 'TYPE',
+    help: 'the media type with which HTTP serves the values, such as application/json',
+    parse: parseName,
+    fallbackNote: 'application/octet-stream',
+  },
+});
+
+const { prefix: _, keys: __, 'skip-bad': ___, ...ROWS } = ROW_OPTIONS;
+const OPTIONS = { ...ETCD, ...VALUES, ...ROWS };
+
+export const onceImport = defineCommand({
+  name: 'once-import',
+  summary: 'Creates keys that can be set only once, from files.',
+  usage: 'goromdb once import -etcd URLS [flags] INPUT...',
+  notes: `
+Examples:
+  goromdb once import -etcd http://10.0.0.1:2379 users.db
+  goromdb once import -etcd http://10.0.0.1:2379 -key id users.csv
+
+INPUT is what goromdb build takes. All of it is read, and each key and value
+looked at, before the first key is created. To run it again is safe: keys that
+have the value already are counted.
+
+Exit codes: 0 every key has its value, 1 etcd does not answer, refuses, or it is
+interrupted, 2 wrong flags, 3 an input is bad, and nothing was created, 4 some
+keys have another value, and keep it.`,
+  options: OPTIONS,
+  takesArguments: true,
+  read({ values, args, given }): ImportRequest {
+    if (values.etcd === undefined) throw misuse('-etcd is required: the client URLs of etcd');
+    checkInputs(args, 'an INPUT');
+    const rows = { ...values, prefix: undefined, keys: 'any', 'skip-bad': 0 } as const;
+    return {
+      inputs: args,
+      rows: rowsOf(rows, given),
+      place: placeOf(values),
+      type: values.type ?? '',
+    };
+  },
+  async run(request) {
+    try {
+      const imported = await interruptible((signal) => importInputs(request, signal));
+      process.stdout.write(`${summaryOf(imported)}\n`);
+      return imported.conflicts === 0 ? 0 : EXIT_CONFLICTS;
+    } catch (error) {
+      return failInput(error, '; nothing was created');
+    }
+  },
+});
+
+function summaryOf({ created, same, conflicts }: Imported): string {
+  const other = conflicts === 0 ? '' : `, ${keysOf(conflicts)} with another value, which is kept`;
+  return `${keysOf(created)} created, ${keysOf(same)} with this value before${other}`;
+}

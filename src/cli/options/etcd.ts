@@ -1,0 +1,50 @@
+/** Where etcd is: for the commands that ask it. */
+import { optionGroup, type ValuesOf } from './option.ts';
+import { FILE, parseName, parseUrl } from './values.ts';
+
+export const ETCD = optionGroup('etcd', {
+  etcd: {
+    placeholder: 'URL',
+    help: 'client URLs of the members of etcd, with commas between them',
+    parse: (text: string): readonly string[] =>
+      text.split(',').map((one) => parseUrl(one).href.replace(/\/$/, '')),
+    repeats: true,
+    fallbackNote: 'needed, but for -dev and up',
+  },
+  'etcd-login-file': {
+    ...FILE,
+    help: "file with one line user:password, for an etcd with 'auth enable'",
+    fallbackNote: 'no login',
+  },
+  'etcd-ca': { ...FILE, help: 'authorities that certificates of etcd come from, PEM' },
+  'etcd-cert': { ...FILE, help: 'certificate to show to etcd, PEM' },
+  'etcd-key': { ...FILE, help: 'key of that certificate, PEM' },
+  prefix: {
+    placeholder: 'TEXT',
+    help: 'what the keys in etcd begin with; nothing else may write there',
+    parse: parseName,
+    fallback: '/goromdb/once/',
+  },
+});
+
+/** An etcd, and where in it the keys are. */
+export interface EtcdPlace {
+  readonly urls: readonly string[];
+  readonly loginFile: string | undefined;
+  readonly tls: {
+    readonly ca: string | undefined;
+    readonly cert: string | undefined;
+    readonly key: string | undefined;
+  };
+  /** What all keys in it begin with. */
+  readonly prefix: string;
+}
+
+export function placeOf(values: ValuesOf<typeof ETCD>): EtcdPlace {
+  return {
+    urls: values.etcd ?? [],
+    loginFile: values['etcd-login-file'],
+    tls: { ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
+    prefix: values.prefix,
+  };
+}
