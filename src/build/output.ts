@@ -21,45 +21,72 @@ export interface Finished {
   readonly repeats: Repeats | undefined;
 }
 
-/** What the file is, and how it is made. */
+/** What a file is. */
 export interface OutputPlan {
   readonly path: string;
   readonly format: 'table' | 'lmdb' | 'jsonl';
   /** Which of several records with one key. */
   readonly keeps: 'first' | 'last';
-  /** Adds the records. */
-  readonly fill: (writer: TableWriter) => Promise<void>;
-  /** Called with the finished table, before the file takes its name. What it throws ends the build. */
-  readonly check: (finished: Finished) => void;
+  /** See `TableWriterOptions`. */
+  readonly blockBytes?: number;
 }
 
+/** How files are made. */
+export interface OutputWork {
+  /** Adds the records. @param writers One for each plan. */
+  readonly fill: (writers: readonly TableWriter[]) => Promise<void>;
+  /** Called with each finished table, before any file takes its name. What it throws ends the build. */
+  readonly check: (finished: Finished, plan: number) => void;
+  /** Called when all files are whole, before the first one takes its name. */
+  readonly beforeNames?: () => Promise<void>;
+}
+
+/** A file that was written. */
+export type Written = Finished & { readonly md5: string };
+
+/** Names that nothing had: of the table, of the file if that is another one, and of its sum file. */
+type Temporaries = readonly [table: string, file: string, sum: string];
+
 /**
- * Writes a file and its sum file, each by a temporary name and a rename, the sum last: whatever happens
+ * Writes files, each with its sum file, by temporary names and renames, the sum last: whatever happens
  * there is the old file or the new one, never a part. Any format but a table is made of a table, which
  * finds the keys that come again.
  *
- * @returns The table, and the size and MD5 of the file.
+ * @returns For each plan the table, and the size and MD5 of the file.
  * @throws GoromdbError DISK_FULL, FOLDER_UNUSABLE, LIMIT_EXCEEDED, OUT_OF_MEMORY, FORMAT_UNSUPPORTED;
  *   what the file system, `fill` and `check` throw. No temporary file is left then.
  */
-export async function writeOutput(plan: OutputPlan): Promise<Finished & { readonly md5: string }> {
-  const { path } = plan;
-  checkPlace(path);
-  await removeLeftBehind(path);
-  const sumPath = `${path}.md5`;
-  const [table, temporary, temporarySum] = [path, path, sumPath].map(temporaryFor);
+export async function writeOutputs(
+  plans: readonly OutputPlan[],
+  { fill, check, beforeNames }: OutputWork,
+): Promise<readonly Written[]> {
+  for (const { path } of plans) {
+    checkPlace(path);
+    await removeLeftBehind(path);
+  }
+  const temporaries = plans.map(({ path }): Temporaries => {
+    return [temporaryFor(path), temporaryFor(path), temporaryFor(`${path}.md5`)];
+  });
+  const writers: TableWriter[] = [];
   try {
-    const { md5, ...finished } = await writeTable(table, temporary, plan);
-    // Both are on the disk before one takes its name: it may be full.
-    await replaceFile(temporarySum, `${md5}  ${basename(path)}\n`, { isFlushed: true });
-    const bytes = statSync(temporary).size;
-    await rename(temporary, path);
-    await rename(temporarySum, sumPath);
-    await syncFolder(dirname(path));
-    return { ...finished, bytes, md5 };
+    for (const [i, plan] of plans.entries()) writers.push(writerOf(temporaries[i], plan));
+    await fill(writers);
+    const written: Written[] = [];
+    for (const [i, plan] of plans.entries()) {
+      written.push(await finish(temporaries[i], writers[i], plan, (done) => check(done, i)));
+    }
+    await beforeNames?.();
+    for (const [i, { path }] of plans.entries()) {
+      await rename(temporaries[i][1], path);
+      await rename(temporaries[i][2], `${path}.md5`);
+    }
+    for (const folder of new Set(plans.map(({ path }) => dirname(path)))) await syncFolder(folder);
+    return written;
   } catch (error) {
-    for (const one of [table, temporary, temporarySum]) await remove(one).catch(() => {});
+    for (const one of temporaries.flat()) await remove(one).catch(() => {});
     throw error;
+  } finally {
+    for (const writer of writers) writer.close();
   }
 }
 
@@ -78,39 +105,45 @@ function checkPlace(path: string): void {
   }
 }
 
-/** Makes the table, and the file of it if that is another one. */
-async function writeTable(
-  table: string,
-  target: string,
-  { format, keeps, fill, check }: OutputPlan,
-): Promise<Finished & { readonly md5: string }> {
+function writerOf([path]: Temporaries, { format, keeps, blockBytes }: OutputPlan): TableWriter {
   const isScratch = format !== 'table';
-  const notesFirsts = keeps === 'first';
-  const writer = new TableWriter({ path: table, mode: 0o666, notesFirsts, isScratch });
-  try {
-    await fill(writer);
-    let md5 = '';
-    // The disk takes what was written meanwhile.
-    const { keys, bytes } = await writer.finish(() => {
-      md5 = sumOf(table);
-    });
-    const { repeats } = writer;
-    const finished = { keys, bytes, repeats };
-    check(finished);
-    if (format === 'table' && (keeps === 'last' || repeats === undefined)) {
-      await rename(table, target);
-      return { ...finished, md5 };
-    }
+  return new TableWriter({
+    path,
+    mode: 0o666,
+    notesFirsts: keeps === 'first',
+    isScratch,
+    blockBytes,
+  });
+}
+
+/** Finishes the table, the file of it if that is another one, and the sum file. */
+async function finish(
+  [table, file, sumFile]: Temporaries,
+  writer: TableWriter,
+  { path, format, keeps }: OutputPlan,
+  check: (finished: Finished) => void,
+): Promise<Written> {
+  let md5 = '';
+  // The disk takes what was written meanwhile.
+  const { keys, bytes } = await writer.finish(() => {
+    md5 = sumOf(table);
+  });
+  const { repeats } = writer;
+  check({ keys, bytes, repeats });
+  if (format === 'table' && (keeps === 'last' || repeats === undefined)) {
+    await rename(table, file);
+  } else {
     const isKept = keeps === 'first' ? (record: number) => writer.isFirst(record) : () => true;
     const readBack: ReadBack = (sink) => readTable(table, isKept, sink);
-    if (format === 'lmdb') await writeLmdb(target, readBack);
-    else if (format === 'jsonl') await writeJsonLines(target, readBack);
-    else await copyTable(target, readBack);
+    if (format === 'lmdb') await writeLmdb(file, readBack);
+    else if (format === 'jsonl') await writeJsonLines(file, readBack);
+    else await copyTable(file, readBack);
     await remove(table);
-    return { ...finished, md5: sumOf(target) };
-  } finally {
-    writer.close();
+    md5 = sumOf(file);
   }
+  // On the disk before the file takes its name: it may be full.
+  await replaceFile(sumFile, `${md5}  ${basename(path)}\n`, { isFlushed: true });
+  return { keys, bytes: statSync(file).size, repeats, md5 };
 }
 
 async function copyTable(path: string, readBack: ReadBack): Promise<void> {

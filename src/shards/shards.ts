@@ -48,6 +48,12 @@ export interface Topology {
   readonly shards: readonly Shard[];
 }
 
+/** What decides which shard a key belongs to. */
+interface Spread {
+  readonly hash: ShardHash;
+  readonly shards: readonly Pick<Shard, 'idx' | 'slots'>[];
+}
+
 /** Which shard keys belong to. */
 export interface ShardFunction {
   /** @returns The `idx` of the shard of key[start, end). */
@@ -55,10 +61,7 @@ export interface ShardFunction {
 }
 
 /** Makes the function of a topology. It allocates nothing for a key. */
-export function shardFunctionOf({
-  hash,
-  shards,
-}: Pick<Topology, 'hash' | 'shards'>): ShardFunction {
+export function shardFunctionOf({ hash, shards }: Spread): ShardFunction {
   const count = shards.length;
   if (hash === 'slots') {
     const owners = new Uint16Array(SLOTS);
@@ -74,7 +77,7 @@ export function shardFunctionOf({
  * Says of two topologies whether they lead each key to the same shard: 16 hexadecimal digits. Names and
  * addresses are left out, so that a node can move without all others being restarted at once.
  */
-export function epochOf({ hash, shards }: Pick<Topology, 'hash' | 'shards'>): string {
+export function epochOf({ hash, shards }: Spread): string {
   const ranges = shards.map(({ slots }) =>
     slots === undefined ? null : [slots.first, slots.last],
   );

@@ -17,6 +17,7 @@ import { restore } from './restore.ts';
 import { rollback } from './rollback.ts';
 import { serve } from './serve.ts';
 import { server } from './server.ts';
+import { split } from './split.ts';
 import { status } from './status.ts';
 import { upgrade } from './upgrade.ts';
 
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   get,
   dump,
   diff,
+  split,
   publish,
   checkConfig,
   status,

@@ -36,6 +36,8 @@ export interface TableWriterOptions {
   readonly notesFirsts?: boolean;
   /** Bytes of a segment at most, for tests. */
   readonly segmentBytesMax?: number;
+  /** Memory for records, in bytes. Default: {@link BLOCK_BYTES}. */
+  readonly blockBytes?: number | undefined;
   /** Whether nobody reads it after this process has ended: nothing is flushed then. */
   readonly isScratch?: boolean;
 }
@@ -66,8 +68,9 @@ export class TableWriter implements RecordSink {
   readonly #packer: RecordPacker;
   readonly #segments: WrittenSegment[] = [];
   readonly #blocks: WrittenBlock[] = [];
-  readonly #memory = blockOf(Buffer.allocUnsafeSlow(BLOCK_BYTES), 0);
-  #block: Block = this.#memory;
+  readonly #blockBytes: number;
+  readonly #memory: Block;
+  #block: Block;
   /** Where the records of the block begin: the first of a segment at 1. */
   #start = 0;
   #repeats: Repeats | undefined;
@@ -80,6 +83,9 @@ export class TableWriter implements RecordSink {
     const { path, mode = 0o600, segmentBytesMax = SEGMENT_BYTES_MAX, isScratch = false } = options;
     this.#notesFirsts = options.notesFirsts ?? false;
     this.#path = path;
+    this.#blockBytes = options.blockBytes ?? BLOCK_BYTES;
+    this.#memory = blockOf(Buffer.allocUnsafeSlow(this.#blockBytes), 0);
+    this.#block = this.#memory;
     this.#fd = createTable(path, mode);
     this.#segmentBytesMax = segmentBytesMax;
     this.#isScratch = isScratch;
@@ -162,7 +168,7 @@ export class TableWriter implements RecordSink {
     }
     // A segment begins at 1: offset 0 marks an empty slot in the index.
     this.#start = segment.bytes === 0 ? 1 : 0;
-    const room = Math.min(BLOCK_BYTES, this.#segmentBytesMax - segment.bytes);
+    const room = Math.min(this.#blockBytes, this.#segmentBytesMax - segment.bytes);
     const isLarge = this.#start + recordBytes > room;
     const bytes = isLarge
       ? Buffer.allocUnsafeSlow(this.#start + recordBytes)
@@ -202,7 +208,7 @@ export class TableWriter implements RecordSink {
   *#readBlocks(): Generator<RecordBlock> {
     for (const place of this.#blocks) {
       const { segment, base, end } = place;
-      const bytes = end <= BLOCK_BYTES ? this.#memory.bytes : Buffer.allocUnsafeSlow(end);
+      const bytes = end <= this.#blockBytes ? this.#memory.bytes : Buffer.allocUnsafeSlow(end);
       this.#read(bytes, end, this.#segments[segment].at + base);
       yield { ...place, bytes };
     }

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { READ_BYTES } from '../common/md5.ts';
+import { SHARD_HASHES, SHARDS_MAX, type ShardHash } from '../shards/shards.ts';
+import type { SlotRange } from '../shards/slots.ts';
+
+/** Its name, beside the files that it is about. */
+export const MANIFEST = 'manifest.json';
+
+/** Longest manifest that is read: some 300 bytes for each shard. */
+const MANIFEST_BYTES_MAX = 1024 * 1024;
+
+const FORMAT = 'goromdb-shards-1';
+
+/** One shard's file. */
+export interface ManifestShard {
+  readonly name: string;
+  readonly idx: number;
+  /** With the hash `slots`: which keys it has. */
+  readonly slots?: SlotRange | undefined;
+  /** The name of the file, beside the manifest. */
+  readonly file: string;
+  readonly sha256: string;
+  readonly md5: string;
+  readonly bytes: number;
+  readonly keys: number;
+}
+
+/** What a data set was split into. */
+export interface Manifest {
+  readonly format: typeof FORMAT;
+  /** The name of the data set. */
+  readonly set: string;
+  /** The same for the same content, and for no other. */
+  readonly version: string;
+  readonly hash: ShardHash;
+  /** In the order of `idx`. */
+  readonly shards: readonly ManifestShard[];
+  readonly totals: { readonly keys: number; readonly bytes: number };
+  /** The version whose shards were split; null: it was made of other files. */
+  readonly parent: string | null;
+}
+
+export function manifestOf(parts: Pick<Manifest, 'set' | 'hash' | 'shards' | 'parent'>): Manifest {
+  const { set, hash, shards, parent } = parts;
+  const sums = shards.map(({ idx, slots, sha256 }) => [idx, slots, sha256]);
+  const version = createHash('sha256')
+    .update(JSON.stringify([hash, sums]))
+    .digest('hex');
+  const sum = (of: 'keys' | 'bytes'): number => shards.reduce((all, one) => all + one[of], 0);
+  const totals = { keys: sum('keys'), bytes: sum('bytes') };
+  return { format: FORMAT, set, version: version.slice(0, 16), hash, shards, totals, parent };
+}
+
+/** The SHA-256 of a file. */
+export function sha256Of(path: string): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  const fd = openSync(path, 'r');
+  try {
+    for (;;) {
+      const length = readSync(fd, buffer);
+      if (length === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, length));
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Reads the manifest of a folder, as others may have written it.
+ *
+ * @throws GoromdbError FILE_UNREADABLE, DATA_CORRUPT.
+ */
+export function readManifest(folder: string): Manifest {
+  const path = join(folder, MANIFEST);
+  let text: string;
+  try {
+    const { size } = statSync(path);
+    if (size > MANIFEST_BYTES_MAX) throw new Error(`it has more than ${MANIFEST_BYTES_MAX} bytes`);
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const message = `cannot read ${path}: ${messageOf(cause)}: expected what goromdb split has written`;
+    throw new GoromdbError('FILE_UNREADABLE', message, { cause });
+  }
+  try {
+    const found = JSON.parse(text) as Manifest;
+    if (isManifest(found)) return found;
+  } catch {
+    // It is said below.
+  }
+  throw new GoromdbError('DATA_CORRUPT', `${path}: expected a manifest of format ${FORMAT}`);
+}
+
+function isManifest(found: Manifest): boolean {
+  const { format, hash, shards, set, version, parent } = found;
+  const isText = [set, version, parent ?? ''].every((text) => typeof text === 'string');
+  if (format !== FORMAT || !isText || !SHARD_HASHES.includes(hash)) return false;
+  if (!Array.isArray(shards) || shards.length === 0 || shards.length > SHARDS_MAX) return false;
+  return shards.every(isShard) && manifestOf(found).version === version;
+}
+
+function isShard({ name, idx, file, sha256, keys, bytes }: ManifestShard, i: number): boolean {
+  // A file beside the manifest, and nowhere else.
+  const isBeside = /^[\w.-]{1,70}$/.test(file) && !file.startsWith('.');
+  const isSummed = typeof sha256 === 'string' && typeof name === 'string';
+  return idx === i && isBeside && isSummed && Number.isInteger(keys) && Number.isInteger(bytes);
+}

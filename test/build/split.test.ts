@@ -1,0 +1,175 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { readManifest } from '../../src/build/manifest.ts';
+import {
+  equalShards,
+  type SplitRequest,
+  splitRecords,
+  splitShards,
+} from '../../src/build/split.ts';
+import { shardFunctionOf } from '../../src/shards/shards.ts';
+import { md5 } from '../support/drop.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { recordsOf } from './records.ts';
+
+const KEYS = 2_000;
+
+let folder: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+function csv(lines: readonly string[] = []): string {
+  const rows = Array.from({ length: KEYS }, (_, i) => `key-${i},value ${i}`);
+  const path = join(folder, 'in.csv');
+  writeFileSync(path, ['id,v', ...rows, ...lines, ''].join('\n'));
+  return path;
+}
+
+function requestFor(count: number, input: string, more: Partial<SplitRequest> = {}): SplitRequest {
+  const rows = { key: ['id'], value: 'v' };
+  const dir = join(folder, `s${count}`);
+  return { dir, into: equalShards(count), set: 'users', inputs: [input], rows, ...more };
+}
+
+test('each key is in the file of its shard, with its value, and the manifest says what is there', async () => {
+  const request = requestFor(4, csv());
+  const { manifest } = await splitRecords(request);
+  expect(readManifest(request.dir)).toEqual(manifest);
+  expect(manifest).toMatchObject({ set: 'users', hash: 'slots', parent: null });
+  const { shardOf } = shardFunctionOf(request.into);
+  const seen = new Map<string, string>();
+  for (const { idx, file, keys, bytes, md5: sum } of manifest.shards) {
+    const path = join(request.dir, file);
+    const content = readFileSync(path);
+    expect([content.length, md5(content)]).toEqual([bytes, sum]);
+    expect(readFileSync(`${path}.md5`, 'utf8')).toBe(`${sum}  ${file}\n`);
+    const records = Object.entries(await recordsOf(path));
+    expect(records).toHaveLength(keys);
+    for (const [key, value] of records) {
+      expect(shardOf(Buffer.from(key), 0, key.length)).toBe(idx);
+      seen.set(key, value);
+    }
+  }
+  expect(seen.size).toBe(KEYS);
+  expect(seen.get('key-77')).toBe('value 77');
+  expect(manifest.totals.keys).toBe(KEYS);
+  expect(readdirSync(request.dir)).toHaveLength(9);
+});
+
+test('shards that are split have the bytes that the inputs would have had, and others are not read', async () => {
+  const input = csv();
+  await splitRecords(requestFor(2, input));
+  const direct = await splitRecords(requestFor(8, input, { dir: join(folder, 'direct') }));
+  const request = { dir: join(folder, 's8'), into: equalShards(8), set: 'users' };
+  const from = join(folder, 's2');
+  const { manifest, moves } = await splitShards({ ...request, from });
+  expect(manifest.shards).toEqual(direct.manifest.shards);
+  expect(manifest.version).toBe(direct.manifest.version);
+  expect(manifest.parent).toBe(readManifest(from).version);
+  const to = (name: string): readonly string[] =>
+    moves.filter((move) => move.from === name).map((move) => move.to);
+  expect(to('shard1')).toEqual(['shard1', 'shard3', 'shard5', 'shard7']);
+  expect(moves.reduce((sum, { keys }) => sum + keys, 0)).toBe(KEYS);
+});
+
+test.each([
+  ['last', 'b'],
+  ['first', 'a'],
+] as const)('of records with one key the %s is kept, and it is said', async (duplicates, value) => {
+  const request = requestFor(4, csv(['twice,a', 'twice,b']), { duplicates });
+  const { manifest, notices } = await splitRecords(request);
+  const files = manifest.shards.map(({ file }) => recordsOf(join(request.dir, file)));
+  expect(Object.assign({}, ...(await Promise.all(files))).twice).toBe(value);
+  expect(notices).toEqual([
+    expect.stringMatching(/^shard\d: 1 record has a key that came before; .* is "twice"$/),
+  ]);
+});
+
+describe('what was there stays when', () => {
+  async function expectRefused(
+    input: string,
+    more: Partial<SplitRequest>,
+    message: RegExp,
+  ): Promise<void> {
+    const request = requestFor(4, input);
+    const { manifest } = await splitRecords(request);
+    const names = readdirSync(request.dir);
+    writeFileSync(input, `id,v\nother,1\n${'long'.repeat(100)},2\ntwice,a\ntwice,b\n`);
+    await expect(splitRecords({ ...request, ...more })).rejects.toThrow(message);
+    expect(readManifest(request.dir)).toEqual(manifest);
+    expect(readdirSync(request.dir)).toEqual(names);
+  }
+
+  test('a row is bad', async () => {
+    const input = csv();
+    await expectRefused(input, { rows: { key: ['none'] } }, /none/);
+  });
+
+  test('a key comes twice, and must not', async () => {
+    await expectRefused(csv(), { duplicates: 'error' }, /shard\d: 1 record has a key that came/);
+  });
+
+  test('a key cannot be asked for, and must be', async () => {
+    await expectRefused(csv(), { keys: 'memcached' }, /1 key is longer than 250 bytes/);
+  });
+
+  test('the split is aborted', async () => {
+    await expectRefused(csv(), { signal: AbortSignal.abort() }, /aborted/);
+  });
+});
+
+describe('shards are not split when', () => {
+  async function refusal(change: (from: string) => void, count = 8): Promise<string> {
+    const from = join(folder, 's4');
+    await splitRecords(requestFor(4, csv()));
+    change(from);
+    const dir = join(folder, 'out');
+    const request = { dir, into: equalShards(count), set: 'users', from };
+    const error = await splitShards(request).catch((caught: Error) => caught);
+    expect(existsSync(join(dir, 'manifest.json'))).toBe(false);
+    return (error as Error).message;
+  }
+
+  function edit(from: string, change: (manifest: Record<string, unknown>) => void): void {
+    const path = join(from, 'manifest.json');
+    const manifest = JSON.parse(readFileSync(path, 'utf8'));
+    change(manifest);
+    writeFileSync(path, JSON.stringify(manifest));
+  }
+
+  test('their number is no divisor of the new one', async () => {
+    expect(await refusal(() => {}, 2)).toContain('expected a multiple of them, found 2');
+  });
+
+  test('a file is not the one of the manifest', async () => {
+    const message = await refusal((from) => appendFileSync(join(from, 'shard2.db'), 'x'));
+    expect(message).toMatch(
+      /shard2\.db: expected SHA-256 [0-9a-f]{64}, as its manifest says, found/,
+    );
+  });
+
+  test('the manifest names a file elsewhere', async () => {
+    const message = await refusal((from) => {
+      edit(from, (manifest) => {
+        (manifest.shards as { file: string }[])[0].file = '../../etc/passwd';
+      });
+    });
+    expect(message).toContain('manifest.json: expected a manifest of format goromdb-shards-1');
+  });
+
+  test.each([
+    ['no JSON', () => '{'],
+    ['another format', (text: string) => text.replace('goromdb-shards-1', 'goromdb-shards-2')],
+    ['another version', (text: string) => text.replace(/"version": "\w/, '"version": "-')],
+    ['no shards', () => '{"format":"goromdb-shards-1","shards":[]}'],
+    ['null', () => 'null'],
+  ])('the manifest is %s', async (_what, change) => {
+    const message = await refusal((from) => {
+      const path = join(from, 'manifest.json');
+      writeFileSync(path, change(readFileSync(path, 'utf8')));
+    });
+    expect(message).toContain('expected a manifest of format goromdb-shards-1');
+  });
+});
