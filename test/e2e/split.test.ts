@@ -32,9 +32,9 @@ test('ends with 1, 2 or 3, and writes nothing', async () => {
   writeFileSync(csv, 'id,v\n"foo\n');
   const refused = [
     [1, '-shards', '2', '-o', out, join(folder, 'none.csv')],
-    [1, '-shards', '2', '-o', join(out, 'deeper'), csv],
+    [1, '-shards', '2', '-o', join(folder, 'none/deeper'), csv],
     [2, '-shards', '3', '-o', out, csv],
-    [2, '-shards', join(folder, 'shards.toml'), '-o', out, csv],
+    [1, '-shards', join(folder, 'shards.toml'), '-o', out, csv],
     [2, '-o', out, csv],
     [2, '-shards', '2', '-o', out, '-from', folder, csv],
     [2, '-shards', '2', '-o', out, '-from', folder, '-prefix', 'x'],

@@ -35,7 +35,7 @@ const SPLIT = optionGroup('Flags', {
   shards: {
     placeholder: 'FILE|N',
     help: 'shards.toml; or 1, 2, 4, … 256: so many equal shards, shard0 and on',
-    parse: parseInto,
+    parse: parseName,
     required: 'shards.toml, or how many shards, such as -shards 4',
   },
   from: {
@@ -85,7 +85,8 @@ interrupted, 2 wrong flags, 3 an input is bad. Nothing is replaced but with 0.`,
 interface Request {
   readonly json: boolean;
   readonly dir: string;
-  readonly into: SplitInto;
+  /** A file, or how many. */
+  readonly shards: string;
   readonly set: string;
   readonly from: string | undefined;
   readonly inputs: readonly string[];
@@ -98,7 +99,7 @@ function requestOf(
   given: ReadonlySet<string>,
 ): Request {
   checkRequired(OPTIONS, values);
-  const { json, o: dir, shards: into, set, from } = values;
+  const { json, o: dir, shards, set, from } = values;
   const rows = rowsOf(values, given);
   if (from === undefined) {
     checkInputs(inputs, 'an INPUT');
@@ -107,11 +108,12 @@ function requestOf(
     const row = Object.keys(ROW_OPTIONS).find((name) => given.has(name));
     if (row !== undefined) throw misuse(`-${row} is for INPUT: shards have their keys already`);
   }
-  return { json, dir, into, set, from, inputs, rows };
+  return { json, dir, shards, set, from, inputs, rows };
 }
 
 async function splitWithProgress(request: Request, signal: AbortSignal): Promise<Split> {
-  const { from, rows, inputs: given, ...target } = request;
+  const { from, rows, inputs: given, shards, ...others } = request;
+  const target = { ...others, into: intoOf(shards) };
   if (from !== undefined) return splitShards({ ...target, from, signal });
   const inputs = expandInputs(given);
   const { onProgress, clear } = buildProgress(inputs, standardError());
@@ -144,9 +146,9 @@ function report(dir: string, { manifest, notices, rejected, firstRejected, moves
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
-function parseInto(text: string): SplitInto {
+function intoOf(text: string): SplitInto {
   if (!/^\d+$/.test(text)) return readShards(text);
   const count = Number(text);
   if (count >= 1 && count <= SHARDS_MAX && (count & (count - 1)) === 0) return equalShards(count);
-  throw notAllowed(text, `a file, or a power of two up to ${SHARDS_MAX}`);
+  throw notAllowed(`-shards ${text}`, `a file, or a power of two up to ${SHARDS_MAX}`);
 }

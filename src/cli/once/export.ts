@@ -1,4 +1,4 @@
-import { writeOutput } from '../../build/output.ts';
+import { type OutputPlan, writeOutputs } from '../../build/output.ts';
 import { GoromdbError } from '../../common/errors.ts';
 import type { Etcd, KeyValue } from '../../etcd/etcd.ts';
 import { LIST_KEYS_MAX } from '../../etcd/limits.ts';
@@ -36,7 +36,7 @@ export function exportLines(
   });
 }
 
-/** Writes a table file and its sum file. @throws as `exportRecords` and `writeOutput`. */
+/** Writes a table file and its sum file. @throws as `exportRecords` and `writeOutputs`. */
 export function exportTable(
   place: EtcdPlace,
   path: string,
@@ -44,9 +44,9 @@ export function exportTable(
 ): Promise<Exported> {
   return withEtcd(place, async (etcd) => {
     let exported: Exported | undefined;
-    await writeOutput({
-      ...({ path, format: 'table', keeps: 'last' } as const),
-      fill: async (writer) => {
+    const plan: OutputPlan = { path, format: 'table', keeps: 'last' };
+    await writeOutputs([plan], {
+      fill: async ([writer]) => {
         exported = await exportRecords(etcd, place.prefix, writer, signal);
       },
       check: () => {},
