@@ -59,7 +59,7 @@ export type ReshardRequest = SplitTarget &
   };
 
 /** Where the keys of a shard went that was split. */
-export interface Move {
+interface Move {
   readonly from: string;
   readonly to: string;
   readonly keys: number;
