@@ -20,6 +20,7 @@ import type {
   ServerOptions,
   ServerPlan,
 } from './options.ts';
+import { planRedisCluster, type RedisClusterPlan } from './redis-cluster.ts';
 import { RunningServer } from './running-server.ts';
 import { createThreads, type ServingThreads } from './serving-threads.ts';
 
@@ -48,6 +49,7 @@ export function startDataSets(options: DataSetsOptions): Promise<GoromdbDataSets
 export async function checkPlan(plan: ServerPlan): Promise<void> {
   await checkSets(placedSets(plan, plan.delimiter));
   checkServer(plan);
+  redisClusterOf(plan);
 }
 
 function placedSets({ dataSets }: DataSetsPlan, delimiter: string | undefined): Plan {
@@ -67,8 +69,8 @@ function checkServer({ access, address, limits, http }: ServerOptions): void {
 
 /** Starts the data sets of a plan. @throws GoromdbError as `startGoromdb`. */
 export async function startPlan(given: ServerPlan): Promise<RunningServer> {
-  const plan = placedAt(given);
-  await checkPlan(plan);
+  await checkPlan(given);
+  const plan = { ...placedAt(given), redisCluster: redisClusterOf(given) };
   let shutdown = (): void => {};
   const threads = createThreads(plan, () => shutdown());
   const { logger = silentLogger, onLoad, delimiter, upgrade, place: shardPlace } = plan;
@@ -99,6 +101,11 @@ export async function startPlan(given: ServerPlan): Promise<RunningServer> {
     await http?.close();
     throw error;
   }
+}
+
+/** @throws GoromdbError OPTION_INVALID when the shards are none of a Redis Cluster, but say so. */
+function redisClusterOf({ place, access }: ServerOptions): RedisClusterPlan | undefined {
+  return place && planRedisCluster(place, access?.tls !== undefined);
 }
 
 /** With the addresses of sockets that were given for whichever address there is. */

@@ -1,9 +1,16 @@
-import type { Address } from '../common/address.ts';
+import { createHash } from 'node:crypto';
+import { type Address, formatAddress } from '../common/address.ts';
+import { GoromdbError } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type { PeerAddress } from '../peers/peer.ts';
 import { Peers } from '../peers/peers.ts';
 import type { RedisCluster } from '../protocol/redis-cluster.ts';
 import type { TlsFiles } from '../server/access.ts';
+import { nodeAt, type ShardPlace } from '../shards/place.ts';
+import type { ShardNode } from '../shards/shards.ts';
+
+/** Hosts that stand for all addresses of a machine. */
+const ANY_HOST: readonly string[] = ['0.0.0.0', '::'];
 
 /** A server's part in a Redis Cluster. */
 export interface RedisClusterPlan {
@@ -12,6 +19,66 @@ export interface RedisClusterPlan {
   readonly cluster: RedisCluster;
   /** Where each node is asked whether it is there, in the order of `RedisCluster.answering`. */
   readonly peers: readonly PeerAddress[];
+}
+
+/**
+ * The part of a server in the Redis Cluster of a topology.
+ *
+ * @returns undefined when it has no cluster-address there.
+ * @throws GoromdbError OPTION_INVALID when not every shard takes part.
+ */
+export function planRedisCluster(
+  place: ShardPlace,
+  isEncrypted: boolean,
+): RedisClusterPlan | undefined {
+  const { hash, shards } = place.topology;
+  const takesPart = ({ clusterAddress }: ShardNode): boolean => clusterAddress !== undefined;
+  const own = nodeAt(place);
+  if (own.clusterAddress === undefined) return undefined;
+  if (hash !== 'slots') {
+    throw wrong(`cluster-address: expected hash = "slots" beside it, found "${hash}"`);
+  }
+  const without = shards.find(({ nodes }) => !nodes.some(takesPart));
+  if (without !== undefined) {
+    throw wrong(`${without.name}: expected a cluster-address, as other shards have one`);
+  }
+  const nodesOf = shards.map(({ nodes }) => nodes.filter(takesPart));
+  const count = nodesOf.reduce((sum, { length }) => sum + length, 0);
+  const announced = shards.map(({ name, slots }, i) => ({
+    ...{ name, firstSlot: slots!.first, lastSlot: slots!.last },
+    nodes: nodesOf[i].map((node) => ({ id: idOf(node), ...reachable(node) })),
+  }));
+  const ownShard = place.shard;
+  const ownNode = nodesOf[ownShard].indexOf(own);
+  const answering = new Uint8Array(new SharedArrayBuffer(count)).fill(1);
+  return {
+    address: own.clusterAddress,
+    cluster: { shards: announced, ownShard, ownNode, isEncrypted, answering },
+    peers: nodesOf.flat().map(peerOf),
+  };
+}
+
+/** It stays the same when shards are split, and when the cluster is announced elsewhere. */
+function idOf({ address }: ShardNode): string {
+  return createHash('sha1')
+    .update(`goromdb node ${formatAddress(address)}`)
+    .digest('hex');
+}
+
+/** Where clients find a node. */
+function reachable({ clusterAddress, announce }: ShardNode): PeerAddress {
+  const { host, port } = (announce ?? clusterAddress)!;
+  return { host: host!, port };
+}
+
+/** Where other nodes find it: on its own network. */
+function peerOf({ address, clusterAddress }: ShardNode): PeerAddress {
+  const { host, port } = clusterAddress!;
+  return { host: ANY_HOST.includes(host!) ? address.host! : host!, port };
+}
+
+function wrong(message: string): GoromdbError {
+  return new GoromdbError('OPTION_INVALID', `shards.toml: ${message}`);
 }
 
 /** Watches the other nodes of a cluster, for the threads that tell clients of them. */

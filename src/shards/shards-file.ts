@@ -145,7 +145,7 @@ function checkUnique(places: readonly Place[], shards: readonly Shard[]): void {
     if (other !== undefined) throw fault(place, 'idx', `${idx} is that of ${other.name} already`);
     if (names.has(name)) throw fault(place, 'name', `${shown(name)} is there twice`);
     for (const node of shard.nodes) {
-      for (const address of [node.address, node.clusterAddress]) {
+      for (const address of [node.address, node.announce ?? node.clusterAddress]) {
         if (address === undefined) continue;
         const text = formatAddress(address);
         if (addresses.has(text)) throw fault(place, 'address', `${shown(text)} is there twice`);
