@@ -1,10 +1,10 @@
 import type { LookupFigures } from '../common/status.ts';
 
 /** What asks the storages of a thread, as metrics call it. */
-export const ASKERS = ['text', 'meta', 'binary', 'redis', 'other'] as const;
+export const ASKERS = ['text', 'meta', 'binary', 'redis', 'forward', 'other'] as const;
 
 /** Where each is in {@link ASKERS}. */
-export const ASKER = { text: 0, meta: 1, binary: 2, redis: 3, other: 4 } as const;
+export const ASKER = { text: 0, meta: 1, binary: 2, redis: 3, forward: 4, other: 5 } as const;
 
 /** A data set, which notes how long it took to answer those who asked for its keys. */
 export interface Asked {

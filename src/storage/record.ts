@@ -71,7 +71,12 @@ function writeVarint(target: Uint8Array, at: number, value: number): number {
 /** Bytes that a record takes in a segment. */
 export function recordBytes(keyBytes: number, valueBytes: number, flags: number): number {
   const lengths = varintBytes(keyBytes) + varintBytes(valueBytes);
-  return lengths + keyBytes + digitsOf(flags) + digitsOf(valueBytes) + valueBytes + 6;
+  return lengths + wireBytesOf(keyBytes, flags, valueBytes);
+}
+
+/** Bytes of `<key> <flags> <bytes>\r\n<value>\r\n`. */
+export function wireBytesOf(keyBytes: number, flags: number, valueBytes: number): number {
+  return keyBytes + digitsOf(flags) + digitsOf(valueBytes) + valueBytes + 6;
 }
 
 /** Writes the part of a record that is before the value's bytes; returns where these begin. */

@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net';
+import { Link, type LinkHello } from './link.ts';
+import type { Questions } from './questions.ts';
+
+/** A server that owes an answer this long is left for another one of its shard, if there is one. */
+const SILENCE_MS_MAX = 250;
+
+/** A key that has no answer by then has a fault. */
+export const FORWARD_MS_MAX = 1_000;
+
+/** A server that has failed is tried again after so long, and twice that up to the second. */
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 1_000;
+
+/** One server of a shard. */
+export interface OwnerNode {
+  /** For messages. */
+  readonly name: string;
+  readonly open: (onRead: (chunk: Buffer, length: number) => void) => Socket;
+}
+
+/** What a thread's owners have in common. */
+export interface OwnerShare {
+  /** Milliseconds on a clock that is set once a turn. */
+  readonly nowMs: () => number;
+  /** Has `flush` called of a link at the end of the turn. */
+  readonly flush: (link: Link) => void;
+  /** Has a fault noted, in a later turn. */
+  readonly fault: (questions: Questions, index: number, text: string) => void;
+  /** A server has begun to fail, or answers again. */
+  readonly onChange: (node: string, answers: boolean, why: string) => void;
+}
+
+interface NodeState {
+  readonly node: OwnerNode;
+  link: Link | undefined;
+  retryMs: number;
+  retryAtMs: number;
+  /** Why it failed last; undefined: it has not, or answers again. */
+  why: string | undefined;
+}
+
+/** The servers of one shard: all have the same data, and one of them is asked, the preferred one if it answers. */
+export class Owner {
+  readonly #shard: string;
+  readonly #hello: LinkHello;
+  readonly #share: OwnerShare;
+  /** The preferred one first. */
+  readonly #nodes: readonly NodeState[];
+  /** Whom to ask, while nothing changes. */
+  #current: Link | undefined;
+  #isClosed = false;
+
+  constructor(shard: string, hello: LinkHello, nodes: readonly OwnerNode[], share: OwnerShare) {
+    this.#shard = shard;
+    this.#hello = hello;
+    this.#share = share;
+    this.#nodes = nodes.map((node) => ({
+      ...{ node, link: undefined, why: undefined },
+      ...{ retryMs: RETRY_MS_MIN, retryAtMs: 0 },
+    }));
+  }
+
+  ask(questions: Questions, index: number): void {
+    this.#ask(questions, index, this.#share.nowMs());
+  }
+
+  #ask(questions: Questions, index: number, sinceMs: number): void {
+    const link = this.#current ?? this.#choose();
+    if (link === undefined) this.#share.fault(questions, index, this.#whyNobody());
+    else if (!link.ask(questions, index, sinceMs)) {
+      this.#share.fault(questions, index, `${this.#shard} is asked for more than it answers`);
+    } else this.#share.flush(link);
+  }
+
+  #whyNobody(): string {
+    const reasons = this.#nodes.map(({ node, why }) => `${node.name}: ${why ?? 'not connected'}`);
+    return `${this.#shard} does not answer: ${reasons.join('; ')}`.replaceAll(/[\r\n]/g, ' ');
+  }
+
+  /** The first that is ready; else the first that may become so. */
+  #choose(): Link | undefined {
+    const nowMs = this.#share.nowMs();
+    const ready = this.#nodes.find(({ link }) => link?.isReady === true);
+    const open = ready ?? this.#nodes.find(({ link }) => link !== undefined);
+    const chosen = open ?? this.#nodes.find(({ retryAtMs }) => retryAtMs <= nowMs);
+    if (chosen === undefined) return undefined;
+    const link = chosen.link ?? this.#connect(chosen, nowMs);
+    if (link?.isReady === true) this.#current = link;
+    return link;
+  }
+
+  #connect(state: NodeState, nowMs: number): Link {
+    const link = new Link(
+      state.node.open,
+      this.#hello,
+      {
+        onReady: () => this.#noteReady(state),
+        onEnd: (ended, why) => this.#noteEnd(state, ended, why),
+      },
+      nowMs,
+    );
+    state.link = link;
+    this.#share.flush(link);
+    return link;
+  }
+
+  #noteReady(state: NodeState): void {
+    state.retryMs = RETRY_MS_MIN;
+    if (state.why !== undefined) this.#share.onChange(state.node.name, true, 'it answers');
+    state.why = undefined;
+    this.#current = this.#nodes.find(({ link }) => link?.isReady === true)?.link;
+  }
+
+  #noteEnd(state: NodeState, ended: Link, why: string): void {
+    if (this.#isClosed) return;
+    const nowMs = performance.now();
+    state.link = undefined;
+    state.retryAtMs = nowMs + state.retryMs;
+    state.retryMs = Math.min(state.retryMs * 2, RETRY_MS_MAX);
+    if (state.why === undefined) this.#share.onChange(state.node.name, false, why);
+    state.why = why;
+    if (this.#current === ended) this.#current = undefined;
+    const { pending } = ended;
+    for (let left = pending.length; left > 0; left--) {
+      const { questions, index, oldestMs } = pending;
+      pending.shift();
+      if (nowMs - oldestMs < FORWARD_MS_MAX) this.#ask(questions, index, oldestMs);
+      else this.#share.fault(questions, index, this.#whyNobody());
+    }
+  }
+
+  /** To be called now and then: leaves servers that owe an answer, and tries those that have failed. */
+  check(nowMs: number): void {
+    for (const state of this.#nodes) {
+      const silentMs = state.link?.silentMs(nowMs) ?? 0;
+      const others = this.#nodes.some(
+        ({ link, retryAtMs }) => link !== state.link && (link?.isReady || retryAtMs <= nowMs),
+      );
+      if (silentMs > (others ? SILENCE_MS_MAX : FORWARD_MS_MAX)) {
+        state.link?.end(`no answer within ${FORWARD_MS_MAX} ms`);
+      }
+      const hasFailed = state.link === undefined && state.why !== undefined;
+      if (hasFailed && state.retryAtMs <= nowMs) this.#connect(state, nowMs);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { link } of this.#nodes) link?.end('this server closes');
+  }
+}
