@@ -44,7 +44,11 @@ export function createThreads(options: ServerPlan, shutdown: () => void): Servin
     ...{ threads, protocol, handler, delimiter, limits, access, onFailure: fail },
     logger: options.logger ?? silentLogger,
     logSlowMs: options.logSlowMs,
-    sessions: { ...sessionSettings(options), ...(cluster && { redisCluster: cluster }) },
+    sessions: {
+      ...sessionSettings(options),
+      ...(cluster && { redisCluster: cluster }),
+      ...(options.place && { place: options.place }),
+    },
     shutdown: options.allowShutdown ? shutdown : undefined,
     settings: settingsOf(options),
   });

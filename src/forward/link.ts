@@ -47,6 +47,7 @@ export class Link {
   #welcome: Buffer = Buffer.alloc(0);
   #isReady = false;
   #isEnded = false;
+  #wasClosed = false;
   #heardMs: number;
 
   /** @param open Connects, and has what is read passed on. */
@@ -63,7 +64,7 @@ export class Link {
     this.#socket = open((chunk, length) => this.#receive(chunk, length));
     this.#socket.setNoDelay(true);
     this.#socket.on('error', (error) => this.end(messageOf(error)));
-    this.#socket.on('close', () => this.end('it closed the connection'));
+    this.#socket.on('close', () => this.end('it closed the connection', true));
     this.#appendHello();
   }
 
@@ -103,9 +104,15 @@ export class Link {
     return nowMs - Math.max(this.#heardMs, this.pending.oldestMs);
   }
 
-  end(why: string): void {
+  /** Whether it is to be opened anew at once: it was ready, and the server has closed it. */
+  get wasClosed(): boolean {
+    return this.#wasClosed;
+  }
+
+  end(why: string, wasClosed = false): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#wasClosed = wasClosed && this.#isReady;
     this.#socket.destroy();
     this.#events.onEnd(this, why);
   }

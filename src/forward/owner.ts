@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { messageOf } from '../common/errors.ts';
 import { Link, type LinkHello } from './link.ts';
 import type { Questions } from './questions.ts';
 
@@ -90,19 +91,25 @@ export class Owner {
     return link;
   }
 
-  #connect(state: NodeState, nowMs: number): Link {
-    const link = new Link(
-      state.node.open,
-      this.#hello,
-      {
-        onReady: () => this.#noteReady(state),
-        onEnd: (ended, why) => this.#noteEnd(state, ended, why),
-      },
-      nowMs,
-    );
-    state.link = link;
-    this.#share.flush(link);
-    return link;
+  #connect(state: NodeState, nowMs: number): Link | undefined {
+    const events = {
+      onReady: () => this.#noteReady(state),
+      onEnd: (ended: Link, why: string) => this.#noteEnd(state, ended, why),
+    };
+    try {
+      state.link = new Link(state.node.open, this.#hello, events, nowMs);
+      this.#share.flush(state.link);
+    } catch (error) {
+      this.#noteFailure(state, messageOf(error), nowMs);
+    }
+    return state.link;
+  }
+
+  #noteFailure(state: NodeState, why: string, nowMs: number): void {
+    state.retryAtMs = nowMs + state.retryMs;
+    state.retryMs = Math.min(state.retryMs * 2, RETRY_MS_MAX);
+    if (state.why === undefined) this.#share.onChange(state.node.name, false, why);
+    state.why = why;
   }
 
   #noteReady(state: NodeState): void {
@@ -116,10 +123,8 @@ export class Owner {
     if (this.#isClosed) return;
     const nowMs = performance.now();
     state.link = undefined;
-    state.retryAtMs = nowMs + state.retryMs;
-    state.retryMs = Math.min(state.retryMs * 2, RETRY_MS_MAX);
-    if (state.why === undefined) this.#share.onChange(state.node.name, false, why);
-    state.why = why;
+    // A server that is upgraded closes its connections, and its successor accepts.
+    if (!ended.wasClosed) this.#noteFailure(state, why, nowMs);
     if (this.#current === ended) this.#current = undefined;
     const { pending } = ended;
     for (let left = pending.length; left > 0; left--) {
@@ -138,7 +143,7 @@ export class Owner {
         ({ link, retryAtMs }) => link !== state.link && (link?.isReady || retryAtMs <= nowMs),
       );
       if (silentMs > (others ? SILENCE_MS_MAX : FORWARD_MS_MAX)) {
-        state.link?.end(`no answer within ${FORWARD_MS_MAX} ms`);
+        state.link?.end(`it has not answered for ${Math.round(silentMs)} ms`);
       }
       const hasFailed = state.link === undefined && state.why !== undefined;
       if (hasFailed && state.retryAtMs <= nowMs) this.#connect(state, nowMs);

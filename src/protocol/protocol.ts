@@ -5,6 +5,7 @@
 import type { LoadNews, Settings } from '../common/status.ts';
 import type { ForeignKeys } from '../handler/foreign-keys.ts';
 import type { ViewSource } from '../handler/handler.ts';
+import type { ShardPlace } from '../shards/place.ts';
 import type { Asker } from '../storage/lookup-counts.ts';
 import type { Counters } from './counters.ts';
 import type { RedisCluster } from './redis-cluster.ts';
@@ -73,6 +74,8 @@ export function sessionSettings({ loudRefusals = false }: SessionSettings): Sess
 /** The same, and what a server says on an address for clients of a Redis Cluster. */
 export interface ThreadSettings extends SessionSettings {
   readonly redisCluster?: RedisCluster;
+  /** Which part of the keys is here; undefined: all. */
+  readonly place?: ShardPlace;
 }
 
 /** What a session may use. Sessions of a thread share all of it but the reports of clients. */

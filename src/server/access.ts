@@ -137,6 +137,12 @@ export function loadUsers(path: string): Authenticate {
   };
 }
 
+/** The first user of a user file that `loadUsers` takes, and the password: `user password`. */
+export function firstLogin(path: string): string {
+  const lines = readText('user file', path).split(/\r?\n/);
+  return split(lines.find((line) => isUserLine(line) && !line.startsWith('#')) ?? ':').join(' ');
+}
+
 /** A line's name and password: the first colon is between them. */
 function split(line: string): readonly [user: string, password: string] {
   const colon = line.indexOf(':');

@@ -133,7 +133,7 @@ export class ThreadServer implements Server {
       onFault: (error) => parts.logger.error(faultOf(error), { event: 'request-failed' }),
     };
     this.#clientLog = new ClientLog(parts.onReport);
-    const { redisCluster, ...sessions } = parts.sessions;
+    const { redisCluster, place: _, ...sessions } = parts.sessions;
     const data: SessionContext = {
       ...sessions,
       handler: parts.handler,

@@ -8,12 +8,14 @@ import type { LoadNews } from '../../common/status.ts';
 import { DataSetsHandler } from '../../handler/data-sets.ts';
 import type { Handler, ViewSource } from '../../handler/handler.ts';
 import { createSimpleHandler } from '../../handler/simple.ts';
+import { countersOf } from '../../protocol/counters.ts';
 import { PROTOCOLS } from '../../protocol/detect/detect.ts';
 import type { Protocol } from '../../protocol/protocol.ts';
 import { emptyStorage } from '../../storage/empty.ts';
 import { Asker } from '../../storage/lookup-counts.ts';
 import { loadMapReader } from '../../storage/map-window.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { createForwarding } from '../forwarding.ts';
 import { meterOf } from '../metering/metering.ts';
 import { SlowLog } from '../metering/slow-log.ts';
 import { type ServerParts, ThreadServer } from '../thread-server.ts';
@@ -38,7 +40,7 @@ Atomics.store(data.loaded, 0, 1);
 Atomics.notify(data.loaded, 0);
 report(LOADED);
 
-const protocol = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
+const spoken = await loadPlugin<Protocol>('-proto', data.protocol, PROTOCOLS);
 const [handler, taker] = data.delimiter === undefined ? await one() : several(data.delimiter);
 const logger = entryLogger((log) => report({ log }));
 const shutdown = data.allowShutdown ? () => report(SHUTDOWN) : undefined;
@@ -48,7 +50,17 @@ const asker = new Asker();
 const { logSlowMs } = data;
 const slow = logSlowMs === undefined ? undefined : new SlowLog(logSlowMs, logger);
 const meter = meterOf(data.meterMemory, data.thread, asker, { loop: new LoopDelay(), slow });
-const parts = { ...data, handler, protocol, shutdown, onReport, loadNews, logger, asker, meter };
+const { place } = data.sessions;
+const forwarding =
+  place &&
+  createForwarding({
+    ...{ place, local: handler, protocol: spoken, access: data.access, logger },
+    ...{ counters: countersOf(data.counterMemory, data.thread), thread: data.thread },
+  });
+const { protocol, foreign } = forwarding ?? { protocol: spoken, foreign: undefined };
+const parts: ServerParts = {
+  ...{ ...data, handler, protocol, foreign, shutdown, onReport, loadNews, logger, asker, meter },
+};
 const server = new ThreadServer(parts);
 const onRelease = (released: number): void => report({ released });
 const sets = new ServedSets(taker, data.thread, data.facts.threads, asker, onRelease);

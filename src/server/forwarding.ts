@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import { formatAddress } from '../common/address.ts';
+import type { Logger } from '../common/log.ts';
+import { Anywhere } from '../forward/anywhere.ts';
+import { Forwarder } from '../forward/forwarder.ts';
+import type { OwnerNode } from '../forward/owner.ts';
+import type { ForeignKeys } from '../handler/foreign-keys.ts';
+import type { ViewSource } from '../handler/handler.ts';
+import type { Counters } from '../protocol/counters.ts';
+import { autoProtocol } from '../protocol/detect/detect.ts';
+import { forwardProtocol, isForwardStart } from '../protocol/forward/forward.ts';
+import type { Protocol } from '../protocol/protocol.ts';
+import type { ShardPlace } from '../shards/place.ts';
+import { epochOf, type ShardNode, shardFunctionOf } from '../shards/shards.ts';
+import { type AccessOptions, firstLogin } from './access.ts';
+
+/** Bytes that one read of an answer takes at most. */
+const READ_BYTES = 64 * 1024;
+
+/** A server is refused, or fails, again and again: it is logged once in this time. */
+const LOG_INTERVAL_MS = 60_000;
+
+/** What a thread needs to answer the keys of all shards. */
+export interface Forwarding {
+  /** Makes what one connection sees. */
+  readonly foreign: () => ForeignKeys;
+  /** What clients speak, and other servers. */
+  readonly protocol: Protocol;
+}
+
+export interface ForwardingOptions {
+  readonly place: ShardPlace;
+  readonly local: ViewSource;
+  readonly protocol: Protocol;
+  readonly access: AccessOptions;
+  readonly counters: Counters;
+  readonly thread: number;
+  readonly logger: Logger;
+}
+
+/** Asks other servers for the keys of their shards, and answers what they ask. */
+export function createForwarding(options: ForwardingOptions): Forwarding {
+  const { place, local, protocol, access, counters, logger } = options;
+  const { topology, shard } = place;
+  const epoch = epochOf(topology);
+  const { userFile } = access;
+  const log = onceAMinute((line) => logger.warn(line, { event: 'node-refused' }));
+  const forwarder = new Forwarder({
+    ...{ epoch, counters, login: userFile === undefined ? '' : firstLogin(userFile) },
+    shards: topology.shards
+      .filter(({ idx }) => idx !== shard)
+      .map(({ name, idx, nodes }) => ({ name, idx, nodes: nodesOf(nodes, options) })),
+    onChange: (node, answers, why) => {
+      if (answers) {
+        logger.info(`node ${node} answers again: its keys are asked for`, { event: 'node-asked' });
+      } else log(`node ${node} is not asked for keys: ${why}`);
+    },
+  });
+  const shards = { own: shard, shardOf: shardFunctionOf(topology).shardOf };
+  const onRefused = (why: string): void => log(`a server that asks for keys is refused: ${why}`);
+  const forward = forwardProtocol({ local, shard, epoch, onRefused });
+  const choices = [{ protocol: forward, matches: isForwardStart }];
+  return {
+    foreign: () => new Anywhere(local, shards, forwarder),
+    protocol: autoProtocol(protocol.name, choices, protocol),
+  };
+}
+
+/** The nodes of a shard, another one first in each server and thread: so all are asked. */
+function nodesOf(nodes: readonly ShardNode[], options: ForwardingOptions): readonly OwnerNode[] {
+  const { access, thread, place } = options;
+  const first = (thread + place.node + place.shard) % nodes.length;
+  // All links of a thread read in turn.
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  return [...nodes.slice(first), ...nodes.slice(0, first)].map(({ address }) => ({
+    name: formatAddress(address),
+    open: (onRead) => open({ host: address.host ?? '127.0.0.1', port: address.port }, onRead),
+  }));
+
+  function open(
+    target: { host: string; port: number },
+    onRead: (chunk: Buffer, length: number) => void,
+  ): net.Socket {
+    if (access.tls === undefined) {
+      const callback = (length: number): boolean => {
+        onRead(buffer, length);
+        return true;
+      };
+      return net.connect({ ...target, onread: { buffer, callback } });
+    }
+    const { certFile, keyFile, clientCaFile } = access.tls;
+    // Their certificates come from who issues those of clients, or from whom this system trusts.
+    const socket = tls.connect({
+      ...target,
+      ...{ cert: readFileSync(certFile), key: readFileSync(keyFile) },
+      ...(clientCaFile !== undefined && { ca: readFileSync(clientCaFile) }),
+    });
+    socket.on('data', (chunk: Buffer) => onRead(chunk, chunk.length));
+    return socket;
+  }
+}
+
+function onceAMinute(write: (line: string) => void): (line: string) => void {
+  const last = new Map<string, number>();
+  return (line) => {
+    const nowMs = performance.now();
+    if (nowMs - (last.get(line) ?? -Infinity) < LOG_INTERVAL_MS) return;
+    if (last.size > 1_000) last.clear();
+    last.set(line, nowMs);
+    write(line);
+  };
+}

@@ -1,0 +1,17 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { startCluster } from '../support/cluster.ts';
+import { TextClient } from '../support/text-client.ts';
+
+const RECORDS = Object.fromEntries(
+  Array.from({ length: 100 }, (_, i) => [`key:${i}`, `value of ${i}`]),
+);
+
+test('any node answers any key', async () => {
+  const { nodes } = await startCluster(2, 1, RECORDS);
+  for (const { port } of nodes) {
+    const client = await TextClient.connect({ kind: 'tcp', host: '127.0.0.1', port });
+    onTestFinished(() => client.close());
+    const hits = await client.get([...Object.keys(RECORDS), 'none:1', 'none:2']);
+    expect(hits.map(({ key, value }) => [key, String(value)])).toEqual(Object.entries(RECORDS));
+  }
+});

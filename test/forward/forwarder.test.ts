@@ -1,0 +1,256 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Forwarder } from '../../src/forward/forwarder.ts';
+import { Questions } from '../../src/forward/questions.ts';
+import { createSimpleHandler } from '../../src/handler/simple.ts';
+import { type Counters, countersOf, createCounterMemory } from '../../src/protocol/counters.ts';
+import { forwardProtocol } from '../../src/protocol/forward/forward.ts';
+import type { SessionContext } from '../../src/protocol/protocol.ts';
+import { createServer } from '../../src/server/create-server.ts';
+import { emptyStorage } from '../../src/storage/empty.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { BinaryConversation } from '../support/binary.ts';
+import { tableOf } from '../support/storages.ts';
+
+const EPOCH = '0123456789abcdef';
+const RAW = Buffer.from([0, 255, 10, 13, 32]);
+const LONG = Buffer.alloc(65_535, 'k');
+const LARGE = Buffer.alloc(3_000_000, 'v');
+const TABLE = tableOf([
+  ['a', 'value of a', 7],
+  ['empty', ''],
+  ['large', LARGE],
+  [RAW, 'raw'],
+  [LONG, 'long'],
+]);
+
+interface Owner {
+  readonly port: number;
+  readonly refused: string[];
+}
+
+/** A server of shard 1. */
+async function owner(storage: Storage = TABLE, epoch = EPOCH, shard = 1): Promise<Owner> {
+  const refused: string[] = [];
+  const local = createSimpleHandler(storage);
+  const onRefused = (why: string): void => void refused.push(why);
+  const protocol = forwardProtocol({ local, shard, epoch, onRefused });
+  const server = createServer({ storage: TABLE, protocol });
+  onTestFinished(() => server.close(0));
+  const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  return { port: address.kind === 'tcp' ? address.port : 0, refused };
+}
+
+/** A server that does with a connection what the test wants. */
+async function impostor(serve: (socket: net.Socket) => void): Promise<Owner> {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    onTestFinished(() => void socket.destroy());
+    serve(socket);
+  });
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return { port: (server.address() as net.AddressInfo).port, refused: [] };
+}
+
+/** Answers as a real server does, in the hands of the test. */
+function welcomed(answer: (socket: net.Socket, replies: Buffer) => void) {
+  return impostor((socket) => {
+    const local = createSimpleHandler({ ...TABLE, get: TABLE.get.bind(TABLE), close: () => {} });
+    const protocol = forwardProtocol({ local, shard: 1, epoch: EPOCH, onRefused: () => {} });
+    const conversation = new BinaryConversation(local, protocol);
+    let sent = 0;
+    socket.on('data', (chunk) => {
+      conversation.give(chunk);
+      const { output } = conversation.played();
+      answer(socket, output.subarray(sent));
+      sent = output.length;
+    });
+  });
+}
+
+function forwarderTo(...owners: readonly Owner[]) {
+  const changes: string[] = [];
+  const counters: Counters = countersOf(createCounterMemory(1), 0);
+  const nodes = owners.map(({ port }, i) => ({
+    name: `node${i}`,
+    open: (onRead: (chunk: Buffer, length: number) => void) => {
+      const buffer = Buffer.alloc(1000);
+      const callback = (length: number): boolean => {
+        onRead(buffer, length);
+        return true;
+      };
+      return net.connect({ port, host: '127.0.0.1', onread: { buffer, callback } });
+    },
+  }));
+  const forwarder = new Forwarder({
+    ...{ shards: [{ name: 'shard1', idx: 1, nodes }], epoch: EPOCH, login: '', counters },
+    onChange: (node, answers, why) => void changes.push(`${node} ${answers} ${why}`),
+  });
+  onTestFinished(() => forwarder.close());
+  /** The values or the faults of keys that are asked for together. */
+  const ask = async (...keys: readonly (string | Buffer)[]): Promise<readonly string[]> => {
+    const questions = new Questions();
+    for (const key of keys.map((key) => Buffer.from(key))) questions.add(key, 0, key.length, 1);
+    await new Promise<void>((resolve) => {
+      questions.await(resolve);
+      forwarder.ask(questions);
+    });
+    return keys.map((_, i) => {
+      const fault = questions.faultOf(i);
+      const entry = fault === undefined ? questions.entry(i) : undefined;
+      if (fault !== undefined) return `fault: ${fault}`;
+      if (entry === undefined) return 'miss';
+      return entry.buffer.toString('latin1', entry.valueStart, entry.valueEnd);
+    });
+  };
+  return { ask, changes, counters };
+}
+
+describe('a server that owns a shard', () => {
+  test('is asked for keys and values of any size', async () => {
+    const { ask, counters } = forwarderTo(await owner());
+    const keys = ['a', 'none', RAW, 'empty', LONG, 'large', 'a'];
+    const values = ['value of a', 'miss', 'raw', '', 'long', LARGE.toString(), 'value of a'];
+    expect(await ask(...keys)).toEqual(values);
+    const both = await Promise.all([ask(...keys), ask('a'), ask(...keys)]);
+    expect(both).toEqual([values, ['value of a'], values]);
+    expect(counters.forwarded_out).toBe(22);
+  });
+
+  test('that is dead is a fault at once, and the other one is asked if there is one', async () => {
+    const { ask } = forwarderTo({ port: 1, refused: [] });
+    expect(await ask('a')).toEqual([
+      expect.stringMatching(/^fault: shard1 does not answer: node0/),
+    ]);
+    const { ask: askBoth, changes } = forwarderTo({ port: 1, refused: [] }, await owner());
+    expect(await askBoth('a', 'none')).toEqual(['value of a', 'miss']);
+    expect(changes).toEqual([expect.stringMatching(/^node0 false .*ECONNREFUSED/)]);
+  });
+
+  test('that is silent is a fault within the time, or the other one is asked', async () => {
+    const silent = await impostor((socket) => void socket.resume());
+    const { ask } = forwarderTo(silent);
+    expect(await ask('a')).toEqual([
+      expect.stringMatching(/^fault: .*has not answered for \d+ ms/),
+    ]);
+    const { ask: askBoth } = forwarderTo(silent, await owner());
+    expect(await askBoth('a', 'none')).toEqual(['value of a', 'miss']);
+  });
+
+  test('that falls silent with a part of the answers keeps what it has answered', async () => {
+    let count = 0;
+    const halting = await welcomed((socket, replies) => {
+      if (count++ === 0) socket.write(replies.subarray(0, 15 + 24 + 20 + 3));
+    });
+    const { ask } = forwarderTo(halting);
+    const [first, second] = await ask('a', 'a');
+    expect(first).toBe('value of a');
+    expect(second).toMatch(/^fault: shard1 does not answer/);
+  });
+
+  test('is asked again when it was dead', async () => {
+    let isDead = true;
+    const real = await owner();
+    const flaky = await impostor((socket) => {
+      if (isDead) socket.destroy();
+      else socket.pipe(net.connect(real.port)).pipe(socket);
+    });
+    const { ask, changes } = forwarderTo(flaky);
+    expect((await ask('a'))[0]).toMatch(/^fault/);
+    isDead = false;
+    await expect.poll(() => ask('a'), { timeout: 20_000 }).toEqual(['value of a']);
+    expect(changes.at(-1)).toBe('node0 true it answers');
+  });
+
+  test.each([
+    ['another program', 'ERROR\r\n', /is its -shards missing/],
+    ['bytes of no sense', Buffer.alloc(100, 0xf7), /is its -shards missing/],
+  ])('that is %s is a fault', async (_, said, message) => {
+    const { ask } = forwarderTo(await impostor((socket) => void socket.write(said)));
+    expect(await ask('a')).toEqual([expect.stringMatching(message)]);
+  });
+
+  test.each([
+    ['the status', 0],
+    ['the length of the key', 3],
+    ['the number of the request', 15],
+    ['the key', 24],
+  ])('that answers with a wrong byte in %s is left, and never believed', async (_, at) => {
+    const garbling = await welcomed((socket, replies) => {
+      const damaged = Buffer.from(replies);
+      const start = damaged[0] === 0xf7 ? 15 : 0;
+      damaged[start + at] ^= 1;
+      socket.write(damaged);
+    });
+    const { ask } = forwarderTo(garbling);
+    expect(await ask('a')).toEqual([
+      expect.stringMatching(/^fault: .*node0: it (answers|does not)/),
+    ]);
+    const { ask: askBoth } = forwarderTo(garbling, await owner());
+    expect(await askBoth('a', 'none')).toEqual(['value of a', 'miss']);
+  });
+
+  test('with another epoch is refused by both, with what to do', async () => {
+    const other = await owner(TABLE, 'fedcba9876543210');
+    const { ask, changes } = forwarderTo(other);
+    expect(await ask('a')).toEqual([expect.stringMatching(/give both the same file/)]);
+    expect(changes).toEqual([
+      expect.stringMatching(/epoch fedcba9876543210, ours 0123456789abcdef/),
+    ]);
+    expect(other.refused).toEqual([expect.stringMatching(/epoch 0123.*give both the same file/)]);
+  });
+
+  test('of another shard, and one without data, is refused', async () => {
+    const { ask } = forwarderTo(await owner(TABLE, EPOCH, 2));
+    expect(await ask('a')).toEqual([expect.stringMatching(/the shard with idx 2, expected 1/)]);
+    const { ask: askEmpty } = forwarderTo(await owner(emptyStorage));
+    expect(await askEmpty('a')).toEqual([expect.stringMatching(/it has no data yet/)]);
+  });
+});
+
+test('what others ask is answered alike however it arrives', () => {
+  const hello = Buffer.from(`f6676601000001${EPOCH}0000`, 'hex');
+  const requests = ['a', 'none', 'empty'].map((key) =>
+    Buffer.from(`\0${'\x01\x04\x05'[['a', 'none', 'empty'].indexOf(key)]}${key}`),
+  );
+  const play = (pieceBytes: number): Buffer => {
+    const local = createSimpleHandler({
+      ...TABLE,
+      get: TABLE.get.bind(TABLE),
+      batch: TABLE.batch,
+      close: () => {},
+    });
+    const place = { local, shard: 1, epoch: EPOCH, onRefused: () => {} };
+    const conversation = new BinaryConversation(local, forwardProtocol(place));
+    const input = Buffer.concat([hello, ...requests]);
+    for (let at = 0; at < input.length; at += pieceBytes) {
+      conversation.give(input.subarray(at, at + pieceBytes));
+    }
+    return conversation.played().output;
+  };
+  const whole = play(1000);
+  expect(whole.length).toBe(15 + 3 * 24 + 20 + 13);
+  for (const bytes of [1, 2, 7]) expect(play(bytes).equals(whole)).toBe(true);
+});
+
+test.each([
+  ['a wrong login', 'ann wrong', 3],
+  ['no login', '', 3],
+  ['the right login', 'ann secret', 0],
+])('a server with %s is let in, or is not', (_, login, status) => {
+  const hello = Buffer.from(
+    `f6676601000001${EPOCH}00${login.length.toString(16).padStart(2, '0')}`,
+    'hex',
+  );
+  const local = createSimpleHandler({ ...TABLE, get: TABLE.get.bind(TABLE), close: () => {} });
+  const place = { local, shard: 1, epoch: EPOCH, onRefused: () => {} };
+  const authenticate: SessionContext['authenticate'] = (user, password) =>
+    user === 'ann' && password === 'secret';
+  const conversation = new BinaryConversation(local, forwardProtocol(place), { authenticate });
+  conversation.give(Buffer.concat([hello, Buffer.from(login)]));
+  const { output, state } = conversation.played();
+  expect(output[4]).toBe(status);
+  expect(state).toBe(status === 0 ? 'open' : 'close');
+});
