@@ -1,20 +1,7 @@
 /** What belongs in this folder: how servers of one cluster ask each other for keys. */
-import type { ViewSource } from '../../handler/handler.ts';
 import type { Protocol } from '../protocol.ts';
 import { HELLO_FIRST_BYTE } from './frames.ts';
-import { ForwardSession } from './session.ts';
-
-/** A server as one of several that have a part of the keys each. */
-export interface OwnPart {
-  /** The records that are here. */
-  readonly local: ViewSource;
-  /** Number of its shard. */
-  readonly shard: number;
-  /** Says which key belongs where: servers with another one are refused. 16 hexadecimal digits. */
-  readonly epoch: string;
-  /** Called when a server was refused. */
-  readonly onRefused: (why: string) => void;
-}
+import { ForwardSession, type OwnPart } from './session.ts';
 
 export function forwardProtocol(place: OwnPart): Protocol {
   return {

@@ -1,9 +1,9 @@
+import type { ViewSource } from '../../handler/handler.ts';
 import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import { BATCH_KEYS_MAX, type Entry } from '../../storage/storage.ts';
 import { LOGIN_WORK } from '../login.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import { headOf, type Reply } from '../reply.ts';
-import type { OwnPart } from './forward.ts';
 import {
   ANSWER,
   FORWARD_VERSION,
@@ -16,6 +16,18 @@ import {
   WELCOME_MAGIC,
   WELCOME_STATUS,
 } from './frames.ts';
+
+/** A server as one of several that have a part of the keys each. */
+export interface OwnPart {
+  /** The records that are here. */
+  readonly local: ViewSource;
+  /** Number of its shard. */
+  readonly shard: number;
+  /** Says which key belongs where: servers with another one are refused. 16 hexadecimal digits. */
+  readonly epoch: string;
+  /** Called when a server was refused. */
+  readonly onRefused: (why: string) => void;
+}
 
 /** Bytes of a key that cost a unit of work (see reply.ts). */
 const KEY_BYTES_A_UNIT = 1024;
