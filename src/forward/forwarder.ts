@@ -8,7 +8,7 @@ import type { Questions } from './questions.ts';
 const CHECK_INTERVAL_MS = 50;
 
 /** A shard of others. */
-export interface ForeignShard {
+interface ForeignShard {
   readonly name: string;
   readonly idx: number;
   readonly nodes: readonly OwnerNode[];

@@ -7,7 +7,7 @@ import type { Questions } from './questions.ts';
 const SILENCE_MS_MAX = 250;
 
 /** A key that has no answer by then has a fault. */
-export const FORWARD_MS_MAX = 1_000;
+const FORWARD_MS_MAX = 1_000;
 
 /** A server that has failed is tried again after so long, and twice that up to the second. */
 const RETRY_MS_MIN = 100;

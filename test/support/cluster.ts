@@ -9,7 +9,7 @@ import { temporaryFolder } from './folder.ts';
 import { GoromdbProcess } from './goromdb-process.ts';
 
 /** Ports that nobody listens on: shards.toml has to name them before the servers are started. */
-export async function freePorts(count: number): Promise<readonly number[]> {
+async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
   const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
@@ -18,7 +18,7 @@ export async function freePorts(count: number): Promise<readonly number[]> {
 }
 
 /** A server of a cluster. */
-export interface ClusterNode {
+interface ClusterNode {
   readonly shard: number;
   readonly port: number;
   process: GoromdbProcess;
@@ -34,7 +34,7 @@ export interface TestCluster {
 }
 
 /** Writes shards.toml. @param ports Of each shard's nodes. */
-export function writeShardsFile(ports: readonly (readonly number[])[], hash = 'slots'): string {
+function writeShardsFile(ports: readonly (readonly number[])[], hash = 'slots'): string {
   const path = join(temporaryFolder(), 'shards.toml');
   const tables = ports.map(([first, ...replicas], i) =>
     [
