@@ -48,10 +48,7 @@ export class NodeCard {
     const label = `Reads a second: ${textOf(last?.gets)}, creates a second: ${textOf(last?.creates)}`;
     this.#chart.draw([dots((one) => one.gets), dots((one) => one.creates)], atMs, label, [0, 1]);
     const rows = [
-      ...[
-        ['Reads /s', textOf(last?.gets)] as const,
-        ['Cache hits /s', textOf(last?.hits)] as const,
-      ],
+      ...[['Reads /s', textOf(last?.gets)] as const, ['Hits /s', textOf(last?.hits)] as const],
       ...[['Creates /s', textOf(last?.creates)] as const],
       ...[['Conflicts /s', textOf(last?.conflicts)] as const],
       ...[['Unknown /s', textOf(last?.unknown)] as const],

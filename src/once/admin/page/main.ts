@@ -30,7 +30,7 @@ const SHOWN: readonly Shown<Rates>[] = [
   { title: 'Creates a second', lines: [({ creates }) => creates], text: shortText, least: 1 },
   { title: 'Conflicts a second', lines: [({ conflicts }) => conflicts], text: shortText, least: 1 },
   {
-    ...{ title: 'Unknown outcomes a second', text: shortText, least: 1 },
+    ...{ title: 'Unknown a second', text: shortText, least: 1 },
     lines: [({ unknown }) => unknown],
   },
   { title: 'Reads a second', lines: [({ gets }) => gets], text: shortText, least: 1 },

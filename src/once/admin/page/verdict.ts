@@ -10,6 +10,9 @@ export interface Finding {
   readonly text: string;
 }
 
+/** What etcd says of itself when it is full. */
+const FULL = /\bNOSPACE\b/;
+
 /** From this share of its quota on, a database is something to look at. */
 const QUOTA_SHARE_MAX = 0.8;
 
@@ -19,6 +22,9 @@ export function findingsOf({ nodes, nodesFault, members }: Overview): readonly F
   if (!hasQuorum(members)) {
     const text = 'etcd has no quorum: nothing can be created, and what no cache has cannot be read';
     bad.push({ level: 'bad', text });
+  }
+  if (members.some(({ faults }) => faults.some((fault) => FULL.test(fault)))) {
+    bad.push({ level: 'bad', text: 'etcd is full: nothing can be created; reads go on' });
   }
   if (nodesFault !== undefined) {
     warn.push({ level: 'warn', text: `The other nodes are not known: ${nodesFault}` });
@@ -40,7 +46,9 @@ function memberTexts(member: MemberView): readonly string[] {
   return [
     ...(member.state === 'silent' ? [`${name} does not answer`] : []),
     ...(member.state === 'lost' ? [`${name} knows no leader`] : []),
-    ...(member.state === 'silent' ? [] : member.faults.map((fault) => `${name}: ${fault}`)),
+    ...(member.state === 'silent'
+      ? []
+      : member.faults.filter((fault) => !FULL.test(fault)).map((fault) => `${name}: ${fault}`)),
     ...(share > QUOTA_SHARE_MAX ? [full] : []),
   ];
 }
@@ -52,11 +60,9 @@ export function quotaShare({ databaseBytes, quotaBytes }: MemberView): number | 
     : databaseBytes / quotaBytes;
 }
 
+/** Without a quorum a leader steps down, and its followers know none. */
 function hasQuorum(members: readonly MemberView[]): boolean {
-  const answering = members.filter(({ state }) => state === 'leader' || state === 'follower');
-  // Of a member that is not asked nobody knows.
-  const asked = members.filter(({ state }) => state !== 'unasked');
-  return answering.length > 0 && answering.length > (asked.length - 1) / 2;
+  return members.some(({ state }) => state === 'leader' || state === 'follower');
 }
 
 export function verdictOf(
@@ -72,7 +78,8 @@ export function verdictOf(
     ...(keys === undefined ? [] : [`there ${keys === 1 ? 'is' : 'are'} ${countOf(keys, 'key')}`]),
   ].join('; ');
   if (findings.some(({ level }) => level === 'bad')) {
-    return { level: 'bad', title: 'etcd has no quorum', detail: `${detail}.` };
+    const title = hasQuorum(members) ? 'etcd is full' : 'etcd has no quorum';
+    return { level: 'bad', title, detail: `${detail}.` };
   }
   if (findings.length === 0)
     return { level: 'ok', title: 'Keys are created and read', detail: `${detail}.` };
