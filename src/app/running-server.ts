@@ -84,7 +84,8 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     if (predecessor === undefined) await this.#listenHttp();
     if (this.#given.data === undefined) await checkAddress(wanted);
     const cluster = redisCluster && { ...redisCluster, inherited: this.#given.cluster };
-    if (cluster?.inherited === undefined && cluster) await checkAddress(cluster.address);
+    if (cluster?.inherited === undefined && cluster)
+      await checkAddress(cluster.address, 'cluster-address');
     const lacks = await this.#sets.recover();
     const { server } = this.#threads;
     this.#address = await server.listen(wanted, this.#given.data, cluster);
@@ -92,7 +93,8 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     this.#closeUnwanted();
     this.#peers = redisCluster && watchNodes(redisCluster, this.#logger, access?.tls);
     const listensOn = formatAddress(this.#address);
-    const also = cluster && [`for Redis Cluster on ${formatAddress(cluster.address)}`];
+    const { address: at } = cluster?.inherited ?? cluster ?? {};
+    const also = at && [`for Redis Cluster on ${formatAddress(at)}`];
     const line = [`listens on ${listensOn}`, ...(also ?? []), ...lacks].join('; ');
     this.#logger.info(line, { event: 'server-listening' });
     this.#sets.watch(listensOn);
@@ -137,7 +139,8 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     if (cluster !== undefined) {
       const asked = this.#asked('cluster', cluster);
       const fds = listening.cluster.descriptors;
-      sockets.push({ role: 'cluster', asked, address: cluster, fds });
+      const { address = cluster } = this.#given.cluster ?? {};
+      sockets.push({ role: 'cluster', asked, address, fds });
     }
     const fd = this.#http?.descriptor;
     const httpAddress = this.#httpAddress;

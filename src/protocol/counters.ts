@@ -29,6 +29,10 @@ export const COUNTERS = {
   cmd_touch: ['counter', 'Keys that were touched.'],
   cmd_meta: ['counter', 'Meta commands.'],
   cmd_redis: ['counter', 'Commands in the Redis protocol.'],
+  redis_redirects: [
+    'counter',
+    'Commands for keys of other nodes, answered with MOVED or CROSSSLOT.',
+  ],
   get_hits: ['counter', 'Keys that were asked for and found.'],
   get_misses: ['counter', 'Keys that were asked for and not found.'],
   touch_hits: ['counter', 'Keys that were touched and found.'],

@@ -75,10 +75,11 @@ export async function bind(
  * Fails when an address cannot be listened on, before any other work begins. It accepts nobody: a
  * port that answers serves. A port of 0 can always be had.
  *
+ * @param flag Gives the address, for messages.
  * @throws GoromdbError ADDRESS_UNAVAILABLE.
  */
-export async function checkAddress(address: Address): Promise<void> {
-  const { socket } = await bind(address);
+export async function checkAddress(address: Address, flag?: string): Promise<void> {
+  const { socket } = await bind(address, UNIX_MODE, flag);
   socket.close();
   if (address.kind === 'unix') rmSync(address.path, { force: true });
 }

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Address } from '../../src/common/address.ts';
+import { type Address, formatAddress } from '../../src/common/address.ts';
 import { bindSocket } from '../../src/server/bound-socket.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
@@ -65,6 +65,21 @@ test('a UNIX socket of systemd is served, and one named http answers HTTP', asyn
   expect(await client.ask('get a\r\n', 'END\r\n')).toBe('END\r\n');
   const [, where] = /answers HTTP on (\S+)/.exec(said)!;
   expect((await fetch(`http://${where}/healthz`)).status).toBe(200);
+});
+
+test('a socket of systemd named cluster answers clients of a Redis Cluster', async () => {
+  const shards = join(temporaryFolder(), 'shards.toml');
+  const own = 'name = "a"\nidx = 0\naddress = "127.0.0.1:1"\ncluster-address = "127.0.0.1:2"';
+  writeFileSync(shards, `[[shards]]\n${own}\n`);
+  const { socket, address } = await bindSocket(LOCAL);
+  onTestFinished(() => socket.close());
+  const fds = [await bound(LOCAL), (socket as unknown as { readonly fd: number }).fd];
+  const flags = ['-shards', shards, '-shard', 'a'];
+  const said = await start(fds, 'goromdb.socket:cluster', flags, /listens on .*\n/);
+  expect(said).toContain(`; for Redis Cluster on ${formatAddress(address)};`);
+  const client = await RawClient.connect(address);
+  const asked = '*2\r\n$7\r\nCLUSTER\r\n$5\r\nNODES\r\n';
+  expect(await client.ask(asked, '0-16383\n\r\n')).toContain(' 127.0.0.1:2@0 myself,master ');
 });
 
 test('a new process of an upgrade goes on with the socket of systemd, and leaves its file', async () => {

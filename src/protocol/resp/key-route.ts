@@ -36,6 +36,10 @@ export class KeyRoute {
   readonly #map: ClusterMap;
   /** Why the client is sent away. */
   error = '';
+  /** Whether the keys are other nodes'. */
+  get isRedirect(): boolean {
+    return this.error !== NO_DATA;
+  }
   readonly #args = new Args();
   /** Arguments of a long request that were looked at, and the bytes that they are; 0: none was. */
   #argsDone = 0;

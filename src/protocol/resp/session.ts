@@ -318,7 +318,9 @@ export class RespSession implements Session {
 
   #sendAway(reply: Reply): void {
     this.#breakTransaction();
-    appendError(reply, this.#route!.error);
+    const { error, isRedirect } = this.#route!;
+    if (isRedirect) this.#context.counters.redis_redirects++;
+    appendError(reply, error);
   }
 
   #run(command: Command, reply: Reply): void {

@@ -116,6 +116,17 @@ describe('on an address for clients of a Redis Cluster', () => {
     expect(refused.output.toString('latin1')).toBe(CROSSSLOT + bulk('one'));
   });
 
+  it('keys of others are counted, and are no misses', () => {
+    const requests = ['GET b', 'MGET a b', 'STRLEN b', 'GET {a}none'].map((command) => {
+      return req(...command.split(' '));
+    });
+    const { counters } = playBinaryAllWays(requests, RECORDS, speaking(clusterOf()));
+    const { redis_redirects, cmd_redis, get_misses } = counters;
+    expect({ redis_redirects, cmd_redis, get_misses }).toEqual({
+      ...{ redis_redirects: 3, cmd_redis: 4, get_misses: 1 },
+    });
+  });
+
   it('writes are refused, whosever the keys', () => {
     const error = "-READONLY You can't write against a read only replica.\r\n";
     expect(play(['SET a 1', 'SET b 1'])).toBe(error.repeat(2));
