@@ -1,9 +1,11 @@
 import type { View } from '../../handler/handler.ts';
 import { slotOf } from '../../shards/slots.ts';
+import type { Counters } from '../counters.ts';
 import { type Reply, TURN_WORK_MAX } from '../reply.ts';
 import type { ClusterMap } from './cluster-map.ts';
 import { type Call, type Command, hasData } from './command.ts';
 import { Args } from './frame.ts';
+import { appendError } from './output.ts';
 
 const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 
@@ -35,11 +37,7 @@ interface RoutedRequest {
 export class KeyRoute {
   readonly #map: ClusterMap;
   /** Why the client is sent away. */
-  error = '';
-  /** Whether the keys are other nodes'. */
-  get isRedirect(): boolean {
-    return this.error !== NO_DATA;
-  }
+  #error = '';
   readonly #args = new Args();
   /** Arguments of a long request that were looked at, and the bytes that they are; 0: none was. */
   #argsDone = 0;
@@ -55,7 +53,7 @@ export class KeyRoute {
   /**
    * Looks at keys, and charges the reply for it. It remembers how far it has come.
    *
-   * @returns Whether all keys are this node's. 'away': see `error`. 'more': the others should have
+   * @returns Whether all keys are this node's. 'away': see `sendAway`. 'more': the others should have
    *   their turn before it goes on.
    */
   check(request: RoutedRequest, call: Call, reply: Reply): 'here' | 'away' | 'more' {
@@ -90,6 +88,12 @@ export class KeyRoute {
     return this.#end(info.generation > 0 ? undefined : NO_DATA);
   }
 
+  /** Answers what is wrong with the keys that were looked at last. */
+  sendAway(counters: Counters, reply: Reply): void {
+    if (this.#error !== NO_DATA) counters.redis_redirects++;
+    appendError(reply, this.#error);
+  }
+
   #see(slot: number): void {
     if (this.#slot !== -1 && this.#slot !== slot) this.#crosses = true;
     if (!this.#map.isOwn(slot)) this.#isForeign = true;
@@ -102,7 +106,7 @@ export class KeyRoute {
     this.#slot = -1;
     this.#crosses = false;
     this.#isForeign = false;
-    this.error = error ?? '';
+    this.#error = error ?? '';
     return error === undefined ? 'here' : 'away';
   }
 }

@@ -284,6 +284,7 @@ export class RespSession implements Session {
     const { next } = frame;
     this.#client.lastCommand = command.name;
     if (route === 'away') {
+      this.#context.counters.cmd_redis++;
       this.#sendAway(reply);
       return next;
     }
@@ -318,9 +319,7 @@ export class RespSession implements Session {
 
   #sendAway(reply: Reply): void {
     this.#breakTransaction();
-    const { error, isRedirect } = this.#route!;
-    if (isRedirect) this.#context.counters.redis_redirects++;
-    appendError(reply, error);
+    this.#route!.sendAway(this.#context.counters, reply);
   }
 
   #run(command: Command, reply: Reply): void {
