@@ -22,6 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   swapping: 'Latency while a new version is loaded and swapped in',
   heap: 'Memory over many requests',
   scraped: 'With -http, and a scrape of /metrics each second',
+  cluster: 'A server that asks another one for keys; nutcracker is what ratios are to',
   attacks: 'Waits of a client beside one that attacks the same thread',
 };
 
@@ -70,10 +71,10 @@ function line(name: string, it: ServerResult, row: Row): string {
   const of = (figure: Figure, digits: number): string =>
     `${figure.median.toFixed(digits)} (${figure.min.toFixed(digits)}–${figure.max.toFixed(digits)})`;
   const us = (figure: Figure): string => String(Math.round(figure.median * 1000));
-  const memcached = resultOf(row, 'memcached')!;
+  const baseline = resultOf(row, 'memcached') ?? row.servers.at(-1)!;
   const ratio = (which: 'cpuMicros' | 'requestsPerSecond'): string => {
-    if (it === memcached) return '';
-    const text = `${(it[which].median / memcached[which].median).toFixed(2)} ×`;
+    if (it === baseline) return '';
+    const text = `${(it[which].median / baseline[which].median).toFixed(2)} ×`;
     return it.server === 'goromdb' ? `**${text}**` : text;
   };
   const cells = [

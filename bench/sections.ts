@@ -1,5 +1,6 @@
 import { attacks } from './attacks.ts';
 import { building } from './building.ts';
+import { cluster } from './cluster.ts';
 import { connectionCounts, keyCounts, openLoop, threadCounts, valueSizes } from './comparisons.ts';
 import { scenarios } from './contest.ts';
 import { loading } from './loading.ts';
@@ -27,4 +28,5 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   heap: steadyHeap,
   attacks,
   scraped,
+  cluster,
 };
