@@ -30,8 +30,10 @@ export class Anywhere implements ForeignKeys {
   /** Those of them that `expect` is going to name once more, as the command with them runs again. */
   #repeatedFrom = 0;
   #repeatedEnd = 0;
+  isLookedAt = false;
   #isWanted = false;
   #isAsking = false;
+  #onReady: () => void = () => {};
 
   constructor(local: ViewSource, shards: Shards, owners: Owners) {
     this.#local = local;
@@ -113,12 +115,15 @@ export class Anywhere implements ForeignKeys {
     this.#cursor = 0;
     this.#known.reset();
     [this.#known, this.#next] = [this.#next, this.#known];
-    this.#known.await(() => {
-      this.#isAsking = false;
-      onReady();
-    });
+    this.#onReady = onReady;
+    this.#known.await(this.#onAnswered);
     this.#owners.ask(this.#known);
   }
+
+  readonly #onAnswered = (): void => {
+    this.#isAsking = false;
+    this.#onReady();
+  };
 
   forget(): void {
     if (this.#isAsking) return;
@@ -163,7 +168,7 @@ export class Anywhere implements ForeignKeys {
     return this.#ask(key, start, end);
   }
 
-  #ask(key: Buffer, start: number, end: number): never {
+  #ask(key: Buffer, start: number, end: number): undefined {
     const next = this.#next;
     next.reset();
     next.carry(this.#known, Math.max(0, this.#cursor - USED_KEPT), this.#cursor);
@@ -171,6 +176,7 @@ export class Anywhere implements ForeignKeys {
     next.add(key, start, end, this.#shards.shardOf(key, start, end));
     this.#repeatedEnd = next.count;
     this.#isWanted = true;
+    if (this.isLookedAt) return undefined;
     FOREIGN_KEY.fault = undefined;
     throw FOREIGN_KEY;
   }

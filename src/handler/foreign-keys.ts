@@ -21,6 +21,11 @@ export const FOREIGN_KEY: ForeignKey = new ForeignKey('a key of another shard');
 export interface ForeignKeys extends ViewSource {
   /** A lookup has failed for lack of an answer: `ask` is to be called, and nothing else. */
   readonly isWanted: boolean;
+  /**
+   * Set for one lookup by who looks at `isWanted` behind it: then nothing is thrown when others are to be
+   * asked, as that takes a microsecond (2026-11-28).
+   */
+  isLookedAt: boolean;
   /** Memory that questions and answers take. */
   readonly heldBytes: number;
   /**

@@ -67,11 +67,9 @@ export class Connection {
   #sample: Sample | undefined;
   /** Since the others had their turn. */
   #turnWork = 0;
-  /** Of the budget. */
   #taken = 0;
   readonly #hold = new StaleHold();
 
-  /** @param foreign As the session has it. */
   constructor(accepted: Socket, session: Session, share: ConnectionShare, foreign?: ForeignKeys) {
     this.#session = session;
     this.#foreign = foreign;
@@ -337,12 +335,14 @@ export class Connection {
   #ask(foreign: ForeignKeys, isSent: boolean): void {
     this.#isAsking = true;
     this.#wait(isSent);
-    foreign.ask(() => {
-      this.#isAsking = false;
-      if (!this.#isUnread) this.#continue();
-    });
+    foreign.ask(this.#onAnswered);
     this.#account();
   }
+
+  readonly #onAnswered = (): void => {
+    this.#isAsking = false;
+    if (!this.#isUnread) this.#continue();
+  };
 
   #pause(): void {
     if (this.#isPaused) return;

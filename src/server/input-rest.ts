@@ -1,10 +1,16 @@
-/** Smallest memory for input that is kept. Most is the beginning of one short line. */
+import { copyBytes } from '../storage/record.ts';
+
+/**
+ * Smallest memory for input that is kept. Most is the beginning of one short line, or a command that
+ * waits for another server: so this much is used again.
+ */
 const REST_BYTES_MIN = 64;
 
 /** Input of one connection that is not done with: `bytes` in [start, end). */
 export class InputRest {
   readonly #bytesMax: number;
   #bytes: Buffer | undefined;
+  #small: Buffer | undefined;
   #start = 0;
   #end = 0;
 
@@ -60,11 +66,16 @@ export class InputRest {
     this.#bytes = undefined;
   }
 
+  #takeSmall(): Buffer {
+    this.#small ??= Buffer.allocUnsafeSlow(REST_BYTES_MIN);
+    return this.#small;
+  }
+
   /** Takes memory of its own for input[start, end), with room up to so many bytes. */
   #move(input: Buffer, start: number, end: number, room: number): void {
     // Not from Node's pool: a few bytes kept for hours would keep all of a pool's memory.
-    const bytes = Buffer.allocUnsafeSlow(Math.max(room, REST_BYTES_MIN));
-    input.copy(bytes, 0, start, end);
+    const bytes = room <= REST_BYTES_MIN ? this.#takeSmall() : Buffer.allocUnsafeSlow(room);
+    copyBytes(bytes, 0, input, start, end);
     this.#bytes = bytes;
     this.#start = 0;
     this.#end = end - start;

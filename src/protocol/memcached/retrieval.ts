@@ -1,4 +1,4 @@
-import { FOREIGN_KEY } from '../../handler/foreign-keys.ts';
+import { FOREIGN_KEY, type ForeignKeys } from '../../handler/foreign-keys.ts';
 import type { View } from '../../handler/handler.ts';
 import { BATCH_KEYS_MAX, type Batch, type Entry } from '../../storage/storage.ts';
 import { countGets, countTouches } from '../counters.ts';
@@ -193,7 +193,7 @@ export class Retrieval {
         const entry =
           foreign === undefined
             ? entryAt(view, batch, line, i)
-            : this.#entryAnywhere(view, batch, line, i);
+            : this.#entryAnywhere(foreign, view, batch, line, i);
         if (entry === 'unknown') break;
         reply.charge(1);
         if (entry === 'fault') continue;
@@ -214,18 +214,22 @@ export class Retrieval {
 
   /** As `entryAt`; 'unknown': the key is to be asked for; 'fault': nobody can say. */
   #entryAnywhere(
+    foreign: ForeignKeys,
     view: View,
     batch: Batch | undefined,
     line: Buffer,
     i: number,
   ): Entry | 'unknown' | 'fault' | undefined {
+    foreign.isLookedAt = true;
     try {
-      return entryAt(view, batch, line, i);
+      const entry = entryAt(view, batch, line, i);
+      return foreign.isWanted ? 'unknown' : entry;
     } catch (error) {
       if (error !== FOREIGN_KEY) throw error;
-      if (FOREIGN_KEY.fault === undefined) return 'unknown';
       this.#fault = FOREIGN_KEY.fault;
       return 'fault';
+    } finally {
+      foreign.isLookedAt = false;
     }
   }
 }
