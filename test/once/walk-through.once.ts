@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 
@@ -25,3 +26,21 @@ test('goromdb once up serves the same keys by each node, and ends all by a signa
   expect(await program.kill('SIGTERM')).toBe(0);
   for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
 });
+
+test('goromdb once up leaves no process behind when it is killed', async () => {
+  const program = new GoromdbProcess(['once', 'up', '-http', '127.0.0.1:0']);
+  await program.says(/Ctrl-C ends all/);
+  const pids = [...program.stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+  expect(pids.length).toBe(6);
+  await program.kill('SIGKILL');
+  for (const pid of pids) await expect.poll(() => isRunning(pid)).toBe(false);
+});
+
+/** A zombie, which nobody has waited for so far, has ended. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,8 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import process from 'node:process';
 import { type Address, formatAddress, parseAddress } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
-import { endProcess, startTrialCluster, type TrialCluster } from '../../once/trial/trial.ts';
+import {
+  endProcess,
+  spawnMortal,
+  startTrialCluster,
+  type TrialCluster,
+} from '../../once/trial/trial.ts';
 import { makePrivateFolder } from '../local/private-folder.ts';
 import { type NodeRequest, startNode, walkThrough } from './node.ts';
 
@@ -59,9 +64,7 @@ async function startChild(
   address: Address,
 ): Promise<{ readonly child: ChildProcess; readonly address: Address }> {
   const flags = ['-etcd', cluster.endpoints.join(','), '-http', formatAddress(address)];
-  const child = spawn(process.execPath, [process.argv[1], 'once', ...flags], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawnMortal(process.execPath, [process.argv[1], 'once', ...flags]);
   let said = '';
   child.stderr!.setEncoding('utf8');
   const found = await new Promise<string | undefined>((resolve) => {

@@ -10,14 +10,21 @@ import { bearerOf, originFault, type Token } from '../../http/guard.ts';
 import { isListed } from '../../server/access.ts';
 import { listen } from '../../server/listener.ts';
 import type { Admin } from '../admin/admin.ts';
+import { Guests } from '../guests.ts';
 import type { CachedStore } from '../once.ts';
 import { type Answer, faultOf } from './answers.ts';
+import { holdAnswer } from './answers-held.ts';
 import { createMany, createOne, putOne } from './create.ts';
 import { operatorsRoute } from './operators.ts';
 import { keyOfPath, readOne } from './read.ts';
 
 /** Connections at one time. */
 const CONNECTIONS_MAX = 4_096;
+/** Requests that one connection may send before the first of them is answered. */
+const PIPELINED_MAX = 32;
+/** Requests of all connections that are being answered. */
+const REQUESTS_MAX = 8_192;
+const HANDSHAKE_MS_MAX = 10_000;
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
 /** A body that takes longer is cut off. */
@@ -59,23 +66,35 @@ export async function startApi(
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: 1_000,
   };
+  const guests = new Guests(CONNECTIONS_MAX);
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     request.on('error', () => {});
     response.on('error', () => {});
-    answerOf(options, store, request)
-      .catch((error: unknown) => thrown(error, logger))
-      .then((answer) => send(request, response, answer))
+    const { socket } = request;
+    if (guests.begin(socket) > PIPELINED_MAX) socket.destroy();
+    if (socket.destroyed) return;
+    response.once('close', () => guests.end(socket));
+    const answer = guests.requests > REQUESTS_MAX ? busy() : answerOf(options, store, request);
+    answer
+      .catch((error: unknown) => thrown(error, logger, socket))
+      .then((answered) => send(request, response, answered))
       .catch(() => response.destroy());
   };
   const server =
     options.tls === undefined
       ? http.createServer(limits, serve)
-      : https.createServer({ ...limits, ...options.tls }, serve);
-  server.maxConnections = CONNECTIONS_MAX;
+      : https.createServer(
+          { ...limits, ...options.tls, handshakeTimeout: HANDSHAKE_MS_MAX },
+          serve,
+        );
   const { allow } = options;
   server.on('connection', (socket: net.Socket) => {
     const from = socket.remoteAddress;
     if (allow !== undefined && from !== undefined && !isListed(allow, from)) socket.destroy();
+  });
+  const greeting = options.tls === undefined ? 'connection' : 'secureConnection';
+  server.on(greeting, (socket: net.Socket) => {
+    if (!socket.destroyed) guests.admit(socket);
   });
   const target = { address: options.address, reusePort: false };
   const address = await listen(server, target, undefined, '-http');
@@ -137,7 +156,13 @@ function notAllowed(allow: string): Answer {
   return { ...answer, headers: { ...answer.headers, allow } };
 }
 
-function thrown(error: unknown, logger: Logger): Answer {
+async function busy(): Promise<Answer> {
+  return faultOf(503, 'UNAVAILABLE', 'too many requests at one time: nothing was created');
+}
+
+function thrown(error: unknown, logger: Logger, { destroyed }: net.Socket): Answer {
+  // The client has gone away.
+  if (destroyed) throw error;
   logger.error(`a request over HTTP failed: ${messageOf(error)}`, { event: 'request-failed' });
   return faultOf(500, 'SERVER_FAILED', 'the server has a fault: its log says which');
 }
@@ -149,5 +174,6 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   response.writeHead(status, { 'x-content-type-options': 'nosniff', ...headers });
   const timer = setTimeout(() => response.destroy(), RESPONSE_MS_MAX);
   response.once('close', () => clearTimeout(timer));
+  if (Buffer.isBuffer(body)) holdAnswer(response, body);
   response.end(request.method === 'HEAD' ? undefined : body);
 }

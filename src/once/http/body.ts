@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
+import { Gathered } from '../gathered.ts';
+import { HeldBytes } from '../held-bytes.ts';
 import { type Answer, faultOf } from './answers.ts';
 
-/** Bytes of all bodies that are being read. */
+/** Bytes of all bodies that are being read, or answered. */
 const BODIES_BYTES_MAX = 256 * 1024 * 1024;
 
-let heldBytes = 0;
+const bodies = new HeldBytes(BODIES_BYTES_MAX);
 
 /**
  * Reads a body, and runs something with it. All bodies together have a limit, so that many clients which
@@ -19,21 +21,17 @@ export async function withBody(
 ): Promise<Answer> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > bytesMax) return tooLarge(bytesMax);
-  let bytes = 0;
+  const body = new Gathered();
+  const holder = { cut: () => void request.destroy() };
   try {
-    const pieces: Buffer[] = [];
     for await (const piece of request as AsyncIterable<Buffer>) {
-      bytes += piece.length;
-      heldBytes += piece.length;
-      if (bytes > bytesMax) return tooLarge(bytesMax);
-      if (heldBytes > BODIES_BYTES_MAX) {
-        return faultOf(503, 'UNAVAILABLE', 'too many requests at one time: nothing was created');
-      }
-      pieces.push(piece);
+      if (body.length + piece.length > bytesMax) return tooLarge(bytesMax);
+      body.append(piece);
+      bodies.note(holder, body.length);
     }
-    return await run(Buffer.concat(pieces));
+    return await run(body.bytes);
   } finally {
-    heldBytes -= bytes;
+    bodies.note(holder, 0);
   }
 }
 

@@ -73,6 +73,19 @@ export async function startTrialCluster(
   return { endpoints, members, ready, close };
 }
 
+/**
+ * Starts a process that the system kills when this one is gone, however it ended: by `setpriv`, where there
+ * is one that can do it. The process has the pid of the child.
+ */
+export function spawnMortal(command: string, args: readonly string[]): ChildProcess {
+  const script = `mortal='setpriv --pdeathsig KILL'
+    $mortal true 2>/dev/null || mortal=
+    exec $mortal "$@"`;
+  return spawn('sh', ['-c', script, 'sh', command, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
+
 /** Ends a process; what does not end by itself is killed. */
 export async function endProcess(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -92,7 +105,7 @@ interface Member extends TrialMember {
 
 function startMember(name: string, url: string, args: readonly string[]): Member {
   const start = (): ChildProcess => {
-    const child = spawn('etcd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawnMortal('etcd', args);
     child.on('error', (error) => {
       member.said = messageOf(error);
     });
@@ -131,7 +144,7 @@ async function memberReady(member: TrialMember): Promise<void> {
 
 function notReady({ name, said }: Member, hasEnded: boolean): GoromdbError {
   const what = hasEnded ? 'ended' : `had no leader after ${START_MS_MAX} ms`;
-  const advice = said.includes('ENOENT') ? '; install etcd (Debian: etcd-server)' : '';
+  const advice = /not found|No such file/.test(said) ? '; install etcd (Debian: etcd-server)' : '';
   return new GoromdbError('SERVER_FAILED', `etcd ${name} ${what}${advice}: ${said.trim()}`);
 }
 

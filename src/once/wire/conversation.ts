@@ -5,6 +5,9 @@ import { memcachedProtocol } from '../../protocol/memcached/memcached.ts';
 import type { Session, SessionContext } from '../../protocol/protocol.ts';
 import type { Reply } from '../../protocol/reply.ts';
 import { isRespStart, respProtocol } from '../../protocol/resp/resp.ts';
+import { Gathered } from '../gathered.ts';
+import type { Guests } from '../guests.ts';
+import { HeldBytes, type Holder } from '../held-bytes.ts';
 import { keyFault } from '../item.ts';
 import type { CachedStore, Item } from '../once.ts';
 import { binaryRequests } from './binary.ts';
@@ -15,8 +18,13 @@ import { textRequests } from './text.ts';
 
 /** Keys that are read side by side for one request. */
 const READS_AT_ONCE = 64;
+/** Keys that one request may read. */
+const KEYS_MAX = 10_000;
 /** Bytes of input that all connections together may wait with. */
 const INPUT_BYTES_MAX = 256 * 1024 * 1024;
+/** Bytes of the values that one request reads, and of those of all requests at one time. */
+const REQUEST_VALUES_BYTES_MAX = 64 * 1024 * 1024;
+const VALUES_BYTES_MAX = 256 * 1024 * 1024;
 /** A client that reads nothing for so long is cut off. */
 const STALL_MS_MAX = 60_000;
 
@@ -27,38 +35,40 @@ export interface ConversationParts {
   know(known: Known): void;
   /** Is empty whenever nothing runs: all connections share it. */
   readonly reply: Reply;
+  readonly guests: Guests;
 }
 
-let inputBytes = 0;
+const inputs = new HeldBytes(INPUT_BYTES_MAX);
+const values = new HeldBytes(VALUES_BYTES_MAX);
 
 /** Answers one client, one request after the other, until it goes away. */
 export async function converse(socket: Socket, parts: ConversationParts): Promise<void> {
-  let pieces: Buffer[] = [];
-  let bytes = 0;
+  const gathered = new Gathered();
+  const holder = { cut: () => void socket.destroy() };
   let needed = 1;
   let speech: Speech | undefined;
   try {
     // The iterator reads no more while a request is being answered.
     for await (const chunk of socket as AsyncIterable<Buffer>) {
-      pieces.push(chunk);
-      bytes += chunk.length;
-      inputBytes += chunk.length;
-      if (inputBytes > INPUT_BYTES_MAX) return;
-      if (bytes < needed) continue;
-      const input = pieces.length === 1 ? chunk : Buffer.concat(pieces);
-      pieces = [input];
+      const isFirst = gathered.length === 0;
+      if (!isFirst || chunk.length < needed) gathered.append(chunk);
+      inputs.note(holder, gathered.length);
+      const input = isFirst ? chunk : gathered.bytes;
+      if (input.length < needed) continue;
       speech ??= speechOf(input, parts.context);
-      if (speech === undefined) continue;
+      if (speech === undefined) {
+        if (isFirst) gathered.append(chunk);
+        continue;
+      }
       const rest = await answerAll(socket, parts, speech, input);
       if (speech.isOver || speech.session.state !== 'open') return;
-      // A copy: what was answered of the memory is not kept.
-      pieces = rest.length === 0 ? [] : [Buffer.from(rest)];
-      inputBytes -= bytes - rest.length;
-      bytes = rest.length;
-      needed = Math.max(speech.needed, bytes + 1);
+      if (isFirst) gathered.append(rest);
+      else gathered.dropFirst(input.length - rest.length);
+      inputs.note(holder, gathered.length);
+      needed = Math.max(speech.needed, gathered.length + 1);
     }
   } finally {
-    inputBytes -= bytes;
+    inputs.note(holder, 0);
     speech?.session.close();
     socket.destroySoon();
   }
@@ -114,7 +124,9 @@ async function answerAll(
     const next = Math.min(input.length, at + request.bytes);
     speech.left = at + request.bytes - next;
     speech.isForSession = request.kind === 'session';
+    parts.guests.begin(socket);
     await answer(socket, parts, speech, request, input.subarray(at, next));
+    parts.guests.end(socket);
     if (request.kind === 'say' && request.closes === true) {
       speech.isOver = true;
       break;
@@ -137,30 +149,52 @@ async function answer(
   if (request.kind === 'create') {
     return write(socket, request.answer(await parts.store.create(request.wish)));
   }
-  const known = await readAll(parts.store, request.keys);
-  if (typeof known !== 'string') return say(socket, parts, speech, bytes, known);
-  return write(socket, request.fault(known.replaceAll(/[\r\n]+/g, ' ')));
+  const holder = { cut: () => void socket.destroy() };
+  try {
+    const known = await readAll(parts.store, request.keys, holder);
+    if (typeof known !== 'string') return await say(socket, parts, speech, bytes, known);
+    return await write(socket, request.fault(known.replaceAll(/[\r\n]+/g, ' ')));
+  } finally {
+    values.note(holder, 0);
+  }
 }
 
 /** @returns A text that says why not. */
-async function readAll(store: CachedStore, keys: readonly Buffer[]): Promise<Known | string> {
+async function readAll(
+  store: CachedStore,
+  keys: readonly Buffer[],
+  holder: Holder,
+): Promise<Known | string> {
   if (keys.length === 0) return NOTHING;
+  if (keys.length > KEYS_MAX) return `expected at most ${KEYS_MAX} keys, found ${keys.length}`;
   const known = new Map<string, Item | undefined>();
-  const misses: Buffer[] = [];
+  const misses = new Map<string, Buffer>();
+  let bytes = 0;
+  const learn = (name: string, item: Item | undefined): void => {
+    bytes += item?.value.length ?? 0;
+    known.set(name, item);
+  };
   for (const key of keys) {
+    const name = key.toString('latin1');
+    if (known.has(name)) continue;
     const item = store.cached(key);
-    if (item !== undefined) known.set(key.toString('latin1'), item);
-    else if (keyFault(key) === undefined) misses.push(key);
+    if (item !== undefined) learn(name, item);
+    else if (keyFault(key) === undefined) misses.set(name, key);
   }
-  for (let i = 0; i < misses.length; i += READS_AT_ONCE) {
-    const some = misses.slice(i, i + READS_AT_ONCE);
-    const readings = await Promise.all(some.map((key) => store.read(key)));
+  const names = [...misses.keys()];
+  for (let i = 0; i < names.length && bytes <= REQUEST_VALUES_BYTES_MAX; i += READS_AT_ONCE) {
+    values.note(holder, bytes);
+    const some = names.slice(i, i + READS_AT_ONCE);
+    const readings = await Promise.all(some.map((name) => store.read(misses.get(name)!)));
     for (const [j, reading] of readings.entries()) {
       if (reading.kind === 'unavailable') return `etcd cannot be asked now: ${reading.why}`;
-      const item = reading.kind === 'found' ? reading.item : undefined;
-      known.set(some[j].toString('latin1'), item);
+      learn(some[j], reading.kind === 'found' ? reading.item : undefined);
     }
   }
+  if (bytes > REQUEST_VALUES_BYTES_MAX) {
+    return `expected values of at most ${REQUEST_VALUES_BYTES_MAX} bytes together, found more`;
+  }
+  values.note(holder, bytes);
   return known;
 }
 

@@ -10,12 +10,14 @@ import { Reply } from '../../protocol/reply.ts';
 import { SharedParts } from '../../protocol/shared-parts.ts';
 import { isListed } from '../../server/access.ts';
 import { listen } from '../../server/listener.ts';
+import { Guests } from '../guests.ts';
 import type { CachedStore } from '../once.ts';
 import { converse } from './conversation.ts';
 import { type Known, viewOf } from './known-view.ts';
 
 /** Connections at one time. */
 const CONNECTIONS_MAX = 1_024;
+const HANDSHAKE_MS_MAX = 10_000;
 
 export interface WireOptions {
   readonly address: Address;
@@ -39,7 +41,7 @@ export async function startWire(
   store: CachedStore,
   logger: Logger,
 ): Promise<Wire> {
-  const sockets = new Set<net.Socket>();
+  const guests = new Guests(CONNECTIONS_MAX);
   const { context, know } = sessionParts();
   const reply = new Reply();
   const accept = (socket: net.Socket): void => {
@@ -48,10 +50,9 @@ export async function startWire(
       socket.destroy();
       return;
     }
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    converse(socket, { store, context, know, reply }).catch((error: unknown) => {
+    if (!guests.admit(socket)) return;
+    converse(socket, { store, context, know, reply, guests }).catch((error: unknown) => {
       const message = `a request failed, and its connection was cut: ${messageOf(error)}`;
       if (!socket.destroyed) logger.error(message, { event: 'request-failed' });
       socket.destroy();
@@ -60,8 +61,10 @@ export async function startWire(
   const server =
     tlsOptions === undefined
       ? net.createServer({ noDelay: true }, accept)
-      : tls.createServer({ ...tlsOptions, noDelay: true }, accept);
-  server.maxConnections = CONNECTIONS_MAX;
+      : tls.createServer(
+          { ...tlsOptions, noDelay: true, handshakeTimeout: HANDSHAKE_MS_MAX },
+          accept,
+        );
   server.on('tlsClientError', () => {});
   const bound = await listen(server, { address, reusePort: false }, undefined, '-addr');
   logger.info(`listens on ${formatAddress(bound)}`, { event: 'server-listening' });
@@ -69,7 +72,7 @@ export async function startWire(
     address: bound,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
+      guests.closeAll();
       await closed;
     },
   };
