@@ -10,6 +10,8 @@ const INTRO = `# Flags
 
 <!-- Made from the declarations in src/cli by "npm run docs:flags": change those, not this page. -->
 
+After this page you know every command, flag and key of the configuration file, with its default.
+
 A flag may be written \`-addr X\`, \`-addr=X\`, \`--addr X\` or \`--addr=X\`; a boolean \`-gzipped\` or \`-gzipped=false\`. Sizes take B, kB, MB, GB, TB, KiB, MiB, GiB and TiB. Durations are in Go's form, from \`1ms\` to \`24h\`, and need their unit.
 
 Most options of the server are also keys of the [configuration file](configuration.md) and options of the library: the tables name both.

@@ -1,35 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { blocksIn, isCommands, PAGES_RUN } from './blocks.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
-const PAGES = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  'CHANGELOG.md',
-  ...filesIn('docs'),
-  ...filesIn('examples'),
-].filter((path) => path.endsWith('.md'));
-
-function filesIn(folder: string): readonly string[] {
-  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
-    join(folder, name),
-  );
-}
-
-function read(page: string): string {
-  return readFileSync(join(ROOT, page), 'utf8');
-}
-
-/** What a link to a heading says, as GitHub and most others make it. */
-function anchorOf(heading: string): string {
-  const text = heading.trim().toLowerCase();
-  return text.replace(/[^\p{Letter}\p{Number}_\- ]/gu, '').replaceAll(' ', '-');
-}
+import { anchorOf, filesIn, linksIn, PAGES, ROOT, read } from './pages.ts';
 
 function anchorsIn(page: string): readonly string[] {
   const text = read(page).replace(/^```.*?^```/gms, '');
@@ -37,11 +10,8 @@ function anchorsIn(page: string): readonly string[] {
 }
 
 function brokenLinks(page: string): readonly string[] {
-  const links = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link);
-  return links.filter((link) => {
-    if (/^https?:/.test(link)) return false;
-    const [file, anchor] = link.split('#');
-    const target = file === '' ? page : join(dirname(page), file);
+  return linksIn(page).filter((link) => {
+    const [target, anchor] = link.split('#');
     if (!existsSync(join(ROOT, target))) return true;
     return anchor !== undefined && !anchorsIn(target).includes(anchor);
   });
@@ -68,6 +38,15 @@ describe.each(PAGES)('%s', (page) => {
   it('names no file that is not there, such as a test that shows a promise', () => {
     expect(missingPaths(page)).toEqual([]);
   });
+
+  it.skipIf(!page.startsWith('docs/'))(
+    'begins with what its reader can do or knows after it',
+    () => {
+      expect(read(page).split('\n\n').slice(1, 3).join('\n')).toMatch(
+        /^(After this page you |\*\*Decided:\*\*)/m,
+      );
+    },
+  );
 
   it('shows no commands that no test runs, unless it says why', () => {
     const commands = PAGES_RUN.includes(page) ? [] : blocksIn(read(page)).filter(isCommands);
