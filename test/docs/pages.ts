@@ -32,8 +32,8 @@ export function anchorOf(heading: string): string {
 
 /** The links of a page to files of this project: the file, and maybe `#` and a heading. */
 export function linksIn(page: string): readonly string[] {
-  return [...read(page).matchAll(/\]\(([^)\s]+)\)/g)]
-    .map(([, link]) => link)
+  return [...read(page).matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)]
+    .map(([, link, image]) => link ?? image)
     .filter((link) => !/^https?:/.test(link))
     .map((link) => (link.startsWith('#') ? `${page}${link}` : join(dirname(page), link)));
 }
