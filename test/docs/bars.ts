@@ -1,6 +1,6 @@
 /** Draws plots of the documentation as SVG: groups of horizontal bars, in colors for a light or a dark page. */
 
-export interface Group {
+interface Group {
   readonly name: string;
   /** One for each of the plot's series, in their order. */
   readonly values: readonly number[];
