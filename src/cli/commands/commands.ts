@@ -3,6 +3,7 @@ import { bench } from './bench.ts';
 import { build } from './build.ts';
 import { check } from './check.ts';
 import { checkConfig } from './check-config.ts';
+import { cluster } from './cluster.ts';
 import type { Command } from './command.ts';
 import { completionOf } from './completion.ts';
 import { diff } from './diff.ts';
@@ -46,5 +47,6 @@ export const COMMANDS: readonly Command[] = [
   once,
   onceImport,
   onceExport,
+  cluster,
   completionOf(() => COMMANDS.filter((command) => command !== DEFAULT_COMMAND), DEFAULT_COMMAND),
 ];

@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { dirname, join } from 'node:path';
+import { createClient, RESP_TYPES } from 'redis';
+import { expect, onTestFinished, test } from 'vitest';
+import { haproxyFile } from '../../src/cli/cluster/haproxy.ts';
+import { nutcrackerFile } from '../../src/cli/cluster/nutcracker.ts';
+import { requirePackages } from '../clients/harness.ts';
+import { waitFor } from '../support/patience.ts';
+import { type ShardServers, startShardServers } from '../support/shard-servers.ts';
+import { TextClient } from '../support/text-client.ts';
+
+const KEYS = Array.from({ length: 20_000 }, (_, i) => Buffer.from(keyOf(i)));
+const RAW = Array.from({ length: 500 }, (_, i) =>
+  Buffer.from([200 + (i % 50), 128 + (i % 100), 65 + (i % 26), 48 + Math.floor(i / 50)]),
+);
+
+function keyOf(i: number): string {
+  return [`key:${i}`, `{tag${i}}x`, `a{tag${i}}x{q}`, `{}${i}`, `{a${i}`, `größe:${i}`][i % 6];
+}
+
+/** A port that nobody has now. */
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function address(port: number): { kind: 'tcp'; host: string; port: number } {
+  return { kind: 'tcp', host: '127.0.0.1', port };
+}
+
+/** Runs a proxy until the test is over, and waits until it takes connections. */
+async function run(command: string, args: readonly string[], port: number): Promise<void> {
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await waitFor(async () => {
+    if (child.exitCode !== null) throw new Error(`${command} ended: ${said}`);
+    await connectTo(port);
+  });
+}
+
+function connectTo(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.once('connect', () => socket.end(resolve));
+    socket.once('error', reject);
+  });
+}
+
+async function nutcracker(servers: ShardServers, isRedis: boolean): Promise<number> {
+  requirePackages('nutcracker');
+  const port = await freePort();
+  const folder = dirname(servers.file);
+  const file = join(folder, `nutcracker-${port}.yml`);
+  writeFileSync(
+    file,
+    nutcrackerFile({ topology: servers.topology, listen: address(port), isRedis }),
+  );
+  const logs = ['-o', join(folder, 'log'), '-p', join(folder, `pid-${port}`)];
+  const stats = ['-a', '127.0.0.1', '-s', String(await freePort())];
+  await run('nutcracker', ['-c', file, ...logs, ...stats], port);
+  return port;
+}
+
+/** How many keys a client of memcached gets right, a hundred at a time. */
+async function readText(port: number, keys: readonly Buffer[]): Promise<number> {
+  const client = await TextClient.connect(address(port));
+  let right = 0;
+  for (let at = 0; at < keys.length; at += 100) {
+    const some = keys.slice(at, at + 100).map((key) => key.toString());
+    for (const { value } of await client.get(some)) if (some.includes(value.toString())) right++;
+  }
+  client.close();
+  return right;
+}
+
+async function readRedis(port: number, keys: readonly Buffer[]): Promise<number> {
+  const client = createClient({
+    socket: { port, host: '127.0.0.1' },
+    RESP: 2,
+    disableClientInfo: true,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  const typed = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  let right = 0;
+  for (let at = 0; at < keys.length; at += 100) {
+    const some = keys.slice(at, at + 100);
+    const values = await Promise.all(some.map((key) => typed.get(key)));
+    right += values.filter((value, i) => value !== null && some[i].equals(value)).length;
+  }
+  client.destroy();
+  return right;
+}
+
+test.each([
+  ['slots', 4],
+  ['slots', 8],
+  ['crc32', 5],
+  ['crc32a', 3],
+] as const)('nutcracker asks the right shard, with %s over %i', async (hash, count) => {
+  const keys = [...KEYS, ...RAW];
+  const servers = await startShardServers(hash, count, 1, keys);
+  expect(await readText(await nutcracker(servers, false), KEYS)).toBe(KEYS.length);
+  expect(await readRedis(await nutcracker(servers, true), keys)).toBe(keys.length);
+});
+
+test('HAProxy asks the nodes that answer', async () => {
+  requirePackages('haproxy');
+  const keys = KEYS.slice(0, 1_000);
+  const servers = await startShardServers('slots', 1, 2, keys);
+  const port = await freePort();
+  const file = join(dirname(servers.file), 'haproxy.cfg');
+  writeFileSync(file, haproxyFile(servers.topology, address(port)));
+  await run('haproxy', ['-db', '-f', file], port);
+  expect(await readText(port, keys)).toBe(keys.length);
+  await servers.end(0, 0);
+  for (let i = 0; i < 4; i++) expect(await readText(port, keys)).toBe(keys.length);
+});
