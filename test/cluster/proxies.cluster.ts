@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
-import Redis from 'ioredis';
+import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { haproxyFile } from '../../src/cli/cluster/haproxy.ts';
 import { nutcrackerFile } from '../../src/cli/cluster/nutcracker.ts';
