@@ -28,7 +28,15 @@ const QUARTERS = ['0-4095', '4096-8191', '8192-12287', '12288-16383'];
 const SHARE_HOPS: Layout = { name: 'goromdb, 3 of 4 keys hop', slots: QUARTERS };
 
 /** Starts a cluster. @returns The first server, with the whole cluster to be stopped. */
-async function startLayout({ name, slots }: Layout, options: StartOptions): Promise<Running> {
+async function startLayout(layout: Layout, options: StartOptions): Promise<Running> {
+  const [first, ...others] = await startNodes(layout, options);
+  return withOthers(first, others);
+}
+
+async function startNodes(
+  { name, slots }: Layout,
+  options: StartOptions,
+): Promise<readonly Running[]> {
   const ports: number[] = [];
   for (const _ of slots) ports.push(await freePort());
   const shardsFile = join(fileOf(options.folder, name), '..', 'shards.toml');
@@ -49,7 +57,7 @@ async function startLayout({ name, slots }: Layout, options: StartOptions): Prom
     const start = { name, port, cpus: options.cpus, command, hasMeta: true };
     nodes.push(await launch(start, (running) => running.log().includes(' serves from slot ')));
   }
-  return withOthers(nodes[0], nodes.slice(1));
+  return nodes;
 }
 
 function withOthers(first: Running, others: readonly Running[]): Running {
@@ -78,27 +86,40 @@ function startDirect(options: StartOptions): Promise<Running> {
   return startLayout({ name: 'goromdb, direct', slots: ['0-16383'] }, options);
 }
 
-/** nutcracker in front of one server with all keys. */
-async function startNutcracker(options: StartOptions): Promise<Running> {
-  const owner = await startLayout({ name: 'behind nutcracker', slots: ['0-16383'] }, options);
+/** nutcracker in front of servers, each of which it asks for the keys that are there. */
+async function startNutcracker(
+  name: string,
+  slots: readonly string[],
+  options: StartOptions,
+): Promise<Running> {
+  const owners = await startNodes({ name: `behind ${name}`, slots }, options);
   const [port, statsPort] = [await freePort(), await freePort()];
-  const path = join(options.folder, 'nutcracker.yml');
+  const path = join(options.folder, `nutcracker-${slots.length}.yml`);
   const settings = {
     ...{ listen: `127.0.0.1:${port}`, hash: 'crc16', distribution: 'modula' },
     ...{ timeout: 1000, redis: false, client_connections: 12_000 },
   };
   const lines = Object.entries(settings).map(([name, value]) => `  ${name}: ${value}`);
-  const text = ['bench:', ...lines, '  servers:', `   - 127.0.0.1:${owner.port}:1 s0`, ''];
+  // With these weights, and names in the order of the ranges, modula leads a slot to its server.
+  const servers = owners.map(({ port: own }, i) => {
+    return `   - 127.0.0.1:${own}:${16_384 / owners.length} s${i}`;
+  });
+  const text = ['bench:', ...lines, '  servers:', ...servers, ''];
   writeFileSync(path, text.join('\n'));
   const command = ['nutcracker', '-c', path, '-s', String(statsPort), '-a', '127.0.0.1'];
-  const start = { name: 'nutcracker', port, cpus: options.cpus, command };
+  const start = { name, port, cpus: options.cpus, command };
   try {
-    return withOthers(await launch(start, () => answers(port)), [owner]);
+    return withOthers(await launch(start, () => answers(port)), owners);
   } catch (error) {
-    await owner.stop();
+    await Promise.all(owners.map((owner) => owner.stop()));
     throw error;
   }
 }
+
+const NUTCRACKERS: readonly Start[] = [
+  (options) => startNutcracker('nutcracker, 4 servers', QUARTERS, options),
+  (options) => startNutcracker('nutcracker, 1 server', ['0-16383'], options),
+];
 
 /** What a request costs at the server that a client asks, when another one has the key. */
 export const cluster: Section = async (effort) => {
@@ -108,7 +129,7 @@ export const cluster: Section = async (effort) => {
     (options) => startLayout(ALL_HOP, options),
     (options) => startLayout(SHARE_HOPS, options),
     startDirect,
-    ...(hasNutcracker ? [startNutcracker] : []),
+    ...(hasNutcracker ? NUTCRACKERS : []),
   ];
   const notes = hasNutcracker ? [] : [{ name: 'nutcracker', text: 'is not installed' }];
   return withStarted(starts, data, 1, effort, async (contest) => {

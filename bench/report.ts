@@ -22,7 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   swapping: 'Latency while a new version is loaded and swapped in',
   heap: 'Memory over many requests',
   scraped: 'With -http, and a scrape of /metrics each second',
-  cluster: 'A server that asks another one for keys; nutcracker is what ratios are to',
+  cluster: 'A server that asks others for keys; ratios are to the last',
   attacks: 'Waits of a client beside one that attacks the same thread',
 };
 
