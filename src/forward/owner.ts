@@ -108,7 +108,7 @@ export class Owner {
   #noteFailure(state: NodeState, why: string, nowMs: number): void {
     state.retryAtMs = nowMs + state.retryMs;
     state.retryMs = Math.min(state.retryMs * 2, RETRY_MS_MAX);
-    if (state.why === undefined) this.#share.onChange(state.node.name, false, why);
+    if (state.why !== why) this.#share.onChange(state.node.name, false, why);
     state.why = why;
   }
 
@@ -143,7 +143,7 @@ export class Owner {
         ({ link, retryAtMs }) => link !== state.link && (link?.isReady || retryAtMs <= nowMs),
       );
       if (silentMs > (others ? SILENCE_MS_MAX : FORWARD_MS_MAX)) {
-        state.link?.end(`it has not answered for ${Math.round(silentMs)} ms`);
+        state.link?.end('it has not answered in time');
       }
       const hasFailed = state.link === undefined && state.why !== undefined;
       if (hasFailed && state.retryAtMs <= nowMs) this.#connect(state, nowMs);

@@ -1,5 +1,5 @@
 import type { DataSetInfo } from '../storage/storage.ts';
-import type { Stat } from './counters.ts';
+import type { Counters, Stat } from './counters.ts';
 import { servedStats, serverStats } from './fields.ts';
 import type { SessionContext } from './protocol.ts';
 import {
@@ -109,8 +109,14 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
     // `stats dataset` shows each data set: exporters take a name with two colons for one of a slab
     // class, and fail when there is no number between them.
     ...servedStats(info, now).filter(([name]) => name !== 'bytes'),
+    ...(context.foreign === undefined ? [] : [['forwarded_percent', hopsOf(counters)] as const]),
     ...onlyLoadStats(context),
   ];
+}
+
+/** How many of the keys that were asked for are other servers', in percent. */
+function hopsOf({ forwarded_out, cmd_get, cmd_touch }: Counters): number {
+  return Math.round((100 * forwarded_out) / Math.max(1, cmd_get + cmd_touch));
 }
 
 function dataSetOf(context: SessionContext): DataSetInfo {

@@ -2,9 +2,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startCluster } from '../support/cluster.ts';
 import { TextClient } from '../support/text-client.ts';
 
-const RECORDS = Object.fromEntries(
-  Array.from({ length: 100 }, (_, i) => [`key:${i}`, `value of ${i}`]),
-);
+const RECORDS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key:${i}`, `value of ${i}`])),
+  // Of these, what is in braces decides, if there is anything.
+  ...Object.fromEntries(
+    ['{a}1', '{b}1', '{}1', '{}2', '}{', '{{c}}', 'd{'].map((key) => [key, key]),
+  ),
+};
 
 test('any node answers any key', async () => {
   const { nodes } = await startCluster(2, 1, RECORDS);

@@ -1,0 +1,106 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
+import { waitFor } from '../support/patience.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+const RECORDS = Object.fromEntries(
+  Array.from({ length: 1_000 }, (_, i) => [`key:${i}`, `value of ${i}`]),
+);
+const KEYS = Object.keys(RECORDS);
+
+async function clientOf({ nodes }: TestCluster, node = 0): Promise<RawClient> {
+  return RawClient.connect({ kind: 'tcp', host: '127.0.0.1', port: nodes[node].port });
+}
+
+function hitOf(key: string): string {
+  return `VALUE ${key} 0 ${RECORDS[key].length}\r\n${RECORDS[key]}\r\nEND\r\n`;
+}
+
+/** Clients that ask one node for all keys again and again. */
+async function load(cluster: TestCluster) {
+  const clients = await Promise.all(Array.from({ length: 10 }, () => clientOf(cluster)));
+  let isOver = false;
+  let replies = 0;
+  const wrong: string[] = [];
+  const faults: string[] = [];
+  const running = clients.map(async (client, c) => {
+    for (let i = c; !isOver; i++) {
+      const key = KEYS[i % KEYS.length];
+      const reply = await client.ask(`get ${key}\r\n`);
+      replies++;
+      if (reply.startsWith('SERVER_ERROR ')) faults.push(reply);
+      else if (reply !== hitOf(key)) wrong.push(reply);
+    }
+  });
+  const more = async (count: number): Promise<void> => {
+    const until = replies + count;
+    await waitFor(() => expect(replies).toBeGreaterThan(until));
+  };
+  const end = async (): Promise<void> => {
+    isOver = true;
+    await Promise.all(running);
+  };
+  return { wrong, faults, more, end };
+}
+
+test('replicas are killed and stopped under load, and no reply is wrong or an error', async () => {
+  const cluster = await startCluster(2, 2, RECORDS);
+  const { wrong, faults, more, end } = await load(cluster);
+  await more(2_000);
+  for (const node of cluster.nodes.slice(2)) {
+    await node.process.kill('SIGKILL');
+    await more(2_000);
+    await node.start();
+    await more(2_000);
+    node.process.child.kill('SIGSTOP');
+    await more(2_000);
+    node.process.child.kill('SIGCONT');
+    // It is asked again, so that the other one may be killed.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await more(2_000);
+  }
+  await end();
+  expect(wrong).toEqual([]);
+  expect(faults).toEqual([]);
+});
+
+test('a shard whose only server is killed or stopped is an error, until it is back', async () => {
+  const cluster = await startCluster(2, 1, RECORDS);
+  const client = await clientOf(cluster);
+  const own = KEYS.find((key) => cluster.shardOf(key) === 0)!;
+  const other = KEYS.find((key) => cluster.shardOf(key) === 1)!;
+  const get = (key: string): Promise<string> => client.ask(`get ${key}\r\n`);
+  expect(await get(other)).toBe(hitOf(other));
+  const [, owner] = cluster.nodes;
+  await owner.process.kill('SIGKILL');
+  expect(await get(other)).toMatch(/^SERVER_ERROR shard1 does not answer: 127/);
+  expect(await get(own)).toBe(hitOf(own));
+  await owner.start();
+  await waitFor(async () => expect(await get(other)).toBe(hitOf(other)));
+  owner.process.child.kill('SIGSTOP');
+  expect(await get(other)).toMatch(
+    /^SERVER_ERROR shard1 does not answer: .*has not answered in time/,
+  );
+  expect(await get(own)).toBe(hitOf(own));
+  owner.process.child.kill('SIGCONT');
+  await waitFor(async () => expect(await get(other)).toBe(hitOf(other)));
+});
+
+test('a server with another shards.toml is told so, and its keys are errors', async () => {
+  const cluster = await startCluster(2, 1, RECORDS);
+  const [asking, owner] = cluster.nodes;
+  await owner.process.kill('SIGTERM');
+  const text = readFileSync(cluster.shardsFile, 'utf8');
+  writeFileSync(cluster.shardsFile, text.replace('hash = "slots"', 'hash = "crc32a"'));
+  void owner.start().catch(() => {});
+  const client = await clientOf(cluster);
+  const key = KEYS.find((one) => cluster.shardOf(one) === 1)!;
+  await waitFor(async () => {
+    expect(await client.ask(`get ${key}\r\n`)).toMatch(
+      /^SERVER_ERROR shard1 does not answer: .*shards\.toml has epoch .*give both the same file/,
+    );
+  });
+  await asking.process.says(/is not asked for keys: its shards\.toml has epoch/);
+  await owner.process.says(/a server that asks for keys is refused: its shards\.toml has epoch/);
+});
