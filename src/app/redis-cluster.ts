@@ -81,11 +81,16 @@ function wrong(message: string): GoromdbError {
   return new GoromdbError('OPTION_INVALID', `shards.toml: ${message}`);
 }
 
-/** Watches the other nodes of a cluster, for the threads that tell clients of them. */
+/**
+ * Watches the other nodes of a cluster, for the threads that tell clients of them.
+ *
+ * @param count Counts nodes that have ceased to answer; of one that answers again, -1.
+ */
 export function watchNodes(
   { cluster, peers }: RedisClusterPlan,
   logger: Logger,
   tls: TlsFiles | undefined,
+  count: (silentNodes: number) => void,
 ): Peers {
   const { shards, ownShard, ownNode, answering } = cluster;
   const all = shards.flatMap(({ name, nodes }, shard) => {
@@ -95,6 +100,7 @@ export function watchNodes(
   const onChange = (index: number, answers: boolean, why: string): void => {
     const number = others[index];
     Atomics.store(answering, number, answers ? 1 : 0);
+    count(answers ? -1 : 1);
     const { node, name } = all[number];
     const who = `node ${node.host}:${node.port} of ${name}`;
     if (answers) {

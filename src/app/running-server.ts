@@ -91,7 +91,8 @@ export class RunningServer implements GoromdbDataSets, Outgoing {
     this.#address = await server.listen(wanted, this.#given.data, cluster);
     if (predecessor !== undefined) await this.#takeOver();
     this.#closeUnwanted();
-    this.#peers = redisCluster && watchNodes(redisCluster, this.#logger, access?.tls);
+    const count = (nodes: number): void => server.count('silent_nodes', nodes);
+    this.#peers = redisCluster && watchNodes(redisCluster, this.#logger, access?.tls, count);
     const listensOn = formatAddress(this.#address);
     const { address: at } = cluster?.inherited ?? cluster ?? {};
     const also = at && [`for Redis Cluster on ${formatAddress(at)}`];

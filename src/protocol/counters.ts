@@ -29,6 +29,7 @@ export const COUNTERS = {
   cmd_touch: ['counter', 'Keys that were touched.'],
   cmd_meta: ['counter', 'Meta commands.'],
   cmd_redis: ['counter', 'Commands in the Redis protocol.'],
+  silent_nodes: ['gauge', 'Nodes that clients of a Redis Cluster are not sent to.'],
   redis_redirects: [
     'counter',
     'Commands for keys of other nodes, answered with MOVED or CROSSSLOT.',

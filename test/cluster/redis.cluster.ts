@@ -127,6 +127,13 @@ const withPhpredis: ReadsAll = async (cluster, records) => {
   });
 };
 
+const withPredis: ReadsAll = async (cluster, records) => {
+  const args = ['-d', 'include_path=/usr/share/php', `${PROGRAMS}use-predis.php`];
+  expect(await found('php', [...args, portOf(cluster, 4), records])).toEqual({
+    ...{ ...RIGHT, wrong: 0 },
+  });
+};
+
 const withRedisRb: ReadsAll = async (cluster, records) => {
   const args = [`${PROGRAMS}use-redis-rb.rb`, portOf(cluster, 2), records];
   expect(await found('ruby', args)).toEqual({ ...RIGHT, wrong: 0 });
@@ -174,6 +181,7 @@ const CLIENTS: readonly (readonly [name: string, reads: ReadsAll])[] = [
   ['redis-py 4', withRedisPy({})],
   ['redis-py 6', withRedisPy({ PYTHONPATH: REDIS_PY_6 })],
   ['phpredis', withPhpredis],
+  ['Predis', withPredis],
   ['redis-rb', withRedisRb],
   ['go-redis', withGoRedis],
   ['redis-cli', withRedisCli],

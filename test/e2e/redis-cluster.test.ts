@@ -4,6 +4,7 @@ import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { ClusterNodes } from '../support/cluster-nodes.ts';
 import { waitFor } from '../support/patience.ts';
+import { TextClient } from '../support/text-client.ts';
 
 const KEYS = Array.from({ length: 400 }, (_, i) =>
   i % 3 === 0 ? `{tag${i}}:k` : `schlüssel:${i}`,
@@ -28,6 +29,13 @@ function clusterClient(port: number): Cluster {
 async function listed(client: Redis): Promise<readonly number[]> {
   const slots = await client.cluster('SLOTS');
   return slots.flatMap(([, , ...nodes]) => nodes.map(([, port]) => port)).sort((a, b) => a - b);
+}
+
+/** What `stats` says of the other nodes. */
+async function silentNodes(port: number): Promise<string> {
+  const client = await TextClient.connect({ kind: 'tcp', host: '127.0.0.1', port });
+  onTestFinished(() => client.close());
+  return (await client.stats()).silent_nodes;
 }
 
 test('a client of a Redis Cluster reads all shards, and a killed or upgraded node costs it no error', async () => {
@@ -56,6 +64,7 @@ test('a client of a Redis Cluster reads all shards, and a killed or upgraded nod
   const left = ports.filter((port) => port !== first.clusterPort);
   await waitFor(async () => expect(await listed(watcher)).toEqual(left));
   await readAll();
+  expect(await silentNodes(third.port)).toBe('1');
   await cluster.restart(first);
   await waitFor(async () => expect(await listed(watcher)).toEqual(ports));
 

@@ -199,8 +199,8 @@ export class Threads implements Server {
   }
 
   /** Counts something that the main thread has found. */
-  count(name: CounterName): void {
-    this.#counters[name]++;
+  count(name: CounterName, by = 1): void {
+    this.#counters[name] += by;
   }
 
   /**
