@@ -18,8 +18,7 @@ export interface ForwarderOptions {
   readonly shards: readonly ForeignShard[];
   /** 16 hexadecimal digits. */
   readonly epoch: string;
-  /** `user password`, or empty. */
-  readonly login: string;
+  readonly login: OwnerShare['login'];
   readonly counters: Counters;
   readonly onChange: OwnerShare['onChange'];
 }
@@ -47,11 +46,11 @@ export class Forwarder implements Owners {
         this.#faults.push(fault);
         this.#flushSoon();
       },
-      onChange,
+      ...{ onChange, login },
     };
     const owners: Owner[] = [];
     for (const { idx, name, nodes } of shards) {
-      owners[idx] = new Owner(name, { shard: idx, epoch, login }, nodes, share);
+      owners[idx] = new Owner(name, { shard: idx, epoch }, nodes, share);
     }
     this.#owners = owners;
     this.#checks = setInterval(() => this.#check(), CHECK_INTERVAL_MS);

@@ -22,6 +22,8 @@ export interface OwnerNode {
 
 /** What a thread's owners have in common. */
 export interface OwnerShare {
+  /** `user password`, or empty. May throw. */
+  readonly login: () => string;
   /** Milliseconds on a clock that is set once a turn. */
   readonly nowMs: () => number;
   /** Has `flush` called of a link at the end of the turn. */
@@ -44,7 +46,7 @@ interface NodeState {
 /** The servers of one shard: all have the same data, and one of them is asked, the preferred one if it answers. */
 export class Owner {
   readonly #shard: string;
-  readonly #hello: LinkHello;
+  readonly #hello: Omit<LinkHello, 'login'>;
   readonly #share: OwnerShare;
   /** The preferred one first. */
   readonly #nodes: readonly NodeState[];
@@ -52,7 +54,12 @@ export class Owner {
   #current: Link | undefined;
   #isClosed = false;
 
-  constructor(shard: string, hello: LinkHello, nodes: readonly OwnerNode[], share: OwnerShare) {
+  constructor(
+    shard: string,
+    hello: Omit<LinkHello, 'login'>,
+    nodes: readonly OwnerNode[],
+    share: OwnerShare,
+  ) {
     this.#shard = shard;
     this.#hello = hello;
     this.#share = share;
@@ -97,7 +104,8 @@ export class Owner {
       onEnd: (ended: Link, why: string) => this.#noteEnd(state, ended, why),
     };
     try {
-      state.link = new Link(state.node.open, this.#hello, events, nowMs);
+      const hello = { ...this.#hello, login: this.#share.login() };
+      state.link = new Link(state.node.open, hello, events, nowMs);
       this.#share.flush(state.link);
     } catch (error) {
       this.#noteFailure(state, messageOf(error), nowMs);
@@ -124,7 +132,8 @@ export class Owner {
     const nowMs = performance.now();
     state.link = undefined;
     // A server that is upgraded closes its connections, and its successor accepts.
-    if (!ended.wasClosed) this.#noteFailure(state, why, nowMs);
+    const isSuccession = ended.wasClosed && nowMs - ended.openedMs >= RETRY_MS_MIN;
+    if (!isSuccession) this.#noteFailure(state, why, nowMs);
     if (this.#current === ended) this.#current = undefined;
     const { pending } = ended;
     for (let left = pending.length; left > 0; left--) {

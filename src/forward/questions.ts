@@ -52,8 +52,10 @@ export class Questions {
     return this.#answers.length;
   }
 
+  /** Memory that is taken. Of one value that is longer than all others may be, so much is counted. */
   get heldBytes(): number {
-    return this.#answers.length === 0 ? 0 : this.#keys.length + this.#answerBytes;
+    if (this.#answers.length === 0) return 0;
+    return this.#keys.length + Math.min(this.#answerBytes, ANSWER_BYTES_MAX);
   }
 
   get isFull(): boolean {

@@ -48,7 +48,9 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
   const { userFile } = access;
   const log = onceAMinute((line) => logger.warn(line, { event: 'node-refused' }));
   const forwarder = new Forwarder({
-    ...{ epoch, counters, login: userFile === undefined ? '' : firstLogin(userFile) },
+    ...{ epoch, counters },
+    // Read for each connection, as a reload may have changed it.
+    login: () => (userFile === undefined ? '' : firstLogin(userFile)),
     shards: topology.shards
       .filter(({ idx }) => idx !== shard)
       .map(({ name, idx, nodes }) => ({ name, idx, nodes: nodesOf(nodes, options) })),

@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { startCluster, type TestCluster } from '../support/cluster.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { waitFor } from '../support/patience.ts';
 import { RawClient } from '../support/raw-client.ts';
 
@@ -103,4 +106,24 @@ test('a server with another shards.toml is told so, and its keys are errors', as
   });
   await asking.process.says(/is not asked for keys: its shards\.toml has epoch/);
   await owner.process.says(/a server that asks for keys is refused: its shards\.toml has epoch/);
+});
+
+test('servers with TLS and logins ask each other so too', async () => {
+  const pem = (name: string): string =>
+    fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+  const users = join(temporaryFolder(), 'users');
+  writeFileSync(users, '# comment\nann:secret:1\nben:other\n');
+  const cluster = await startCluster(2, 1, RECORDS, [
+    ...['-tls-cert', pem('server.pem'), '-tls-key', pem('server.key')],
+    ...['-tls-client-ca', pem('ca.pem'), '-auth-file', users],
+  ]);
+  const client = await RawClient.connect(
+    { kind: 'tcp', host: '127.0.0.1', port: cluster.nodes[0].port },
+    {
+      ...{ ca: readFileSync(pem('ca.pem')), cert: readFileSync(pem('client.pem')) },
+      key: readFileSync(pem('client.key')),
+    },
+  );
+  expect(await client.ask('set x 0 0 9\r\nben other\r\n')).toBe('STORED\r\n');
+  for (const key of KEYS.slice(0, 50)) expect(await client.ask(`get ${key}\r\n`)).toBe(hitOf(key));
 });

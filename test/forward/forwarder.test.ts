@@ -85,7 +85,7 @@ function forwarderTo(...owners: readonly Owner[]) {
     },
   }));
   const forwarder = new Forwarder({
-    ...{ shards: [{ name: 'shard1', idx: 1, nodes }], epoch: EPOCH, login: '', counters },
+    ...{ shards: [{ name: 'shard1', idx: 1, nodes }], epoch: EPOCH, login: () => '', counters },
     onChange: (node, answers, why) => void changes.push(`${node} ${answers} ${why}`),
   });
   onTestFinished(() => forwarder.close());
@@ -222,7 +222,7 @@ test('200 shards are asked at once', async () => {
   const forwarder = new Forwarder({
     shards,
     epoch: EPOCH,
-    login: '',
+    login: () => '',
     counters,
     onChange: () => {},
   });

@@ -117,3 +117,14 @@ test('a get that waits is answered from the data that it began with', async () =
   const after = OWN.replace('here', 'new!');
   expect(await read(socket, `${after}END\r\n`)).toBe(`${OWN}END\r\n${after}END\r\n`);
 });
+
+test('a value that is larger than a connection may hold is answered', async () => {
+  const { socket, asked, asking } = await start();
+  socket.write('get other\r\n');
+  await asking(1);
+  const buffer = Buffer.alloc(DEFAULT_LIMITS.connectionBufferedBytesMax + 1, 'v');
+  const place = { buffer, valueStart: 0, valueEnd: buffer.length, wireStart: -1 };
+  asked[0].noteHit(0, { ...place, flags: 0, cas: 1 }, buffer.length);
+  const all = await read(socket, 'END\r\n');
+  expect(all.length).toBe(`VALUE other 0 ${buffer.length}\r\n\r\nEND\r\n`.length + buffer.length);
+});
