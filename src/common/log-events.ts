@@ -73,6 +73,8 @@ export const LOG_EVENTS = {
   'node-answers': 'It answers again.',
   'node-not-registered': 'A node of `goromdb once` could not register in etcd; it is tried again.',
   'node-registered': 'It is registered now.',
+  'cache-warm': 'A node of `goromdb once -warm` has listed what is there.',
+  'cache-warming-failed': 'It does not see what others create; it is tried again.',
   'node-refused': 'A node is not asked for its keys, or one that asks is refused; once a minute.',
   'node-asked': 'It is asked for its keys again.',
   // HTTP.

@@ -3,7 +3,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { Etcd, Outcome } from './etcd.ts';
 import { type EtcdOptions, Gateway } from './gateway.ts';
 import { READ_ATTEMPT_MS_MAX } from './limits.ts';
-import { watchPrefix } from './watch.ts';
+import { followRange, watchPrefix } from './watch.ts';
 import {
   base64,
   countOf,
@@ -48,6 +48,7 @@ export function connectEtcd(options: EtcdOptions): Etcd {
     renewLease: (id) => gateway.post('/v3/lease/keepalive', { ID: id }, 'read', renewedOf),
     revokeLease: (id) => gateway.post('/v3/lease/revoke', { ID: id }, 'write', () => undefined),
     watch: (prefix, watcher, signal) => watchPrefix(gateway, prefix, watcher, signal),
+    follow: (range, from, follower, signal) => followRange(gateway, range, from, follower, signal),
     members: () => gateway.post('/v3/cluster/member/list', {}, 'read', membersOf),
     status: async (url) =>
       gateway.post('/v3/maintenance/status', {}, 'read', statusOf, endpointOf(url)),

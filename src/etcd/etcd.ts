@@ -104,12 +104,16 @@ export interface Change {
   readonly record: KeyValue;
 }
 
-export interface Watcher {
-  /** All that is there at a revision. Called at first, and when changes were missed. */
-  onList(found: Found): void;
+/** Whom changes are reported to. */
+export interface Follower {
   onChange(change: Change, revision: number): void;
   /** The watch has broken off, and is being resumed. */
   onBreak?(why: string): void;
+}
+
+export interface Watcher extends Follower {
+  /** All that is there at a revision. Called at first, and when changes were missed. */
+  onList(found: Found): void;
 }
 
 /** A cluster of etcd. */
@@ -126,6 +130,16 @@ export interface Etcd {
   revokeLease(id: string): Promise<Outcome<undefined>>;
   /** Reports what is under a prefix, and each change, until the signal. Resolves when it has ended. */
   watch(prefix: Buffer, watcher: Watcher, signal: AbortSignal): Promise<void>;
+  /**
+   * Reports each change of some keys from a revision on, and no list. Resolves by the signal, or when etcd
+   * has compacted changes away that were not reported.
+   */
+  follow(
+    range: Pick<Range, 'key'> & { readonly end: Buffer },
+    from: number,
+    follower: Follower,
+    signal: AbortSignal,
+  ): Promise<void>;
   members(): Promise<Outcome<readonly Member[]>>;
   status(endpoint: string): Promise<Outcome<EndpointStatus>>;
   /** Bytes that the database of an endpoint may have. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../common/errors.ts';
 import type { Endpoint } from './endpoint.ts';
-import { endOfPrefix, type Found, type KeyValue, type Watcher } from './etcd.ts';
+import { endOfPrefix, type Follower, type Found, type KeyValue, type Watcher } from './etcd.ts';
 import type { Gateway } from './gateway.ts';
 import {
   LIST_KEYS_MAX,
@@ -25,13 +25,20 @@ interface WireEvents {
   readonly header?: { readonly revision?: string };
   readonly events?: readonly { readonly type?: string; readonly kv?: WireRecord }[];
   readonly canceled?: boolean;
+  /** Whether the rest of these events comes in the next line. */
+  readonly fragment?: boolean;
   readonly compact_revision?: string;
 }
 
+/** Keys from one on, up to the first that is not meant. */
+interface KeySpan {
+  readonly key: Buffer;
+  readonly end: Buffer;
+}
+
 /**
- * Reports what is under a prefix, and each change of it, until the signal. When the connection breaks,
- * it goes on behind the last change that it has reported; when etcd has compacted that away, it lists
- * all again.
+ * Reports what is under a prefix, and each change of it, until the signal. When etcd has compacted changes
+ * away that were not reported, it lists all again.
  */
 export async function watchPrefix(
   gateway: Gateway,
@@ -39,43 +46,75 @@ export async function watchPrefix(
   watcher: Watcher,
   signal: AbortSignal,
 ): Promise<void> {
-  /** Changes up to this revision were reported; 0: nothing was. */
-  let revision = 0;
   let pauseMs = RESUME_MS_MIN;
   while (!signal.aborted) {
-    let why: string;
     try {
-      if (revision === 0) {
-        const found = await listAll(gateway, prefix);
-        if (signal.aborted) return;
-        watcher.onList(found);
-        revision = found.revision;
-      }
-      why = await follow(gateway, prefix, revision + 1, signal, (events) => {
-        pauseMs = RESUME_MS_MIN;
-        revision = report(events, revision, watcher);
-      });
-      if (why === COMPACTED) revision = 0;
+      const found = await listAll(gateway, prefix);
+      if (signal.aborted) return;
+      watcher.onList(found);
+      pauseMs = RESUME_MS_MIN;
+      const range = { key: prefix, end: endOfPrefix(prefix) };
+      await followRange(gateway, range, found.revision + 1, watcher, signal);
     } catch (error) {
-      why = messageOf(error);
+      if (!signal.aborted) watcher.onBreak?.(messageOf(error));
     }
-    if (signal.aborted) return;
-    watcher.onBreak?.(why);
-    await delay(pauseMs, undefined, { signal }).catch(() => {});
+    await pause(pauseMs, signal);
     pauseMs = Math.min(2 * pauseMs, RESUME_MS_MAX);
   }
 }
 
+/**
+ * Reports each change of some keys, until the signal, or until changes are compacted away that were not
+ * reported. When the connection breaks, it goes on behind the last change that it has reported.
+ */
+export async function followRange(
+  gateway: Gateway,
+  range: KeySpan,
+  from: number,
+  follower: Follower,
+  signal: AbortSignal,
+): Promise<void> {
+  /** Changes up to this revision were reported. */
+  let revision = from - 1;
+  let pauseMs = RESUME_MS_MIN;
+  while (!signal.aborted) {
+    let why: string;
+    try {
+      why = await follow(gateway, range, revision + 1, signal, (events) => {
+        pauseMs = RESUME_MS_MIN;
+        revision = report(events, revision, follower);
+      });
+    } catch (error) {
+      why = messageOf(error);
+    }
+    if (signal.aborted) return;
+    follower.onBreak?.(why);
+    if (why === COMPACTED) return;
+    await pause(pauseMs, signal);
+    pauseMs = Math.min(2 * pauseMs, RESUME_MS_MAX);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {});
+}
+
 const COMPACTED = 'the changes since the last one seen are compacted away';
 
-/** @returns The revision that was reported last. */
-function report({ header, events = [] }: WireEvents, before: number, watcher: Watcher): number {
+/** @returns The revision up to which all was reported. */
+function report(
+  { header, events = [], fragment }: WireEvents,
+  before: number,
+  follower: Follower,
+): number {
   let last = before;
   for (const { type, kv = {} } of events) {
     const record = recordOf(kv);
     last = Math.max(last, record.modRevision);
-    watcher.onChange({ kind: type === 'DELETE' ? 'removed' : 'put', record }, record.modRevision);
+    follower.onChange({ kind: type === 'DELETE' ? 'removed' : 'put', record }, record.modRevision);
   }
+  // The rest of its last revision may come in the next one.
+  if (fragment === true) return Math.max(before, last - 1);
   return events.length === 0 ? last : Math.max(last, numberOf(header?.revision));
 }
 
@@ -101,14 +140,15 @@ async function listAll(gateway: Gateway, prefix: Buffer): Promise<Found> {
 /** @returns Why it has ended. */
 async function follow(
   gateway: Gateway,
-  prefix: Buffer,
+  { key, end }: KeySpan,
   from: number,
   signal: AbortSignal,
   onEvents: (events: WireEvents) => void,
 ): Promise<string> {
   const endpoint = gateway.current;
-  const range = { key: base64(prefix), range_end: base64(endOfPrefix(prefix)) };
-  const body = JSON.stringify({ create_request: { ...range, start_revision: String(from) } });
+  const range = { key: base64(key), range_end: base64(end), start_revision: String(from) };
+  // In fragments: etcd sends a thousand revisions at once, each of values of a megabyte.
+  const body = JSON.stringify({ create_request: { ...range, fragment: true } });
   const request = endpoint.stream('/v3/watch', body, gateway.token);
   const stop = (): void => void request.destroy(new Error('the watch was stopped'));
   signal.addEventListener('abort', stop);

@@ -12,12 +12,12 @@ const ITEM_BYTES = 400;
 export function cacheStore(store: Store, bytesMax: number): CachedStore {
   const items = new LRUCache<string, Item>({
     maxSize: bytesMax,
-    sizeCalculation: ({ value }, key) => value.length + key.length + ITEM_BYTES,
+    sizeCalculation: sizeOf,
   });
   const flights = new Map<string, Promise<Reading>>();
   const counts = {
     ...{ gets: 0, hits: 0, misses: 0, readsUnavailable: 0 },
-    ...{ created: 0, same: 0, conflicts: 0, unknown: 0, refused: 0 },
+    ...{ created: 0, same: 0, conflicts: 0, unknown: 0, refused: 0, warmed: 0 },
   };
 
   const startFlight = (name: string, key: Buffer): Promise<Reading> => {
@@ -53,8 +53,23 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
     return item;
   };
 
+  const learn = (key: Buffer, item: Item): void => {
+    const name = nameOf(key);
+    if (items.has(name)) return;
+    counts.warmed++;
+    items.set(name, item);
+  };
+
   return {
     cached,
+    learn,
+    offer(key, item) {
+      const name = nameOf(key);
+      if (items.has(name)) return true;
+      if (items.calculatedSize + sizeOf(item, name) > bytesMax) return false;
+      learn(key, item);
+      return true;
+    },
     async read(key) {
       const item = cached(key);
       if (item !== undefined) return { kind: 'found', item };
@@ -73,6 +88,10 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
       return { ...counts, cachedItems: items.size, cachedBytes: items.calculatedSize };
     },
   };
+}
+
+function sizeOf({ value }: Item, name: string): number {
+  return value.length + name.length + ITEM_BYTES;
 }
 
 const COUNTED = {

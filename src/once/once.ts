@@ -53,5 +53,9 @@ export interface Store extends Reader {
 export interface CachedStore extends Store {
   /** What is known without asking anybody. */
   cached(key: Buffer): Item | undefined;
+  /** Takes what somebody else has found. @returns Whether there was room, without putting out another. */
+  offer(key: Buffer, item: Item): boolean;
+  /** The same; what was not used for longest makes room. */
+  learn(key: Buffer, item: Item): void;
   readonly figures: Figures;
 }

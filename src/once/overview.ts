@@ -11,6 +11,8 @@ export interface Figures {
   conflicts: number;
   unknown: number;
   refused: number;
+  /** Values that the cache was given by a list and a watch of etcd. */
+  warmed: number;
   cachedItems: number;
   cachedBytes: number;
 }

@@ -67,7 +67,7 @@ function figuresAt(seconds: number, share = 1): Figures {
   return {
     ...{ gets, hits: Math.round(gets * 0.964), misses: passed(9, 60), readsUnavailable: 0 },
     ...{ created: passed(310, 95), same: passed(12, 80), conflicts: passed(4, 50) },
-    ...{ unknown: 0, refused: 0, cachedItems: 48_112, cachedBytes: 41_700_000 },
+    ...{ unknown: 0, refused: 0, warmed: 0, cachedItems: 48_112, cachedBytes: 41_700_000 },
   };
 }
 

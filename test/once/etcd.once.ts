@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectEtcd } from '../../src/etcd/connect.ts';
-import type { Etcd } from '../../src/etcd/etcd.ts';
+import { type Change, type Etcd, endOfPrefix } from '../../src/etcd/etcd.ts';
 import { startTrialCluster, type TrialCluster } from '../../src/once/trial/trial.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -86,4 +86,24 @@ test('a watch misses nothing while the members that it hangs on are killed and s
   expect(breaks.length).toBeGreaterThan(0);
   stop.abort();
   await ended;
+});
+
+test('changes that are more than etcd sends at once come in parts, each of them once', async () => {
+  const { etcd } = await connected(1);
+  const large = Buffer.alloc(1024 * 1024, 7);
+  for (let i = 0; i < 8; i++) await etcd.put(Buffer.from(`f/large-${i}`), large);
+  const small = Buffer.alloc(10 * 1024, 7);
+  const steps = Array.from({ length: 100 }, (_, i) => {
+    return { put: { key: Buffer.from(`f/small-${i}`), value: small } };
+  });
+  await etcd.transact({ compare: [], steps });
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const range = { key: Buffer.from('f/'), end: endOfPrefix(Buffer.from('f/')) };
+  const follower = { onChange: ({ record }: Change) => void seen.push(String(record.key)) };
+  const ended = etcd.follow(range, 1, follower, stop.signal);
+  await expect.poll(() => seen.length).toBe(108);
+  stop.abort();
+  await ended;
+  expect(new Set(seen).size).toBe(108);
 });

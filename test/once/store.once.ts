@@ -3,7 +3,7 @@ import { VALUE_BYTES_MAX, WISHES_MAX } from '../../src/once/limits.ts';
 import type { Wish } from '../../src/once/once.ts';
 import { startTrialCluster, type TrialCluster } from '../../src/once/trial/trial.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { storeOn } from '../support/once-node.ts';
+import { startWholeNode, storeOn } from '../support/once-node.ts';
 
 async function cluster(count = 1, flags: readonly string[] = []): Promise<TrialCluster> {
   const started = await startTrialCluster(temporaryFolder(), count, flags);
@@ -56,4 +56,33 @@ test('without a quorum nothing is said to be absent, and nothing is said to have
   expect(await node.read(Buffer.from('known'))).toMatchObject({ kind: 'found' });
   expect(await node.read(Buffer.from('absent'))).toMatchObject({ kind: 'unavailable' });
   expect(['unknown', 'unavailable']).toContain((await node.create(wish('new', 'v'))).kind);
+});
+
+test('a warm node answers what others have created while members were killed, and without a quorum too', async () => {
+  const { endpoints, members, ready } = await cluster(3);
+  const [other, warm] = [
+    await startWholeNode(endpoints),
+    await startWholeNode(endpoints, { warm: true }),
+  ];
+  const created = async (from: number): Promise<void> => {
+    for (let i = from; i < from + 200; i++) {
+      const init = { method: 'POST', body: JSON.stringify({ key: `k${i}`, value: `v${i}` }) };
+      while (!(await fetch(`${other.url}/key`, init)).ok);
+    }
+  };
+  await created(0);
+  for (const [i, { child, restart }] of members.entries()) {
+    child.kill('SIGKILL');
+    await created(200 * (i + 1));
+    restart();
+    await ready();
+  }
+  const warmed = async (): Promise<unknown> => {
+    return ((await (await fetch(`${warm.url}/status`)).json()) as { warmed: number }).warmed;
+  };
+  await expect.poll(warmed, { timeout: 30_000 }).toBe(800);
+  for (const { child } of members) child.kill('SIGKILL');
+  for (let i = 0; i < 800; i += 7) {
+    expect(await (await fetch(`${warm.url}/key/k${i}`)).text()).toBe(`v${i}`);
+  }
 });

@@ -39,7 +39,7 @@ export class FakeEtcd {
   compactedBelow = 0;
   readonly #server: http.Server;
   readonly #leases = new Map<string, Set<string>>();
-  readonly #watches = new Set<{ prefix: string; response: ServerResponse }>();
+  readonly #watches = new Set<{ has(name: string): boolean; response: ServerResponse }>();
 
   private constructor() {
     this.#server = http.createServer((request, response) => void this.#serve(request, response));
@@ -198,27 +198,31 @@ export class FakeEtcd {
     this.#notify(name, { kv });
   }
 
-  #watch({ key, start_revision: start }: Json, response: ServerResponse): void {
+  #watch({ key, range_end: end, start_revision: start }: Json, response: ServerResponse): void {
     response.writeHead(200);
     if (Number(start) < this.compactedBelow) {
       const result = { canceled: true, compact_revision: String(this.compactedBelow) };
       response.end(`${JSON.stringify({ result })}\n`);
       return;
     }
-    const watch = { prefix: text(key), response };
+    const has = (name: string): boolean => text(name) >= text(key) && text(name) < text(end);
+    const watch = { has, response };
     this.#watches.add(watch);
     response.on('close', () => this.#watches.delete(watch));
     response.write(`${JSON.stringify({ result: { created: true } })}\n`);
     for (const [name, held] of this.keys) {
-      if (held.modified < Number(start) || !text(name).startsWith(watch.prefix)) continue;
-      const kv = { key: name, value: held.value, mod_revision: String(held.modified) };
+      if (held.modified < Number(start) || !has(name)) continue;
+      const kv = {
+        ...{ key: name, value: held.value },
+        ...{ create_revision: String(held.created), mod_revision: String(held.modified) },
+      };
       response.write(`${JSON.stringify({ result: { events: [{ kv }] } })}\n`);
     }
   }
 
   #notify(name: string, event: Json): void {
-    for (const { prefix, response } of this.#watches) {
-      if (!text(name).startsWith(prefix)) continue;
+    for (const { has, response } of this.#watches) {
+      if (!has(name)) continue;
       response.write(`${JSON.stringify({ result: { events: [event] } })}\n`);
     }
   }

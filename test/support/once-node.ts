@@ -20,10 +20,10 @@ export async function storeOnFake(): Promise<{ etcd: FakeEtcd; store: CachedStor
 }
 
 /** A node's store, on a cluster. */
-export function storeOn(endpoints: readonly string[]): CachedStore {
+export function storeOn(endpoints: readonly string[], cacheBytes = CACHE_BYTES): CachedStore {
   const client = connectEtcd({ endpoints });
   onTestFinished(() => client.close());
-  return cacheStore(createEtcdStore(client, { prefix: PREFIX }), CACHE_BYTES);
+  return cacheStore(createEtcdStore(client, { prefix: PREFIX }), cacheBytes);
 }
 
 /** Serves a store over HTTP. @returns Its URL. */
@@ -48,7 +48,7 @@ export async function startWholeNode(
       ...{ urls: endpoints, loginFile: nothing, prefix: PREFIX },
       tls: { ca: nothing, cert: nothing, key: nothing },
     },
-    ...{ staleReads: false, cacheBytes: CACHE_BYTES, http: LOOPBACK },
+    ...{ staleReads: false, warm: false, cacheBytes: CACHE_BYTES, http: LOOPBACK },
     ...{ announce: nothing, addr: nothing, hosts: [], tokenFile: nothing, allow: nothing },
     tls: nothing,
     ...more,

@@ -38,6 +38,10 @@ const SERVING = optionGroup('Serving', {
     help: 'memory for values that were read or created',
     fallback: `${CACHE_BYTES / 2 ** 20}MiB`,
   },
+  warm: {
+    ...BOOLEAN,
+    help: 'fill the cache with the keys that are there, and with those that other nodes create',
+  },
   'stale-reads': {
     ...BOOLEAN,
     help: 'let a member of etcd that lags behind say that a key is absent: reads go on without a quorum',
@@ -118,6 +122,7 @@ function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
   return {
     place: placeOf(values),
     staleReads: values['stale-reads'],
+    warm: values.warm,
     cacheBytes: Number.isFinite(values['cache-size']) ? values['cache-size'] : 2 ** 40,
     http: values.http,
     announce: values.announce,

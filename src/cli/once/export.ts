@@ -1,18 +1,12 @@
 import { type OutputPlan, writeOutputs } from '../../build/output.ts';
 import { GoromdbError } from '../../common/errors.ts';
-import type { Etcd, KeyValue } from '../../etcd/etcd.ts';
-import { LIST_KEYS_MAX } from '../../etcd/limits.ts';
+import type { Etcd } from '../../etcd/etcd.ts';
 import { decodeItem } from '../../once/item.ts';
-import { keyRange } from '../../once/keys.ts';
+import { keyPages } from '../../once/pages.ts';
 import { JsonLineWriter } from '../../storage/formats/json/json-line-writer.ts';
 import type { RecordSink } from '../../storage/scanners/scanner.ts';
 import type { EtcdPlace } from '../options/etcd.ts';
 import { connectPlace } from './place.ts';
-
-/** Bytes of values that a page should have: etcd sends them well within the time of a read. */
-const PAGE_BYTES = 8 * 1024 * 1024;
-/** Keys of the first page. */
-const PAGE_KEYS_MIN = 16;
 
 /** What was exported. */
 export interface Exported {
@@ -78,37 +72,14 @@ export async function exportRecords(
   signal: AbortSignal,
 ): Promise<Exported> {
   const keyStart = Buffer.byteLength(prefix, 'utf8');
-  const { end, ...first } = keyRange(prefix);
-  let { key } = first;
-  let revision: number | undefined;
-  let limit = PAGE_KEYS_MIN;
-  for (let keys = 0; ; ) {
+  let exported: Exported = { keys: 0, revision: 0 };
+  for await (const { records, revision } of keyPages(etcd, prefix)) {
     if (signal.aborted) throw new GoromdbError('LOADER_FAILED', 'the export was aborted');
-    const outcome = await etcd.range({ key, end, limit, ...(revision && { revision }) });
-    if (outcome.kind !== 'done') {
-      const isTooMuch =
-        limit > 1 && outcome.kind === 'not-done' && outcome.reason === 'unreachable';
-      // Values may have become larger, and the page more than etcd sends in time.
-      limit = Math.ceil(limit / 16);
-      if (isTooMuch) continue;
-      throw new GoromdbError('SERVER_FAILED', `etcd: ${outcome.why}; export again`);
-    }
-    const { records, hasMore } = outcome.value;
-    revision ??= outcome.value.revision;
     for (const { key: name, value: bytes, createRevision } of records) {
       const { value, flags } = decodeItem(bytes, createRevision);
       sink.add(name, keyStart, name.length, value, 0, value.length, flags);
     }
-    limit = nextLimit(limit, records);
-    keys += records.length;
-    if (!hasMore || records.length === 0) return { keys, revision };
-    // The first key behind the last one.
-    key = Buffer.concat([records.at(-1)!.key, Buffer.of(0)]);
+    exported = { keys: exported.keys + records.length, revision };
   }
-}
-
-function nextLimit(limit: number, records: readonly KeyValue[]): number {
-  const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
-  if (bytes > PAGE_BYTES) return Math.max(1, Math.floor(limit / 2));
-  return bytes < PAGE_BYTES / 4 ? Math.min(LIST_KEYS_MAX, limit * 2) : limit;
+  return exported;
 }

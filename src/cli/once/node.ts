@@ -12,6 +12,7 @@ import { createEtcdStore } from '../../once/etcd-store.ts';
 import { startApi } from '../../once/http/api.ts';
 import { registerNode } from '../../once/nodes.ts';
 import type { NodeFacts } from '../../once/overview.ts';
+import { warmCache } from '../../once/warm.ts';
 import { startWire } from '../../once/wire/listener.ts';
 import { createAllowList, loadTls, type TlsFiles } from '../../server/access.ts';
 import type { EtcdPlace } from '../options/etcd.ts';
@@ -21,6 +22,8 @@ import { connectPlace } from './place.ts';
 export interface NodeRequest {
   readonly place: EtcdPlace;
   readonly staleReads: boolean;
+  /** Whether the cache is given all that is there, and all that others create. */
+  readonly warm: boolean;
   readonly cacheBytes: number;
   readonly http: Address;
   /** Where other nodes reach its HTTP. Default: where it listens. */
@@ -63,11 +66,12 @@ export async function startNode(
   facts = { ...facts, url: announced(request, api.address) };
   const { addr } = request;
   const wire = addr && (await startWire({ address: addr, ...access }, cached, logger));
+  const warmth = request.warm ? warmCache(etcd, place.prefix, cached, logger) : undefined;
   const registration = registerNode(etcd, place.prefix, facts, logger);
   return {
     http: api.address,
     async close() {
-      await registration.close();
+      await Promise.all([registration.close(), warmth?.close()]);
       await Promise.all([api.close(), wire?.close()]);
       etcd.close();
     },

@@ -75,7 +75,7 @@ function authoritiesWith(cert: NonNullable<tls.TlsOptions['cert']>): (string | B
 
 const NAMES = [
   ...(['gets', 'hits', 'misses', 'readsUnavailable', 'created', 'same', 'conflicts'] as const),
-  ...(['unknown', 'refused', 'cachedItems', 'cachedBytes'] as const),
+  ...(['unknown', 'refused', 'warmed', 'cachedItems', 'cachedBytes'] as const),
 ];
 
 /** @returns undefined: it is none of ours that answers. */

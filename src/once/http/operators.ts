@@ -70,6 +70,10 @@ function metricsOf(figures: Figures): readonly Metric[] {
     ...counter('creates', 'Keys that were to be created, by what came of it.', {
       ...{ created, same, conflict, unknown, refused },
     }),
+    {
+      ...{ kind: 'counter', name: 'goromdb_once_warmed_total', labels: {} },
+      ...{ help: 'Values that the cache was given by -warm.', value: figures.warmed },
+    },
     gauge('cached_items', 'Values in the cache.', figures.cachedItems),
     gauge('cached_bytes', 'Bytes that the cache takes.', figures.cachedBytes),
   ];

@@ -5,7 +5,7 @@ import type { Figures, MemberView, Overview } from '../../../src/once/overview.t
 
 const NONE: Figures = {
   ...{ gets: 0, hits: 0, misses: 0, readsUnavailable: 0, created: 0, same: 0, conflicts: 0 },
-  ...{ unknown: 0, refused: 0, cachedItems: 0, cachedBytes: 0 },
+  ...{ unknown: 0, refused: 0, warmed: 0, cachedItems: 0, cachedBytes: 0 },
 };
 
 describe('rates', () => {
