@@ -7,6 +7,12 @@ import { Questions } from './questions.ts';
 /** Answers that were used already and are kept, as a command may look its key up twice, or two keys. */
 const USED_KEPT = 8;
 
+/** No shard has this number. */
+const NONE = -1;
+
+/** A longer key is in no file. */
+const KEY_BYTES_MAX = 65_535;
+
 /** A lookup that comes in another order than expected is searched for among so many answers. */
 const SEARCHED_MAX = 64;
 
@@ -19,6 +25,8 @@ export class Anywhere implements ForeignKeys {
   readonly #shards: Shards;
   readonly #owners: Owners;
   #view: AnywhereView | undefined;
+  /** The shard whose records are here. */
+  #own: number;
   /** What was answered last. */
   #known = new Questions();
   /** The answer that is expected to be used next. */
@@ -38,6 +46,7 @@ export class Anywhere implements ForeignKeys {
   constructor(local: ViewSource, shards: Shards, owners: Owners) {
     this.#local = local;
     this.#shards = shards;
+    this.#own = shards.own;
     this.#owners = owners;
   }
 
@@ -51,7 +60,11 @@ export class Anywhere implements ForeignKeys {
 
   view(): View {
     const local = this.#local.view();
-    if (this.#view?.local !== local) this.#view = new AnywhereView(local, this);
+    if (this.#view?.local !== local) {
+      this.#view = new AnywhereView(local, this);
+      const isEmpty = local.info.generation === 0 && this.#shards.isShared;
+      this.#own = isEmpty ? NONE : this.#shards.own;
+    }
     return this.#view;
   }
 
@@ -64,8 +77,8 @@ export class Anywhere implements ForeignKeys {
       this.#repeatedFrom++;
       return true;
     }
-    const shard = this.#shards.shardOf(key, start, end);
-    if (shard === this.#shards.own) return true;
+    const shard = this.#shardOf(key, start, end);
+    if (shard === this.#own) return true;
     if (next.count === 0 && !this.#isWanted) {
       const presence = this.#lookAhead(key, start, end);
       if (presence !== 'unknown') return presence === 'known';
@@ -158,7 +171,7 @@ export class Anywhere implements ForeignKeys {
 
   /** Of a key without a record here. @throws FOREIGN_KEY */
   missing(key: Buffer, start: number, end: number): Entry | undefined {
-    if (this.#shards.shardOf(key, start, end) === this.#shards.own) return undefined;
+    if (this.#shardOf(key, start, end) === this.#own) return undefined;
     const searchEnd = Math.min(this.#known.count, this.#cursor + SEARCHED_MAX);
     for (let i = Math.max(0, this.#cursor - USED_KEPT); i < searchEnd; i++) {
       if (!this.#known.isAbout(i, key, start, end)) continue;
@@ -166,6 +179,10 @@ export class Anywhere implements ForeignKeys {
       return this.takeNext(key, start, end);
     }
     return this.#ask(key, start, end);
+  }
+
+  #shardOf(key: Buffer, start: number, end: number): number {
+    return end - start > KEY_BYTES_MAX ? this.#own : this.#shards.shardOf(key, start, end);
   }
 
   #ask(key: Buffer, start: number, end: number): undefined {

@@ -5,6 +5,8 @@ import type { Questions } from './questions.ts';
 export interface Shards {
   /** Number of this server's own. */
   readonly own: number;
+  /** Whether other servers have it too: they are asked while there is no data here. */
+  readonly isShared: boolean;
   shardOf(key: Buffer, start: number, end: number): number;
 }
 

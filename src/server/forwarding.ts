@@ -51,16 +51,18 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
     ...{ epoch, counters },
     // Read for each connection, as a reload may have changed it.
     login: () => (userFile === undefined ? '' : firstLogin(userFile)),
-    shards: topology.shards
-      .filter(({ idx }) => idx !== shard)
-      .map(({ name, idx, nodes }) => ({ name, idx, nodes: nodesOf(nodes, options) })),
+    shards: topology.shards.map(({ name, idx, nodes }) => {
+      const others = idx === shard ? nodes.filter((_, i) => i !== place.node) : nodes;
+      return { name, idx, nodes: nodesOf(others, options) };
+    }),
     onChange: (node, answers, why) => {
       if (answers) {
         logger.info(`node ${node} answers again: its keys are asked for`, { event: 'node-asked' });
       } else log(`node ${node} is not asked for keys: ${why}`);
     },
   });
-  const shards = { own: shard, shardOf: shardFunctionOf(topology).shardOf };
+  const isShared = topology.shards[shard].nodes.length > 1;
+  const shards = { own: shard, isShared, shardOf: shardFunctionOf(topology).shardOf };
   const onRefused = (why: string): void => log(`a server that asks for keys is refused: ${why}`);
   const forward = forwardProtocol({ local, shard, epoch, onRefused });
   const choices = [{ protocol: forward, matches: isForwardStart }];

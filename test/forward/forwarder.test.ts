@@ -111,8 +111,8 @@ function forwarderTo(...owners: readonly Owner[]) {
 describe('a server that owns a shard', () => {
   test('is asked for keys and values of any size', async () => {
     const { ask, counters } = forwarderTo(await owner());
-    const keys = ['a', 'none', RAW, 'empty', LONG, 'large', 'a'];
-    const values = ['value of a', 'miss', 'raw', '', 'long', LARGE.toString(), 'value of a'];
+    const keys = ['a', 'none', RAW, 'empty', LONG, 'large', ''];
+    const values = ['value of a', 'miss', 'raw', '', 'long', LARGE.toString(), 'miss'];
     expect(await ask(...keys)).toEqual(values);
     const both = await Promise.all([ask(...keys), ask('a'), ask(...keys)]);
     expect(both).toEqual([values, ['value of a'], values]);

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { QUESTION_KEYS_MAX } from '../../src/forward/questions.ts';
+import { Anywhere } from '../../src/forward/anywhere.ts';
+import { QUESTION_KEYS_MAX, type Questions } from '../../src/forward/questions.ts';
+import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { respProtocol } from '../../src/protocol/resp/resp.ts';
+import { emptyStorage } from '../../src/storage/empty.ts';
 import { bulk, req } from '../protocol/resp/harness.ts';
 import { BinaryConversation, parseResponses, request } from '../support/binary.ts';
 import { foreignOver } from '../support/foreign.ts';
@@ -141,6 +144,15 @@ describe('keys of others, in RESP', () => {
     expect(output).toBe(bulk('value of ') + bulk('value of a') + bulk('value of '));
   });
 
+  it('are not asked for when they are too long for any file', () => {
+    const { output, asked } = redis([
+      req('GET', 'k'.repeat(65_537)),
+      req('GET', 'k'.repeat(65_535)),
+    ]);
+    expect(output).toBe('$-1\r\n$-1\r\n');
+    expect(asked).toEqual(['k'.repeat(65_535)]);
+  });
+
   it('are answered to an inline command', () => {
     expect(redis([Buffer.from('PING\r\nGET a\r\nMGET a b\r\n')]).output).toBe(
       `+PONG\r\n${bulk('value of a')}*2\r\n${bulk('value of a')}${bulk('value of b')}`,
@@ -183,5 +195,31 @@ describe('large values of others', () => {
     const hits = keys.map((key) => `VALUE ${key} 0 ${value.length}\r\n${value}\r\n`);
     expect(conversation.played().output === `${hits.join('')}END\r\n`).toBe(true);
     expect(owners.asked).toEqual(['a c e g', 'e g']);
+  });
+});
+
+describe('a server without data', () => {
+  it('asks the others of its shard, if there are any', () => {
+    for (const isShared of [true, false]) {
+      const asked: string[] = [];
+      const owners = {
+        ask: (questions: Questions): void => {
+          asked.push(questions.keys.toString('latin1', questions.keyStart(0), questions.keyEnd(0)));
+          questions.noteFault(0, FAULT);
+        },
+      };
+      const handler = createSimpleHandler(emptyStorage);
+      const foreign = new Anywhere(handler, { own: 0, isShared, shardOf: () => 0 }, owners);
+      const conversation = new Conversation(foreign, { foreign });
+      conversation.give(Buffer.from('get a\r\n'));
+      const { output } = conversation.played();
+      expect(output).toBe(isShared ? `SERVER_ERROR ${FAULT}\r\n` : 'END\r\n');
+      expect(asked).toEqual(isShared ? ['a'] : []);
+      // From now on it has data.
+      handler.swap(tableOf(RECORDS));
+      foreign.noteSwap();
+      conversation.give(Buffer.from('get a none\r\n'));
+      expect(conversation.played().output).toBe(`${output}${hit('a')}END\r\n`);
+    }
   });
 });

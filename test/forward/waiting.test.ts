@@ -24,6 +24,7 @@ async function start() {
   const asker = new Asker();
   const shards = {
     own: 0,
+    isShared: false,
     shardOf: (key: Buffer, start: number, end: number) =>
       key.toString('latin1', start, end) === 'own' ? 0 : 1,
   };

@@ -87,5 +87,5 @@ export function foreignOver(
 ): { readonly foreign: Anywhere; readonly owners: FakeOwners } {
   const owners = new FakeOwners(storage, faultOf);
   const local = createSimpleHandler(partOf(storage));
-  return { foreign: new Anywhere(local, { own: 0, shardOf }, owners), owners };
+  return { foreign: new Anywhere(local, { own: 0, isShared: false, shardOf }, owners), owners };
 }

@@ -152,7 +152,7 @@ export class ForwardSession implements Session {
   #answer(input: Buffer, start: number, end: number, reply: Reply): number {
     let at = start;
     let count = 0;
-    while (count < BATCH_KEYS_MAX && at + 2 < end) {
+    while (count < BATCH_KEYS_MAX && at + 2 <= end) {
       const keyEnd = at + 2 + ((input[at] << 8) | input[at + 1]);
       if (keyEnd > end) break;
       bounds[2 * count] = at + 2;
