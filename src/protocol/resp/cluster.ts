@@ -45,9 +45,13 @@ const TOO_MANY_KEYS = `ERR it is refused on more than ${SLOT_KEYS_MAX} keys, or 
 
 type RunInCluster = (call: Call, reply: Reply, map: ClusterMap) => void;
 
-/** A subcommand, which `cluster` runs where there is one. */
-function inCluster(run: RunInCluster): (call: Call, reply: Reply) => void {
-  return (call, reply) => run(call, reply, call.cluster!);
+/** A subcommand, which `cluster` runs where there is one. @param work What it costs for each node. */
+function inCluster(run: RunInCluster, work = 0): (call: Call, reply: Reply) => void {
+  return (call, reply) => {
+    const map = call.cluster!;
+    reply.charge(map.cluster.answering.length * work);
+    run(call, reply, map);
+  };
 }
 
 function keyslot(call: Call, reply: Reply): void {
@@ -138,7 +142,7 @@ const CLUSTER_SUBCOMMANDS: Subcommands = new Map([
     {
       arity: 2,
       help: ['', 'The ranges of slots, and the nodes of each that answer.'],
-      run: inCluster((_, reply, map) => appendSlots(reply, map)),
+      run: inCluster((_, reply, map) => appendSlots(reply, map), 1),
     },
   ],
   [
@@ -146,7 +150,7 @@ const CLUSTER_SUBCOMMANDS: Subcommands = new Map([
     {
       arity: 2,
       help: ['', 'The shards, and all their nodes.'],
-      run: inCluster((call, reply, map) => appendShards(reply, map, call)),
+      run: inCluster((call, reply, map) => appendShards(reply, map, call), 1),
     },
   ],
   [
@@ -154,7 +158,7 @@ const CLUSTER_SUBCOMMANDS: Subcommands = new Map([
     {
       arity: 2,
       help: ['', 'All nodes, a line each.'],
-      run: inCluster((call, reply, map) => appendNodes(reply, map, call)),
+      run: inCluster((call, reply, map) => appendNodes(reply, map, call), 1),
     },
   ],
   [
@@ -162,7 +166,7 @@ const CLUSTER_SUBCOMMANDS: Subcommands = new Map([
     {
       arity: 2,
       help: ['', 'The state of the cluster.'],
-      run: inCluster((call, reply, map) => appendClusterInfo(reply, map, call)),
+      run: inCluster((call, reply, map) => appendClusterInfo(reply, map, call), 1),
     },
   ],
   [

@@ -5,6 +5,7 @@ import { type Reply, TURN_WORK_MAX } from '../reply.ts';
 import type { ClusterMap } from './cluster-map.ts';
 import { type Call, type Command, hasData } from './command.ts';
 import { Args } from './frame.ts';
+import { KEY_BYTES_MAX } from './lookups.ts';
 import { appendError } from './output.ts';
 
 const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
@@ -58,7 +59,7 @@ export class KeyRoute {
    */
   check(request: RoutedRequest, call: Call, reply: Reply): 'here' | 'away' | 'more' {
     const { command, input, argsStart, end, argc } = request;
-    const [first, lastFromEnd, step] = command.routed ?? command.keys;
+    const [first, lastFromEnd] = command.routed ?? command.keys;
     if (first === 0) return 'here';
     const last = lastFromEnd < 0 ? argc + lastFromEnd : lastFromEnd;
     const args = this.#args;
@@ -67,8 +68,11 @@ export class KeyRoute {
     while (work < TURN_WORK_MAX && this.#argsDone < last && args.advance()) {
       this.#argsDone++;
       this.#bytesDone = args.at - argsStart;
-      if (this.#argsDone < first || (this.#argsDone - first) % step !== 0) continue;
-      work += 1 / KEYS_A_UNIT + (args.end - args.start) / KEY_BYTES_A_UNIT;
+      if (this.#argsDone < first) continue;
+      const bytes = args.end - args.start;
+      work += 1 / KEYS_A_UNIT;
+      if (bytes > KEY_BYTES_MAX) continue;
+      work += bytes / KEY_BYTES_A_UNIT;
       this.#see(slotOf(args.input, args.start, args.end));
       if (this.#isForeign && this.#crosses) return this.#end(CROSS_SLOT);
     }
@@ -83,8 +87,8 @@ export class KeyRoute {
 
   /** Of a key that is not in the data. @returns As `check`. */
   checkMissing({ input, start, end }: Args, { info }: View): 'here' | 'away' {
-    const slot = slotOf(input, start, end);
-    if (!this.#map.isOwn(slot)) return this.#end(this.#map.moved(slot));
+    const slot = end - start > KEY_BYTES_MAX ? undefined : slotOf(input, start, end);
+    if (slot !== undefined && !this.#map.isOwn(slot)) return this.#end(this.#map.moved(slot));
     return this.#end(info.generation > 0 ? undefined : NO_DATA);
   }
 

@@ -116,6 +116,13 @@ describe('on an address for clients of a Redis Cluster', () => {
     expect(refused.output.toString('latin1')).toBe(CROSSSLOT + bulk('one'));
   });
 
+  it('a key that is too long for any file is missing, whosever it would be', () => {
+    const long = 'b'.repeat(65_536);
+    const pieces = [req('MGET', long, 'a'), req('MGET', long, 'a', 'b'), req('STRLEN', long)];
+    const { output } = playBinaryPieces(pieces, keeping(tableOf(RECORDS)), speaking(clusterOf()));
+    expect(output.toString('latin1')).toBe(`*2\r\n$-1\r\n${bulk('one')}${CROSSSLOT}:0\r\n`);
+  });
+
   it('keys of others are counted, and are no misses', () => {
     const requests = ['GET b', 'MGET a b', 'STRLEN b', 'GET {a}none'].map((command) => {
       return req(...command.split(' '));
