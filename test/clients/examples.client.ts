@@ -83,6 +83,59 @@ test('publish.py drops a file that then serves; nightly.sh replaces it', async (
   client.close();
 });
 
+test('spark.py publishes the folder of parts that Spark writes, and nothing of a job that fails', async () => {
+  requirePackages('python3');
+  const folder = temporaryFolder();
+  const drop = join(folder, 'data.db');
+  for (const name of ['bin', 'pyspark']) mkdirSync(join(folder, name));
+  symlinkSync(join(ROOT, 'bin/goromdb.js'), join(folder, 'bin/goromdb'));
+  writeFileSync(join(folder, 'pyspark/__init__.py'), '');
+  writeFileSync(join(folder, 'pyspark/sql.py'), SPARK);
+  const server = new GoromdbProcess(['-addr', '127.0.0.1:0', '-file', drop]);
+  const client = await TextClient.connect(await server.address());
+  const env = { PATH: `${join(folder, 'bin')}:${process.env.PATH}`, PYTHONPATH: folder };
+  const [python, ...flags] = PYTHON;
+  const job = (table: string): ReturnType<typeof run> =>
+    run(python, [...flags, example('publish/spark.py'), table, 'city', join(folder, table), drop], {
+      env,
+    });
+
+  expect(await job('cities')).toEqual(expect.objectContaining({ stderr: '', code: 0 }));
+  const [{ value }] = await client.get(['oslo']);
+  expect(JSON.parse(value.toString())).toEqual({ city: 'oslo', people: '0.7 million' });
+  const failed = await job('unfinished');
+  expect(failed.stderr).toContain('_SUCCESS');
+  expect(failed.code).not.toBe(0);
+  client.close();
+});
+
+/** In the place of Spark, which Debian does not have: writes a folder as Spark 3 does. */
+const SPARK = `
+import os
+
+class SparkSession:
+    class builder:
+        appName = staticmethod(lambda name: SparkSession.builder)
+        getOrCreate = staticmethod(lambda: SparkSession())
+    write = property(lambda self: self)
+    def table(self, name):
+        self.name = name
+        return self
+    def mode(self, mode):
+        return self
+    def option(self, name, value):
+        return self
+    def csv(self, folder):
+        os.mkdir(folder)
+        for part, row in enumerate(["oslo,0.7 million", "rome,2.8 million"]):
+            with open(f"{folder}/part-0000{part}-5d0c2f3e-c000.csv", "w") as file:
+                print("city,people", row, sep=os.linesep, file=file)
+        if self.name != "unfinished":
+            open(f"{folder}/_SUCCESS", "w").close()
+    def stop(self):
+        pass
+`;
+
 /** A file of JSON that a producer has made. */
 function lines(folder: string): string {
   const path = join(folder, 'new.json');
