@@ -154,7 +154,7 @@ export class HttpServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#connections.noteRequest(request, response);
+    if (!this.#connections.noteRequest(request, response)) return;
     // Whoever goes away in the middle is no fault.
     request.on('error', () => {});
     response.on('error', () => {});

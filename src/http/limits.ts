@@ -2,6 +2,8 @@
 
 /** Connections at one time; a further one takes the place of the one that was idle longest. */
 export const CONNECTIONS_MAX = 64;
+/** Requests of one connection that wait for their responses; one more, and it is disconnected. */
+export const PIPELINED_MAX = 8;
 /** Request line and headers of one request. */
 export const HEADER_BYTES_MAX = 8 * 1024;
 /** Body of a request. */

@@ -64,6 +64,22 @@ describe('a client', () => {
     expect(text.split('HTTP/1.1 ')).toHaveLength(2);
   });
 
+  it('that sends many requests at once is disconnected, and waits for nobody', async () => {
+    const subject = await HttpSubject.start();
+    const request = 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const few = await RawClient.connect(subject.http);
+    let read = '';
+    few.socket.on('data', (text: string) => {
+      read += text;
+    });
+    few.socket.write(request.repeat(8));
+    await expect.poll(() => read.split('{"ready"')).toHaveLength(9);
+    const many = await RawClient.connect(subject.http);
+    many.socket.write(request.repeat(1_000));
+    expect((await many.readToEnd()).split('{"ready"').length).toBeLessThanOrEqual(9);
+    expect(await few.ask(request, '}\n')).toContain('"ready"');
+  });
+
   it('that takes all connections keeps out no probe, and no client of the data', async () => {
     const subject = await HttpSubject.start();
     const many: RawClient[] = [];
@@ -80,16 +96,16 @@ describe('a client', () => {
 
   it('that asks too much gets an error, and probes are answered still', async () => {
     const subject = await HttpSubject.start();
-    const client = await RawClient.connect(subject.http);
-    const answers: string[] = [];
+    const clients: RawClient[] = [];
+    for (let i = 0; i < 40; i++) clients.push(await RawClient.connect(subject.http));
+    const requests = 'GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(7);
+    const probe = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
     const probes: number[] = [];
     await expect
       .poll(async () => {
-        const requests = 'GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(400);
-        client.socket.write(requests);
-        answers.push(await client.ask('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', 'ok\n'));
+        const answers = clients.map((client) => client.ask(`${requests}${probe}`, 'ok\n'));
         probes.push((await subject.ask('/readyz')).status);
-        return answers.join('').includes('HTTP/1.1 429 ');
+        return (await Promise.all(answers)).join('').includes('HTTP/1.1 429 ');
       })
       .toBe(true);
     expect(probes).not.toContain(429);
