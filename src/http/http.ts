@@ -270,6 +270,8 @@ function tooMuch(): Answer {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  // Node never closes a response that was to follow another one on a connection that has ended.
+  if (request.socket.destroyed) return;
   const { status, type = 'text/plain; charset=utf-8', headers = {}, body } = answer;
   // A body that was not read would be taken for the next request.
   if (!request.complete) response.shouldKeepAlive = false;
