@@ -9,16 +9,21 @@ const PAGE_BYTES = 8 * 1024 * 1024;
 const PAGE_KEYS_MIN = 16;
 
 /**
- * All keys of a prefix as they are at one revision, in pages. Keys that are created meanwhile are left out.
+ * All keys of a prefix as they are at one revision, in pages, until the signal. Keys that are created
+ * meanwhile are left out.
  *
  * @throws GoromdbError SERVER_FAILED when etcd does not answer, or has compacted the revision.
  */
-export async function* keyPages(etcd: Etcd, prefix: string): AsyncGenerator<Found, void> {
+export async function* keyPages(
+  etcd: Etcd,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<Found, void> {
   const { end, ...first } = keyRange(prefix);
   let { key } = first;
   let revision: number | undefined;
   let limit = PAGE_KEYS_MIN;
-  for (;;) {
+  while (!signal.aborted) {
     const outcome = await etcd.range({ key, end, limit, ...(revision && { revision }) });
     if (outcome.kind !== 'done') {
       const isTooMuch =

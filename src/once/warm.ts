@@ -12,7 +12,8 @@ import { keyPages } from './pages.ts';
 const RETRY_MS = 2_000;
 
 export interface Warmth {
-  close(): Promise<void>;
+  /** What is under way comes to nothing. */
+  close(): void;
 }
 
 /**
@@ -54,9 +55,8 @@ export function warmCache(
 
   const list = async (): Promise<{ readonly revision: number; readonly isFull: boolean }> => {
     let revision = 0;
-    for await (const page of keyPages(etcd, prefix)) {
+    for await (const page of keyPages(etcd, prefix, signal)) {
       revision = page.revision;
-      if (signal.aborted) break;
       for (const record of page.records) {
         const item = itemOf(record);
         const isKept = item === undefined || cache.offer(record.key.subarray(keyStart), item);
@@ -78,13 +78,8 @@ export function warmCache(
     if (item !== undefined) cache.learn(record.key.subarray(keyStart), item);
   };
 
-  const ended = run();
-  return {
-    async close() {
-      stop.abort();
-      await ended;
-    },
-  };
+  void run();
+  return { close: () => stop.abort() };
 }
 
 /** @returns undefined: another program has written it, which is said when it is read. */

@@ -73,13 +73,13 @@ export async function exportRecords(
 ): Promise<Exported> {
   const keyStart = Buffer.byteLength(prefix, 'utf8');
   let exported: Exported = { keys: 0, revision: 0 };
-  for await (const { records, revision } of keyPages(etcd, prefix)) {
-    if (signal.aborted) throw new GoromdbError('LOADER_FAILED', 'the export was aborted');
+  for await (const { records, revision } of keyPages(etcd, prefix, signal)) {
     for (const { key: name, value: bytes, createRevision } of records) {
       const { value, flags } = decodeItem(bytes, createRevision);
       sink.add(name, keyStart, name.length, value, 0, value.length, flags);
     }
     exported = { keys: exported.keys + records.length, revision };
   }
+  if (signal.aborted) throw new GoromdbError('LOADER_FAILED', 'the export was aborted');
   return exported;
 }

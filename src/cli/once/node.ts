@@ -71,7 +71,8 @@ export async function startNode(
   return {
     http: api.address,
     async close() {
-      await Promise.all([registration.close(), warmth?.close()]);
+      warmth?.close();
+      await registration.close();
       await Promise.all([api.close(), wire?.close()]);
       etcd.close();
     },
