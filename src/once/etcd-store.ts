@@ -17,10 +17,20 @@ export function createEtcdStore(etcd: Etcd, options: EtcdStoreOptions): Store {
   const prefix = Buffer.from(options.prefix, 'utf8');
   const nameOf = (key: Buffer): Buffer => Buffer.concat([prefix, key]);
 
-  const read = async (key: Buffer): Promise<Reading> => {
-    const outcome = await etcd.range({ key: nameOf(key), isStaleAllowed });
+  const readAt = async (key: Buffer, isStale: boolean): Promise<Reading> => {
+    const outcome = await etcd.range({ key: nameOf(key), isStaleAllowed: isStale });
     if (outcome.kind !== 'done') return { kind: 'unavailable', why: outcome.why };
     return readingOf(outcome.value.records);
+  };
+  const read = (key: Buffer): Promise<Reading> => readAt(key, isStaleAllowed);
+  /** Of a key that was to be created: a member that lags behind might not have it yet. */
+  const readNow = (key: Buffer): Promise<Reading> => readAt(key, false);
+
+  /** A full etcd refuses all that might put something: of a key that is there, more can be said. */
+  const whenFull = async (wish: Wish, creation: Creation): Promise<Creation> => {
+    if (creation.kind !== 'full') return creation;
+    const reading = await readNow(wish.key);
+    return reading.kind === 'found' ? compared(wish, reading) : creation;
   };
 
   const create = async (wish: Wish): Promise<Creation> => {
@@ -30,7 +40,7 @@ export function createEtcdStore(etcd: Etcd, options: EtcdStoreOptions): Store {
       steps: [{ put: { key, value: encodeItem(wish) } }],
       otherwise: [{ range: { key } }],
     });
-    if (outcome.kind !== 'done') return failed(outcome);
+    if (outcome.kind !== 'done') return whenFull(wish, failed(outcome));
     const { succeeded, revision, done } = outcome.value;
     if (succeeded) return { kind: 'created', item: { ...wish, revision } };
     return compared(wish, readingOf(done[0]?.records ?? []));
@@ -44,9 +54,11 @@ export function createEtcdStore(etcd: Etcd, options: EtcdStoreOptions): Store {
       return { transaction: { compare, steps: [{ put: { key, value: encodeItem(wish) } }] } };
     });
     const outcome = await etcd.transact({ compare: [], steps });
-    if (outcome.kind !== 'done') return wishes.map(() => failed(outcome));
+    if (outcome.kind !== 'done') {
+      return Promise.all(wishes.map((wish) => whenFull(wish, failed(outcome))));
+    }
     return Promise.all(
-      wishes.map((wish, i) => chunkCreation(wish, outcome.value, i, () => read(wish.key))),
+      wishes.map((wish, i) => chunkCreation(wish, outcome.value, i, () => readNow(wish.key))),
     );
   };
 

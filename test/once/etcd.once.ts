@@ -1,7 +1,8 @@
+import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectEtcd } from '../../src/etcd/connect.ts';
-import { type Change, type Etcd, endOfPrefix } from '../../src/etcd/etcd.ts';
+import { type Change, type Etcd, endOfPrefix, type Found } from '../../src/etcd/etcd.ts';
 import { startTrialCluster, type TrialCluster } from '../../src/once/trial/trial.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -107,3 +108,86 @@ test('changes that are more than etcd sends at once come in parts, each of them 
   await ended;
   expect(new Set(seen).size).toBe(108);
 });
+
+test('a watch lists again what it has missed when etcd has compacted it away', async () => {
+  const { cluster, etcd: writer } = await connected(1);
+  const road = await openRoad(Number(new URL(cluster.endpoints[0]).port));
+  const etcd = connectEtcd({ endpoints: [`http://127.0.0.1:${road.port}`] });
+  onTestFinished(() => etcd.close());
+  const put = async (name: string): Promise<number> => {
+    const outcome = await writer.put(Buffer.from(name), Buffer.from('v'));
+    if (outcome.kind !== 'done') throw new Error(outcome.why);
+    return outcome.value.revision;
+  };
+  const compact = async (revision: number): Promise<void> => {
+    const init = { method: 'POST', body: JSON.stringify({ revision, physical: true }) };
+    expect((await fetch(`${cluster.endpoints[0]}/v3/kv/compaction`, init)).status).toBe(200);
+  };
+  const seen = new Set<string>();
+  const lists: number[] = [];
+  const breaks: string[] = [];
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  const watcher = {
+    onList: ({ records }: Found): void => {
+      lists.push(records.length);
+      for (const { key } of records) seen.add(String(key));
+    },
+    onChange: ({ record }: Change): void => void seen.add(String(record.key)),
+    onBreak: (why: string): void => void breaks.push(why),
+  };
+  await put('w/0');
+  const ended = etcd.watch(Buffer.from('w/'), watcher, stop.signal);
+  await expect.poll(() => seen.size).toBe(1);
+  // Under a watch that hangs on, nothing is missed.
+  await compact(await put('w/1'));
+  await compact(await put('w/2'));
+  await expect.poll(() => seen.size).toBe(3);
+  expect(lists).toEqual([1]);
+
+  road.close();
+  for (let i = 3; i < 10; i++) await put(`w/${i}`);
+  await compact(await put('w/10'));
+  road.open();
+  await put('w/11');
+  await expect.poll(() => seen.size).toBe(12);
+  expect(lists.length).toBe(2);
+  expect(breaks.join()).toContain('compacted away');
+  stop.abort();
+  await ended;
+});
+
+/** A way to a port that can be closed: then all connections are cut, and no other one is let in. */
+async function openRoad(
+  to: number,
+): Promise<{ readonly port: number; close(): void; open(): void }> {
+  const sockets = new Set<net.Socket>();
+  let isOpen = true;
+  const server = net.createServer((client) => {
+    const target = net.connect(to, '127.0.0.1');
+    for (const socket of [client, target]) {
+      sockets.add(socket.on('error', () => {}));
+      socket.once('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        target.destroy();
+      });
+    }
+    if (!isOpen) client.destroy();
+    client.pipe(target).pipe(client);
+  });
+  const cut = (): void => {
+    isOpen = false;
+    for (const socket of sockets) socket.destroy();
+  };
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const open = (): void => {
+    isOpen = true;
+  };
+  return { port, close: cut, open };
+}

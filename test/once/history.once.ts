@@ -2,61 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { startTrialCluster } from '../../src/once/trial/trial.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { GoromdbProcess } from '../support/goromdb-process.ts';
-import { type Client, countsOf, faultsOf, History } from '../support/once-history.ts';
+import { countsOf, faultsOf, History } from '../support/once-history.ts';
+import { OnceProcess } from '../support/once-process.ts';
 import { seededRandom } from '../support/random.ts';
+import { SteppedClock } from '../support/stepped-clock.ts';
 
 /** How long faults are made, each with a seed of its own: `SECONDS=600 SEED=1 npm run test:once`. */
 const SECONDS = Number(process.env.SECONDS ?? 60);
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
-/** A node that is stopped is given up by its client then. */
-const PATIENCE_MS = 8_000;
 const NODES = 3;
-
-/** A node, whatever process it is at the time. */
-class Node implements Client {
-  readonly #args: readonly string[];
-  #url = '';
-  process: GoromdbProcess;
-
-  constructor(endpoints: readonly string[]) {
-    this.#args = ['once', '-etcd', endpoints.join(','), '-http', '127.0.0.1:0'];
-    this.process = new GoromdbProcess(this.#args);
-  }
-
-  async restart(): Promise<void> {
-    if (this.process.hasEnded) this.process = new GoromdbProcess(this.#args);
-    const [, address] = await this.process.says(/answers HTTP on (\S+)/);
-    this.#url = `http://${address}`;
-  }
-
-  create: Client['create'] = async (key, value) => {
-    const body = JSON.stringify({ key, value });
-    const response = await this.#ask('/key', { method: 'POST', body });
-    const { code } = JSON.parse(response?.text ?? '{"code":"UNKNOWN"}') as { code: string };
-    const kinds = { CREATED: 'created', SAME: 'same', CONFLICT: 'conflict' } as const;
-    if (code in kinds) return { kind: kinds[code as keyof typeof kinds] };
-    return { kind: code === 'UNAVAILABLE' ? 'failed' : 'unknown' };
-  };
-
-  read: Client['read'] = async (key) => {
-    const response = await this.#ask(`/key/${key}`, {});
-    if (response?.status === 200) return { kind: 'found', value: response.text };
-    return { kind: response?.status === 404 ? 'absent' : 'unknown' };
-  };
-
-  async #ask(path: string, init: RequestInit) {
-    try {
-      const signal = AbortSignal.timeout(PATIENCE_MS);
-      const response = await fetch(this.#url + path, { ...init, signal });
-      return { status: response.status, text: await response.text() };
-    } catch {
-      // Whoever is refused at once must not fill the history with that.
-      await delay(20);
-      return undefined;
-    }
-  }
-}
 
 test(`${SECONDS} seconds of kills and stops break no guarantee: SEED=${SEED}`, async () => {
   const random = seededRandom(SEED);
@@ -65,7 +19,10 @@ test(`${SECONDS} seconds of kills and stops break no guarantee: SEED=${SEED}`, a
     ...['--heartbeat-interval', '50', '--election-timeout', '500'],
   ]);
   onTestFinished(() => cluster.close());
-  const nodes = Array.from({ length: NODES }, () => new Node(cluster.endpoints));
+  const clock = new SteppedClock();
+  const nodes = Array.from({ length: NODES }, () => {
+    return new OnceProcess(cluster.endpoints, [], clock.within);
+  });
   await Promise.all(nodes.map((node) => node.restart()));
 
   const made: Record<string, number> = {};
@@ -120,6 +77,8 @@ test(`${SECONDS} seconds of kills and stops break no guarantee: SEED=${SEED}`, a
   const breaking = (async () => {
     while (!isOver()) {
       const [name, run] = Object.entries(faults)[below(Object.keys(faults).length)];
+      clock.step(below(200_000) - 100_000);
+      made['the clocks of the nodes step'] = (made['the clocks of the nodes step'] ?? 0) + 1;
       await run();
       made[name] = (made[name] ?? 0) + 1;
       await delay(below(500));
@@ -138,7 +97,7 @@ test(`${SECONDS} seconds of kills and stops break no guarantee: SEED=${SEED}`, a
 test('of a hundred who race for a key by three nodes, one creates it, and all find its value', async () => {
   const cluster = await startTrialCluster(temporaryFolder(), 3);
   onTestFinished(() => cluster.close());
-  const nodes = Array.from({ length: NODES }, () => new Node(cluster.endpoints));
+  const nodes = Array.from({ length: NODES }, () => new OnceProcess(cluster.endpoints));
   await Promise.all(nodes.map((node) => node.restart()));
   const history = new History();
   for (const key of ['a', 'b', 'c', 'd', 'e']) {

@@ -3,7 +3,7 @@ import { VALUE_BYTES_MAX, WISHES_MAX } from '../../src/once/limits.ts';
 import type { Wish } from '../../src/once/once.ts';
 import { startTrialCluster, type TrialCluster } from '../../src/once/trial/trial.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { startWholeNode, storeOn } from '../support/once-node.ts';
+import { serveHttp, startWholeNode, storeOn } from '../support/once-node.ts';
 
 async function cluster(count = 1, flags: readonly string[] = []): Promise<TrialCluster> {
   const started = await startTrialCluster(temporaryFolder(), count, flags);
@@ -36,16 +36,26 @@ test('a real etcd takes the largest batch, and each key of it has its own outcom
   expect(new Set(kinds)).toEqual(new Set(['created']));
 });
 
-test('a full database refuses to create, and reads go on', async () => {
+test('a full database refuses to create with 507, and reads go on, of nodes that have never read', async () => {
   const { endpoints } = await cluster(1, ['--quota-backend-bytes', String(4 * 1024 * 1024)]);
-  const node = storeOn(endpoints);
-  await node.create(wish('first', 'v'));
-  let last = '';
-  for (let i = 0; last !== 'full' && i < 20; i++) {
-    last = (await node.create(wish(`k${i}`, Buffer.alloc(VALUE_BYTES_MAX, i)))).kind;
+  const url = await serveHttp(storeOn(endpoints));
+  const create = async (key: string, body: Buffer): Promise<number> => {
+    const init = { method: 'PUT', body: new Uint8Array(body), headers: { 'if-none-match': '*' } };
+    return (await fetch(`${url}/key/${key}`, init)).status;
+  };
+  expect(await create('first', Buffer.from('v'))).toBe(201);
+  let last = 0;
+  for (let i = 0; last !== 507 && i < 20; i++) {
+    last = await create(`k${i}`, Buffer.alloc(VALUE_BYTES_MAX, i));
   }
-  expect(last).toBe('full');
-  expect(await storeOn(endpoints).read(Buffer.from('first'))).toMatchObject({ kind: 'found' });
+  expect(last).toBe(507);
+  expect(await create('small', Buffer.from('v'))).toBe(507);
+  // That it has another value, or this one, can be said.
+  expect(await create('first', Buffer.from('v'))).toBe(200);
+  expect(await create('first', Buffer.from('other'))).toBe(409);
+  const other = await serveHttp(storeOn(endpoints));
+  const get = async (key: string): Promise<number> => (await fetch(`${other}/key/${key}`)).status;
+  expect([await get('first'), await get('k0'), await get('small')]).toEqual([200, 200, 404]);
 });
 
 test('without a quorum nothing is said to be absent, and nothing is said to have failed that may have been done', async () => {

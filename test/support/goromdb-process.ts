@@ -16,10 +16,17 @@ export class GoromdbProcess {
   /**
    * @param program What to run. Default: the program itself.
    * @param input What standard input has. Default: nothing.
+   * @param within A command that runs the one behind it, in its own process, such as `env`.
    */
-  constructor(args: readonly string[], program = BIN, input?: string) {
+  constructor(
+    args: readonly string[],
+    program = BIN,
+    input?: string,
+    within: readonly string[] = [],
+  ) {
     const stdin = input === undefined ? 'ignore' : 'pipe';
-    this.child = spawn(process.execPath, [program, ...args], { stdio: [stdin, 'pipe', 'pipe'] });
+    const [command, ...rest] = [...within, process.execPath, program, ...args];
+    this.child = spawn(command, rest, { stdio: [stdin, 'pipe', 'pipe'] });
     this.child.stdin?.end(input);
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;

@@ -15,10 +15,14 @@ export interface Event {
   /** What was to be created; undefined: it was a read. */
   readonly wish?: string;
   readonly told: Told;
+  /** Whether it was told by a node that may be behind. */
+  readonly isStale?: boolean;
 }
 
 /** Somebody who asks a node. */
 export interface Client {
+  /** Whether it may be behind: it runs with `-stale-reads`. */
+  readonly isStale?: boolean;
   create(key: string, value: string): Promise<Told>;
   read(key: string): Promise<Told>;
 }
@@ -67,7 +71,8 @@ export class History {
   async read(client: Client, key: string): Promise<Told> {
     const start = this.#clock++;
     const told = await client.read(key);
-    this.events.push({ start, end: this.#clock++, key, told });
+    const { isStale = false } = client;
+    this.events.push({ start, end: this.#clock++, key, told, isStale });
     return told;
   }
 }
@@ -97,8 +102,8 @@ function faultsOfKey(events: readonly Event[]): readonly string[] {
   }
   const known = events.filter(({ told }) => KNOWS.includes(told.kind));
   const since = Math.min(...known.map(({ end }) => end));
-  for (const { start, wish, told } of events) {
-    if (start > since && told.kind === 'absent')
+  for (const { start, wish, told, isStale = false } of events) {
+    if (start > since && told.kind === 'absent' && !isStale)
       faults.push('was absent after it was acknowledged');
     if (start > since && told.kind === 'created') faults.push('was created after it was there');
     if (told.kind === 'conflict' && wish === value) faults.push('conflicts with its own value');

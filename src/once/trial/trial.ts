@@ -149,7 +149,7 @@ function notReady({ name, said }: Member, hasEnded: boolean): GoromdbError {
 }
 
 /** Ports that are free now: whoever takes one before etcd does makes etcd fail, and say so. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => net.createServer());
   const ports = await Promise.all(
     servers.map(
