@@ -4,7 +4,7 @@ import { readlinkSync } from 'node:fs';
 import { expect, onTestFinished } from 'vitest';
 
 /** One of several hosts that see each other by a bridge, and nothing else. */
-export interface Host {
+interface Host {
   readonly ip: string;
   /** Runs the command behind it in the network of this host, in its own process. */
   readonly within: readonly string[];
