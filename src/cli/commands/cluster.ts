@@ -1,21 +1,28 @@
 import process from 'node:process';
 import { type Address, parseAddress } from '../../common/address.ts';
-import type { Topology } from '../../shards/shards.ts';
+import { SHARDS_MAX, type TcpAddress, type Topology } from '../../shards/shards.ts';
 import { readShards } from '../../shards/shards-file.ts';
+import { askNodes, isWell, linesOf } from '../cluster/cluster-status.ts';
 import { gomemcacheSnippet } from '../cluster/gomemcache.ts';
 import { haproxyFile } from '../cluster/haproxy.ts';
 import { phpMemcachedSnippet, pylibmcSnippet } from '../cluster/libmemcached.ts';
 import { nutcrackerFile } from '../cluster/nutcracker.ts';
 import { pymemcacheSnippet } from '../cluster/pymemcache.ts';
-import { checkRequired, misuse, optionGroup } from '../options/option.ts';
-import { BOOLEAN, FILE } from '../options/values.ts';
+import type { TrialRequest } from '../cluster/trial.ts';
+import { misuse, notAllowed, optionGroup, type ValuesOf } from '../options/option.ts';
+import { checkInputs, ROW_OPTIONS, rowsOf } from '../options/rows.ts';
+import { BOOLEAN, COUNT, FOLDER, parseName } from '../options/values.ts';
+import { interruptible } from '../process/interrupt.ts';
 import { defineCommand } from './command.ts';
 
-const OPTIONS = optionGroup('Flags', {
+/** Nodes of a trial: each is two processes. */
+const TRIAL_NODES_MAX = 64;
+
+const FILES = optionGroup('Flags', {
   shards: {
-    ...FILE,
-    help: 'shards.toml, which says what servers have which keys',
-    required: 'the file that says what servers have which keys',
+    placeholder: 'FILE|N',
+    help: 'shards.toml, which says what servers have which keys; up: how many shards, 4 if not given',
+    parse: parseName,
   },
   listen: {
     placeholder: 'ADDRESS',
@@ -24,7 +31,31 @@ const OPTIONS = optionGroup('Flags', {
     fallback: '127.0.0.1:22121',
   },
   redis: { ...BOOLEAN, help: "nutcracker: its clients speak Redis' protocol, not memcached's" },
+  json: { ...BOOLEAN, help: 'status: print JSON' },
 });
+
+const TRIAL = optionGroup('A cluster to try: up', {
+  replicas: { ...COUNT, help: 'how many nodes each shard has', fallback: '2' },
+  dir: {
+    ...FOLDER,
+    help: 'where shards.toml, manifest.json, and the data and logs of the nodes lie; without INPUT, what it has is served',
+    fallbackNote: 'a temporary one',
+  },
+  addr: {
+    placeholder: 'ADDRESS',
+    help: 'where the first node answers every key; the others have the ports that follow; port 0: free ones',
+    parse: parseTcp,
+    fallback: '127.0.0.1:11211',
+  },
+  'cluster-addr': {
+    placeholder: 'ADDRESS',
+    help: 'where the first node answers clients of a Redis Cluster; the others likewise',
+    parse: parseTcp,
+    fallback: '127.0.0.1:7000',
+  },
+});
+
+const OPTIONS = { ...FILES, ...TRIAL, ...ROW_OPTIONS };
 
 interface More {
   readonly listen: Address;
@@ -41,37 +72,96 @@ const TEXTS: Readonly<Record<string, (topology: Topology, more: More) => string>
   gomemcache: gomemcacheSnippet,
 };
 
-const WORDS = Object.keys(TEXTS);
+const WORDS = ['up', 'status', ...Object.keys(TEXTS)];
+
+type Request =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'status'; readonly topology: Topology; readonly json: boolean }
+  | { readonly kind: 'up'; readonly trial: TrialRequest };
 
 export const cluster = defineCommand({
   name: 'cluster',
-  summary: 'Prints files for clients and proxies of a data set over many nodes.',
-  usage: 'goromdb cluster WHAT -shards FILE [flags]',
+  summary: 'Tries a cluster on this machine, shows one, prints files for its clients.',
+  usage:
+    'goromdb cluster up [flags] [INPUT...]\n       goromdb cluster status|WHAT -shards FILE [flags]',
   notes: `
 Examples:
+  goromdb cluster up -shards 4 -replicas 2
+  goromdb cluster status -shards shards.toml
   goromdb cluster nutcracker -shards shards.toml > nutcracker.yml
   goromdb cluster pymemcache -shards shards.toml > shards.py
 
+up splits INPUT, or a sample, starts a process for each node on this machine,
+checks that each of them answers every key, and ends all with Ctrl-C.
+status asks all nodes what they serve.
 WHAT is nutcracker or haproxy, which print the file of that proxy; or pymemcache,
 pylibmc, php-memcached or gomemcache, which print a file in the language of that
 client. Print it again when the file of shards changes.
 
-Exit codes: 0 it is printed, 2 wrong flags, or a client cannot do it.`,
+Exit codes: 0 done, or all nodes serve; 1 failed, or a node does not answer, has
+no data, or other data than the first node of its shard; 2 wrong flags, or a
+client cannot do it.`,
   options: OPTIONS,
   takesArguments: WORDS,
-  read({ values, args }) {
-    const [what] = args;
-    const text = args.length === 1 && Object.hasOwn(TEXTS, what) ? TEXTS[what] : undefined;
-    if (text === undefined) {
-      const found = args.length === 0 ? 'nothing' : JSON.stringify(args.join(' '));
+  read({ values, args, given }): Request {
+    const [what, ...inputs] = args;
+    if (!WORDS.includes(what)) {
+      const found = what === undefined ? 'nothing' : JSON.stringify(what);
       throw misuse(`expected one of ${WORDS.join(', ')}, found ${found}`);
     }
-    checkRequired(OPTIONS, values);
-    const { shards, listen, redis: isRedis } = values;
-    return text(readShards(shards), { listen, isRedis });
+    if (what === 'up') return { kind: 'up', trial: trialOf(values, inputs, given) };
+    if (inputs.length > 0) throw misuse(`${JSON.stringify(inputs[0])} is not expected`);
+    const { shards, listen, redis: isRedis, json } = values;
+    if (shards === undefined)
+      throw misuse('-shards is required: the file that says what servers have which keys');
+    const topology = readShards(shards);
+    if (what === 'status') return { kind: 'status', topology, json };
+    return { kind: 'text', text: TEXTS[what](topology, { listen, isRedis }) };
   },
-  async run(text) {
-    process.stdout.write(text);
+  async run(request: Request) {
+    if (request.kind === 'up') {
+      const { runTrial } = await import('../cluster/trial.ts');
+      await interruptible((signal) => runTrial(request.trial, signal));
+      return 0;
+    }
+    if (request.kind === 'status') return showStatus(request.topology, request.json);
+    process.stdout.write(request.text);
     return 0;
   },
 });
+
+async function showStatus(topology: Topology, json: boolean): Promise<number> {
+  const states = await askNodes(topology);
+  const text = json ? JSON.stringify(states, undefined, 2) : linesOf(states).join('\n');
+  process.stdout.write(`${text}\n`);
+  return states.every(isWell) ? 0 : 1;
+}
+
+function trialOf(
+  values: ValuesOf<typeof OPTIONS>,
+  inputs: readonly string[],
+  given: ReadonlySet<string>,
+): TrialRequest {
+  const { replicas, dir, addr: address, 'cluster-addr': clusterAddress } = values;
+  const shards = shardsOf(values.shards ?? '4');
+  if (shards * replicas > TRIAL_NODES_MAX) {
+    throw misuse(`expected at most ${TRIAL_NODES_MAX} nodes, found ${shards} × ${replicas}`);
+  }
+  if (inputs.length > 0) checkInputs(inputs, 'an INPUT');
+  const row = inputs.length === 0 && Object.keys(ROW_OPTIONS).find((name) => given.has(name));
+  if (row) throw misuse(`-${row} is for INPUT, and there is none`);
+  const records = { inputs, ...rowsOf(values, given) };
+  return { shards, replicas, dir, address, clusterAddress, records };
+}
+
+function shardsOf(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count > 0 && count <= SHARDS_MAX && (count & (count - 1)) === 0) return count;
+  throw misuse(`-shards: expected 1, 2, 4, … ${SHARDS_MAX} with up, found ${JSON.stringify(text)}`);
+}
+
+function parseTcp(text: string): TcpAddress {
+  const address = parseAddress(text);
+  if (address.kind === 'tcp' && address.host !== undefined) return address;
+  throw notAllowed(text, 'HOST:PORT of this machine, such as 127.0.0.1:11211');
+}

@@ -1,0 +1,137 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SplitInto } from '../../build/split.ts';
+import { formatAddress } from '../../common/address.ts';
+import { GoromdbError } from '../../common/errors.ts';
+import { writeAtomically } from '../../common/files.ts';
+import { freePorts } from '../../once/trial/trial.ts';
+import type { Shard, TcpAddress, Topology } from '../../shards/shards.ts';
+import { dropFile } from '../folders/drop-file.ts';
+import { readStatsStatus } from '../remote/remote-status.ts';
+
+/** How often a node that starts is asked, and how long it may take to serve. */
+const LOOK_MS = 50;
+const START_MS_MAX = 600_000;
+/** The last line of a log, for the message. */
+const SAID_CHARS_MAX = 2_000;
+
+/** Where the nodes are to be. */
+export interface TrialPlaces {
+  readonly replicas: number;
+  /** The first node's; the others have the ports that follow. Port 0: free ones. */
+  readonly address: TcpAddress;
+  readonly clusterAddress: TcpAddress;
+}
+
+/** Gives each shard its nodes: replica by replica, so that the first ports are one of each shard. */
+export async function placeNodes(
+  { hash, shards }: SplitInto,
+  places: TrialPlaces,
+): Promise<Topology> {
+  const { replicas, address, clusterAddress } = places;
+  const count = shards.length * replicas;
+  const free = await freePorts(2 * count);
+  const at = (base: TcpAddress, i: number, fallback: number): TcpAddress => {
+    return { ...base, port: base.port === 0 ? fallback : base.port + i };
+  };
+  const placed = shards.map((shard): Shard => {
+    const nodes = Array.from({ length: replicas }, (_, replica) => {
+      const i = replica * shards.length + shard.idx;
+      return {
+        address: at(address, i, free[i]),
+        clusterAddress: at(clusterAddress, i, free[count + i]),
+      };
+    });
+    return { ...shard, nodes };
+  });
+  return { hash, shards: placed };
+}
+
+/** The file of shards for a topology with slots of equal size. */
+export function shardsFile({ shards }: Topology): string {
+  const parts = shards.map(({ name, idx, nodes: [first, ...others] }) => {
+    const textOf = ({ address, clusterAddress }: typeof first): readonly string[] => [
+      `address = "${formatAddress(address)}"`,
+      `cluster-address = "${formatAddress(clusterAddress!)}"`,
+    ];
+    const replicas = others.map((node) => `\n  { ${textOf(node).join(', ')} },`);
+    const list = replicas.length === 0 ? '' : `replicas = [${replicas.join('')}\n]\n`;
+    return `[[shards]]\nname = "${name}"\nidx = ${idx}\n${textOf(first).join('\n')}\n${list}`;
+  });
+  return parts.join('\n');
+}
+
+/** A node that runs. */
+export interface TrialNode {
+  readonly name: string;
+  readonly address: TcpAddress;
+  readonly child: ChildProcess;
+}
+
+/** Drops a shard's file for a node and starts it. Its log goes to its folder. */
+export async function startNode(
+  dir: string,
+  { name }: Shard,
+  node: number,
+  address: TcpAddress,
+): Promise<TrialNode> {
+  const folder = join(dir, 'nodes', `${name}-${node}`);
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'data.db');
+  const source = join(dir, `${name}.db`);
+  await dropFile({ source, file, force: false, checksSum: true, onProgress: () => {} });
+  const own = formatAddress(address);
+  const flags = ['-shards', join(dir, 'shards.toml'), '-shard', name, '-node', own, '-addr', own];
+  const log = openSync(join(folder, 'log'), 'w');
+  try {
+    const args = [process.argv[1], ...flags, '-file', file, '-basedir', join(folder, 'state')];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', log, log] });
+    return { name: `${name}-${node}`, address, child };
+  } finally {
+    closeSync(log);
+  }
+}
+
+/**
+ * Waits until a node serves the data with this MD5.
+ *
+ * @throws GoromdbError SERVER_FAILED when it ends, or takes too long.
+ */
+export async function untilServing(
+  dir: string,
+  { name, address, child }: TrialNode,
+  md5: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const untilMs = performance.now() + START_MS_MAX;
+  while (!signal.aborted) {
+    const status = await readStatsStatus(address).catch(() => undefined);
+    if (status?.pid === child.pid && status?.sets[0]?.serving?.md5 === md5) return;
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    if (hasEnded || performance.now() > untilMs) {
+      const log = join(dir, 'nodes', name, 'log');
+      const lines = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n');
+      const said = lines
+        .at(-1)!
+        .replace(/^goromdb: /, '')
+        .slice(0, SAID_CHARS_MAX);
+      const what = hasEnded ? 'has ended' : `did not serve within ${START_MS_MAX / 1000} s`;
+      throw new GoromdbError(
+        'SERVER_FAILED',
+        `the node ${name} ${what}: ${said}; its log is ${log}`,
+      );
+    }
+    await delay(LOOK_MS);
+  }
+}
+
+/** Writes the file of shards, so that a node finds the old one or the new one. */
+export async function writeShardsFile(dir: string, topology: Topology): Promise<string> {
+  const path = join(dir, 'shards.toml');
+  await writeAtomically(path, shardsFile(topology));
+  return path;
+}
