@@ -52,7 +52,7 @@ export async function placeNodes(
 }
 
 /** The file of shards for a topology with slots of equal size. */
-export function shardsFile({ shards }: Topology): string {
+function shardsFile({ shards }: Topology): string {
   const parts = shards.map(({ name, idx, nodes: [first, ...others] }) => {
     const textOf = ({ address, clusterAddress }: typeof first): readonly string[] => [
       `address = "${formatAddress(address)}"`,
