@@ -106,7 +106,7 @@ function dataSetSamples(sets: readonly DataSetStatus[]): readonly Sample[] {
     ...family(
       'gauge',
       'data_set_info',
-      'Always 1; MD5 and format of what serves in labels.',
+      'Always 1; MD5 and format of the serving generation in labels.',
       values(({ serving }) => [[{ md5: serving?.md5 ?? '', format: serving?.format ?? '' }, 1]]),
     ),
     ...family(

@@ -66,7 +66,7 @@ export const COUNTERS = {
   loads_rejected: ['counter', 'Drops that were rejected.'],
   loads_failed: ['counter', 'Loads that failed for another reason than the file.'],
   serving_thread_restarts: ['counter', 'Serving threads that died and were replaced.'],
-  scrub_passes: ['counter', 'How often what serves was checked against its checksums.'],
+  scrub_passes: ['counter', 'How often the serving generation was checked against its checksums.'],
   scrub_file_faults: ['counter', 'Dropped files that a scrub found damaged in their slot.'],
   scrub_table_faults: ['counter', 'Tables that a scrub found damaged while they served.'],
 } as const satisfies Record<string, Declaration> & Record<DataSetCounter, Declaration>;

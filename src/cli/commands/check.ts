@@ -19,7 +19,7 @@ const ERRORS_MAX = 1000;
 const OPTIONS = optionGroup('Flags', {
   against: {
     placeholder: 'PLACE',
-    help: 'compare with what serves: a file, BASEDIR, BASEDIR@previous or BASEDIR@7',
+    help: 'compare with the serving generation: a file, BASEDIR, BASEDIR@previous or BASEDIR@7',
     parse: parseName,
     fallbackNote: 'nothing',
   },
@@ -36,18 +36,18 @@ const { 'max-hit-drop': _, ...GUARDS } = GUARD_OPTIONS;
 
 export const check = defineCommand({
   name: 'check',
-  summary: 'Says what a server would say of a file, without one.',
+  summary: 'Checks a file as a server would, without one.',
   usage: 'goromdb check [flags] FILE',
   notes: `
 Examples:
   goromdb check users.jsonl
   goromdb check -against /srv/state -max-shrink 5 -canary user:42 users.db
 
-It reads the sum beside the file, all of the file, and what serves, if that is
-named. A file that is no table takes room in the system's temporary folder, or
-in that of the variable TMPDIR.
+It reads the file, the MD5 beside it, and what -against names. A file that is no
+table takes room in the system's temporary folder, or in that of the variable
+TMPDIR.
 
-Exit codes: 0 it is sound, 1 it is not, or its sum is wrong, 2 wrong flags, or
+Exit codes: 0 it is sound, 1 it is not, or its MD5 is wrong, 2 wrong flags, or
 the file cannot be read, 3 it is sound, and a guard refuses it.`,
   options: { ...OPTIONS, ...READ_OPTIONS, ...GUARDS },
   takesArguments: true,
@@ -55,7 +55,7 @@ the file cannot be read, 3 it is sound, and a guard refuses it.`,
     if (args.length !== 1) throw misuse(`expected one file, found ${args.length}`);
     const { against, errors: errorsMax, json } = values;
     if (given.has('max-shrink') && against === undefined) {
-      throw misuse('-max-shrink compares with what serves: give -against, too');
+      throw misuse('-max-shrink compares with the serving generation: give -against, too');
     }
     const { guards } = libraryOptions(GUARDS, values);
     return { file: args[0], json, options: { ...readingOf(values), against, errorsMax, guards } };

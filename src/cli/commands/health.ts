@@ -17,13 +17,13 @@ Examples:
 
 It asks /readyz of the server's -http.
 
-Exit codes: 0 every data set serves, and what was asked for is so; 1 not so, or
-no answer; 2 wrong flags.`,
+Exit codes: 0 all data sets serve, as -fresh and -md5 ask; 1 they do not, or
+there is no answer; 2 wrong flags.`,
   options: optionGroup('Flags', {
     addr: { ...ADDRESS, help: 'the -http of the server', fallback: '127.0.0.1:11280' },
     fresh: {
       placeholder: 'DURATION',
-      help: 'what serves must have been installed within this time, such as 26h',
+      help: 'the serving generations must have been installed within this time, such as 26h',
       parse(text: string): string {
         if (durationMs(text) > 0) return text;
         throw notAllowed(text, 'a duration such as "26h" or "90m"');

@@ -125,7 +125,7 @@ export const HTTP = optionGroup('HTTP', {
     placeholder: 'CHAR',
     help: 'show which prefixes of keys, up to this character, clients ask for most, and how many of them are hits',
     parse: parseCharacter,
-    fallbackNote: 'off: who may reach -http need not know keys',
+    fallbackNote: 'off, since keys may be personal',
     example: '-http-prefixes :',
     sets: 'http.prefixDelimiter',
   },
