@@ -23,6 +23,7 @@ const TITLES: Readonly<Record<string, string>> = {
   heap: 'Memory over many requests',
   scraped: 'With -http, and a scrape of /metrics each second',
   cluster: 'A server that asks others for keys; ratios are to the last',
+  once: 'Keys that can be set only once',
   attacks: 'Waits of a client beside one that attacks the same thread',
 };
 

@@ -4,6 +4,7 @@ import { cluster } from './cluster.ts';
 import { connectionCounts, keyCounts, openLoop, threadCounts, valueSizes } from './comparisons.ts';
 import { scenarios } from './contest.ts';
 import { loading } from './loading.ts';
+import { once } from './once.ts';
 import type { Section } from './result.ts';
 import { MAIN, MORE, VALUE_BYTES } from './scenarios.ts';
 import { scraped } from './scraped.ts';
@@ -29,4 +30,5 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   attacks,
   scraped,
   cluster,
+  once,
 };

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { CachedStore, Creation, Item, Reading, Store, Wish } from './once.ts';
+import { KeptItem } from './kept-item.ts';
+import type { CachedItem, CachedStore, Creation, Item, Reading, Store, Wish } from './once.ts';
 import type { Figures } from './overview.ts';
 
 /** What an item takes beside its bytes: guessed, to be on the safe side. */
@@ -10,7 +11,7 @@ const ITEM_BYTES = 400;
  * without asking; that a key is absent is true for a moment only, so it is never kept.
  */
 export function cacheStore(store: Store, bytesMax: number): CachedStore {
-  const items = new LRUCache<string, Item>({
+  const items = new LRUCache<string, CachedItem>({
     maxSize: bytesMax,
     sizeCalculation: sizeOf,
   });
@@ -24,7 +25,7 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
     const flight = store.read(key).finally(() => flights.delete(name));
     flights.set(name, flight);
     return flight.then((reading) => {
-      if (reading.kind === 'found') items.set(name, reading.item);
+      if (reading.kind === 'found') items.set(name, new KeptItem(name, reading.item));
       return reading;
     });
   };
@@ -41,12 +42,15 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
 
   const note = ({ key }: Wish, creation: Creation): Creation => {
     counts[COUNTED[creation.kind]]++;
-    if ('item' in creation && creation.item !== undefined) items.set(nameOf(key), creation.item);
+    if ('item' in creation && creation.item !== undefined) {
+      const name = nameOf(key);
+      items.set(name, new KeptItem(name, creation.item));
+    }
     return creation;
   };
 
-  const cached = (key: Buffer): Item | undefined => {
-    const item = items.get(nameOf(key));
+  const cached = (key: Buffer, start?: number, end?: number): CachedItem | undefined => {
+    const item = items.get(key.toString('latin1', start, end));
     if (item === undefined) return undefined;
     counts.gets++;
     counts.hits++;
@@ -57,7 +61,7 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
     const name = nameOf(key);
     if (items.has(name)) return;
     counts.warmed++;
-    items.set(name, item);
+    items.set(name, new KeptItem(name, item));
   };
 
   return {
@@ -66,7 +70,7 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
     offer(key, item) {
       const name = nameOf(key);
       if (items.has(name)) return true;
-      if (items.calculatedSize + sizeOf(item, name) > bytesMax) return false;
+      if (items.calculatedSize + sizeOf(new KeptItem(name, item)) > bytesMax) return false;
       learn(key, item);
       return true;
     },
@@ -90,8 +94,8 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
   };
 }
 
-function sizeOf({ value }: Item, name: string): number {
-  return value.length + name.length + ITEM_BYTES;
+function sizeOf({ record }: CachedItem): number {
+  return record.length + ITEM_BYTES;
 }
 
 const COUNTED = {

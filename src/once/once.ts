@@ -15,6 +15,13 @@ export interface Item {
   readonly revision: number;
 }
 
+/** An item, and what memcached says of it in one piece: `<key> <flags> <bytes>\r\n<value>\r\n`. */
+export interface CachedItem extends Item {
+  readonly record: Buffer;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
+
 /** A key to create, and what it is to be. */
 export interface Wish extends Omit<Item, 'revision'> {
   readonly key: Buffer;
@@ -52,7 +59,7 @@ export interface Store extends Reader {
 /** A store with the cache in front. */
 export interface CachedStore extends Store {
   /** What is known without asking anybody. */
-  cached(key: Buffer): Item | undefined;
+  cached(key: Buffer, start?: number, end?: number): CachedItem | undefined;
   /** Takes what somebody else has found. @returns Whether there was room, without putting out another. */
   offer(key: Buffer, item: Item): boolean;
   /** The same; what was not used for longest makes room. */

@@ -32,8 +32,12 @@ test('what was found or created is never asked for again', async () => {
   const store = new SlowStore();
   const cache = cacheStore(store, 1e6);
   await cache.create(WISH);
-  expect(await cache.read(KEY)).toEqual({ kind: 'found', item: ITEM });
-  expect(cache.cached(KEY)).toBe(ITEM);
+  const reading = await cache.read(KEY);
+  const item = cache.cached(KEY)!;
+  expect(reading).toEqual({ kind: 'found', item });
+  const { value, flags, type, revision } = item;
+  expect({ value, flags, type, revision }).toEqual(ITEM);
+  expect(item.record.toString()).toBe('k 0 1\r\nv\r\n');
   expect(store.reads.length).toBe(0);
 });
 

@@ -65,7 +65,9 @@ export async function startNode(
   const api = await startApi(options, cached, logger);
   facts = { ...facts, url: announced(request, api.address) };
   const { addr } = request;
-  const wire = addr && (await startWire({ address: addr, ...access }, cached, logger));
+  const wire =
+    addr &&
+    (await startWire({ address: addr, access: { allow: allow ?? [], tls } }, cached, logger));
   const warmth = request.warm ? warmCache(etcd, place.prefix, cached, logger) : undefined;
   const registration = registerNode(etcd, place.prefix, facts, logger);
   return {

@@ -16,7 +16,7 @@ import { type Answer, faultOf } from './answers.ts';
 import { holdAnswer } from './answers-held.ts';
 import { createMany, createOne, putOne } from './create.ts';
 import { operatorsRoute } from './operators.ts';
-import { keyOfPath, readOne } from './read.ts';
+import { itemAnswer, keyOfPath, readOne } from './read.ts';
 
 /** Connections at one time. */
 const CONNECTIONS_MAX = 4_096;
@@ -35,6 +35,7 @@ const RESPONSE_MS_MAX = 60_000;
 const CLOSE_MS_MAX = 5_000;
 
 const KEY_PATH = '/key/';
+const PLAIN_KEY_PATH = /^\/key\/[^%?]+$/;
 
 export interface ApiOptions {
   readonly address: Address;
@@ -74,6 +75,11 @@ export async function startApi(
     if (guests.begin(socket) > PIPELINED_MAX) socket.destroy();
     if (socket.destroyed) return;
     response.once('close', () => guests.end(socket));
+    const known = knownAnswer(store, request, logger);
+    if (known !== undefined) {
+      send(request, response, known);
+      return;
+    }
     const answer = guests.requests > REQUESTS_MAX ? busy() : answerOf(options, store, request);
     answer
       .catch((error: unknown) => thrown(error, logger, socket))
@@ -109,6 +115,23 @@ export async function startApi(
       clearTimeout(timer);
     },
   };
+}
+
+/** What is answered at once, without a promise; undefined: it is not that simple. */
+function knownAnswer(
+  store: CachedStore,
+  request: IncomingMessage,
+  logger: Logger,
+): Answer | undefined {
+  const { method, url = '' } = request;
+  // Without a key that has escapes, or a query.
+  if (method !== 'GET' || !PLAIN_KEY_PATH.test(url)) return undefined;
+  try {
+    const item = store.cached(Buffer.from(url, 'latin1'), KEY_PATH.length);
+    return item && itemAnswer(item, request);
+  } catch (error) {
+    return thrown(error, logger, request.socket);
+  }
 }
 
 async function answerOf(
@@ -167,13 +190,19 @@ function thrown(error: unknown, logger: Logger, { destroyed }: net.Socket): Answ
   return faultOf(500, 'SERVER_FAILED', 'the server has a fault: its log says which');
 }
 
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
+  return length !== '0' || encoding !== undefined;
+}
+
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   const { status, headers, body } = answer;
   // A body that was not read would be taken for the next request.
-  if (!request.complete) response.shouldKeepAlive = false;
+  if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
   response.writeHead(status, { 'x-content-type-options': 'nosniff', ...headers });
+  response.end(request.method === 'HEAD' ? undefined : body);
+  if (response.writableLength === 0) return;
   const timer = setTimeout(() => response.destroy(), RESPONSE_MS_MAX);
   response.once('close', () => clearTimeout(timer));
   if (Buffer.isBuffer(body)) holdAnswer(response, body);
-  response.end(request.method === 'HEAD' ? undefined : body);
 }

@@ -37,11 +37,11 @@ export function createOne(store: CachedStore, request: IncomingMessage): Promise
 /** `POST /keys` with a list of such objects: what came of each is in the answer, in their order. */
 export function createMany(store: CachedStore, request: IncomingMessage): Promise<Answer> {
   return withBody(request, JSON_BYTES_MAX, async (body) => {
-    if (hasManyParts(body)) return notSoMany(413, 'many more');
+    if (hasManyParts(body)) return notSoMany('many more');
     const list = parsed(body);
     if (!Array.isArray(list)) return invalid('expected a list of objects with key and value');
-    if (list.length === 0) return notSoMany(422, 'none');
-    if (list.length > WISHES_MAX) return notSoMany(413, String(list.length));
+    if (list.length === 0) return invalid('expected at least one key, found none');
+    if (list.length > WISHES_MAX) return notSoMany(String(list.length));
     const wishes: Wish[] = [];
     const names = new Set<string>();
     for (const [i, one] of list.entries()) {
@@ -62,9 +62,9 @@ export function createMany(store: CachedStore, request: IncomingMessage): Promis
   });
 }
 
-function notSoMany(status: number, found: string): Answer {
+function notSoMany(found: string): Answer {
   const message = `expected 1 to ${WISHES_MAX} keys, found ${found}: nothing was created`;
-  return faultOf(status, 'TOO_MANY', message);
+  return faultOf(413, 'TOO_MANY', message);
 }
 
 /** `PUT /key/KEY` with the value as the body. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { keyFault } from '../item.ts';
 import type { CachedStore, Item } from '../once.ts';
 import { type Answer, faultOf } from './answers.ts';
@@ -7,8 +7,16 @@ import { type Answer, faultOf } from './answers.ts';
 /** A value is final, so whoever has it may keep it: for a year, the longest that caches take. */
 const FOR_EVER = 'public, max-age=31536000, immutable';
 
-/** ETags of items that were asked for, as long as the cache keeps these. */
-const etags = new WeakMap<Item, string>();
+/** What is answered with an item. */
+interface Told {
+  readonly etag: string;
+  readonly lasting: OutgoingHttpHeaders;
+  /** With the value, or a part of it. */
+  readonly all: OutgoingHttpHeaders;
+}
+
+/** Of items that were asked for, as long as the cache keeps these. */
+const told = new WeakMap<Item, Told>();
 
 /** @param text The path behind `/key/`, with its escapes. */
 export function keyOfPath(text: string): Buffer | Answer {
@@ -23,37 +31,32 @@ export function keyOfPath(text: string): Buffer | Answer {
   return fault === undefined ? key : faultOf(422, 'INVALID', fault);
 }
 
-/** `GET` or `HEAD` of a key, with conditions and one range of bytes (RFC 9110, sections 13 and 14). */
+/** `GET` or `HEAD` of a key. */
 export async function readOne(
   store: CachedStore,
   key: Buffer,
-  { headers }: IncomingMessage,
+  request: IncomingMessage,
 ): Promise<Answer> {
-  const known = store.cached(key);
-  const reading =
-    known === undefined ? await store.read(key) : ({ kind: 'found', item: known } as const);
+  const reading = await store.read(key);
   if (reading.kind === 'absent') return faultOf(404, 'ABSENT', 'nobody has set this key so far');
   if (reading.kind === 'unavailable') {
     const message = `whether the key is set cannot be said now (${reading.why})`;
     return faultOf(503, 'UNAVAILABLE', message);
   }
-  const { item } = reading;
-  const etag = etagOf(item);
-  if (!matches(headers['if-match'] ?? '*', etag, false)) {
+  return itemAnswer(reading.item, request);
+}
+
+/** With conditions and one range of bytes (RFC 9110, sections 13 and 14). */
+export function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
+  const { etag, lasting, all } = toldOf(item);
+  const { 'if-match': ifMatch } = headers;
+  if (ifMatch !== undefined && !matches(ifMatch, etag, false)) {
     return faultOf(412, 'CONDITION_FAILED', 'the key has a value of another ETag');
   }
-  const lasting = { etag, 'cache-control': FOR_EVER };
   const { 'if-none-match': ifNoneMatch, range, 'if-range': ifRange = etag } = headers;
   if (ifNoneMatch !== undefined && matches(ifNoneMatch, etag, true)) {
     return { status: 304, headers: lasting };
   }
-  const all = {
-    ...lasting,
-    'content-type': item.type || 'application/octet-stream',
-    'accept-ranges': 'bytes',
-    // Whoever sets a key must not have scripts run in the name of this server.
-    'content-security-policy': 'sandbox',
-  };
   const { value } = item;
   const part = ifRange === etag ? partOf(range, value.length) : undefined;
   if (part === undefined) {
@@ -73,14 +76,22 @@ export async function readOne(
   };
 }
 
-function etagOf(item: Item): string {
-  let etag = etags.get(item);
-  if (etag === undefined) {
-    const digest = createHash('sha256').update(item.type).update('\0').update(item.value);
-    etag = `"${digest.digest('base64url').slice(0, 22)}"`;
-    etags.set(item, etag);
-  }
-  return etag;
+function toldOf(item: Item): Told {
+  const known = told.get(item);
+  if (known !== undefined) return known;
+  const digest = createHash('sha256').update(item.type).update('\0').update(item.value);
+  const etag = `"${digest.digest('base64url').slice(0, 22)}"`;
+  const lasting = { etag, 'cache-control': FOR_EVER };
+  const all = {
+    ...lasting,
+    'content-type': item.type || 'application/octet-stream',
+    'accept-ranges': 'bytes',
+    // Whoever sets a key must not have scripts run in the name of this server.
+    'content-security-policy': 'sandbox',
+  };
+  const made = { etag, lasting, all };
+  told.set(item, made);
+  return made;
 }
 
 /** @param isWeak Whether `W/"…"` matches as well. */

@@ -27,8 +27,9 @@ const STORES: readonly number[] = [set, setq, add, addq];
 
 /** Requests of memcached's binary protocol. */
 export const binaryRequests: RequestFinder = {
+  readsEnd: retrievalsEnd,
   next(input) {
-    if (input[0] !== REQUEST_MAGIC) return reading(input.length, input, []);
+    if (input[0] !== REQUEST_MAGIC) return reading(input.length);
     if (input.length < HEADER_BYTES) return PARTIAL;
     const opcode = input[FIELD.opcode];
     const keyBytes = input.readUInt16BE(FIELD.keyBytes);
@@ -37,24 +38,28 @@ export const binaryRequests: RequestFinder = {
     const command = commandOf(opcode);
     // The session answers it, and ends the connection.
     if (faultOf(command, keyBytes, extrasBytes, bodyBytes) !== undefined) {
-      return reading(HEADER_BYTES, input, []);
+      return reading(HEADER_BYTES);
     }
     const bytes = HEADER_BYTES + bodyBytes;
     const keyStart = HEADER_BYTES + extrasBytes;
-    if (command.kind === 'retrieval') {
-      if (input.length < bytes) return PARTIAL;
-      return reading(bytes, input, [input.subarray(keyStart, keyStart + keyBytes)]);
-    }
     const isSwap = input.readBigUInt64BE(FIELD.cas) !== 0n;
-    if (!STORES.includes(opcode) || isSwap) return reading(bytes, input, []);
+    if (!STORES.includes(opcode) || isSwap) return reading(bytes);
     return storing(input, keyStart, keyStart + keyBytes, bytes);
   },
 };
 
-function reading(bytes: number, input: Buffer, keys: readonly Buffer[]): Request {
-  const head = Buffer.from(input.subarray(0, HEADER_BYTES));
-  const fault = (why: string): Buffer => packet(head, TEMPORARY_FAILURE, why);
-  return { kind: 'session', bytes, keys: keys.map((key) => Buffer.from(key)), fault };
+function reading(bytes: number): Request {
+  return { kind: 'session', bytes };
+}
+
+function retrievalsEnd(input: Buffer, start: number, end: number): number {
+  let at = start;
+  while (end - at >= HEADER_BYTES && input[at] === REQUEST_MAGIC) {
+    const next = at + HEADER_BYTES + input.readUInt32BE(at + FIELD.bodyBytes);
+    if (next > end || commandOf(input[at + FIELD.opcode]).kind !== 'retrieval') break;
+    at = next;
+  }
+  return at;
 }
 
 function storing(input: Buffer, keyStart: number, keyEnd: number, bytes: number): Request {

@@ -1,28 +1,28 @@
-import net from 'node:net';
-import tls from 'node:tls';
 import { type Address, formatAddress } from '../../common/address.ts';
-import { messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { PROTOCOL_VERSION } from '../../common/version.ts';
-import { countersOf, createCounterMemory, sumCounters } from '../../protocol/counters.ts';
-import type { SessionContext } from '../../protocol/protocol.ts';
-import { Reply } from '../../protocol/reply.ts';
-import { SharedParts } from '../../protocol/shared-parts.ts';
-import { isListed } from '../../server/access.ts';
-import { listen } from '../../server/listener.ts';
-import { Guests } from '../guests.ts';
+import { createCounterMemory } from '../../protocol/counters.ts';
+import type { AccessOptions } from '../../server/access.ts';
+import { DEFAULT_LIMITS } from '../../server/limits.ts';
+import { createMeterMemory, meterOf } from '../../server/metering/metering.ts';
+import { ThreadServer } from '../../server/thread-server.ts';
+import { Asker } from '../../storage/lookup-counts.ts';
 import type { CachedStore } from '../once.ts';
-import { converse } from './conversation.ts';
-import { type Known, viewOf } from './known-view.ts';
+import { AskedKeys } from './asked-keys.ts';
+import { onceProtocol } from './session.ts';
+import { GET_LINE_BYTES_MAX } from './text.ts';
 
-/** Connections at one time. */
-const CONNECTIONS_MAX = 1_024;
-const HANDSHAKE_MS_MAX = 10_000;
+const LIMITS = {
+  ...DEFAULT_LIMITS,
+  keysMax: 10_000,
+  lineBytesMax: GET_LINE_BYTES_MAX,
+  /** As many of the largest values as are read side by side, and what was sent. */
+  connectionBufferedBytesMax: 80 * 1024 * 1024,
+};
 
 export interface WireOptions {
   readonly address: Address;
-  readonly allow?: net.BlockList | undefined;
-  readonly tls?: tls.TlsOptions | undefined;
+  readonly access: AccessOptions;
 }
 
 export interface Wire {
@@ -31,75 +31,29 @@ export interface Wire {
 }
 
 /**
- * Serves clients of memcached and Redis. Sessions answer at once, from a view of the data, and etcd does
- * not: so this listener reads the keys of a request first, and leaves the data plane as it is.
+ * Serves clients of memcached and Redis, in this thread.
  *
- * @throws GoromdbError ADDRESS_UNAVAILABLE.
+ * @throws GoromdbError ADDRESS_UNAVAILABLE, FILE_UNREADABLE, OPTION_INVALID.
  */
 export async function startWire(
-  { address, allow, tls: tlsOptions }: WireOptions,
+  { address, access }: WireOptions,
   store: CachedStore,
   logger: Logger,
 ): Promise<Wire> {
-  const guests = new Guests(CONNECTIONS_MAX);
-  const { context, know } = sessionParts();
-  const reply = new Reply();
-  const accept = (socket: net.Socket): void => {
-    const from = socket.remoteAddress;
-    if (allow !== undefined && from !== undefined && !isListed(allow, from)) {
-      socket.destroy();
-      return;
-    }
-    socket.on('error', () => socket.destroy());
-    if (!guests.admit(socket)) return;
-    converse(socket, { store, context, know, reply, guests }).catch((error: unknown) => {
-      const message = `a request failed, and its connection was cut: ${messageOf(error)}`;
-      if (!socket.destroyed) logger.error(message, { event: 'request-failed' });
-      socket.destroy();
-    });
-  };
-  const server =
-    tlsOptions === undefined
-      ? net.createServer({ noDelay: true }, accept)
-      : tls.createServer(
-          { ...tlsOptions, noDelay: true, handshakeTimeout: HANDSHAKE_MS_MAX },
-          accept,
-        );
-  server.on('tlsClientError', () => {});
-  const bound = await listen(server, { address, reusePort: false }, undefined, '-addr');
+  const asker = new Asker();
+  const server = new ThreadServer({
+    ...{ access, logger, asker, limits: LIMITS, thread: 0, sessions: {}, shutdown: undefined },
+    ...{ protocol: onceProtocol, handler: new AskedKeys(store) },
+    foreign: () => new AskedKeys(store),
+    counterMemory: createCounterMemory(1),
+    meter: meterOf(createMeterMemory(1), 0, asker),
+    onReport: () => {},
+    facts: {
+      ...{ version: PROTOCOL_VERSION, threads: 1, startedAt: Date.now() },
+      connectionsMax: LIMITS.connectionsMax,
+    },
+  });
+  const bound = await server.listen(address);
   logger.info(`listens on ${formatAddress(bound)}`, { event: 'server-listening' });
-  return {
-    address: bound,
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      guests.closeAll();
-      await closed;
-    },
-  };
-}
-
-/** What sessions need, and how they are given the data for one request. */
-function sessionParts(): {
-  readonly context: SessionContext;
-  readonly know: (known: Known) => void;
-} {
-  const memory = createCounterMemory(1);
-  let view = viewOf(new Map());
-  const facts = {
-    ...{ version: PROTOCOL_VERSION, threads: 1 },
-    ...{ startedAt: Date.now(), connectionsMax: CONNECTIONS_MAX },
-  };
-  const context: SessionContext = {
-    handler: { view: () => view },
-    counters: countersOf(memory, 0),
-    sumCounters: () => sumCounters(memory),
-    facts,
-    shared: new SharedParts(),
-  };
-  return {
-    context,
-    know(known) {
-      view = viewOf(known);
-    },
-  };
+  return { address: bound, close: () => server.close() };
 }

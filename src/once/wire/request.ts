@@ -1,6 +1,6 @@
 /**
  * What belongs in this folder: the same keys for clients of memcached and Redis. What creates is
- * answered here; all else goes to the sessions of src/protocol, once the keys that it names were read.
+ * answered here; all else goes to the sessions of src/protocol, which stop for keys that etcd is asked for.
  */
 import type { Creation, Wish } from '../once.ts';
 
@@ -8,15 +8,8 @@ import type { Creation, Wish } from '../once.ts';
 export type Request =
   /** More input decides; `needed`: it has at least so many bytes. */
   | { readonly kind: 'partial'; readonly needed?: number }
-  /** The session answers it, from what these keys were set to. */
-  | {
-      readonly kind: 'session';
-      /** How long it is; its end may be yet to come. */
-      readonly bytes: number;
-      readonly keys: readonly Buffer[];
-      /** The answer when a key cannot be read now. */
-      fault(why: string): Buffer | string;
-    }
+  /** The session answers it. Its end may be yet to come. */
+  | { readonly kind: 'session'; readonly bytes: number }
   /** A creation, all of which is there. */
   | {
       readonly kind: 'create';
@@ -38,6 +31,12 @@ export const PARTIAL: Request = { kind: 'partial' };
 export interface RequestFinder {
   /** @param input What is not done with; never empty. */
   next(input: Buffer): Request;
+  /**
+   * Finds quickly what needs no look here.
+   *
+   * @returns The end of the requests that input[start, end) begins with, are all there, and only read.
+   */
+  readsEnd(input: Buffer, start: number, end: number): number;
 }
 
 /** Why a creation has come to nothing, for protocols that have no words of their own. */

@@ -1,20 +1,22 @@
 import { Args, RequestFrame } from '../../protocol/resp/frame.ts';
 import { keyFault } from '../item.ts';
-import { VALUE_BYTES_MAX } from '../limits.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts';
 import type { Creation, Wish } from '../once.ts';
 import { PARTIAL, type Request, type RequestFinder, troubleOf } from './request.ts';
 
 const STAR = 0x2a;
 const LF = 0x0a;
+const ZERO = 0x30;
+const NINE = 0x39;
+const GET_HEAD = Buffer.from('*2\r\n$3\r\nGET\r\n$');
+const LOWER_GET_HEAD = Buffer.from('*2\r\n$3\r\nget\r\n$');
 const INLINE_BYTES_MAX = 64 * 1024;
 /** The largest value, its key and what is around them; or some 10,000 keys to read. */
 const REQUEST_BYTES_MAX = VALUE_BYTES_MAX + 64 * 1024;
 
-/** Commands that read one key, and those that read several. */
-const ONE_KEY = ['get', 'strlen', 'getrange', 'substr', 'type', 'ttl', 'pttl'];
-const MANY_KEYS = ['mget', 'exists'];
-/** Commands that read no key: the session answers them. */
-const NO_KEY = [
+/** Commands that the session answers. */
+const READING: readonly string[] = [
+  ...['get', 'strlen', 'getrange', 'substr', 'type', 'ttl', 'pttl', 'mget', 'exists'],
   ...['ping', 'echo', 'hello', 'client', 'command', 'quit', 'select', 'info', 'auth', 'reset'],
   ...['readonly', 'readwrite', 'time', 'config'],
 ];
@@ -26,19 +28,20 @@ export function respRequests(): RequestFinder {
   /** The version of the protocol: in RESP3, nil is said in another way. */
   let version = 2;
   return {
+    readsEnd: getsEnd,
     next(input) {
       if (input[0] !== STAR) return inline(input);
       const end = input.length;
       const head = frame.readHead(input, 0, end);
       if (head === 'partial') return PARTIAL;
-      if (head === 'broken') return reading(end, []);
-      if (frame.argc <= 0) return reading(frame.next, []);
+      if (head === 'broken') return reading(end);
+      if (frame.argc <= 0) return reading(frame.next);
       for (;;) {
         const presence = frame.readArgs(input, 0, end, REQUEST_BYTES_MAX);
         if (presence === 'more') continue;
         if (presence === 'partial') return PARTIAL;
         frame.finish();
-        if (presence === 'broken') return reading(end, []);
+        if (presence === 'broken') return reading(end);
         if (presence === 'large') return tooLarge(end);
         break;
       }
@@ -56,9 +59,7 @@ export function respRequests(): RequestFinder {
 }
 
 function requestOf(name: string, words: readonly Buffer[], bytes: number, nil: string): Request {
-  if (NO_KEY.includes(name)) return reading(bytes, []);
-  if (ONE_KEY.includes(name)) return reading(bytes, words.slice(1, 2));
-  if (MANY_KEYS.includes(name)) return reading(bytes, words.slice(1));
+  if (READING.includes(name)) return reading(bytes);
   if (name === 'set' || name === 'setnx') return setting(name, words, bytes, nil);
   const shown = name.slice(0, 32).replaceAll(/[^\w.-]/g, '?');
   return error(bytes, `READONLY keys are created and read here; there is no '${shown}'`);
@@ -102,13 +103,34 @@ function inline(input: Buffer): Request {
   if (at < 0) return input.length > INLINE_BYTES_MAX ? tooLarge(input.length) : PARTIAL;
   const words = input.toString('latin1', 0, at).trim().split(/\s+/);
   const buffers = words.map((word) => Buffer.from(word, 'latin1'));
-  if (words[0] === '') return reading(at + 1, []);
+  if (words[0] === '') return reading(at + 1);
   return requestOf(words[0].toLowerCase(), buffers, at + 1, '$-1\r\n');
 }
 
-function reading(bytes: number, keys: readonly Buffer[]): Request {
-  const fault = (why: string): string => `-TRYAGAIN ${why}\r\n`;
-  return { kind: 'session', bytes, keys: keys.map((key) => Buffer.from(key)), fault };
+function reading(bytes: number): Request {
+  return { kind: 'session', bytes };
+}
+
+/** Requests in the form in which all clients write `GET`. */
+function getsEnd(input: Buffer, start: number, end: number): number {
+  for (let at = start; ; ) {
+    if (end - at < GET_HEAD.length || !isGetHead(input, at)) return at;
+    let bytes = 0;
+    let digit = at + GET_HEAD.length;
+    while (digit < end && input[digit] >= ZERO && input[digit] <= NINE && bytes <= KEY_BYTES_MAX) {
+      bytes = bytes * 10 + input[digit++] - ZERO;
+    }
+    const next = digit + bytes + 2 * '\r\n'.length;
+    if (next > end || bytes > KEY_BYTES_MAX) return at;
+    at = next;
+  }
+}
+
+function isGetHead(input: Buffer, at: number): boolean {
+  for (let i = 0; i < GET_HEAD.length; i++) {
+    if (input[at + i] !== GET_HEAD[i] && input[at + i] !== LOWER_GET_HEAD[i]) return false;
+  }
+  return true;
 }
 
 function error(bytes: number, text: string): Request {

@@ -8,9 +8,12 @@ import type { Creation, Wish } from '../once.ts';
 import { PARTIAL, type Request, type RequestFinder, troubleOf } from './request.ts';
 
 /** Bytes of a line that gets keys. */
-const GET_LINE_BYTES_MAX = 64 * 1024;
+export const GET_LINE_BYTES_MAX = 64 * 1024;
 
 const LF = 0x0a;
+const [G, M, N, E] = Buffer.from('gmne');
+/** The end of a usual line is found faster by a loop than by a call of native code. */
+const NEAR_BYTES = 64;
 const CRLF = '\r\n';
 const NEVER_EXPIRES = 'CLIENT_ERROR keys never expire here: the expiration time must be 0';
 const BAD_CHUNK = 'CLIENT_ERROR bad data chunk';
@@ -30,6 +33,7 @@ interface Said {
 export function textRequests(): RequestFinder {
   const words = new MetaWords();
   return {
+    readsEnd: readLinesEnd,
     next(input) {
       const at = input.indexOf(LF);
       if (at < 0 || at > GET_LINE_BYTES_MAX) {
@@ -47,21 +51,17 @@ export function textRequests(): RequestFinder {
 function requestOf(meta: MetaWords, input: Buffer, line: Buffer, next: number): Request {
   const words = wordsOf(line, 0, line.length);
   const [verb = ''] = words;
-  if (verb === 'get' || verb === 'gets' || verb === 'bget') return reading(next, words.slice(1));
-  if (verb === 'gat' || verb === 'gats') return reading(next, words.slice(2));
-  if (line.length > LINE_BYTES_MAX) return reading(next, []);
+  if (/^(?:b?get|gets|gats?)$/.test(verb)) return reading(next);
+  if (line.length > LINE_BYTES_MAX) return reading(next);
   const verbEnd = line.indexOf(verb) + verb.length;
   if (verb === 'ms') return metaSet(meta, input, line, verbEnd, next);
-  if ((verb === 'mg' || verb === 'me') && words.length > 1) {
-    return reading(next, [metaKey(meta, line, verbEnd)]);
-  }
   const refusal = refuseWrite(words);
   const dataBytes = refusal?.dataBytes;
-  if (refusal === undefined || dataBytes === undefined) return reading(next, []);
+  if (refusal === undefined || dataBytes === undefined) return reading(next);
   const isWish = (verb === 'set' || verb === 'add') && refusal.command !== undefined;
   // An `add` of something that has expired asks whether the key is there.
   if (!isWish || refusal.probedKey !== undefined) {
-    return reading(next + dataBytes + 2, refusal.probedKey === undefined ? [] : [words[1]]);
+    return reading(next + dataBytes + 2);
   }
   const isSilent = words.length > 5 && words[5] === 'noreply';
   const said = {
@@ -72,21 +72,25 @@ function requestOf(meta: MetaWords, input: Buffer, line: Buffer, next: number): 
   return wishing(input, next, dataBytes, head, said, fault);
 }
 
-function reading(bytes: number, keys: readonly string[]): Request {
-  return {
-    kind: 'session',
-    bytes,
-    keys: keys.map((key) => Buffer.from(key, 'latin1')),
-    fault: (why) => `SERVER_ERROR ${why}\r\n`,
-  };
+function reading(bytes: number): Request {
+  return { kind: 'session', bytes };
 }
 
-/** The key of a meta command, as Latin-1 text. */
-function metaKey(meta: MetaWords, line: Buffer, verbEnd: number): string {
-  if (!meta.findKey(line, verbEnd, line.length) || meta.keyIsTooLong) return '';
-  meta.findFlags(line, meta.keyEnd, line.length, 2);
-  meta.checkFlags(line);
-  return meta.key.toString('latin1', meta.keyStart, meta.keyEnd);
+/** Lines of `get`, `gets`, `gat` and of `mg`, `mn`, `me`: no line that begins so creates. */
+function readLinesEnd(input: Buffer, start: number, end: number): number {
+  let at = start;
+  while (at < end) {
+    const first = input[at];
+    const second = input[at + 1];
+    if (first !== G && (first !== M || (second !== G && second !== N && second !== E))) break;
+    let lineFeed = at;
+    const near = Math.min(end, at + NEAR_BYTES);
+    while (lineFeed < near && input[lineFeed] !== LF) lineFeed++;
+    if (lineFeed === near) lineFeed = input.subarray(0, end).indexOf(LF, lineFeed);
+    if (lineFeed < 0 || lineFeed - at > GET_LINE_BYTES_MAX) break;
+    at = lineFeed + 1;
+  }
+  return at;
 }
 
 /** `ms <key> <bytes> <flags>*`: S and E are modes that create. */
@@ -99,7 +103,7 @@ function metaSet(
 ): Request {
   const refusal = refuseMetaSet(meta, line, verbEnd, line.length);
   const { dataBytes } = refusal;
-  if (dataBytes === undefined) return reading(next, []);
+  if (dataBytes === undefined) return reading(next);
   const tokenOf = (letter: number): string | undefined => {
     const at = meta.indexOf(line, letter);
     return at < 0 ? undefined : line.toString('latin1', meta.starts[at] + 1, meta.ends[at]);
@@ -107,7 +111,7 @@ function metaSet(
   const mode = (tokenOf(FLAG.mode) ?? 'S').toUpperCase();
   const isWish = refusal.command !== undefined && (mode === 'S' || mode === 'E');
   // The session refuses the others, and a compare-and-swap of what can never be swapped.
-  if (!isWish || meta.has('C'.charCodeAt(0))) return reading(next + dataBytes + 2, []);
+  if (!isWish || meta.has('C'.charCodeAt(0))) return reading(next + dataBytes + 2);
   const echo = refusal.reply!.slice('NS'.length);
   const said = {
     ...{ stored: `HD${echo}`, notStored: `NS${echo}`, isSameStored: mode === 'S' },

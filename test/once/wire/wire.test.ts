@@ -3,17 +3,23 @@ import { Redis } from 'ioredis';
 import memjs from 'memjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../../src/common/log.ts';
+import { cacheStore } from '../../../src/once/cache.ts';
 import { VALUE_BYTES_MAX } from '../../../src/once/limits.ts';
+import type { CachedStore, Reading } from '../../../src/once/once.ts';
 import { startWire } from '../../../src/once/wire/listener.ts';
 import type { FakeEtcd, Mishap } from '../../support/fake-etcd.ts';
-import { LOOPBACK, serveHttp, storeOnFake } from '../../support/once-node.ts';
+import { LOOPBACK, serveHttp, storeOn, storeOnFake } from '../../support/once-node.ts';
 
 async function served() {
   const { etcd, store } = await storeOnFake();
-  const wire = await startWire({ address: LOOPBACK }, store, silentLogger);
+  return { etcd, store, port: await portOf(store) };
+}
+
+/** Serves a store to clients of memcached and Redis. */
+async function portOf(store: CachedStore): Promise<number> {
+  const wire = await startWire({ address: LOOPBACK, access: {} }, store, silentLogger);
   onTestFinished(() => wire.close());
-  const port = wire.address.kind === 'tcp' ? wire.address.port : 0;
-  return { etcd, store, port };
+  return wire.address.kind === 'tcp' ? wire.address.port : 0;
 }
 
 /** Sends bytes, and returns all that is answered until the server closes, or `until` has come. */
@@ -109,6 +115,69 @@ describe("memcached's text protocol", () => {
   test('ends a connection whose line never ends', async () => {
     const { port } = await served();
     expect(await talk(port, 'x'.repeat(70_000))).toMatch(/^CLIENT_ERROR line too long/);
+  });
+});
+
+describe('keys that etcd is asked for', () => {
+  test.each([0, 1])('many in one request come in their order, in pieces of %i', async (cut) => {
+    const { etcd, store, port } = await served();
+    const names = Array.from({ length: 200 }, (_, i) => `k${i}`);
+    const wishOf = (name: string) => {
+      return { key: Buffer.from(name), value: Buffer.from(name), flags: 0, type: '' };
+    };
+    const even = names.filter((_, i) => i % 2 === 0);
+    await store.createAll(even.map(wishOf));
+    // Another node, which has none of them in its cache.
+    const other = await portOf(storeOn([etcd.url]));
+    const values = even.map((name) => `VALUE ${name} 0 ${name.length}\r\n${name}\r\n`).join('');
+    const said = await talk(other, `get ${names.join(' ')}\r\nversion\r\n`, undefined, cut);
+    expect(said).toBe(`${values}END\r\n`);
+    const client = new Redis(port, '127.0.0.1', { retryStrategy: () => null });
+    onTestFinished(() => client.disconnect());
+    expect(await client.mget(...names)).toEqual(names.map((name, i) => (i % 2 ? null : name)));
+    expect(await client.exists(...names)).toBe(100);
+  });
+
+  test('a get that came after the question is not answered from it: the key may be new', async () => {
+    const answers: ((reading: Reading) => void)[] = [];
+    const read = () => new Promise<Reading>((resolve) => answers.push(resolve));
+    const none = async () => [];
+    const create = async () => ({ kind: 'created' }) as const;
+    const port = await portOf(cacheStore({ read, create, createAll: none }, 1e6));
+    const socket = net.connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    let output = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      output += text;
+    });
+    socket.write('get a\r\n');
+    await expect.poll(() => answers.length).toBe(1);
+    socket.write('get a\r\nversion\r\n');
+    // Until the second one has arrived.
+    await talk(port, 'version\r\n');
+    answers[0]({ kind: 'absent' });
+    await expect.poll(() => answers.length).toBe(2);
+    const item = { value: Buffer.from('x'), flags: 0, type: '', revision: 7 };
+    answers[1]({ kind: 'found', item });
+    await expect.poll(() => output).toMatch(/^END\r\nVALUE a 0 1\r\nx\r\nEND\r\nVERSION/);
+  });
+
+  test('the smallest cache answers all the same', async () => {
+    const { etcd } = await served();
+    for (const name of ['a', 'b', 'c']) etcd.put(`/goromdb/once/${name}`, '\x01\0\0\0\0\0x');
+    const port = await portOf(storeOn([etcd.url], 1));
+    expect(await talk(port, 'get a b c d\r\nget a\r\nversion\r\n')).toBe(
+      'VALUE a 0 1\r\nx\r\nVALUE b 0 1\r\nx\r\nVALUE c 0 1\r\nx\r\nEND\r\nVALUE a 0 1\r\nx\r\nEND\r\n',
+    );
+  });
+
+  test('gets and creations that are sent at once are answered in their order', async () => {
+    const { port } = await served();
+    const one = (i: number) => `get k${i}\r\nset k${i} 0 0 1\r\nx\r\nget k${i}\r\nmg k${i} v\r\n`;
+    const answer = (i: number) => `END\r\nSTORED\r\nVALUE k${i} 0 1\r\nx\r\nEND\r\nVA 1\r\nx\r\n`;
+    const numbers = Array.from({ length: 50 }, (_, i) => i);
+    const said = await talk(port, `${numbers.map(one).join('')}version\r\n`);
+    expect(said).toBe(numbers.map(answer).join(''));
   });
 });
 
