@@ -19,6 +19,8 @@ const ROOM_BYTES_MIN = 128;
 /** Room that is given back when all is answered. */
 const ROOM_BYTES_KEPT = 4 * 1024;
 
+const NO_KEYS = Buffer.alloc(0);
+
 /** Why nobody can say what a key's record is. */
 class Fault {
   readonly text: string;
@@ -36,7 +38,7 @@ type Answer = Entry | Fault | typeof PENDING | typeof DROPPED | undefined;
 
 /** Keys that one connection asks for, and what was answered: used again and again. */
 export class Questions {
-  #keys: Buffer = Buffer.allocUnsafeSlow(ROOM_BYTES_MIN);
+  #keys: Buffer = NO_KEYS;
   #keyBytes = 0;
   /** Where the keys begin and end in them. */
   readonly #bounds: number[] = [];
@@ -105,7 +107,7 @@ export class Questions {
   }
 
   #grow(bytes: number): void {
-    const keys = Buffer.allocUnsafeSlow(Math.max(bytes, this.#keys.length * 2));
+    const keys = Buffer.allocUnsafeSlow(Math.max(ROOM_BYTES_MIN, bytes, this.#keys.length * 2));
     this.#keys.copy(keys, 0, 0, this.#keyBytes);
     this.#keys = keys;
   }
@@ -191,6 +193,6 @@ export class Questions {
     this.#answerBytes = 0;
     this.#left = 0;
     this.#first = -1;
-    if (this.#keys.length > ROOM_BYTES_KEPT) this.#keys = Buffer.allocUnsafeSlow(ROOM_BYTES_MIN);
+    if (this.#keys.length > ROOM_BYTES_KEPT) this.#keys = NO_KEYS;
   }
 }

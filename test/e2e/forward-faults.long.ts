@@ -126,5 +126,7 @@ test('servers with TLS and logins ask each other so too', async () => {
     },
   );
   expect(await client.ask('set x 0 0 9\r\nben other\r\n')).toBe('STORED\r\n');
-  for (const key of KEYS.slice(0, 50)) expect(await client.ask(`get ${key}\r\n`)).toBe(hitOf(key));
+  const hits = KEYS.map((key) => hitOf(key).replace('END\r\n', '')).join('');
+  // A part of the reply is still to be encrypted when the rest is asked for.
+  expect(await client.ask(`get ${KEYS.join(' ')}\r\n`, 'END\r\n')).toBe(`${hits}END\r\n`);
 });

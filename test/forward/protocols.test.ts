@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Anywhere } from '../../src/forward/anywhere.ts';
 import { QUESTION_KEYS_MAX, type Questions } from '../../src/forward/questions.ts';
+import { FOREIGN_KEY } from '../../src/handler/foreign-keys.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { respProtocol } from '../../src/protocol/resp/resp.ts';
 import { emptyStorage } from '../../src/storage/empty.ts';
@@ -221,5 +222,29 @@ describe('a server without data', () => {
       conversation.give(Buffer.from('get a none\r\n'));
       expect(conversation.played().output).toBe(`${output}${hit('a')}END\r\n`);
     }
+  });
+});
+
+describe('a command that looks two keys up, and says so only when it does', () => {
+  it('knows both in the end', () => {
+    const { foreign, owners } = over(RECORDS);
+    const keys = Buffer.from('ac');
+    const look = (): string => {
+      const view = foreign.view();
+      try {
+        return [0, 1]
+          .map((at) => view.get(keys, at, at + 1)!)
+          .map(({ buffer, valueStart, valueEnd }) => buffer.toString('utf8', valueStart, valueEnd))
+          .join();
+      } finally {
+        view.release();
+      }
+    };
+    for (const round of ['a', 'c']) {
+      expect(look, round).toThrow(FOREIGN_KEY);
+      foreign.ask(() => {});
+    }
+    expect(look()).toBe('value of a,value of c');
+    expect(owners.asked).toEqual(['a', 'c']);
   });
 });

@@ -5,6 +5,9 @@ import { ASKED_KEY_BYTES_MAX } from '../writes.ts';
 /** Input that is looked through for keys: about what one read takes. */
 const LOOKED_THROUGH_BYTES_MAX = 64 * 1024;
 
+/** So many commands without a key to expect end the search. */
+const OTHERS_MAX = 8;
+
 /** The letter that meta commands begin with. */
 const META = 0x6d;
 const LF = 0x0a;
@@ -27,12 +30,14 @@ export function expectKeys(
   const until = Math.min(end, from + LOOKED_THROUGH_BYTES_MAX);
   let at = from;
   let isKeys = isInKeys;
-  while (at < until) {
+  let others = 0;
+  while (at < until && others < OTHERS_MAX) {
     let lineFeed = at;
     while (lineFeed < until && input[lineFeed] !== LF) lineFeed++;
     const textEnd =
       lineFeed === until ? lastSpace(input, at, until) : textEndOf(input, at, lineFeed);
     const keys = isKeys ? at : keysOf(input, at, textEnd);
+    others = keys === textEnd ? others + 1 : 0;
     const isMeta = !isKeys && input[at] === META;
     if (!expectWords(foreign, input, keys, textEnd, isMeta ? 1 : Infinity)) return;
     at = lineFeed + 1;

@@ -7,6 +7,9 @@ import { KEY_BYTES_MAX } from './lookups.ts';
 /** Input that is looked through for keys: about what one read takes. */
 const LOOKED_THROUGH_BYTES_MAX = 64 * 1024;
 
+/** So many commands without a key to expect end the search. */
+const OTHERS_MAX = 8;
+
 /** Keys of one list that are looked at in one go: each is hashed. */
 const KEYS_AT_ONCE = 4_096;
 
@@ -22,13 +25,21 @@ export function expectKeys(foreign: ForeignKeys, input: Buffer, from: number, en
   const frame = new RequestFrame();
   const args = new Args();
   let at = from;
-  while (at < until && frame.readHead(input, at, until) === 'whole' && frame.argc > 0) {
+  let others = 0;
+  while (
+    at < until &&
+    others < OTHERS_MAX &&
+    frame.readHead(input, at, until) === 'whole' &&
+    frame.argc > 0
+  ) {
     const { nameStart, nameBytes, argc } = frame;
     if (frame.readArgs(input, at, until, LOOKED_THROUGH_BYTES_MAX) !== 'whole') return;
     frame.finish();
     const nameEnd = nameStart + Math.min(nameBytes, NAME_BYTES_MAX);
     const command = COMMANDS.get(input.toString('latin1', nameStart, nameEnd).toLowerCase());
+    others++;
     if (command?.keys[0] === 1 && argc > command.keys[1]) {
+      others = 0;
       const count = takesKeys(command) ? argc - 1 : command.keys[1];
       args.begin(input, nameStart + nameBytes + 2, until, count);
       expectArgs(foreign, args);
