@@ -93,7 +93,7 @@ export class Gateway {
     const untilMs = performance.now() + this.#requestMsMax;
     const whys: string[] = [];
     for (let i = 0; i < (only ? 1 : this.endpoints.length); i++) {
-      const leftMs = untilMs - performance.now();
+      const leftMs = Math.ceil(untilMs - performance.now());
       if (leftMs <= 0) break;
       const endpoint = only ?? this.current;
       const msMax = safety === 'read' ? Math.min(leftMs, READ_ATTEMPT_MS_MAX) : leftMs;

@@ -1,12 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectEtcd } from '../../src/etcd/connect.ts';
 import type { EtcdOptions } from '../../src/etcd/gateway.ts';
+import type { Overview } from '../../src/once/overview.ts';
 import { endProcess, startTrialCluster } from '../../src/once/trial/trial.ts';
+import { FakeEtcd } from '../support/fake-etcd.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { startWholeNode } from '../support/once-node.ts';
 
 const KEY = Buffer.from('k');
 
@@ -14,6 +19,15 @@ function clientOf(options: EtcdOptions) {
   const etcd = connectEtcd(options);
   onTestFinished(() => etcd.close());
   return etcd;
+}
+
+/** A certificate for loopback that no authority knows. @returns Paths of it, and of its key. */
+function makeCertificate(folder: string): readonly [cert: string, key: string] {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const rest = ['-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...rest], { stdio: 'ignore' });
+  return [cert, key];
 }
 
 test('an etcd with logins lets in whoever has the password, and again when its token is over', async () => {
@@ -42,10 +56,7 @@ test('an etcd with logins lets in whoever has the password, and again when its t
 
 test('an etcd with TLS is asked when its authority is known, and not otherwise', async () => {
   const folder = temporaryFolder();
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const rest = ['-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...rest], { stdio: 'ignore' });
+  const [cert, key] = makeCertificate(folder);
   // Ports that a cluster of its own has had.
   const before = await startTrialCluster(join(folder, 'before'), 1);
   const url = before.endpoints[0].replace('http:', 'https:');
@@ -66,4 +77,25 @@ test('an etcd with TLS is asked when its authority is known, and not otherwise',
     kind: 'not-done',
     reason: 'unreachable',
   });
+});
+
+test('nodes that share a certificate ask each other, also where clients need one', async () => {
+  const folder = temporaryFolder();
+  const [certFile, keyFile] = makeCertificate(folder);
+  const { url: etcd } = await FakeEtcd.start();
+  const tls = { certFile, keyFile };
+  const { url } = await startWholeNode([etcd], { tls });
+  await startWholeNode([etcd], { tls: { ...tls, clientCaFile: certFile } });
+  const ca = readFileSync(certFile);
+  const overview = async (): Promise<Overview> => {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const path = `${url.replace('http:', 'https:')}/api/overview`;
+      https.get(path, { ca, agent: false }, resolve).on('error', reject);
+    });
+    const pieces: Buffer[] = [];
+    for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
+    return JSON.parse(Buffer.concat(pieces).toString()) as Overview;
+  };
+  const answering = async () => (await overview()).nodes.map(({ figures }) => figures?.gets);
+  await expect.poll(answering).toEqual([0, 0]);
 });

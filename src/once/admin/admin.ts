@@ -4,7 +4,7 @@ import type { Etcd } from '../../etcd/etcd.ts';
 import { type Page, pageOf } from '../../page/page.ts';
 import { keyRange } from '../keys.ts';
 import { listNodes } from '../nodes.ts';
-import type { Figures, NodeFacts, Overview } from '../overview.ts';
+import type { Figures, NodeFacts, NodeView, Overview } from '../overview.ts';
 import { Members } from './members.ts';
 import { askNodes } from './peers.ts';
 
@@ -40,16 +40,14 @@ export function createAdmin(parts: AdminParts): Admin {
   let kept: Promise<Overview> | undefined;
   let untilMs = 0;
   const look = async (): Promise<Overview> => {
-    const { self, nodes, nodesFault } = await nodesOf(parts);
-    const [views, known, keys] = await Promise.all([
-      askNodes(nodes, parts.tls),
+    const [{ self, views, nodesFault }, known, keys] = await Promise.all([
+      nodesOf(parts),
       members.look(),
       count(),
     ]);
-    const own = { ...self, figures: parts.figures() };
     return {
       ...{ atMs: Date.now(), self: self.id, needsToken: parts.needsToken },
-      nodes: [own, ...views],
+      nodes: [{ ...self, figures: parts.figures() }, ...views],
       ...(nodesFault !== undefined && { nodesFault }),
       ...{ members: known, keys },
     };
@@ -69,16 +67,17 @@ export function createAdmin(parts: AdminParts): Admin {
   };
 }
 
-/** This node, which need not ask itself, and the others. */
-async function nodesOf({ etcd, prefix, facts }: AdminParts): Promise<{
+/** This node, which need not ask itself, and what the others answer. */
+async function nodesOf({ etcd, prefix, facts, tls }: AdminParts): Promise<{
   readonly self: NodeFacts;
-  readonly nodes: readonly NodeFacts[];
+  readonly views: readonly NodeView[];
   readonly nodesFault?: string;
 }> {
   const self = facts();
   const nodes = await listNodes(etcd, prefix);
-  if (typeof nodes === 'string') return { self, nodes: [], nodesFault: nodes };
-  return { self, nodes: nodes.filter(({ id }) => id !== self.id) };
+  if (typeof nodes === 'string') return { self, views: [], nodesFault: nodes };
+  const others = nodes.filter(({ id }) => id !== self.id);
+  return { self, views: await askNodes(others, tls) };
 }
 
 function keyCounter({ etcd, prefix }: AdminParts): () => Promise<number | undefined> {
