@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS, DEFAULT_COMMAND } from '../../src/cli/commands/commands.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { parseCommandLine } from '../support/parse-command-line.ts';
 
 /** The examples of a help, a line each, without the comment behind. */
@@ -8,9 +11,10 @@ function examplesIn(notes: string): readonly string[] {
   return examples.split('\n').flatMap((line) => line.trim().split(' #')[0] || []);
 }
 
-/** The command lines of goromdb in a line of a shell, each as its arguments. */
+/** The command lines of goromdb in a line of a shell, each as its arguments. Where output goes is the shell's. */
 function argumentsIn(line: string): readonly (readonly string[])[] {
   return line
+    .replace(/ > \S+/, '')
     .split(/&&|\||"?\$\(|\)/)
     .map((part) => part.trim().split(/\s+/))
     .filter(([program]) => program === 'goromdb')
@@ -31,8 +35,12 @@ describe.each(COMMANDS.map((command) => [command.name, command] as const))(
     it('has only examples that the command line takes', () => {
       const lines = examplesIn(notes).flatMap(argumentsIn);
       expect(lines.length).toBeGreaterThanOrEqual(command === DEFAULT_COMMAND ? 1 : 2);
+      const shards = join(temporaryFolder(), 'shards.toml');
+      writeFileSync(shards, '[[shards]]\nname = "all"\nidx = 0\naddress = "127.0.0.1:11211"\n');
       for (const argv of lines) {
-        expect(parseCommandLine(argv, '1'), argv.join(' ')).toMatchObject({ kind: 'task' });
+        // It is read with the flags.
+        const here = argv.map((arg) => (arg === 'shards.toml' ? shards : arg));
+        expect(parseCommandLine(here, '1'), argv.join(' ')).toMatchObject({ kind: 'task' });
       }
     });
   },

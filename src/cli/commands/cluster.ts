@@ -94,9 +94,9 @@ Examples:
 up splits INPUT, or a sample, starts a process for each node on this machine,
 checks that each of them answers every key, and ends all with Ctrl-C.
 status asks all nodes what they serve.
-WHAT is nutcracker or haproxy, which print the file of that proxy; or pymemcache,
-pylibmc, php-memcached or gomemcache, which print a file in the language of that
-client. Print it again when the file of shards changes.
+WHAT is nutcracker or haproxy, which print the file of that proxy; or
+pymemcache, pylibmc, php-memcached or gomemcache, which print a file in the
+language of that client. Print it again when the file of shards changes.
 
 Exit codes: 0 done, or all nodes serve; 1 failed, or a node does not answer, has
 no data, or other data than the first node of its shard; 2 wrong flags, or a
