@@ -17,5 +17,10 @@ test('any node answers any key', async () => {
     onTestFinished(() => client.close());
     const hits = await client.get([...Object.keys(RECORDS), 'none:1', 'none:2']);
     expect(hits.map(({ key, value }) => [key, String(value)])).toEqual(Object.entries(RECORDS));
+    const stats = await client.stats();
+    expect(stats.forwarded_percent).toBe(
+      String(Math.round((100 * Number(stats.forwarded_out)) / Number(stats.cmd_get))),
+    );
+    expect(Number(stats.forwarded_out)).toBeGreaterThan(20);
   }
 });
