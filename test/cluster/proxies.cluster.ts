@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { Redis } from 'ioredis';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { haproxyFile } from '../../src/cli/cluster/haproxy.ts';
 import { nutcrackerFile } from '../../src/cli/cluster/nutcracker.ts';
 import { requirePackages } from '../clients/harness.ts';
-import { waitFor } from '../support/patience.ts';
+import { freePort, runProxy } from '../support/proxies.ts';
 import { type ShardServers, startShardServers } from '../support/shard-servers.ts';
 import { TextClient } from '../support/text-client.ts';
 
@@ -20,39 +18,8 @@ function keyOf(i: number): string {
   return [`key:${i}`, `{tag${i}}x`, `a{tag${i}}x{q}`, `{}${i}`, `{a${i}`, `größe:${i}`][i % 6];
 }
 
-/** A port that nobody has now. */
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 function address(port: number): { kind: 'tcp'; host: string; port: number } {
   return { kind: 'tcp', host: '127.0.0.1', port };
-}
-
-/** Runs a proxy until the test is over, and waits until it takes connections. */
-async function run(command: string, args: readonly string[], port: number): Promise<void> {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  await waitFor(async () => {
-    if (child.exitCode !== null) throw new Error(`${command} ended: ${said}`);
-    await connectTo(port);
-  });
-}
-
-function connectTo(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.once('connect', () => socket.end(resolve));
-    socket.once('error', reject);
-  });
 }
 
 async function nutcracker(servers: ShardServers, isRedis: boolean): Promise<number> {
@@ -66,7 +33,7 @@ async function nutcracker(servers: ShardServers, isRedis: boolean): Promise<numb
   );
   const logs = ['-o', join(folder, 'log'), '-p', join(folder, `pid-${port}`)];
   const stats = ['-a', '127.0.0.1', '-s', String(await freePort())];
-  await run('nutcracker', ['-c', file, ...logs, ...stats], port);
+  await runProxy('nutcracker', ['-c', file, ...logs, ...stats], port);
   return port;
 }
 
@@ -114,7 +81,7 @@ test('HAProxy asks the nodes that answer', async () => {
   const port = await freePort();
   const file = join(dirname(servers.file), 'haproxy.cfg');
   writeFileSync(file, haproxyFile(servers.topology, address(port)));
-  await run('haproxy', ['-db', '-f', file], port);
+  await runProxy('haproxy', ['-db', '-f', file], port);
   expect(await readText(port, keys)).toBe(keys.length);
   await servers.end(0, 0);
   for (let i = 0; i < 4; i++) expect(await readText(port, keys)).toBe(keys.length);
