@@ -4,6 +4,7 @@ import { startTrialCluster } from '../../src/once/trial/trial.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { countsOf, faultsOf, History } from '../support/once-history.ts';
 import { OnceProcess } from '../support/once-process.ts';
+import { redisClient } from '../support/once-redis.ts';
 import { seededRandom } from '../support/random.ts';
 import { SteppedClock } from '../support/stepped-clock.ts';
 
@@ -84,11 +85,12 @@ test(`${SECONDS} seconds of kills and stops break no guarantee: SEED=${SEED}`, a
       await delay(below(500));
     }
   })();
-  await Promise.all([history.play(nodes, random, 4, isOver), breaking]);
+  const clients = nodes.flatMap((node) => [node, redisClient(node.wirePath)]);
+  await Promise.all([history.play(clients, random, 4, isOver), breaking]);
   await cluster.ready();
   // What was acknowledged long ago is still there.
   for (const key of new Set(history.events.map((one) => one.key))) {
-    await history.read(nodes[below(NODES)], key);
+    await history.read(clients[below(clients.length)], key);
   }
   process.stdout.write(`${JSON.stringify({ SEED, ...countsOf(history.events), ...made })}\n`);
   expect(faultsOf(history.events)).toEqual([]);

@@ -20,7 +20,10 @@ export class OnceProcess implements Client {
   readonly isStale: boolean;
   readonly #args: readonly string[];
   readonly #within: readonly string[];
-  readonly #socketPath = join(temporaryFolder(), 'node.sock');
+  readonly #folder = temporaryFolder();
+  readonly #socketPath = join(this.#folder, 'node.sock');
+  /** Where clients of memcached and Redis come. */
+  readonly wirePath = join(this.#folder, 'wire.sock');
   process: GoromdbProcess;
 
   /** @param within A command that runs it, in its own process. */
@@ -30,7 +33,9 @@ export class OnceProcess implements Client {
     within: readonly string[] = [],
   ) {
     const http = `unix:${this.#socketPath}`;
-    this.#args = ['once', '-etcd', endpoints.join(','), '-http', http, ...flags];
+    const addr = `unix:${this.wirePath}`;
+    const etcd = endpoints.join(',');
+    this.#args = ['once', '-etcd', etcd, '-http', http, '-addr', addr, ...flags];
     this.#within = within;
     this.isStale = flags.includes('-stale-reads');
     this.process = this.#start();
