@@ -30,6 +30,10 @@ function missingPaths(page: string): readonly string[] {
     });
 }
 
+it('README has at most 150 lines', () => {
+  expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(150);
+});
+
 describe.each(PAGES)('%s', (page) => {
   it('has no link that leads nowhere', () => {
     expect(brokenLinks(page)).toEqual([]);
