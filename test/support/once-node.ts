@@ -49,7 +49,14 @@ export async function startWholeNode(
       tls: { ca: nothing, cert: nothing, key: nothing },
     },
     ...{ staleReads: false, warm: false, cacheBytes: CACHE_BYTES, http: LOOPBACK },
-    ...{ announce: nothing, addr: nothing, hosts: [], tokenFile: nothing, allow: nothing },
+    ...{
+      announce: nothing,
+      addr: nothing,
+      authFile: nothing,
+      hosts: [],
+      tokenFile: nothing,
+      allow: nothing,
+    },
     tls: nothing,
     ...more,
   };

@@ -20,8 +20,13 @@ const SERVING = optionGroup('Serving', {
   },
   addr: {
     ...ADDRESS,
-    help: 'where clients of memcached and Redis may come, who create keys without a token',
+    help: 'where clients of memcached and Redis may come; -http-token-file is not for them',
     fallbackNote: 'nowhere',
+  },
+  'auth-file': {
+    ...FILE,
+    help: "file of user:password lines for -addr; clients log in as with memcached's -Y, or by Redis' AUTH",
+    fallbackNote: 'no login',
   },
   'http-host': HTTP['http-host'],
   'http-token-file': {
@@ -119,6 +124,9 @@ function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw misuse('-tls-cert and -tls-key belong together: give both or none');
   }
+  if (values['auth-file'] !== undefined && values.addr === undefined) {
+    throw misuse('-auth-file is for clients of -addr, which is not given');
+  }
   return {
     place: placeOf(values),
     staleReads: values['stale-reads'],
@@ -127,6 +135,7 @@ function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
     http: values.http,
     announce: values.announce,
     addr: values.addr,
+    authFile: values['auth-file'],
     hosts: values['http-host'] ?? [],
     tokenFile: values['http-token-file'],
     allow: values.allow,

@@ -30,6 +30,8 @@ export interface NodeRequest {
   readonly announce: URL | undefined;
   /** Where clients of memcached and Redis come; undefined: nowhere. */
   readonly addr: Address | undefined;
+  /** File of those who may log in there; undefined: nobody has to. */
+  readonly authFile: string | undefined;
   readonly hosts: readonly string[];
   readonly tokenFile: string | undefined;
   readonly allow: readonly string[] | undefined;
@@ -65,9 +67,8 @@ export async function startNode(
   const api = await startApi(options, cached, logger);
   facts = { ...facts, url: announced(request, api.address) };
   const { addr } = request;
-  const wire =
-    addr &&
-    (await startWire({ address: addr, access: { allow: allow ?? [], tls } }, cached, logger));
+  const wireAccess = { allow: allow ?? [], tls, userFile: request.authFile };
+  const wire = addr && (await startWire({ address: addr, access: wireAccess }, cached, logger));
   const warmth = request.warm ? warmCache(etcd, place.prefix, cached, logger) : undefined;
   const registration = registerNode(etcd, place.prefix, facts, logger);
   return {

@@ -7,7 +7,8 @@ import type { Reply } from '../../protocol/reply.ts';
 import { isRespStart, respProtocol } from '../../protocol/resp/resp.ts';
 import { AskedKeys } from './asked-keys.ts';
 import { binaryRequests } from './binary.ts';
-import type { RequestFinder } from './request.ts';
+import { Login, STRANGER_BYTES_MAX } from './login.ts';
+import type { Request, RequestFinder } from './request.ts';
 import { respRequests } from './resp.ts';
 import { textRequests } from './text.ts';
 
@@ -20,6 +21,7 @@ class OnceSession implements Session {
   readonly #inner: Session;
   readonly #requests: RequestFinder;
   readonly #keys: AskedKeys;
+  readonly #login: Login;
   /** Bytes of a request that is known to be there, and whether the inner session reads them. */
   #left = 0;
   #isForInner = false;
@@ -35,10 +37,11 @@ class OnceSession implements Session {
   #horizon: number | undefined;
   #isOver = false;
 
-  constructor(inner: Session, requests: RequestFinder, keys: AskedKeys) {
+  constructor(inner: Session, requests: RequestFinder, keys: AskedKeys, login: Login) {
     this.#inner = inner;
     this.#requests = requests;
     this.#keys = keys;
+    this.#login = login;
   }
 
   get state(): SessionState {
@@ -81,7 +84,7 @@ class OnceSession implements Session {
   #answer(input: Buffer, start: number, end: number, reply: Reply): number {
     let at = start;
     while (at < end && this.state === 'open' && !reply.isFull) {
-      if (this.#left === 0) {
+      if (this.#left === 0 && !this.#login.isStranger) {
         this.#left = this.#requests.readsEnd(input, at, end) - at;
         this.#isForInner = true;
       }
@@ -106,6 +109,18 @@ class OnceSession implements Session {
     return used;
   }
 
+  /** Leaves a request of a client that has to log in to the inner session, whatever it is. */
+  #leave(request: Request, bytes: number): number {
+    if (request.kind === 'partial') {
+      this.#needed = request.needed ?? 0;
+      this.#isOver = Math.max(this.#needed, bytes) > STRANGER_BYTES_MAX;
+      return -1;
+    }
+    this.#left = request.bytes;
+    this.#isForInner = true;
+    return 0;
+  }
+
   /** Begins with the next request. @returns How many bytes are done with; -1: it has to wait. */
   #begin(input: Buffer, at: number, end: number, reply: Reply): number {
     if (this.#said !== undefined) {
@@ -116,6 +131,7 @@ class OnceSession implements Session {
     if (end - at < this.#needed) return -1;
     this.#needed = 0;
     const request = this.#requests.next(input.subarray(at, end));
+    if (this.#login.isStranger) return this.#leave(request, end - at);
     switch (request.kind) {
       case 'partial':
         this.#needed = request.needed ?? 0;
@@ -138,6 +154,7 @@ class OnceSession implements Session {
     }
     this.#left = request.bytes;
     this.#isForInner = request.kind === 'session';
+    if (this.#isForInner) this.#login.noteRequest(input, at);
     return 0;
   }
 }
@@ -149,10 +166,13 @@ function bytesOf(text: Buffer | string): Buffer {
 function creating(protocol: Protocol, makeFinder: () => RequestFinder): Protocol {
   return {
     name: protocol.name,
+    hasLogin: protocol.hasLogin === true,
     createSession(context: SessionContext) {
       const { foreign } = context;
+      const login = new Login(context);
       if (!(foreign instanceof AskedKeys)) throw new TypeError('expected keys that can be created');
-      return new OnceSession(protocol.createSession(context), makeFinder(), foreign);
+      const inner = protocol.createSession(login.context);
+      return new OnceSession(inner, makeFinder(), foreign, login);
     },
   };
 }

@@ -1,0 +1,111 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { silentLogger } from '../../../src/common/log.ts';
+import { startWire } from '../../../src/once/wire/listener.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+import { LOOPBACK, storeOnFake } from '../../support/once-node.ts';
+import { RawClient } from '../../support/raw-client.ts';
+
+const LOGIN = 'set x 0 0 10\r\nann secret\r\n';
+
+/** Serves clients that have to log in. */
+async function served() {
+  const userFile = join(temporaryFolder(), 'users');
+  writeFileSync(userFile, 'ann:secret\n', { mode: 0o600 });
+  const { etcd, store } = await storeOnFake();
+  const wire = await startWire({ address: LOOPBACK, access: { userFile } }, store, silentLogger);
+  onTestFinished(() => wire.close());
+  const { address } = wire;
+  const port = address.kind === 'tcp' ? address.port : 0;
+  return { etcd, port, connect: () => RawClient.connect(address) };
+}
+
+/** Sends the last piece. @returns All that was answered, to all pieces. */
+async function askOn(client: RawClient, last: string): Promise<string> {
+  client.socket.write(last, 'latin1');
+  client.socket.end();
+  return client.readToEnd();
+}
+
+async function redis(port: number, more = {}): Promise<Redis> {
+  const client = new Redis(port, '127.0.0.1', { retryStrategy: () => null, ...more });
+  onTestFinished(() => client.disconnect());
+  client.on('error', () => {});
+  return client;
+}
+
+describe("memcached's text protocol", () => {
+  const TALK = [
+    ['add a 0 0 1\r\nx\r\n', 'CLIENT_ERROR unauthenticated\r\nCLIENT_ERROR unauthenticated\r\n'],
+    ['set x 0 0 9\r\nann wrong\r\n', 'CLIENT_ERROR authentication failure\r\n'],
+    ['set b 0 60 1\r\nx\r\n', 'CLIENT_ERROR authentication failure\r\n'],
+    [LOGIN, 'STORED\r\n'],
+    ['get a\r\n', 'END\r\n'],
+    ['set x 0 0 1\r\nx\r\n', 'STORED\r\n'],
+    ['get x\r\n', 'VALUE x 0 1\r\nx\r\nEND\r\n'],
+    ['mn\r\n', 'MN\r\n'],
+  ] as const;
+
+  test.each([1, 7, 1_000])(
+    'creates after a login, and not before, in pieces of %i bytes',
+    async (cut) => {
+      const { etcd, connect } = await served();
+      const client = await connect();
+      const input = TALK.map(([asked]) => asked).join('');
+      for (let i = 0; i < input.length - cut; i += cut) {
+        client.socket.write(input.slice(i, i + cut), 'latin1');
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const last = input.length - (input.length % cut || Math.min(cut, input.length));
+      const said = await askOn(client, input.slice(last));
+      expect(said).toBe(TALK.map(([, text]) => text).join(''));
+      expect(etcd.keys.size).toBe(1);
+    },
+  );
+
+  test('closes the connection of a stranger who sends much', async () => {
+    const { etcd, connect } = await served();
+    const client = await connect();
+    client.socket.write(`set x 0 0 900000\r\n${'x'.repeat(10_000)}`);
+    await client.readToEnd();
+    expect(etcd.keys.size).toBe(0);
+  });
+});
+
+test("memcached's binary protocol lets nobody create, as there is no login in it", async () => {
+  const { etcd, connect } = await served();
+  const client = await connect();
+  const packet = Buffer.alloc(34);
+  packet.set([0x80, 0x02, 0, 1, 8]);
+  packet.writeUInt32BE(10, 8);
+  packet.write('kv', 32);
+  client.socket.write(packet);
+  expect(await client.readToEnd()).toBe('');
+  expect(etcd.keys.size).toBe(0);
+});
+
+describe("Redis' protocol", () => {
+  test('creates after AUTH, and not before, nor after RESET', async () => {
+    const { etcd, port } = await served();
+    const client = await redis(port, { enableReadyCheck: false });
+    await expect(client.set('a', 'x', 'NX')).rejects.toThrow(/^NOAUTH/);
+    await expect(client.auth('ann', 'wrong')).rejects.toThrow(/^WRONGPASS/);
+    await expect(client.set('a', 'x')).rejects.toThrow(/^NOAUTH/);
+    expect(etcd.keys.size).toBe(0);
+    expect(await client.auth('ann', 'secret')).toBe('OK');
+    expect(await client.set('a', 'x', 'NX')).toBe('OK');
+    expect(await client.get('a')).toBe('x');
+    expect(await client.call('RESET')).toBe('RESET');
+    await expect(client.set('b', 'x', 'NX')).rejects.toThrow(/^NOAUTH/);
+    expect(etcd.keys.size).toBe(1);
+  });
+
+  test('serves a client that logs in as it connects', async () => {
+    const { port } = await served();
+    const client = await redis(port, { username: 'ann', password: 'secret' });
+    expect(await client.set('a', 'x', 'NX')).toBe('OK');
+    expect(await client.mget('a', 'b')).toEqual(['x', null]);
+  });
+});
