@@ -46,6 +46,18 @@ test.each(['slots', 'crc32', 'crc32a'] as const)('pymemcache, with %s', async (h
   expect(await found(PYTHON, [join(folder, program), join(folder, 'keys')])).toEqual(RIGHT);
 });
 
+test('pymemcache reads from the other node of a shard when one has ended', async () => {
+  requirePackages('python3-pymemcache');
+  const { topology, end } = await startShardServers('slots', 4, 2, KEYS);
+  for (const shard of [0, 1, 2, 3]) await end(shard, shard % 2);
+  const program = 'read-pymemcache.py';
+  // Each process keeps to one node of a shard: of these, some begin with those that have ended.
+  for (let i = 0; i < 4; i++) {
+    const folder = prepare('shards.py', pymemcacheSnippet(topology), program);
+    expect(await found(PYTHON, [join(folder, program), join(folder, 'keys')])).toEqual(RIGHT);
+  }
+});
+
 test.each(['slots', 'crc32', 'crc32a'] as const)('gomemcache, with %s', async (hash) => {
   requirePackages('golang-go', 'golang-github-bradfitz-gomemcache-dev');
   const program = 'read-gomemcache.go';

@@ -98,3 +98,13 @@ test('a node that cannot start is named, and the others end', async () => {
   expect(await second.exit()).toBe(1);
   expect(existsSync(join(other, 'nodes/shard0-0/log'))).toBe(true);
 });
+
+test('a file of shards that others have written is not replaced', async () => {
+  const dir = temporaryFolder();
+  const text = '[[shards]]\nname = "a"\nidx = 0\naddress = "h:1"\n';
+  writeFileSync(join(dir, 'shards.toml'), text);
+  const cluster = up(dir);
+  await cluster.says(/shards\.toml: expected none, or one that goromdb cluster up has made/);
+  expect(await cluster.exit()).toBe(1);
+  expect(readFileSync(join(dir, 'shards.toml'), 'utf8')).toBe(text);
+});

@@ -28,6 +28,7 @@ export function pymemcacheSnippet(topology: Topology): string {
 ${imports}
 
 from pymemcache.client.hash import HashClient
+from pymemcache.exceptions import MemcacheError
 
 NODES = [
 ${lists.join('\n')}
@@ -59,10 +60,26 @@ class ShardHasher:
         return live[int(self.share * len(live))] if live else None
 
 
+class ShardClient(HashClient):
+    """Repeats a read that failed: by then another node of the shard is asked."""
+
+    def get(self, *args, **kwargs):
+        try:
+            return super().get(*args, **kwargs)
+        except (OSError, MemcacheError):
+            return super().get(*args, **kwargs)
+
+    def get_many(self, *args, **kwargs):
+        try:
+            return super().get_many(*args, **kwargs)
+        except (OSError, MemcacheError):
+            return super().get_many(*args, **kwargs)
+
+
 def connect():
-    """A node that fails is left out for a second: repeat a get that raised once."""
+    """A node that fails is left out for a second, and then tried again."""
     servers = [node for nodes in NODES for node in nodes]
-    return HashClient(
+    return ShardClient(
         servers, hasher=ShardHasher, retry_attempts=0, dead_timeout=1, connect_timeout=1, timeout=1
     )
 `;

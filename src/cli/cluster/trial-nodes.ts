@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SplitInto } from '../../build/split.ts';
 import { formatAddress } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
-import { writeAtomically } from '../../common/files.ts';
+import { readAtMost, writeAtomically } from '../../common/files.ts';
 import { freePorts } from '../../once/trial/trial.ts';
 import type { Shard, TcpAddress, Topology } from '../../shards/shards.ts';
 import { dropFile } from '../folders/drop-file.ts';
@@ -18,6 +18,9 @@ const LOOK_MS = 50;
 const START_MS_MAX = 600_000;
 /** The last line of a log, for the message. */
 const SAID_CHARS_MAX = 2_000;
+
+/** The first line of the file of shards. */
+const MADE_BY = '# Made by goromdb cluster up, which replaces it.';
 
 /** Where the nodes are to be. */
 export interface TrialPlaces {
@@ -132,6 +135,19 @@ export async function untilServing(
 /** Writes the file of shards, so that a node finds the old one or the new one. */
 export async function writeShardsFile(dir: string, topology: Topology): Promise<string> {
   const path = join(dir, 'shards.toml');
-  await writeAtomically(path, shardsFile(topology));
+  await writeAtomically(path, `${MADE_BY}\n${shardsFile(topology)}`);
   return path;
+}
+
+/**
+ * A cluster's own file must not be lost by a trial.
+ *
+ * @throws GoromdbError OPTION_INVALID when there is one that others have written.
+ */
+export async function checkShardsFile(dir: string): Promise<void> {
+  const path = join(dir, 'shards.toml');
+  const there = existsSync(path) ? (await readAtMost(path, MADE_BY.length)).toString() : MADE_BY;
+  if (there === MADE_BY) return;
+  const message = `${path}: expected none, or one that goromdb cluster up has made: choose another -dir`;
+  throw new GoromdbError('OPTION_INVALID', message);
 }

@@ -15,6 +15,7 @@ import { copySample } from '../local/sample.ts';
 import { checkAnswers } from './check-answers.ts';
 import { askNodes, linesOf } from './cluster-status.ts';
 import {
+  checkShardsFile,
   placeNodes,
   startNode,
   type TrialNode,
@@ -36,6 +37,7 @@ export interface TrialRequest extends TrialPlaces {
 export async function runTrial(request: TrialRequest, signal: AbortSignal): Promise<void> {
   const dir = request.dir ?? makePrivateFolder('cluster');
   await mkdir(dir, { recursive: true });
+  await checkShardsFile(dir);
   const into = equalShards(request.shards);
   const manifest = await splitFor(request, dir, signal);
   const topology = await placeNodes(into, request);
