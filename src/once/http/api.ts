@@ -196,6 +196,8 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  // Node never closes a response that was to follow another one on a connection that has ended.
+  if (request.socket.destroyed) return;
   const { status, headers, body } = answer;
   // A body that was not read would be taken for the next request.
   if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
