@@ -91,7 +91,7 @@ export class HttpServer {
       connectionsCheckingInterval: 1_000,
     };
     this.#server = http.createServer(limits, (request, response) => {
-      void this.#serve(request, response);
+      this.#serve(request, response).catch(() => response.destroy());
     });
     this.#connections = new Connections(this.#server);
   }
@@ -154,6 +154,8 @@ export class HttpServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A request that is not read to its end loses it.
+    const { socket } = request;
     if (!this.#connections.noteRequest(request, response)) return;
     // Whoever goes away in the middle is no fault.
     request.on('error', () => {});
@@ -164,7 +166,9 @@ export class HttpServer {
     } catch (error) {
       answer = thrownAnswer(error);
     }
-    if (answer !== undefined) send(request, response, answer);
+    // Node never closes a response that was to follow another one on a connection that has ended.
+    const isGone = response.socket === null && socket.destroyed;
+    if (answer !== undefined && !isGone) send(request, response, answer);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
@@ -270,8 +274,6 @@ function tooMuch(): Answer {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  // Node never closes a response that was to follow another one on a connection that has ended.
-  if (request.socket.destroyed) return;
   const { status, type = 'text/plain; charset=utf-8', headers = {}, body } = answer;
   // A body that was not read would be taken for the next request.
   if (!request.complete) response.shouldKeepAlive = false;

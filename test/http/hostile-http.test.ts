@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { HttpSubject } from './http-subject.ts';
+import { HttpSubject, TOKEN } from './http-subject.ts';
 
 const LOCAL = 'Host: localhost\r\nConnection: close\r\n';
 
@@ -78,6 +81,18 @@ describe('a client', () => {
     many.socket.write(request.repeat(1_000));
     expect((await many.readToEnd()).split('{"ready"').length).toBeLessThanOrEqual(9);
     expect(await few.ask(request, '}\n')).toContain('"ready"');
+  });
+
+  it('that sends a body is answered, and so is one that sends too much', async () => {
+    const tokenFile = join(temporaryFolder(), 'token');
+    writeFileSync(tokenFile, TOKEN);
+    const subject = await HttpSubject.start({ tokenFile });
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const post = async (bytes: number): Promise<number> => {
+      const body = 'x'.repeat(bytes);
+      return (await subject.ask('/api/rescan', { method: 'POST', headers, body })).status;
+    };
+    expect([await post(4 * 1024), await post(4 * 1024 + 1)]).toEqual([202, 413]);
   });
 
   it('that takes all connections keeps out no probe, and no client of the data', async () => {

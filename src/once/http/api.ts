@@ -83,7 +83,10 @@ export async function startApi(
     const answer = guests.requests > REQUESTS_MAX ? busy() : answerOf(options, store, request);
     answer
       .catch((error: unknown) => thrown(error, logger, socket))
-      .then((answered) => send(request, response, answered))
+      .then((answered) => {
+        // Node never closes a response that was to follow another one on a connection that has ended.
+        if (response.socket !== null || !socket.destroyed) send(request, response, answered);
+      })
       .catch(() => response.destroy());
   };
   const server =
@@ -196,8 +199,6 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  // Node never closes a response that was to follow another one on a connection that has ended.
-  if (request.socket.destroyed) return;
   const { status, headers, body } = answer;
   // A body that was not read would be taken for the next request.
   if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
