@@ -113,7 +113,7 @@ async function reading(
   effort: Effort,
 ): Promise<{ readonly rows: readonly Row[]; readonly notes: readonly Note[] }> {
   const { server: cpus } = placesFor(1);
-  const node = await startNode(etcd, [], cpus);
+  const node = await startNode(etcd, ['-cache-size', '1GiB'], cpus);
   const uncached = await startNode(etcd, ['-cache-size', '1B'], cpus);
   try {
     await fill(node.http.port, data);

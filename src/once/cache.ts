@@ -3,8 +3,8 @@ import { KeptItem } from './kept-item.ts';
 import type { CachedItem, CachedStore, Creation, Item, Reading, Store, Wish } from './once.ts';
 import type { Figures } from './overview.ts';
 
-/** What an item takes beside its bytes: guessed, to be on the safe side. */
-const ITEM_BYTES = 400;
+/** What an item takes beside its bytes: 1,000,000 of 122 bytes took 917 each in Node 20 (2026-11-28). */
+const ITEM_BYTES = 800;
 
 /**
  * Puts a cache in front of a store. What a key was set to is final, so it may be answered for ever

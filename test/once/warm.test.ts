@@ -44,9 +44,9 @@ test('a warm node answers what was there before it, and what others create, with
 test('a list fills the cache and no more, and what comes later makes room for itself', async () => {
   const etcd = await FakeEtcd.start();
   for (let i = 10; i < 60; i++) put(etcd, `k${i}`, 'x'.repeat(1_000));
-  const cached = await warmed(etcd, 20_000);
+  const cached = await warmed(etcd, 26_000);
   await expect.poll(() => cached('k10')).toBeDefined();
-  // Each of them takes some 1,400 bytes.
+  // Each of them takes some 1,800 bytes.
   expect(cached('k23')).toBeDefined();
   expect(cached('k24')).toBe(undefined);
   put(etcd, 'late', 'y');
