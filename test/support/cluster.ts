@@ -1,21 +1,11 @@
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { join } from 'node:path';
 import { shardFunctionOf } from '../../src/shards/shards.ts';
 import { readShards } from '../../src/shards/shards-file.ts';
 import { drop } from './drop.ts';
 import { temporaryFolder } from './folder.ts';
+import { freePorts } from './free-ports.ts';
 import { GoromdbProcess } from './goromdb-process.ts';
-
-/** Ports that nobody listens on: shards.toml has to name them before the servers are started. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
 
 /** A server of a cluster. */
 interface ClusterNode {
