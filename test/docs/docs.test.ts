@@ -52,6 +52,14 @@ describe.each(PAGES)('%s', (page) => {
     },
   );
 
+  it.skipIf(page === 'docs/flags.md')('calls commands sh or console, so that they are run', () => {
+    const unnamed = blocksIn(read(page)).filter(({ language }) => language === '');
+    const commands = unnamed.filter(({ lines: [first] }) =>
+      /^(\$|goromdb|curl|npm|head) /.test(first),
+    );
+    expect(commands.map(({ at, lines: [first] }) => `line ${at}: ${first}`)).toEqual([]);
+  });
+
   it('shows no commands that no test runs, unless it says why', () => {
     const commands = PAGES_RUN.includes(page) ? [] : blocksIn(read(page)).filter(isCommands);
     expect(commands.map(({ at, lines: [first] }) => `line ${at}: ${first}`)).toEqual([]);
