@@ -148,15 +148,20 @@ export class Owner {
   check(nowMs: number): void {
     for (const state of this.#nodes) {
       const silentMs = state.link?.silentMs(nowMs) ?? 0;
-      const others = this.#nodes.some(
-        ({ link, retryAtMs }) => link !== state.link && (link?.isReady || retryAtMs <= nowMs),
-      );
-      if (silentMs > (others ? SILENCE_MS_MAX : FORWARD_MS_MAX)) {
-        state.link?.end('it has not answered in time');
-      }
+      const isLeft = silentMs > SILENCE_MS_MAX && this.#hasOther(state, nowMs);
+      if (isLeft || silentMs > FORWARD_MS_MAX) state.link?.end('it has not answered in time');
       const hasFailed = state.link === undefined && state.why !== undefined;
       if (hasFailed && state.retryAtMs <= nowMs) this.#connect(state, nowMs);
     }
+  }
+
+  /** Whether another server answers. If none is known to, they are connected to, and it is known next time. */
+  #hasOther(silent: NodeState, nowMs: number): boolean {
+    const others = this.#nodes.filter((state) => state !== silent);
+    for (const state of others) {
+      if (state.link === undefined && state.retryAtMs <= nowMs) this.#connect(state, nowMs);
+    }
+    return others.some(({ link }) => link?.isReady === true);
   }
 
   close(): void {
