@@ -1,6 +1,9 @@
 import net from 'node:net';
 import { Redis } from 'ioredis';
+import { MemcacheClient } from 'memcache-client';
+import Memcached from 'memcached';
 import memjs from 'memjs';
+import { createClient } from 'redis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../../src/common/log.ts';
 import { cacheStore } from '../../../src/once/cache.ts';
@@ -178,6 +181,38 @@ describe('keys that etcd is asked for', () => {
     const numbers = Array.from({ length: 50 }, (_, i) => i);
     const said = await talk(port, `${numbers.map(one).join('')}version\r\n`);
     expect(said).toBe(numbers.map(answer).join(''));
+
+describe('clients of the text protocol', () => {
+  test('memcache-client', async () => {
+    const { port } = await served();
+    const client = new MemcacheClient({ server: `127.0.0.1:${port}` });
+    // By default it has keys expire after a minute.
+    const forEver = { lifetime: 0 };
+    onTestFinished(() => client.shutdown());
+    await client.add('a', 'x', forEver);
+    await expect(client.add('a', 'x', forEver)).rejects.toThrow('NOT_STORED');
+    await client.set('a', 'x', forEver);
+    await expect(client.set('a', 'y', forEver)).rejects.toThrow('NOT_STORED');
+    await client.set('b', 'z', forEver);
+    const hits = await client.get<Record<string, { value: string }>>(['a', 'none', 'b']);
+    expect(hits).toMatchObject({ a: { value: 'x' }, b: { value: 'z' } });
+    expect(hits).not.toHaveProperty('none');
+    expect((await client.gets<string>('a')).casUniq).toBe('2');
+  });
+
+  test('memcached', async () => {
+    const { port } = await served();
+    const client = new Memcached(`127.0.0.1:${port}`, { retries: 0, failures: 0 });
+    onTestFinished(() => client.end());
+    const call = (run: (done: (error: unknown, result: unknown) => void) => void) =>
+      new Promise((resolve, reject) => {
+        run((error, result) => (error ? reject(error) : resolve(result)));
+      });
+    expect(await call((done) => client.add('a', 'x', 0, done))).toBe(true);
+    await expect(call((done) => client.add('a', 'x', 0, done))).rejects.toThrow();
+    expect(await call((done) => client.set('a', 'x', 0, done))).toBe(true);
+    await expect(call((done) => client.set('a', 'y', 0, done))).rejects.toThrow();
+    expect(await call((done) => client.getMulti(['a', 'none'], done))).toEqual({ a: 'x' });
   });
 });
 
@@ -212,6 +247,20 @@ describe("Redis' protocol", () => {
     expect(await client.get('a')).toBe('x');
     expect(await client.mget('a', 'none', 'b')).toEqual(['x', null, '']);
     expect([await client.exists('a', 'b', 'c'), await client.strlen('a')]).toEqual([2, 1]);
+  });
+
+  test('serves node-redis, by RESP3 too', async () => {
+    const { port } = await served();
+    for (const RESP of [2, 3] as const) {
+      const client = createClient({ socket: { host: '127.0.0.1', port }, RESP });
+      onTestFinished(() => client.destroy());
+      await client.connect();
+      const key = `a${RESP}`;
+      expect(await client.set(key, 'x', { condition: 'NX' })).toBe('OK');
+      expect(await client.set(key, 'x', { condition: 'NX' })).toBe(null);
+      await expect(client.set(key, 'y')).rejects.toThrow(/^CONFLICT/);
+      expect(await client.mGet([key, 'none'])).toEqual(['x', null]);
+    }
   });
 
   test('refuses all else', async () => {
