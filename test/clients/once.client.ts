@@ -7,7 +7,7 @@ import { program, requirePackages, run, runProgram, unpacked } from './harness.t
 /** Serves set-once keys. @returns The port. */
 async function served(): Promise<string> {
   const { store } = await storeOnFake();
-  const wire = await startWire({ address: LOOPBACK }, store, silentLogger);
+  const wire = await startWire({ address: LOOPBACK, access: {} }, store, silentLogger);
   onTestFinished(() => wire.close());
   return String(wire.address.kind === 'tcp' ? wire.address.port : 0);
 }

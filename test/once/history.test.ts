@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { cacheStore } from '../../src/once/cache.ts';
 import { isSame } from '../../src/once/item.ts';
 import type { Creation, Item, Reading, Store, Wish } from '../../src/once/once.ts';
-import { type Client, countsOf, faultsOf, History } from '../support/once-history.ts';
+import { type Client, countsOf, type Event, faultsOf, History } from '../support/once-history.ts';
 import { seededRandom } from '../support/random.ts';
 
 const ASKED = 12_000;
@@ -154,8 +154,24 @@ describe('the checker finds', () => {
     expect(faultsOf(events).join('\n')).toMatch(/a create was called failed/);
   });
 
-  test('a value that nobody wrote', () => {
-    const told = { kind: 'found', value: 'x' } as const;
-    expect(faultsOf([{ start: 0, end: 1, key: 'k', told }])).toEqual(['k: nobody wrote x']);
+  const CREATED = { start: 0, end: 1, key: 'k', wish: 'v', told: { kind: 'created' } } as const;
+  const later = { start: 2, end: 3, key: 'k' } as const;
+
+  test.each<[string, Event]>([
+    ['nobody wrote x', { ...later, told: { kind: 'found', value: 'x' } }],
+    ['has several values: v, w', { ...later, wish: 'w', told: { kind: 'same' } }],
+    ['was created twice', { ...later, wish: 'v', told: { kind: 'created' } }],
+    ['was created after it was there', { ...later, wish: 'v', told: { kind: 'created' } }],
+    ['conflicts with its own value', { ...later, wish: 'v', told: { kind: 'conflict' } }],
+    ['was absent after it was acknowledged', { ...later, told: { kind: 'absent' } }],
+  ])('that a key %s', (fault, event) => {
+    expect(faultsOf([CREATED])).toEqual([]);
+    expect(faultsOf([CREATED, event]).join('\n')).toContain(`k: ${fault}`);
+  });
+
+  test('no fault in what a node with -stale-reads may say, and in nothing more of it', () => {
+    expect(faultsOf([CREATED, { ...later, told: { kind: 'absent' }, isStale: true }])).toEqual([]);
+    const other = { ...later, told: { kind: 'found', value: 'w' }, isStale: true } as const;
+    expect(faultsOf([CREATED, other]).length).toBeGreaterThan(0);
   });
 });

@@ -111,3 +111,22 @@ test('a request that comes byte by byte behind a long beginning is answered', as
   }
   expect(await said(socket, `:${VALUE_BYTES_MAX}\r\n`)).toBe(`+OK\r\n:${VALUE_BYTES_MAX}\r\n`);
 });
+
+test('what a client has asked is not answered when it has gone away', async () => {
+  const { store } = await served();
+  const item = { value: Buffer.alloc(VALUE_BYTES_MAX, 'x'), flags: 0, type: '', revision: 5 };
+  let reads = 0;
+  store.read = async () => {
+    reads++;
+    return { kind: 'found', item };
+  };
+  const wire = await startWire({ address: LOOPBACK, access: {} }, store, silentLogger);
+  onTestFinished(() => wire.close());
+  const port = wire.address.kind === 'tcp' ? wire.address.port : 0;
+  const socket = await connected(port);
+  socket.pause().write('get large\r\n'.repeat(5_000));
+  await expect.poll(() => reads).toBeGreaterThan(0);
+  socket.destroy();
+  expect(await ask(port, 'get small\r\n', 'x\r\nEND\r\n')).toMatch(/^VALUE small /);
+  expect(reads).toBeLessThan(1_000);
+});

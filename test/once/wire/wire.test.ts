@@ -181,6 +181,8 @@ describe('keys that etcd is asked for', () => {
     const numbers = Array.from({ length: 50 }, (_, i) => i);
     const said = await talk(port, `${numbers.map(one).join('')}version\r\n`);
     expect(said).toBe(numbers.map(answer).join(''));
+  });
+});
 
 describe('clients of the text protocol', () => {
   test('memcache-client', async () => {
