@@ -43,6 +43,7 @@ export async function runTrial(request: TrialRequest, signal: AbortSignal): Prom
   const topology = await placeNodes(into, request);
   const path = await writeShardsFile(dir, topology);
   const nodes: TrialNode[] = [];
+  say(`${keysOf(manifest.totals.keys)} in ${into.shards.length} shards. Starts the nodes.\n`);
   try {
     for (const shard of topology.shards) {
       for (const [i, { address }] of shard.nodes.entries()) {
@@ -54,6 +55,7 @@ export async function runTrial(request: TrialRequest, signal: AbortSignal): Prom
       return manifest.shards.find(({ name }) => node.name.startsWith(`${name}-`))!.md5;
     };
     await Promise.all(nodes.map((node) => untilServing(dir, node, md5Of(node), signal)));
+    say(`Asks each node for each key.\n\n`);
     // The last shard first: the example is for the first node, which has to ask for it.
     const tables = manifest.shards.map(({ file }) => join(dir, file)).reverse();
     const addresses = nodes.map(({ address }) => address);
