@@ -11,6 +11,7 @@ import { createServer } from '../../src/server/create-server.ts';
 import { emptyStorage } from '../../src/storage/empty.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { BinaryConversation } from '../support/binary.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { tableOf } from '../support/storages.ts';
 
 const EPOCH = '0123456789abcdef';
@@ -134,7 +135,10 @@ describe('a server that owns a shard', () => {
     const { ask } = forwarderTo(silent);
     expect(await ask('a')).toEqual([expect.stringMatching(/^fault: .*has not answered in time/)]);
     const { ask: askBoth } = forwarderTo(silent, await owner());
-    expect(await askBoth('a', 'none')).toEqual(['value of a', 'miss']);
+    // On a machine that is far too busy, the first time has an error.
+    await expect
+      .poll(() => askBoth('a', 'none'), { timeout: PATIENCE_MS })
+      .toEqual(['value of a', 'miss']);
   });
 
   test('that falls silent with a part of the answers keeps what it has answered', async () => {
@@ -158,7 +162,7 @@ describe('a server that owns a shard', () => {
     const { ask, changes } = forwarderTo(flaky);
     expect((await ask('a'))[0]).toMatch(/^fault/);
     isDead = false;
-    await expect.poll(() => ask('a'), { timeout: 20_000 }).toEqual(['value of a']);
+    await expect.poll(() => ask('a'), { timeout: PATIENCE_MS }).toEqual(['value of a']);
     expect(changes.at(-1)).toBe('node0 true it answers');
   });
 
