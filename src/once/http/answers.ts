@@ -11,12 +11,16 @@ export interface Answer {
 /** After so many seconds whoever got 503 may try again. */
 const RETRY_SECONDS = '1';
 
+/** Of each answer with a body: no browser is to take it for something else. */
+export const NO_SNIFFING = { 'x-content-type-options': 'nosniff' } as const;
+
 export function jsonAnswer(status: number, value: unknown): Answer {
   const body = `${JSON.stringify(value)}\n`;
   const headers = {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
+    ...NO_SNIFFING,
   };
   return { status, headers, body };
 }

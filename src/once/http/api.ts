@@ -202,7 +202,7 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   const { status, headers, body } = answer;
   // A body that was not read would be taken for the next request.
   if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
-  response.writeHead(status, { 'x-content-type-options': 'nosniff', ...headers });
+  response.writeHead(status, headers);
   response.end(request.method === 'HEAD' ? undefined : body);
   if (response.writableLength === 0) return;
   const timer = setTimeout(() => response.destroy(), RESPONSE_MS_MAX);

@@ -4,7 +4,7 @@ import { exposition } from '../../http/prometheus.ts';
 import type { Admin } from '../admin/admin.ts';
 import type { CachedStore } from '../once.ts';
 import type { Figures } from '../overview.ts';
-import { type Answer, jsonAnswer } from './answers.ts';
+import { type Answer, jsonAnswer, NO_SNIFFING } from './answers.ts';
 
 /** The text format of Prometheus. */
 const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
@@ -37,7 +37,7 @@ export function operatorsRoute(
 function textAnswer(body: string, type: string, more: Answer['headers'] = {}): Answer {
   const headers = {
     ...{ 'content-type': type, 'content-length': Buffer.byteLength(body) },
-    ...{ 'cache-control': 'no-store', ...more },
+    ...{ 'cache-control': 'no-store', ...NO_SNIFFING, ...more },
   };
   return { status: 200, headers, body };
 }

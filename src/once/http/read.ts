@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { keyFault } from '../item.ts';
 import type { CachedStore, Item } from '../once.ts';
-import { type Answer, faultOf } from './answers.ts';
+import { type Answer, faultOf, NO_SNIFFING } from './answers.ts';
 
 /** A value is final, so whoever has it may keep it: for a year, the longest that caches take. */
 const FOR_EVER = 'public, max-age=31536000, immutable';
@@ -13,6 +13,7 @@ interface Told {
   readonly lasting: OutgoingHttpHeaders;
   /** With the value, or a part of it. */
   readonly all: OutgoingHttpHeaders;
+  readonly whole: OutgoingHttpHeaders;
 }
 
 /** Of items that were asked for, as long as the cache keeps these. */
@@ -48,7 +49,7 @@ export async function readOne(
 
 /** With conditions and one range of bytes (RFC 9110, sections 13 and 14). */
 export function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
-  const { etag, lasting, all } = toldOf(item);
+  const { etag, lasting, all, whole } = toldOf(item);
   const { 'if-match': ifMatch } = headers;
   if (ifMatch !== undefined && !matches(ifMatch, etag, false)) {
     return faultOf(412, 'CONDITION_FAILED', 'the key has a value of another ETag');
@@ -60,7 +61,7 @@ export function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
   const { value } = item;
   const part = ifRange === etag ? partOf(range, value.length) : undefined;
   if (part === undefined) {
-    return { status: 200, headers: { ...all, 'content-length': value.length }, body: value };
+    return { status: 200, headers: whole, body: value };
   }
   if (part === 'none') {
     const answer = faultOf(416, 'NO_SUCH_RANGE', `the value has ${value.length} bytes`);
@@ -84,12 +85,14 @@ function toldOf(item: Item): Told {
   const lasting = { etag, 'cache-control': FOR_EVER };
   const all = {
     ...lasting,
+    ...NO_SNIFFING,
     'content-type': item.type || 'application/octet-stream',
     'accept-ranges': 'bytes',
     // Whoever sets a key must not have scripts run in the name of this server.
     'content-security-policy': 'sandbox',
   };
-  const made = { etag, lasting, all };
+  const whole = { ...all, 'content-length': item.value.length };
+  const made = { etag, lasting, all, whole };
   told.set(item, made);
   return made;
 }
