@@ -90,6 +90,8 @@ test('every status of docs/once.openapi.json is answered as it says, and no othe
     expect(response.status, `${name}, asked for ${call}`).toBe(expected);
     const what = documented(method, template, response.status);
     expect(what, `${name} is documented`).toBeDefined();
+    const sniffing = response.headers.get('x-content-type-options');
+    expect(sniffing, name).toBe(response.status === 304 ? null : 'nosniff');
     expect(await faultsOf(response, what!, method === 'head'), name).toEqual([]);
     missing.delete(name);
   };
