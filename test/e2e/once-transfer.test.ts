@@ -65,7 +65,7 @@ test('goromdb once import goes on after an unknown outcome, and ends when etcd i
   expect(await program.exit()).toBe(0);
   const full: Mishap = { status: 429, code: 8, message: 'mvcc: database space exceeded' };
   etcd.mishaps.set('txn', full);
-  const ended = await once('import', etcd, file(LINES));
+  const ended = await once('import', etcd, file(`${LINES}{"key":"new","value":""}\n`));
   expect(ended.code).toBe(1);
   expect(ended.warned).toMatch(/the database of etcd is full .*run it again, which is safe/);
 });
