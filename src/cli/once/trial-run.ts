@@ -35,16 +35,17 @@ export async function runUp(
 ): Promise<void> {
   const cluster = await startTrialCluster(makePrivateFolder('once'), 3);
   const nodes: ChildProcess[] = [];
+  let first = http;
   try {
     for (let i = 0; i < count; i++) {
       const { child, address } = await startChild(cluster, addressOf(http, i));
       nodes.push(child);
       say(`node ${i + 1}: pid ${child.pid}, http://${formatAddress(address)}\n`);
-      if (i === 0) http = address;
+      if (i === 0) first = address;
     }
     for (const { name, url, child } of cluster.members)
       say(`etcd ${name}: pid ${child.pid}, ${url}\n`);
-    say(`Three etcds and ${count} nodes, in a temporary folder. Type:\n${walkThrough(http)}`);
+    say(`Three etcds and ${count} nodes, in a temporary folder. Type:\n${walkThrough(first)}`);
     say(`Any node answers; kill one, or an etcd, and the others go on. Ctrl-C ends all.\n`);
     await aborted(signal);
   } finally {
@@ -53,7 +54,7 @@ export async function runUp(
   }
 }
 
-/** The nodes of a trial have ports that follow each other. */
+/** The nodes of a trial have ports that follow each other; with port 0, any that are free. */
 function addressOf(first: Address, i: number): Address {
   if (first.kind === 'unix') return { ...first, path: i === 0 ? first.path : `${first.path}.${i}` };
   return { ...first, port: first.port === 0 ? 0 : first.port + i };
