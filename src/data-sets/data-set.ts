@@ -134,7 +134,7 @@ export class DataSet {
     const { file, basedir } = this.options;
     const counters = { ...this.#counters };
     const { threads } = this.#share;
-    const asked = { lookups: threads.lookups(this.set), duration: threads.durations(this.set) };
+    const asked = threads.asked(this.set);
     const loads = this.#loadCounts.figures;
     return { prefix: this.set, file, basedir, ...this.#loader.status, counters, ...asked, loads };
   }

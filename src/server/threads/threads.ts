@@ -5,9 +5,8 @@ import { GoromdbError, messageOf } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { threadError } from '../../common/rpc.ts';
 import type {
-  Histogram,
+  DataSetStatus,
   LoadNews,
-  LookupFigures,
   Metric,
   ServerStatus,
   Settings,
@@ -173,16 +172,14 @@ export class Threads implements Server {
     return state === undefined ? [] : readSample(state.memory.sampleMemory);
   }
 
-  /** Keys of a data set that clients have looked up. */
-  lookups(set: string): readonly LookupFigures[] {
-    const state = this.#sets.get(set);
-    return state === undefined ? [] : readLookups(state.memory.countMemory);
-  }
-
-  /** How long reads took that asked for keys of a data set; undefined: there is no such one. */
-  durations(set: string): Histogram | undefined {
-    const state = this.#sets.get(set);
-    return state && readDurations(state.memory.durationMemory);
+  /** What clients have asked of a data set, and how long that took. */
+  asked(set: string): Pick<DataSetStatus, 'lookups' | 'duration'> {
+    const memory = this.#sets.get(set)?.memory;
+    if (memory === undefined) return { lookups: [], duration: undefined };
+    return {
+      lookups: readLookups(memory.countMemory),
+      duration: readDurations(memory.durationMemory),
+    };
   }
 
   /** The live generation. */
@@ -358,9 +355,8 @@ export class Threads implements Server {
     const { onFailure, logger } = this.#options;
     if (!this.#isListening) {
       const { code, message } = threadError(fault);
-      onFailure(
-        new GoromdbError(code, `a serving thread has failed: ${message}`, { cause: fault }),
-      );
+      const why = `a serving thread has failed: ${message}`;
+      onFailure(new GoromdbError(code, why, { cause: fault }));
       return;
     }
     // Its connections are gone. Nobody else writes the counters of a thread that has ended.
@@ -397,8 +393,7 @@ export class Threads implements Server {
       const fields = { event: 'thread-replaced', thread: place.data.thread } as const;
       this.#options.logger.info(`serving thread ${place.data.thread} serves again`, fields);
     } catch (cause) {
-      // If it has ended already, that was reported; else this reports it, and the next one is
-      // tried.
+      // One that has ended already was reported; else this reports it, and the next one is tried.
       await thread.end(new GoromdbError('SERVER_FAILED', messageOf(cause), { cause }));
     }
   }
