@@ -1,6 +1,6 @@
 #!/usr/bin/env sh
-# Installs the browser that `npm run test:browser` runs: a package of Debian 12. Arguments are further ones of
-# apt-get.
+# Installs what `npm run test:browser` needs: a browser, and etcd for the page of set-once keys, packages of
+# Debian 12. Arguments are further ones of apt-get.
 set -eu
 
-apt-get install -y "$@" --no-install-recommends chromium fonts-dejavu-core
+apt-get install -y "$@" --no-install-recommends chromium fonts-dejavu-core etcd-server

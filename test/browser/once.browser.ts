@@ -1,5 +1,5 @@
 /** The admin page of `goromdb once`, as somebody uses it. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
@@ -42,47 +42,44 @@ async function told(page: Page, text: string | RegExp): Promise<void> {
   await page.locator('#answer').getByText(text).waitFor();
 }
 
-it.skipIf(!existsSync('/usr/bin/etcd'))(
-  'shows keys set and read, a node that dies, and an etcd that loses its quorum',
-  async () => {
-    const cluster = await startTrialCluster(temporaryFolder(), 3);
-    onTestFinished(() => cluster.close());
-    const { url } = await startWholeNode(cluster.endpoints);
-    const flags = ['-etcd', cluster.endpoints.join(','), '-http', '127.0.0.1:0'];
-    const other = new GoromdbProcess(['once', ...flags]);
-    await other.says(/answers HTTP on (\S+)/);
-    const page = await openPage(`${url}/admin`);
-    await page.getByRole('heading', { name: WELL }).waitFor();
-    await page.getByText('3 members of etcd and 2 nodes answer').waitFor();
-    expect(await page.locator('#members .state').allInnerTexts()).toContain('✓ leader');
+it('shows keys set and read, a node that dies, and an etcd that loses its quorum', async () => {
+  const cluster = await startTrialCluster(temporaryFolder(), 3);
+  onTestFinished(() => cluster.close());
+  const { url } = await startWholeNode(cluster.endpoints);
+  const flags = ['-etcd', cluster.endpoints.join(','), '-http', '127.0.0.1:0'];
+  const other = new GoromdbProcess(['once', ...flags]);
+  await other.says(/answers HTTP on (\S+)/);
+  const page = await openPage(`${url}/admin`);
+  await page.getByRole('heading', { name: WELL }).waitFor();
+  await page.getByText('3 members of etcd and 2 nodes answer').waitFor();
+  expect(await page.locator('#members .state').allInnerTexts()).toContain('✓ leader');
 
-    await set(page, 'a/key with %', 'hello');
-    await told(page, 'a/key with % was set');
-    await page.getByText('there is 1 key').waitFor({ timeout: 30_000 });
-    await set(page, 'a/key with %', 'other');
-    await told(page, /was not set: the key has another value/);
-    await lookUp(page, 'a/key with %');
-    await told(page, 'a/key with % is set');
-    expect(await page.getByLabel('The value').inputValue()).toBe('hello');
-    await lookUp(page, 'none');
-    await told(page, 'none: nobody has set this key so far');
+  await set(page, 'a/key with %', 'hello');
+  await told(page, 'a/key with % was set');
+  await page.getByText('there is 1 key').waitFor({ timeout: 30_000 });
+  await set(page, 'a/key with %', 'other');
+  await told(page, /was not set: the key has another value/);
+  await lookUp(page, 'a/key with %');
+  await told(page, 'a/key with % is set');
+  expect(await page.getByLabel('The value').inputValue()).toBe('hello');
+  await lookUp(page, 'none');
+  await told(page, 'none: nobody has set this key so far');
 
-    await other.kill('SIGKILL');
-    await page
-      .locator('#findings')
-      .getByText(/Node 127\S+ does not answer/)
-      .waitFor();
-    await page.getByText('and 1 node answer').waitFor();
-    expect(await page.locator('#findings').isVisible()).toBe(false);
+  await other.kill('SIGKILL');
+  await page
+    .locator('#findings')
+    .getByText(/Node 127\S+ does not answer/)
+    .waitFor();
+  await page.getByText('and 1 node answer').waitFor();
+  expect(await page.locator('#findings').isVisible()).toBe(false);
 
-    for (const { child } of cluster.members.slice(1)) child.kill('SIGKILL');
-    await page.getByRole('heading', { name: 'etcd has no quorum' }).waitFor();
-    await lookUp(page, 'a/key with %');
-    await told(page, 'a/key with % is set');
-    await lookUp(page, 'none');
-    await told(page, /none: whether the key is set cannot be said now/);
-  },
-);
+  for (const { child } of cluster.members.slice(1)) child.kill('SIGKILL');
+  await page.getByRole('heading', { name: 'etcd has no quorum' }).waitFor();
+  await lookUp(page, 'a/key with %');
+  await told(page, 'a/key with % is set');
+  await lookUp(page, 'none');
+  await told(page, /none: whether the key is set cannot be said now/);
+});
 
 it('sets keys by a token, and keeps it in memory alone', async () => {
   const tokenFile = join(temporaryFolder(), 'token');
