@@ -106,6 +106,26 @@ describe('goromdb publish', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  test('takes no input for a DROP that a shell has made of a pattern', async () => {
+    const [first, second] = ['1', '2'].map((name) => join(temporaryFolder(), `${name}.csv`));
+    for (const path of [first, second]) writeFileSync(path, 'id\n1\n');
+    const words = [
+      'publish',
+      first,
+      second,
+      join(drops, 'data.json'),
+      '-key',
+      'id',
+      '-timeout',
+      '0',
+    ];
+    const publisher = new GoromdbProcess(words);
+    expect(await publisher.exit()).toBe(1);
+    expect(publisher.stderr).toMatch(/2\.csv is there, without .*2\.csv\.md5: .*; nothing was d/);
+    expect(readFileSync(second, 'utf8')).toBe('id\n1\n');
+    expect(leftovers()).toEqual([]);
+  });
+
   test('takes the place of no device or pipe', async () => {
     writeFileSync(source, '{"v":"1"}');
     const pipe = join(temporaryFolder(), 'pipe');

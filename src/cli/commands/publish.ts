@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -97,6 +98,7 @@ another file took its place. Of several DROPs the first that is not 0 counts.`,
   },
   async run(request) {
     for (const drop of request.drops) await checkPlace(drop);
+    if (request.drops.length > 1) checkNoInput(request.drops);
     let source: string;
     try {
       source = await sourceOf(request.data);
@@ -129,6 +131,16 @@ async function checkPlace(path: string): Promise<void> {
   const message =
     `${path} is a ${kind}: expected the path of the file that the server waits for, as its -file ` +
     `says, such as ${join(found.isDirectory() ? path : dirname(path), 'data.json')}; nothing was dropped`;
+  throw new GoromdbError('OPTION_INVALID', message);
+}
+
+/** A shell makes of a pattern many files, of which all but the first would be replaced as if they were DROPs. */
+function checkNoInput(drops: readonly string[]): void {
+  const input = drops.find((drop) => existsSync(drop) && !existsSync(`${drop}.md5`));
+  if (input === undefined) return;
+  const message =
+    `${input} is there, without ${input}.md5: expected a DROP, found what seems an input: ` +
+    "quote patterns, as in 'parts/*.csv', or remove the file; nothing was dropped";
   throw new GoromdbError('OPTION_INVALID', message);
 }
 
