@@ -99,6 +99,15 @@ test('a node that cannot start is named, and the others end', async () => {
   expect(existsSync(join(other, 'nodes/shard0-0/log'))).toBe(true);
 });
 
+test('killed, it leaves no node behind', async () => {
+  const cluster = up(temporaryFolder(), ['-shards', '2', '-replicas', '1']);
+  await cluster.says(/Ctrl-C/);
+  const pids = pidsIn(cluster.stdout);
+  expect(pids.filter(isAlive)).toHaveLength(2);
+  await cluster.kill('SIGKILL');
+  await waitFor(() => expect(pids.filter(isAlive)).toEqual([]));
+});
+
 test('a file of shards that others have written is not replaced', async () => {
   const dir = temporaryFolder();
   const text = '[[shards]]\nname = "a"\nidx = 0\naddress = "h:1"\n';

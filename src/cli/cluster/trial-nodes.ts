@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { SplitInto } from '../../build/split.ts';
 import { formatAddress } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
 import { readAtMost, writeAtomically } from '../../common/files.ts';
-import { freePorts } from '../../once/trial/trial.ts';
+import { freePorts, spawnMortal } from '../../once/trial/trial.ts';
 import type { Shard, TcpAddress, Topology } from '../../shards/shards.ts';
 import { dropFile } from '../folders/drop-file.ts';
 import { readStatsStatus } from '../remote/remote-status.ts';
@@ -92,7 +92,7 @@ export async function startNode(
   const log = openSync(join(folder, 'log'), 'w');
   try {
     const args = [process.argv[1], ...flags, '-file', file, '-basedir', join(folder, 'state')];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', log, log] });
+    const child = spawnMortal(process.execPath, args, log);
     return { name: `${name}-${node}`, address, child };
   } finally {
     closeSync(log);

@@ -76,13 +76,15 @@ export async function startTrialCluster(
 /**
  * Starts a process that the system kills when this one is gone, however it ended: by `setpriv`, where there
  * is one that can do it. The process has the pid of the child.
+ *
+ * @param log The descriptor that its output goes to. Default: its errors can be read, and all else is lost.
  */
-export function spawnMortal(command: string, args: readonly string[]): ChildProcess {
+export function spawnMortal(command: string, args: readonly string[], log?: number): ChildProcess {
   const script = `mortal='setpriv --pdeathsig KILL'
     $mortal true 2>/dev/null || mortal=
     exec $mortal "$@"`;
   return spawn('sh', ['-c', script, 'sh', command, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', log ?? 'ignore', log ?? 'pipe'],
   });
 }
 
