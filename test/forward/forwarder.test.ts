@@ -6,6 +6,14 @@ import { Questions } from '../../src/forward/questions.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { type Counters, countersOf, createCounterMemory } from '../../src/protocol/counters.ts';
 import { forwardProtocol } from '../../src/protocol/forward/forward.ts';
+import {
+  FORWARD_VERSION,
+  HELLO,
+  HELLO_MAGIC,
+  LOGIN_BYTES_MAX,
+  WELCOME,
+  WELCOME_STATUS,
+} from '../../src/protocol/forward/frames.ts';
 import type { SessionContext } from '../../src/protocol/protocol.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import { emptyStorage } from '../../src/storage/empty.ts';
@@ -286,4 +294,20 @@ test.each([
   const { output, state } = conversation.played();
   expect(output[4]).toBe(status);
   expect(state).toBe(status === 0 ? 'open' : 'close');
+});
+
+test('a hello whose login is too long is refused before any of it is read', async () => {
+  const { port, refused } = await owner();
+  const socket = net.connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  const hello = Buffer.alloc(HELLO.bytes);
+  HELLO_MAGIC.copy(hello);
+  hello[HELLO.version] = FORWARD_VERSION;
+  hello.writeUInt16BE(1, HELLO.shard);
+  hello.write(EPOCH, HELLO.epoch, 'hex');
+  hello.writeUInt16BE(LOGIN_BYTES_MAX + 1, HELLO.loginBytes);
+  socket.write(hello);
+  const [welcome] = (await once(socket, 'data')) as [Buffer];
+  expect(welcome[WELCOME.status]).toBe(WELCOME_STATUS.badLogin);
+  expect(refused).toEqual(['its login is not accepted']);
 });

@@ -105,7 +105,9 @@ export class ForwardSession implements Session {
       onRefused(`it speaks version ${input[start + HELLO.version]}, expected ${FORWARD_VERSION}`);
       return WELCOME_STATUS.otherVersion;
     }
-    if (!this.#isLoggedIn(input.toString('utf8', start + HELLO.bytes, end))) {
+    // Behind what has come there may be what another client has sent: it is not read.
+    const isTooLong = end - start > HELLO.bytes + LOGIN_BYTES_MAX;
+    if (isTooLong || !this.#isLoggedIn(input.toString('utf8', start + HELLO.bytes, end))) {
       onRefused('its login is not accepted');
       return WELCOME_STATUS.badLogin;
     }
