@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Address, formatAddress } from '../common/address.ts';
+import { type Address, formatAddress, isAnyHost } from '../common/address.ts';
 import { GoromdbError } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type { PeerAddress } from '../peers/peer.ts';
@@ -8,9 +8,6 @@ import type { RedisCluster } from '../protocol/redis-cluster.ts';
 import type { TlsFiles } from '../server/access.ts';
 import { nodeAt, type ShardPlace } from '../shards/place.ts';
 import type { ShardNode } from '../shards/shards.ts';
-
-/** Hosts that stand for all addresses of a machine. */
-const ANY_HOST: readonly string[] = ['0.0.0.0', '::'];
 
 /** A server's part in a Redis Cluster. */
 export interface RedisClusterPlan {
@@ -74,7 +71,7 @@ function reachable({ clusterAddress, announce }: ShardNode): PeerAddress {
 /** Where other nodes find it: on its own network. */
 function peerOf({ address, clusterAddress }: ShardNode): PeerAddress {
   const { host, port } = clusterAddress!;
-  return { host: ANY_HOST.includes(host!) ? address.host! : host!, port };
+  return { host: isAnyHost(host!) ? address.host! : host!, port };
 }
 
 function wrong(message: string): GoromdbError {

@@ -49,8 +49,8 @@ export async function withFile(
   }
 }
 
-/** A FIFO in its place must not block. */
-function openInput(path: string): number {
+/** Opens a file. A FIFO in its place must not block. @throws GoromdbError FILE_UNREADABLE. */
+export function openInput(path: string): number {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

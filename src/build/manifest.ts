@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { GoromdbError, messageOf } from '../common/errors.ts';
 import { READ_BYTES } from '../common/md5.ts';
-import { SHARD_HASHES, SHARDS_MAX, type ShardHash } from '../shards/shards.ts';
+import { SHARD_HASHES, SHARD_NAME, SHARDS_MAX, type ShardHash } from '../shards/shards.ts';
 import type { SlotRange } from '../shards/slots.ts';
+import { openInput } from './inputs.ts';
 
 /** Its name, beside the files that it is about. */
 export const MANIFEST = 'manifest.json';
@@ -54,11 +55,11 @@ export function manifestOf(parts: Pick<Manifest, 'set' | 'hash' | 'shards' | 'pa
   return { format: FORMAT, set, version: version.slice(0, 16), hash, shards, totals, parent };
 }
 
-/** The SHA-256 of a file. */
+/** The SHA-256 of a file. @throws GoromdbError FILE_UNREADABLE. */
 export function sha256Of(path: string): string {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  const fd = openSync(path, 'r');
+  const fd = openInput(path);
   try {
     for (;;) {
       const length = readSync(fd, buffer);
@@ -77,15 +78,7 @@ export function sha256Of(path: string): string {
  */
 export function readManifest(folder: string): Manifest {
   const path = join(folder, MANIFEST);
-  let text: string;
-  try {
-    const { size } = statSync(path);
-    if (size > MANIFEST_BYTES_MAX) throw new Error(`it has more than ${MANIFEST_BYTES_MAX} bytes`);
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    const message = `cannot read ${path}: ${messageOf(cause)}: expected what goromdb split has written`;
-    throw new GoromdbError('FILE_UNREADABLE', message, { cause });
-  }
+  const text = textOf(path);
   try {
     const found = JSON.parse(text) as Manifest;
     if (isManifest(found)) return found;
@@ -93,6 +86,23 @@ export function readManifest(folder: string): Manifest {
     // It is said below.
   }
   throw new GoromdbError('DATA_CORRUPT', `${path}: expected a manifest of format ${FORMAT}`);
+}
+
+function textOf(path: string): string {
+  let fd: number | undefined;
+  try {
+    fd = openInput(path);
+    const { size } = fstatSync(fd);
+    if (size > MANIFEST_BYTES_MAX) {
+      throw new Error(`${path}: expected at most ${MANIFEST_BYTES_MAX} bytes, found ${size}`);
+    }
+    return readFileSync(fd, 'utf8');
+  } catch (cause) {
+    const message = `${messageOf(cause)}: expected what goromdb split has written`;
+    throw new GoromdbError('FILE_UNREADABLE', message, { cause });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 function isManifest(found: Manifest): boolean {
@@ -106,6 +116,8 @@ function isManifest(found: Manifest): boolean {
 function isShard({ name, idx, file, sha256, keys, bytes }: ManifestShard, i: number): boolean {
   // A file beside the manifest, and nowhere else.
   const isBeside = /^[\w.-]{1,70}$/.test(file) && !file.startsWith('.');
-  const isSummed = typeof sha256 === 'string' && typeof name === 'string';
-  return idx === i && isBeside && isSummed && Number.isInteger(keys) && Number.isInteger(bytes);
+  const isNamed = typeof name === 'string' && SHARD_NAME.test(name);
+  const isSummed = typeof sha256 === 'string' && /^[\da-f]{64}$/.test(sha256);
+  const isCounted = [keys, bytes].every((count) => Number.isSafeInteger(count) && count >= 0);
+  return idx === i && isBeside && isNamed && isSummed && isCounted;
 }

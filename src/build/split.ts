@@ -1,6 +1,6 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { GoromdbError } from '../common/errors.ts';
-import { makeFolder, remove, syncFolder, writeAtomically } from '../common/files.ts';
+import { folderKey, makeFolder, remove, syncFolder, writeAtomically } from '../common/files.ts';
 import { Notices } from '../common/notices.ts';
 import { type Shard, type ShardHash, shardFunctionOf } from '../shards/shards.ts';
 import { slotsOf } from '../shards/slots.ts';
@@ -37,6 +37,7 @@ const BLOCK_BYTES_MAX = 4 * 1024 * 1024;
 /** What records are split into. */
 export interface SplitInto {
   readonly hash: ShardHash;
+  /** In the order of `idx`. */
   readonly shards: readonly Omit<Shard, 'nodes'>[];
 }
 
@@ -98,12 +99,13 @@ export async function splitRecords(request: SplitRequest): Promise<Split> {
   const check = new KeyCheck();
   try {
     const outs = into.shards.map((shard) => join(dir, fileOf(shard)));
-    const shards = await writeShards(request, into.shards, {
+    const shards = await writeShards(request, {
       keeps: request.duplicates === 'first' ? 'first' : 'last',
-      async fill(sink) {
+      async fill(sinkOf) {
         const inputs = expandInputs(request.inputs);
         for (const out of outs) refuseToReplace(inputs, request, out);
-        const target = { sink: checkedSink(sink, check), check, rejected, notices };
+        const sink = checkedSink(sinkOf(into.shards), check);
+        const target = { sink, check, rejected, notices };
         await readAll(request, inputs, target);
         for (const text of noticesOf(request, check)) notices.add(text);
       },
@@ -126,46 +128,49 @@ export async function splitRecords(request: SplitRequest): Promise<Split> {
 }
 
 /**
- * Splits each of N shards into those of a multiple of N whose number it is modulo N, and reads no other
- * for them.
+ * Splits each of N shards into those of a multiple of N whose number it is modulo N. All are split before
+ * the first file takes its name.
  *
  * @throws GoromdbError OPTION_INVALID, DATA_CORRUPT, FILE_UNREADABLE; as `buildTable`.
  */
 export async function splitShards(request: ReshardRequest): Promise<Split> {
   const { dir, into, from } = request;
   const parent = readManifest(from);
-  checkMultiple(request, parent);
   await makeFolder(dir);
+  await checkMultiple(request, parent);
+  const childrenOf = ({ idx: source }: ManifestShard): SplitInto['shards'] =>
+    into.shards.filter(({ idx }) => idx % parent.shards.length === source);
   const notices = new Notices();
-  const shards: ManifestShard[] = [];
-  const moves: Move[] = [];
-  for (const source of parent.shards) {
-    const path = join(from, source.file);
-    const children = into.shards.filter(({ idx }) => idx % parent.shards.length === source.idx);
-    const made = await writeShards(request, children, {
-      keeps: 'last',
-      async fill(sink) {
+  const shards = await writeShards(request, {
+    keeps: 'last',
+    async fill(sinkOf) {
+      for (const source of parent.shards) {
+        const path = join(from, source.file);
         checkFile(path, source);
-        const check = new KeyCheck();
+        const sink = sinkOf(childrenOf(source));
         const rejected = new Rejected(join(dir, 'rows'), 0);
-        await readAll({ ...request, inputs: [path] }, [path], { sink, check, rejected, notices });
-      },
-      check() {},
-    });
-    for (const { name, keys } of made) moves.push({ from: source.name, to: name, keys });
-    shards.push(...made);
-  }
-  const inOrder = shards.toSorted((a, b) => a.idx - b.idx);
-  const manifest = await end(request, inOrder, parent.version);
+        const target = { sink, check: new KeyCheck(), rejected, notices };
+        await readAll({ ...request, inputs: [path] }, [path], target);
+      }
+    },
+    check() {},
+  });
+  const moves = parent.shards.flatMap((source) =>
+    childrenOf(source).map(({ idx, name }) => {
+      return { from: source.name, to: name, keys: shards[idx].keys };
+    }),
+  );
+  const manifest = await end(request, shards, parent.version);
   return { manifest, notices: notices.texts, rejected: 0, firstRejected: [], moves };
 }
 
-function checkMultiple({ dir, from, into }: ReshardRequest, parent: Manifest): void {
+async function checkMultiple({ dir, from, into }: ReshardRequest, parent: Manifest): Promise<void> {
   const [before, after] = [parent.shards.length, into.shards.length];
   const refuse = (what: string): never => {
     throw new GoromdbError('OPTION_INVALID', `${from}: ${what}`);
   };
-  if (resolve(dir) === resolve(from)) refuse('expected another folder than the one to write');
+  const [own, other] = await Promise.all([folderKey(dir), folderKey(from)]);
+  if (own === other) refuse('expected another folder than the one to write');
   if (into.hash !== parent.hash) refuse(`expected the hash ${into.hash}, found ${parent.hash}`);
   if (after <= before || after % before !== 0) {
     refuse(`it has ${before} shards: expected a multiple of them, found ${after}`);
@@ -192,22 +197,24 @@ async function readAll(
 /** How some shards' files are made. */
 interface ShardsWork {
   readonly keeps: OutputPlan['keeps'];
-  readonly fill: (sink: RecordSink) => Promise<void>;
+  /** @param sinkOf Makes what hands records to some of the shards. */
+  readonly fill: (sinkOf: (shards: SplitInto['shards']) => RecordSink) => Promise<void>;
   readonly check: (finished: Finished, name: string) => void;
 }
 
+/** Makes all files. @returns What the manifest says of each, in the order of `idx`. */
 async function writeShards(
   { dir, into }: SplitTarget,
-  shards: SplitInto['shards'],
   { keeps, fill, check }: ShardsWork,
 ): Promise<readonly ManifestShard[]> {
+  const { shards } = into;
   const share = Math.floor(BLOCKS_BYTES / shards.length);
   const blockBytes = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, share));
   const plans = shards.map((shard): OutputPlan => {
     return { path: join(dir, fileOf(shard)), format: 'table', keeps, blockBytes };
   });
   const written = await writeOutputs(plans, {
-    fill: (writers) => fill(routingSink(into, shards, writers)),
+    fill: (writers) => fill((some) => routingSink(into, some, writers)),
     check: (finished, i) => check(finished, shards[i].name),
     // What is there is not complete until the new manifest is.
     async beforeNames() {
@@ -223,7 +230,12 @@ async function writeShards(
   });
 }
 
-/** Hands each record to the writer of its shard. */
+/**
+ * Hands each record to the writer of its shard.
+ *
+ * @param shards Where records may go.
+ * @param writers Of all shards, by their `idx`.
+ */
 function routingSink(
   into: SplitInto,
   shards: SplitInto['shards'],
@@ -231,7 +243,7 @@ function routingSink(
 ): RecordSink {
   const { shardOf } = shardFunctionOf(into);
   const writerOf: (TableWriter | undefined)[] = into.shards.map(() => undefined);
-  for (const [i, { idx }] of shards.entries()) writerOf[idx] = writers[i];
+  for (const { idx } of shards) writerOf[idx] = writers[idx];
   return {
     add(key, keyStart, keyEnd, value, valueStart, valueEnd, flags) {
       const shard = shardOf(key, keyStart, keyEnd);

@@ -49,6 +49,11 @@ export function parseAddress(text: string): Address {
   };
 }
 
+/** Whether a host stands for all addresses of a machine: one can listen there, and nobody can be sent there. */
+export function isAnyHost(host: string): boolean {
+  return host === '0.0.0.0' || (isIPv6(host) && /^[0:]+$/.test(host));
+}
+
 /** The inverse of {@link parseAddress}: `:11211` for all interfaces, `unix:PATH` for a socket. */
 export function formatAddress(address: Address): string {
   if (address.kind === 'unix') return UNIX_PREFIX + address.path;

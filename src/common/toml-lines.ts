@@ -15,7 +15,8 @@ export function findLines(text: string, tables: string): TomlLines {
   let section = -1;
   let isOther = false;
   text.split('\n').forEach((line, i) => {
-    const header = /^\s*\[+\s*["']?([^\]"']*?)["']?\s*\]/.exec(line);
+    // Each part takes other characters than the one behind it: a line of 1 MB is read once.
+    const header = /^\s*\[\[?\s*["']?([^\]"'\s]+)["']?\s*\]/.exec(line);
     if (header !== null) {
       isOther = header[1] !== tables;
       if (!isOther) section++;

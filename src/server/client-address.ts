@@ -7,3 +7,8 @@ export function clientAddress({ remoteAddress, remotePort, remoteFamily }: Socke
   const host = isIPv6 ? `[${remoteAddress}]` : remoteAddress;
   return `${isIPv6 ? 'tcp6' : 'tcp'}:${host}:${remotePort}`;
 }
+
+/** The same without the port: each connection of a client has another one. */
+export function withoutPort(address: string): string {
+  return address.replace(/^tcp6?:/, '').replace(/:\d+$/, '');
+}

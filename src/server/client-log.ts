@@ -8,12 +8,20 @@ const ADDRESSES_MAX = 10_000;
 
 /** What an owner should know of a client. */
 export interface ClientReport {
-  readonly kind: 'refused write' | 'failed login';
+  readonly kind: 'refused write' | 'failed login' | 'refused node';
   /** Address without a port: each connection of a client has another one. */
   readonly client: string;
   /** Of a write: its command. Nothing of a login is reported, not even the name. */
   readonly command?: string;
+  /** Of a server that asks for keys. */
+  readonly why?: string;
 }
+
+const EVENTS = {
+  'refused write': 'write-refused',
+  'failed login': 'login-failed',
+  'refused node': 'node-refused',
+} as const;
 
 /** Reports clients to the owner without flooding the log. */
 export class ClientLog {
@@ -43,11 +51,13 @@ export class ClientLog {
 /** Logs a report. */
 export function logReport(logger: Logger, report: ClientReport): void {
   const { kind, client, command } = report;
-  const event = kind === 'failed login' ? 'login-failed' : 'write-refused';
-  logger.warn(describeReport(report), { event, client, command });
+  logger.warn(describeReport(report), { event: EVENTS[kind], client, command });
 }
 
-export function describeReport({ kind, client, command }: ClientReport): string {
+export function describeReport({ kind, client, command, why }: ClientReport): string {
+  if (kind === 'refused node') {
+    return `a server that asks for keys is refused: ${why}; it is ${client}, and others from there are not logged for a minute`;
+  }
   const others = 'from there are counted in stats and not logged for a minute';
   return kind === 'failed login'
     ? `a login failed from ${client}: no such name and password; others ${others}`

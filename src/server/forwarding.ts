@@ -15,6 +15,8 @@ import type { Protocol } from '../protocol/protocol.ts';
 import type { ShardPlace } from '../shards/place.ts';
 import { epochOf, type ShardNode, shardFunctionOf } from '../shards/shards.ts';
 import { type AccessOptions, firstLogin } from './access.ts';
+import { withoutPort } from './client-address.ts';
+import { ClientLog, logReport } from './client-log.ts';
 
 /** Bytes that one read of an answer takes at most. */
 const READ_BYTES = 64 * 1024;
@@ -63,7 +65,11 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
   });
   const isShared = topology.shards[shard].nodes.length > 1;
   const shards = { own: shard, isShared, shardOf: shardFunctionOf(topology).shardOf };
-  const onRefused = (why: string): void => log(`a server that asks for keys is refused: ${why}`);
+  // Whoever connects may say something new each time: it is logged by the address.
+  const refused = new ClientLog((report) => logReport(logger, report));
+  const onRefused = (why: string, client: string): void => {
+    refused.report({ kind: 'refused node', client: withoutPort(client), why }, performance.now());
+  };
   const forward = forwardProtocol({ local, shard, epoch, onRefused });
   const choices = [{ protocol: forward, matches: isForwardStart }];
   return {

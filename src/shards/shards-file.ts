@@ -1,10 +1,11 @@
-import { formatAddress, parseAddress } from '../common/address.ts';
+import { formatAddress, isAnyHost, parseAddress } from '../common/address.ts';
 import { GoromdbError } from '../common/errors.ts';
 import { isTable, readToml } from '../common/toml-file.ts';
 import { findLines, type TomlLines } from '../common/toml-lines.ts';
 import {
   NODES_MAX,
   SHARD_HASHES,
+  SHARD_NAME,
   SHARDS_MAX,
   type Shard,
   type ShardHash,
@@ -17,7 +18,6 @@ import { SLOTS, type SlotRange, slotsOf } from './slots.ts';
 /** The name of the tables, one for each shard. */
 const TABLES = 'shards';
 
-const NAME = /^[\w.-]{1,64}$/;
 const SHARD_KEYS = [
   ...['name', 'idx', 'address', 'replicas', 'slots', 'cluster-address', 'announce'],
 ];
@@ -67,7 +67,7 @@ function hashOf(place: Place, given: unknown): ShardHash {
 function readShard(place: Place, table: Table, hash: ShardHash): Shard {
   checkKeys(place, table, SHARD_KEYS);
   const { name, idx, replicas = [], slots } = table;
-  if (typeof name !== 'string' || !NAME.test(name)) {
+  if (typeof name !== 'string' || !SHARD_NAME.test(name)) {
     const expected = 'expected 1 to 64 letters, digits, "-", "_" and "."';
     throw fault(place, 'name', `${expected}, found ${shown(name)}`);
   }
@@ -101,6 +101,13 @@ function readNode(place: Place, table: Table, within?: string): ShardNode {
   if (announce !== undefined && clusterAddress === undefined) {
     throw fault(place, within ?? 'announce', 'announce: expected cluster-address beside it');
   }
+  checkReachable(place, within ?? 'address', address);
+  if (announce !== undefined) checkReachable(place, within ?? 'announce', announce);
+  else if (clusterAddress !== undefined && isAnyHost(clusterAddress.host ?? '')) {
+    const found = formatAddress(clusterAddress);
+    const what = `${found}: expected announce beside it, which says where clients reach the node`;
+    throw fault(place, within ?? 'cluster-address', what);
+  }
   return { address, clusterAddress, announce };
 }
 
@@ -115,6 +122,14 @@ function readAddress(place: Place, key: string, given: unknown): TcpAddress {
   }
   if (address.kind === 'tcp' && address.host !== undefined && address.port > 0) return address;
   throw fault(place, key, `${expected}, found ${shown(given)}`);
+}
+
+/** One can listen on all addresses of a machine, and nobody can be sent there. */
+function checkReachable(place: Place, key: string, address: TcpAddress): void {
+  if (!isAnyHost(address.host ?? '')) return;
+  const found = formatAddress(address);
+  const what = `expected a host that the other nodes and clients know, found "${found}", which is all addresses of a machine`;
+  throw fault(place, key, what);
 }
 
 function readSlots(place: Place, given: unknown): SlotRange {

@@ -16,6 +16,9 @@ export const NODES_MAX = 512;
 export const SHARD_HASHES = ['slots', 'crc32', 'crc32a'] as const;
 export type ShardHash = (typeof SHARD_HASHES)[number];
 
+/** What the name of a shard is. */
+export const SHARD_NAME = /^[\w.-]{1,64}$/;
+
 /** A TCP address. */
 export type TcpAddress = Extract<Address, { kind: 'tcp' }>;
 
@@ -31,7 +34,7 @@ export interface ShardNode {
 
 /** One part of the keys, and who has it. */
 export interface Shard {
-  /** 1 to 64 letters, digits, `-`, `_` and `.`. */
+  /** See {@link SHARD_NAME}. */
   readonly name: string;
   /** Its place, from 0. */
   readonly idx: number;

@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { readManifest } from '../../src/build/manifest.ts';
@@ -120,6 +129,23 @@ describe('what was there stays when', () => {
   });
 });
 
+test('of shards that are split none is replaced when a later one cannot be split', async () => {
+  const input = csv();
+  await splitRecords(requestFor(2, input));
+  const from = join(folder, 's2');
+  const request = { dir: join(folder, 's4'), into: equalShards(4), set: 'users', from };
+  const { manifest } = await splitShards(request);
+  const sums = (): readonly string[] =>
+    readdirSync(request.dir).map((name) => md5(readFileSync(join(request.dir, name))));
+  const before = sums();
+  writeFileSync(input, 'id,v\nother,1\n');
+  await splitRecords(requestFor(2, input));
+  appendFileSync(join(from, 'shard1.db'), 'x');
+  await expect(splitShards(request)).rejects.toThrow('expected SHA-256');
+  expect(readManifest(request.dir)).toEqual(manifest);
+  expect(sums()).toEqual(before);
+});
+
 describe('shards are not split when', () => {
   async function refusal(change: (from: string) => void, count = 8): Promise<string> {
     const from = join(folder, 's4');
@@ -128,7 +154,7 @@ describe('shards are not split when', () => {
     const dir = join(folder, 'out');
     const request = { dir, into: equalShards(count), set: 'users', from };
     const error = await splitShards(request).catch((caught: Error) => caught);
-    expect(existsSync(join(dir, 'manifest.json'))).toBe(false);
+    expect(existsSync(join(dir, 'shard7.db'))).toBe(false);
     return (error as Error).message;
   }
 
@@ -157,6 +183,34 @@ describe('shards are not split when', () => {
       });
     });
     expect(message).toContain('manifest.json: expected a manifest of format goromdb-shards-1');
+  });
+
+  test.each(['manifest.json', 'shard2.db'])('%s is a FIFO, which does not end', async (name) => {
+    const message = await refusal((from) => {
+      rmSync(join(from, name));
+      execFileSync('mkfifo', [join(from, name)]);
+    });
+    expect(message).toMatch(`${name}: it is not a regular file`);
+  });
+
+  test.each([
+    ['name', '\u001b[2J'],
+    ['name', ''],
+    ['sha256', '\u001b[2J'],
+    ['keys', -1],
+    ['bytes', 1e300],
+  ])('the manifest has a shard whose %s is none', async (field, value) => {
+    const message = await refusal((from) => {
+      edit(from, (manifest) => {
+        (manifest.shards as Record<string, unknown>[])[1][field] = value;
+      });
+    });
+    expect(message).toContain('manifest.json: expected a manifest of format goromdb-shards-1');
+  });
+
+  test('the folder to write is the same by another name', async () => {
+    const message = await refusal((from) => symlinkSync(from, join(folder, 'out')));
+    expect(message).toContain('expected another folder than the one to write');
   });
 
   test.each([

@@ -62,6 +62,12 @@ replicas = ["r1:8080", { address = "r2:8080", cluster-address = "r2:7000", annou
   ]);
 });
 
+test('a line of a megabyte takes no time', () => {
+  const text = `${shard(0)}${shard(1).replace('"s1"', '"s 1"')}`;
+  const long = `"""\n[${' '.repeat(900_000)}x\n"""`;
+  expect(() => read(`long = ${long}\n${text}`)).toThrow(/long: "long" is not known/);
+});
+
 test('other hashes split over any number of shards', () => {
   expect(read(`hash = "crc32"\n${[0, 1, 2].map((i) => shard(i)).join('')}`)).toMatchObject({
     hash: 'crc32',
@@ -86,6 +92,16 @@ describe('says file, line, what was given and what is allowed:', () => {
     [two.replace('h1:8080', ':8080'), /toml:9: address: expected "host:port".*found ":8080"/],
     [two.replace('h1:8080', '/tmp/s'), /toml:9: address: expected "host:port".*"\/tmp\/s"/],
     [two.replace('h1:8080', 'h1:0'), /toml:9: address: expected "host:port".*found "h1:0"/],
+    [two.replace('h1:', '0.0.0.0:'), /toml:9: address: .* found "0\.0\.0\.0:8080", which is all/],
+    [shard(0, 'replicas = ["[::0]:1"]'), /toml:5: replicas: .* found "\[::0\]:1", which is all/],
+    [
+      shard(0, 'cluster-address = "0.0.0.0:7"'),
+      /toml:5: cluster-address: 0\.0\.0\.0:7: expected announce beside it, which says where/,
+    ],
+    [
+      shard(0, 'cluster-address = "0.0.0.0:7"\nannounce = "[::]:7"'),
+      /toml:6: announce: .* found "\[::\]:7", which is all addresses/,
+    ],
     [shard(0, 'replicas = "a:1"'), /toml:5: replicas: expected a list of "host:port"/],
     [shard(0, 'replicas = [7]'), /toml:5: replicas: expected "host:port".*found 7/],
     [shard(0, 'replicas = [{ port = 1 }]'), /toml:5: replicas: "port" is not known/],

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import process from 'node:process';
-import { type Address, formatAddress } from '../../common/address.ts';
+import { type Address, formatAddress, isAnyHost } from '../../common/address.ts';
 import { createLineLogger, type Logger } from '../../common/log.ts';
 import { VERSION } from '../../common/version.ts';
 import { readToken } from '../../http/guard.ts';
@@ -94,8 +94,7 @@ function announced({ announce, tls }: NodeRequest, address: Address): string | u
   if (announce !== undefined) return announce.href.replace(/\/$/, '');
   if (address.kind === 'unix') return undefined;
   const { host = '::' } = address;
-  const isAny = host === '::' || host === '0.0.0.0';
-  const where = formatAddress({ ...address, host: isAny ? os.hostname() : host });
+  const where = formatAddress({ ...address, host: isAnyHost(host) ? os.hostname() : host });
   return `${tls === undefined ? 'http' : 'https'}://${where}`;
 }
 

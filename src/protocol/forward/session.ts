@@ -25,8 +25,8 @@ export interface OwnPart {
   readonly shard: number;
   /** Says which key belongs where: servers with another one are refused. 16 hexadecimal digits. */
   readonly epoch: string;
-  /** Called when a server was refused. */
-  readonly onRefused: (why: string) => void;
+  /** Called when a server was refused, with its address as `ConnectionPlace` has it. */
+  readonly onRefused: (why: string, client: string) => void;
 }
 
 /** Bytes of a key that cost a unit of work (see reply.ts). */
@@ -100,7 +100,9 @@ export class ForwardSession implements Session {
 
   /** @param end Behind the name and the password. */
   #statusFor(input: Buffer, start: number, end: number): number {
-    const { shard, epoch, onRefused, local } = this.#place;
+    const { shard, epoch, local } = this.#place;
+    const client = this.#context.connection?.().address ?? 'an unknown client';
+    const onRefused = (why: string): void => this.#place.onRefused(why, client);
     if (input[start + HELLO.version] !== FORWARD_VERSION) {
       onRefused(`it speaks version ${input[start + HELLO.version]}, expected ${FORWARD_VERSION}`);
       return WELCOME_STATUS.otherVersion;
