@@ -24,21 +24,23 @@ function hostOf(header: string): string | undefined {
  * @param hosts Names that are allowed beside localhost, IP addresses, and the host of the address.
  */
 export function originFault(
-  { headers }: IncomingMessage,
+  request: IncomingMessage,
   address: Address,
   hosts: readonly string[],
 ): string | undefined {
-  const { host: header = '', origin } = headers;
-  if (origin !== undefined && !/^https?:\/\//.test(origin)) return 'Origin is not of this server';
-  if (origin?.replace(/^https?:\/\//, '') !== (origin && header)) {
-    return 'Origin is not of this server';
-  }
+  if (isOfOtherSite(request)) return 'Origin is not of this server';
   // No browser opens a UNIX socket.
   if (address.kind === 'unix') return undefined;
-  const host = hostOf(header);
+  const host = hostOf(request.headers.host ?? '');
   const names = ['localhost', address.host, ...hosts].map((name) => name?.toLowerCase());
   if (host !== undefined && (isIP(host) !== 0 || names.includes(host))) return undefined;
   return 'Host is not a name of this server: -http-host allows one';
+}
+
+/** Whether a browser asks for a page of another server. */
+export function isOfOtherSite({ headers: { host, origin } }: IncomingMessage): boolean {
+  if (origin === undefined) return false;
+  return !/^https?:\/\//.test(origin) || origin.replace(/^https?:\/\//, '') !== host;
 }
 
 /** Compares a token with the one of a file. */

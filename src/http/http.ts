@@ -15,14 +15,16 @@ import type { FolderEvent } from '../common/status.ts';
 import type { InheritedListener } from '../server/inherited.ts';
 import { descriptorOf, type ListenTarget, listen } from '../server/listener.ts';
 import { listenShared, type SharedListener } from '../server/threads/shared-listener.ts';
-import { Connections } from './connections.ts';
 import { EventFeed } from './event-feed.ts';
 import { bearerOf, originFault, readToken, type Token } from './guard.ts';
+import { Guests } from './guests.ts';
 import {
   CLOSE_MS_MAX,
+  CONNECTIONS_MAX,
   HEADER_BYTES_MAX,
   HEADERS_MS_MAX,
   KEEP_ALIVE_MS,
+  PIPELINED_MAX,
   REQUEST_MS_MAX,
   REQUESTS_PER_SECOND_MAX,
   RESPONSE_MS_MAX,
@@ -57,7 +59,7 @@ export class HttpServer {
   readonly #options: HttpOptions;
   readonly #logger: Logger;
   readonly #server: http.Server;
-  readonly #connections: Connections;
+  readonly #guests = new Guests(CONNECTIONS_MAX, PIPELINED_MAX);
   readonly #feed = new EventFeed();
   readonly #loopDelay = new LoopDelay();
   readonly #reads: ReturnType<typeof readRoutes>;
@@ -93,7 +95,7 @@ export class HttpServer {
     this.#server = http.createServer(limits, (request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
     });
-    this.#connections = new Connections(this.#server);
+    this.#server.on('connection', (socket) => this.#guests.admit(socket));
   }
 
   /**
@@ -156,7 +158,7 @@ export class HttpServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A request that is not read to its end loses it.
     const { socket } = request;
-    if (!this.#connections.noteRequest(request, response)) return;
+    if (!this.#guests.begin(socket, response)) return;
     // Whoever goes away in the middle is no fault.
     request.on('error', () => {});
     response.on('error', () => {});

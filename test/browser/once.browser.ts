@@ -1,6 +1,4 @@
 /** The admin page of `goromdb once`, as somebody uses it. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -8,7 +6,7 @@ import { startTrialCluster } from '../../src/once/trial/trial.ts';
 import { FakeEtcd } from '../support/fake-etcd.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
-import { startWholeNode } from '../support/once-node.ts';
+import { secretFile, startWholeNode } from '../support/once-node.ts';
 import { openPage, withBrowser } from './browser.ts';
 import {
   deadMember,
@@ -82,8 +80,7 @@ it('shows keys set and read, a node that dies, and an etcd that loses its quorum
 });
 
 it('sets keys by a token, and keeps it in memory alone', async () => {
-  const tokenFile = join(temporaryFolder(), 'token');
-  writeFileSync(tokenFile, `${TOKEN}\n`, { mode: 0o600 });
+  const tokenFile = secretFile(`${TOKEN}\n`);
   const etcd = await FakeEtcd.start();
   const { url } = await startWholeNode([etcd.url], { tokenFile });
   const page = await openPage(`${url}/admin`);
@@ -100,6 +97,22 @@ it('sets keys by a token, and keeps it in memory alone', async () => {
   etcd.mishaps.set('txn', 'cut-after');
   await set(page, 'foo2', 'bar');
   await told(page, 'The outcome is not known');
+});
+
+it('asks for a login, and then shows, reads and sets as ever', async () => {
+  const authFile = secretFile('ann:secret\n');
+  const { url } = await startWholeNode([(await FakeEtcd.start()).url], { authFile });
+  const stranger = await openPage(`${url}/admin`);
+  await stranger.getByText('expected a login by HTTP Basic').waitFor();
+  // What somebody types into the browser's own dialog.
+  const httpCredentials = { username: 'ann', password: 'secret' };
+  const page = await openPage(`${url}/admin`, { httpCredentials });
+  await page.getByRole('heading', { name: WELL }).waitFor();
+  expect(await page.getByLabel('Token').isVisible()).toBe(false);
+  await set(page, 'foo', 'bar');
+  await told(page, 'foo was set');
+  await lookUp(page, 'foo');
+  await told(page, 'foo is set');
 });
 
 it('shows bytes in hex, and what is not markup as text', async () => {

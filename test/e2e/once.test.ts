@@ -11,12 +11,14 @@ test('goromdb once serves keys over HTTP and to memcached clients, and ends by a
   const body = '{"key":"foo","value":"bar"}';
   const response = await fetch(`http://${address}/key`, { method: 'POST', body });
   expect(response.status).toBe(201);
+  node.child.kill('SIGHUP');
+  await node.says(/reloaded: certificates, users and the token/);
+  expect((await fetch(`http://${address}/key/foo`)).status).toBe(200);
   expect(await node.kill('SIGTERM')).toBe(0);
 });
 
 test.each([
   [[], /-etcd is required/],
-  [['-etcd', 'http://127.0.0.1:1', '-dev'], /-etcd is not for a trial/],
   [['down'], /"down" is not expected/],
   [['-etcd', 'nowhere'], /a URL such as/],
   [['-dev', '-tls-cert', 'x'], /belong together/],

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { parseAddress } from '../../src/common/address.ts';
+import type { Figures } from '../../src/once/overview.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { secretFile } from '../support/once-node.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 /** Types what the program says to type. */
 async function walk(program: GoromdbProcess): Promise<readonly [number, string]> {
@@ -25,6 +29,34 @@ test('goromdb once up serves the same keys by each node, and ends all by a signa
   const pids = [...program.stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
   expect(await program.kill('SIGTERM')).toBe(0);
   for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+});
+
+test('goromdb once up has its nodes heed the flags that it was given', async () => {
+  const flags = ['-warm', '-auth-file', secretFile('ann:secret\n'), '-addr', '127.0.0.1:0'];
+  const program = new GoromdbProcess([
+    'once',
+    'up',
+    '-nodes',
+    '2',
+    '-http',
+    '127.0.0.1:0',
+    ...flags,
+  ]);
+  await program.says(/Ctrl-C ends all/);
+  const nodes = [...program.stdout.matchAll(/node \d: .*, (\S+), memcached and Redis (\S+)/g)];
+  const [[, first], [, second, wire]] = nodes;
+  const create = async (headers = {}): Promise<number> => {
+    const body = '{"key":"foo","value":"bar"}';
+    return (await fetch(`${first}/key`, { method: 'POST', body, headers })).status;
+  };
+  const authorization = `Basic ${Buffer.from('ann:secret').toString('base64')}`;
+  expect([await create(), await create({ authorization })]).toEqual([401, 201]);
+  const warmed = async () => ((await (await fetch(`${second}/status`)).json()) as Figures).warmed;
+  await expect.poll(warmed).toBe(1);
+  const client = await RawClient.connect(parseAddress(wire));
+  client.socket.end('set x 0 0 10\r\nann secret\r\nget foo\r\n');
+  expect(await client.readToEnd()).toBe('STORED\r\nVALUE foo 0 3\r\nbar\r\nEND\r\n');
+  expect(await program.kill('SIGTERM')).toBe(0);
 });
 
 test('goromdb once up leaves no process behind when it is killed', async () => {

@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type NodeRequest, startNode } from '../../src/cli/once/node.ts';
+import { type NodeRequest, type RunningNode, startNode } from '../../src/cli/once/node.ts';
 import { formatAddress } from '../../src/common/address.ts';
 import { type Logger, silentLogger } from '../../src/common/log.ts';
 import { connectEtcd } from '../../src/etcd/connect.ts';
@@ -9,6 +11,7 @@ import { type ApiOptions, startApi } from '../../src/once/http/api.ts';
 import { CACHE_BYTES } from '../../src/once/limits.ts';
 import type { CachedStore } from '../../src/once/once.ts';
 import { FakeEtcd } from './fake-etcd.ts';
+import { temporaryFolder } from './folder.ts';
 
 export const PREFIX = '/goromdb/once/';
 export const LOOPBACK = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
@@ -41,7 +44,7 @@ export async function startWholeNode(
   endpoints: readonly string[],
   more: Partial<NodeRequest> = {},
   logger: Logger = silentLogger,
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+): Promise<{ readonly url: string } & Omit<RunningNode, 'http'>> {
   const nothing = undefined;
   const request: NodeRequest = {
     place: {
@@ -62,5 +65,12 @@ export async function startWholeNode(
   };
   const node = await startNode(request, logger);
   onTestFinished(() => node.close());
-  return { url: `http://${formatAddress(node.http)}`, close: () => node.close() };
+  return { ...node, url: `http://${formatAddress(node.http)}` };
+}
+
+/** A file that only its owner reads. @returns Its path. */
+export function secretFile(text: string): string {
+  const path = join(temporaryFolder(), 'secret');
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
 }

@@ -1,5 +1,5 @@
 import { CACHE_BYTES } from '../../once/limits.ts';
-import type { NodeRequest } from '../once/node.ts';
+import type { NodeRequest, RunningNode } from '../once/node.ts';
 import { ACCESS, ADDRESS, HTTP } from '../options/clients.ts';
 import { ETCD, placeOf } from '../options/etcd.ts';
 import { misuse, notAllowed, optionGroup, type ValuesOf } from '../options/option.ts';
@@ -25,13 +25,13 @@ const SERVING = optionGroup('Serving', {
   },
   'auth-file': {
     ...FILE,
-    help: "file of user:password lines for -addr; clients log in as with memcached's -Y, or by Redis' AUTH",
+    help: "file of user:password lines; clients log in by HTTP Basic, as with memcached's -Y, or by Redis' AUTH",
     fallbackNote: 'no login',
   },
   'http-host': HTTP['http-host'],
   'http-token-file': {
     ...FILE,
-    help: 'file of the token that clients must have who create keys',
+    help: 'file of the token that HTTP clients must have who create keys',
     fallbackNote: 'everybody may',
   },
   allow: ACCESS.allow,
@@ -82,10 +82,14 @@ Examples:
 A node keeps nothing but a cache: run as many as you like. docs/once.md has the
 API and what it guarantees.
 
+up starts three etcds and gives each node all flags that it was given itself,
+with ports of -http and -addr that follow each other. It takes no -announce, as
+no two nodes have one URL. Neither up nor -dev takes flags about etcd.
+
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong flags.`,
   options: OPTIONS,
   takesArguments: ['up', 'import', 'export'],
-  read({ values, args }) {
+  read({ values, given, args }) {
     const [word] = args;
     if (word === 'import' || word === 'export') {
       throw misuse(`"${word}" comes before all flags: goromdb once ${word}`);
@@ -94,38 +98,47 @@ Exit codes: 0 ended by a signal, 1 failed, 2 wrong flags.`,
     if (args.length > (isUp ? 1 : 0)) {
       throw misuse(`${JSON.stringify(args.at(-1))} is not expected: only "up" is`);
     }
-    const isTrial = isUp || values.dev;
-    if (isTrial === (values.etcd !== undefined)) {
-      throw misuse(
-        isTrial
-          ? '-etcd is not for a trial, which has its own'
-          : '-etcd is required: the client URLs of etcd; -dev starts one to try',
-      );
+    if (isUp || values.dev) checkTrial(values, isUp);
+    else if (values.etcd === undefined) {
+      throw misuse('-etcd is required: the client URLs of etcd; -dev starts one to try');
     }
+    if (!isUp && given.has('nodes')) throw misuse('-nodes is for up: a node is one');
     return { kind: isUp ? 'up' : values.dev ? 'dev' : 'node', node: nodeOf(values), ...values };
   },
   async run({ kind, node, nodes }) {
     // Only here: every other command, and each start of a server, took 33 ms longer (2026-11-28).
     const { startNode } = await import('../once/node.ts');
     const { aborted, runDev, runUp } = await import('../once/trial-run.ts');
+    let running: RunningNode | undefined;
+    const onHangUp = kind === 'node' ? () => void running?.reload() : undefined;
     await interruptible(async (signal) => {
       if (kind === 'up') return runUp(node, nodes, signal);
       if (kind === 'dev') return runDev(node, signal);
-      const running = await startNode(node);
+      running = await startNode(node);
       await aborted(signal);
       return running.close();
-    });
+    }, onHangUp);
     return 0;
   },
 });
+
+/** @throws GoromdbError OPTION_INVALID for what a trial would not heed. */
+function checkTrial(values: ValuesOf<typeof OPTIONS>, isUp: boolean): void {
+  const own = ['etcd', 'etcd-login-file', 'etcd-ca', 'etcd-cert', 'etcd-key'] as const;
+  const given = own.find((name) => values[name] !== undefined);
+  if (given !== undefined)
+    throw misuse(`-${given} is not for a trial, which has an etcd of its own`);
+  if (isUp && values.dev)
+    throw misuse('-dev is a trial with one node, and up with several: give one');
+  if (isUp && values.announce !== undefined) {
+    throw misuse('-announce is not for up: no two nodes have one URL');
+  }
+}
 
 function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
   const { 'tls-cert': certFile, 'tls-key': keyFile, 'tls-client-ca': clientCaFile } = values;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw misuse('-tls-cert and -tls-key belong together: give both or none');
-  }
-  if (values['auth-file'] !== undefined && values.addr === undefined) {
-    throw misuse('-auth-file is for clients of -addr, which is not given');
   }
   return {
     place: placeOf(values),

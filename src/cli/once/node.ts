@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import process from 'node:process';
+import type tls from 'node:tls';
 import { type Address, formatAddress, isAnyHost } from '../../common/address.ts';
+import { codeOf, messageOf } from '../../common/errors.ts';
 import { createLineLogger, type Logger } from '../../common/log.ts';
 import { VERSION } from '../../common/version.ts';
-import { readToken } from '../../http/guard.ts';
+import { readToken, type Token } from '../../http/guard.ts';
 import { createAdmin } from '../../once/admin/admin.ts';
 import { cacheStore } from '../../once/cache.ts';
 import { createEtcdStore } from '../../once/etcd-store.ts';
@@ -14,7 +16,8 @@ import { registerNode } from '../../once/nodes.ts';
 import type { NodeFacts } from '../../once/overview.ts';
 import { warmCache } from '../../once/warm.ts';
 import { startWire } from '../../once/wire/listener.ts';
-import { createAllowList, loadTls, type TlsFiles } from '../../server/access.ts';
+import type { Authenticate } from '../../protocol/protocol.ts';
+import { createAllowList, loadTls, loadUsers, type TlsFiles } from '../../server/access.ts';
 import type { EtcdPlace } from '../options/etcd.ts';
 import { connectPlace } from './place.ts';
 
@@ -30,7 +33,7 @@ export interface NodeRequest {
   readonly announce: URL | undefined;
   /** Where clients of memcached and Redis come; undefined: nowhere. */
   readonly addr: Address | undefined;
-  /** File of those who may log in there; undefined: nobody has to. */
+  /** File of those who may log in, there and over HTTP; undefined: nobody has to. */
   readonly authFile: string | undefined;
   readonly hosts: readonly string[];
   readonly tokenFile: string | undefined;
@@ -41,6 +44,10 @@ export interface NodeRequest {
 /** A node that serves. */
 export interface RunningNode {
   readonly http: Address;
+  /** Where clients of memcached and Redis come. */
+  readonly addr: Address | undefined;
+  /** Reads the token, users and certificates again, and logs what came of it. */
+  reload(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,36 +56,61 @@ export async function startNode(
   request: NodeRequest,
   logger: Logger = createLineLogger((line) => void process.stderr.write(line)),
 ): Promise<RunningNode> {
-  const { place, staleReads, cacheBytes, allow, tls, tokenFile } = request;
-  const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
+  const { place, addr, allow, tls, authFile } = request;
+  let secrets = await readSecrets(request);
   const etcd = connectPlace(place);
-  const store = createEtcdStore(etcd, { prefix: place.prefix, isStaleAllowed: staleReads });
-  const cached = cacheStore(store, cacheBytes);
-  const access = {
-    allow: allow === undefined ? undefined : createAllowList(allow),
-    tls: tls === undefined ? undefined : loadTls(tls),
-  };
+  const store = createEtcdStore(etcd, { prefix: place.prefix, isStaleAllowed: request.staleReads });
+  const cached = cacheStore(store, request.cacheBytes);
   let facts = ownFacts();
   const admin = createAdmin({
     ...{ etcd, prefix: place.prefix, facts: () => facts, figures: () => cached.figures },
-    ...{ needsToken: token !== undefined, tls: access.tls },
+    // With logins, the browser asks for one.
+    needsToken: request.tokenFile !== undefined && authFile === undefined,
+    tls: () => secrets.tls,
   });
-  const options = { address: request.http, hosts: request.hosts, token, ...access, admin };
+  const list = allow === undefined ? undefined : createAllowList(allow);
+  const options = { address: request.http, hosts: request.hosts, allow: list, ...secrets, admin };
   const api = await startApi(options, cached, logger);
   facts = { ...facts, url: announced(request, api.address) };
-  const { addr } = request;
-  const wireAccess = { allow: allow ?? [], tls, userFile: request.authFile };
+  const wireAccess = { allow: allow ?? [], tls, userFile: authFile };
   const wire = addr && (await startWire({ address: addr, access: wireAccess }, cached, logger));
   const warmth = request.warm ? warmCache(etcd, place.prefix, cached, logger) : undefined;
   const registration = registerNode(etcd, place.prefix, facts, logger);
   return {
-    http: api.address,
+    ...{ http: api.address, addr: wire?.address },
+    async reload() {
+      logger.info('SIGHUP: reloads', { event: 'reload-begun' });
+      try {
+        // All is read before any of it is used.
+        const fresh = await readSecrets(request);
+        wire?.reload();
+        secrets = fresh;
+        api.use(fresh, fresh.tls);
+        logger.info('reloaded: certificates, users and the token', { event: 'reload-done' });
+      } catch (error) {
+        const fields = { event: 'reload-failed', code: codeOf(error) } as const;
+        logger.error(`not reloaded: ${messageOf(error)}; what was in use stays`, fields);
+      }
+    },
     async close() {
       warmth?.close();
       await registration.close();
       await Promise.all([api.close(), wire?.close()]);
       etcd.close();
     },
+  };
+}
+
+/** What clients must know, and what they are shown. */
+async function readSecrets({ tokenFile, authFile, tls }: NodeRequest): Promise<{
+  readonly token: Token | undefined;
+  readonly users: Authenticate | undefined;
+  readonly tls: tls.TlsOptions | undefined;
+}> {
+  return {
+    token: tokenFile === undefined ? undefined : await readToken(tokenFile),
+    users: authFile === undefined ? undefined : loadUsers(authFile),
+    tls: tls === undefined ? undefined : loadTls(tls),
   };
 }
 
@@ -99,7 +131,17 @@ function announced({ announce, tls }: NodeRequest, address: Address): string | u
 }
 
 /** The lines to type that show what a node does, and where its page is. */
-export function walkThrough(address: Address): string {
-  const url = `http://${formatAddress(address)}`;
-  return `  curl -XPOST ${url}/key -d '{"key":"foo","value":"bar"}'\n  curl ${url}/key/foo\nThe admin page: ${url}/admin\n`;
+export function walkThrough(
+  { tls, tokenFile, authFile }: Pick<NodeRequest, 'tls' | 'tokenFile' | 'authFile'>,
+  address: Address,
+): string {
+  const url = `${tls === undefined ? 'http' : 'https'}://${formatAddress(address)}`;
+  const known = tls === undefined ? '' : ` --cacert ${tls.certFile}`;
+  const login = authFile === undefined ? '' : ' -u USER:PASSWORD';
+  const token =
+    tokenFile === undefined || authFile !== undefined
+      ? ''
+      : ` -H "Authorization: Bearer $(cat ${tokenFile})"`;
+  const post = `curl${known}${login}${token} -XPOST ${url}/key -d '{"key":"foo","value":"bar"}'`;
+  return `  ${post}\n  curl${known}${login} ${url}/key/foo\nThe admin page: ${url}/admin\n`;
 }

@@ -1,20 +1,22 @@
 import process from 'node:process';
 
-/** SIGHUP: the terminal was closed. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 /**
  * Runs something that Ctrl-C or a signal to end stops, so that it can clean up.
  *
  * @param run Is given the signal that aborts it.
+ * @param onHangUp What SIGHUP calls. Default: it ends it as well, since the terminal was closed.
  */
-export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(
+  run: (signal: AbortSignal) => Promise<T>,
+  onHangUp?: () => void,
+): Promise<T> {
   const abort = new AbortController();
   const stop = (): void => abort.abort();
-  for (const signal of SIGNALS) process.on(signal, stop);
+  const listeners = { SIGINT: stop, SIGTERM: stop, SIGHUP: onHangUp ?? stop };
+  for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener);
   try {
     return await run(abort.signal);
   } finally {
-    for (const signal of SIGNALS) process.off(signal, stop);
+    for (const [signal, listener] of Object.entries(listeners)) process.off(signal, listener);
   }
 }

@@ -5,8 +5,9 @@
  * status every two seconds while the page is seen, and at once when an event comes.
  */
 import type { FolderEvent, Status } from '../../common/status.ts';
-import { fill, find, make, mark, say } from '../../page/browser/dom.ts';
-import { ageText, clockText, zoneText } from '../../page/browser/figures.ts';
+import { fill, find, make, say } from '../../page/browser/dom.ts';
+import { clockText, zoneText } from '../../page/browser/figures.ts';
+import { startPolling, summarize } from '../../page/browser/poll.ts';
 import { createActs } from './actions.ts';
 import { History, serverCounts, setCounts } from './history.ts';
 import { type Sample, samplesOf } from './samples.ts';
@@ -14,9 +15,7 @@ import { createServerView } from './server-view.ts';
 import { SetView } from './set-view.ts';
 import { type Finding, findingsOf, type Lack, nameOf, nowMsOf, verdictOf } from './verdict.ts';
 
-const POLL_MS = 2_000;
-/** After a poll that failed. */
-const RETRY_MS = 5_000;
+const NAME = 'goromdb';
 /** After the server has refused a client of events. */
 const REFUSED_MS = 30_000;
 const ANSWER_MS_MAX = 5_000;
@@ -30,9 +29,6 @@ interface News {
   readonly lacks: readonly Lack[];
 }
 
-const verdict = find('verdict', HTMLElement);
-const title = find('verdict-title', HTMLElement);
-const detail = find('verdict-detail', HTMLElement);
 const findingList = find('findings', HTMLElement);
 const setList = find('sets', HTMLElement);
 const views = new Map<string, { readonly view: SetView; readonly history: History }>();
@@ -40,10 +36,7 @@ const history = new History();
 const server = createServerView();
 const acts = createActs(() => pollNow());
 const fresh = new URLSearchParams(location.search).get('fresh');
-let timer: ReturnType<typeof setTimeout> | undefined;
-let isPolling = false;
 let feed: EventSource | undefined;
-let answeredAtMs = 0;
 let version: string | undefined;
 
 async function ask(path: string): Promise<Response> {
@@ -66,30 +59,6 @@ async function tooOld(): Promise<readonly Lack[]> {
   return lacks;
 }
 
-/** One poll at a time; the next one comes by itself while the page is seen. */
-async function poll(): Promise<void> {
-  if (isPolling) return;
-  isPolling = true;
-  let waitMs = POLL_MS;
-  try {
-    const found = await news();
-    answeredAtMs = Date.now();
-    reloadIfReplaced(found.status);
-    show(found);
-  } catch (error) {
-    waitMs = RETRY_MS;
-    showFault(error);
-  }
-  isPolling = false;
-  clearTimeout(timer);
-  if (!document.hidden) timer = setTimeout(() => void poll(), waitMs);
-}
-
-function pollNow(): void {
-  clearTimeout(timer);
-  void poll();
-}
-
 /** Another build has a page of its own, and may have another status. */
 function reloadIfReplaced({ server: { version: now } }: Status): void {
   version ??= now;
@@ -97,14 +66,10 @@ function reloadIfReplaced({ server: { version: now } }: Status): void {
 }
 
 function show({ status, samples, lacks }: News): void {
+  reloadIfReplaced(status);
   const nowMs = nowMsOf(status.server);
   const findings = findingsOf(status, lacks, samples);
-  const { level, title: text, detail: more } = verdictOf(status, findings);
-  document.title = level === 'ok' ? `goromdb ${status.server.address}` : `(!) ${text} – goromdb`;
-  mark(document.body, 'data-state', 'live');
-  mark(verdict, 'data-level', level);
-  say(title, text);
-  say(detail, more);
+  summarize(verdictOf(status, findings), NAME, status.server.address);
   say(find('address', HTMLElement), status.server.address);
   say(find('updated', HTMLElement), `Server's clock ${clockText(nowMs)} ${zoneText(nowMs)}`);
   showFindings(status, findings);
@@ -166,18 +131,6 @@ function showSets({ server, dataSets }: Status, all: readonly Finding[]): void {
   );
 }
 
-function showFault(error: unknown): void {
-  document.title = '(!) no answer – goromdb';
-  mark(document.body, 'data-state', answeredAtMs === 0 ? 'none' : 'stale');
-  mark(verdict, 'data-level', 'bad');
-  say(title, 'No answer from the server');
-  const ago = ageText((Date.now() - answeredAtMs) / 1000);
-  const last = answeredAtMs === 0 ? '' : `The last answer came ${ago} ago and is shown below. `;
-  const why = error instanceof Error ? error.message : String(error);
-  say(detail, `${last}It is asked again every ${RETRY_MS / 1000} seconds (${why}).`);
-  findingList.hidden = true;
-}
-
 /** Listens to events while the page is seen; without them, polls show the same a little later. */
 function listen(): void {
   feed?.close();
@@ -195,10 +148,6 @@ function listen(): void {
   });
 }
 
-document.addEventListener('visibilitychange', () => {
-  listen();
-  if (document.hidden) clearTimeout(timer);
-  else pollNow();
-});
+document.addEventListener('visibilitychange', listen);
 listen();
-void poll();
+const pollNow = startPolling({ what: 'server', name: NAME, ask: news, show });

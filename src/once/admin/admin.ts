@@ -24,7 +24,7 @@ export interface AdminParts {
   readonly figures: () => Figures;
   readonly needsToken: boolean;
   /** What this node shows to clients, and to other nodes. */
-  readonly tls?: tls.TlsOptions | undefined;
+  readonly tls: () => tls.TlsOptions | undefined;
 }
 
 /** What a node tells whoever runs it. */
@@ -77,7 +77,7 @@ async function nodesOf({ etcd, prefix, facts, tls }: AdminParts): Promise<{
   const nodes = await listNodes(etcd, prefix);
   if (typeof nodes === 'string') return { self, views: [], nodesFault: nodes };
   const others = nodes.filter(({ id }) => id !== self.id);
-  return { self, views: await askNodes(others, tls) };
+  return { self, views: await askNodes(others, tls()) };
 }
 
 function keyCounter({ etcd, prefix }: AdminParts): () => Promise<number | undefined> {

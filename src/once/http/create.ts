@@ -73,10 +73,19 @@ export function putOne(
   key: Buffer,
   request: IncomingMessage,
 ): Answer | Promise<Answer> {
-  const { 'if-none-match': condition, 'content-type': type = BYTES_TYPE } = request.headers;
+  const { headers } = request;
+  const { 'if-none-match': condition, 'content-type': type = BYTES_TYPE } = headers;
   if (condition !== '*') {
     const message = 'expected If-None-Match: *, since a key is created and never replaced';
     return faultOf(428, 'CONDITION_MISSING', message);
+  }
+  // Else whoever did not escape it would create another key, for ever.
+  if (request.url?.includes('?')) return invalid('expected a path without ?: in a key it is %3F');
+  // Nor keep, for ever, a part of a value, or what nobody could decode.
+  const { 'transfer-encoding': coding = 'chunked' } = headers;
+  const isEncoded = headers['content-encoding'] !== undefined || coding.toLowerCase() !== 'chunked';
+  if (isEncoded || headers['content-range'] !== undefined) {
+    return invalid('expected a whole value as it is: without a range, and not compressed');
   }
   return withBody(request, VALUE_BYTES_MAX, async (body) => {
     // A copy: the memory of a body may be larger than what is in it.

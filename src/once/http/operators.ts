@@ -9,29 +9,24 @@ import { type Answer, jsonAnswer, NO_SNIFFING } from './answers.ts';
 /** The text format of Prometheus. */
 const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
 
-export interface Operated {
-  readonly store: CachedStore;
-  /** Default: there is no admin page. */
-  readonly admin?: Admin | undefined;
+export function health(): Answer {
+  return jsonAnswer(200, { ok: true });
 }
 
-/** What a path answers; undefined: it is none of these. */
-export function operatorsRoute(
-  path: string,
-  { store, admin }: Operated,
-): (() => Answer | Promise<Answer>) | undefined {
-  if (path === '/healthz') return () => jsonAnswer(200, { ok: true });
-  if (path === '/status') {
-    return () => jsonAnswer(200, { ...store.figures, node: admin?.facts() });
-  }
-  if (path === '/metrics') return () => textAnswer(exposition(metricsOf(store.figures)), METRICS);
-  if (admin === undefined) return undefined;
-  if (path === '/admin') {
-    const { body, type, headers } = admin.page;
-    return () => textAnswer(body, type, headers);
-  }
-  if (path !== '/api/overview') return undefined;
-  return async () => jsonAnswer(200, await admin.overview());
+export function status({ figures }: CachedStore, admin: Admin | undefined): Answer {
+  return jsonAnswer(200, { ...figures, node: admin?.facts() });
+}
+
+export function metrics({ figures }: CachedStore): Answer {
+  return textAnswer(exposition(metricsOf(figures)), METRICS);
+}
+
+export function adminPage({ page: { body, type, headers } }: Admin): Answer {
+  return textAnswer(body, type, headers);
+}
+
+export async function overview(admin: Admin): Promise<Answer> {
+  return jsonAnswer(200, await admin.overview());
 }
 
 function textAnswer(body: string, type: string, more: Answer['headers'] = {}): Answer {

@@ -77,6 +77,13 @@ export function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
   };
 }
 
+/** What only some may read is not for a cache that others share. */
+export function asPrivate(answer: Answer): Answer {
+  if (answer.headers['cache-control'] !== FOR_EVER) return answer;
+  const mine = { 'cache-control': FOR_EVER.replace('public', 'private') };
+  return { ...answer, headers: { ...answer.headers, ...mine } };
+}
+
 function toldOf(item: Item): Told {
   const known = told.get(item);
   if (known !== undefined) return known;

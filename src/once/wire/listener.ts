@@ -3,6 +3,7 @@ import type { Logger } from '../../common/log.ts';
 import { PROTOCOL_VERSION } from '../../common/version.ts';
 import { createCounterMemory } from '../../protocol/counters.ts';
 import type { AccessOptions } from '../../server/access.ts';
+import { logReport } from '../../server/client-log.ts';
 import { DEFAULT_LIMITS } from '../../server/limits.ts';
 import { createMeterMemory, meterOf } from '../../server/metering/metering.ts';
 import { ThreadServer } from '../../server/thread-server.ts';
@@ -27,6 +28,8 @@ export interface WireOptions {
 
 export interface Wire {
   readonly address: Address;
+  /** Reads certificates and users again. @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID. */
+  reload(): void;
   close(): Promise<void>;
 }
 
@@ -47,7 +50,9 @@ export async function startWire(
     foreign: () => new AskedKeys(store),
     counterMemory: createCounterMemory(1),
     meter: meterOf(createMeterMemory(1), 0, asker),
-    onReport: () => {},
+    onReport: (report) => {
+      if (report.kind === 'failed login') logReport(logger, report);
+    },
     facts: {
       ...{ version: PROTOCOL_VERSION, threads: 1, startedAt: Date.now() },
       connectionsMax: LIMITS.connectionsMax,
@@ -55,5 +60,5 @@ export async function startWire(
   });
   const bound = await server.listen(address);
   logger.info(`listens on ${formatAddress(bound)}`, { event: 'server-listening' });
-  return { address: bound, close: () => server.close() };
+  return { address: bound, reload: () => server.reload(), close: () => server.close() };
 }

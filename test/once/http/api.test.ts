@@ -106,6 +106,36 @@ describe('PUT /key/KEY', () => {
     const response = await fetch(`${url}/key/a/b`);
     expect(response.headers.get('content-type')).toBe('text/css');
   });
+
+  test('keeps no part of a value, and none that is encoded', async () => {
+    const { etcd, url } = await served();
+    const put = async (headers: Record<string, string>) => {
+      const init = { method: 'PUT', body: 'v', headers: { ...headers, 'if-none-match': '*' } };
+      return (await fetch(`${url}/key/k`, init)).status;
+    };
+    expect(await put({ 'content-range': 'bytes 0-0/9' })).toBe(422);
+    expect(await put({ 'content-encoding': 'gzip' })).toBe(422);
+    const raw = await new Promise((resolve, reject) => {
+      const headers = { 'if-none-match': '*', 'transfer-encoding': 'gzip, chunked' };
+      const request = http.request(`${url}/key/k`, { method: 'PUT', headers }, ({ statusCode }) => {
+        resolve(statusCode);
+        request.destroy();
+      });
+      request.on('error', reject).end('v');
+    });
+    expect(raw).toBe(422);
+    expect(etcd.keys.size).toBe(0);
+  });
+
+  test('takes no query: neither for a part of the key, nor for none', async () => {
+    const { etcd, url } = await served();
+    const put = (path: string) =>
+      fetch(url + path, { method: 'PUT', body: 'v', headers: { 'if-none-match': '*' } });
+    expect((await put('/key/why?x')).status).toBe(422);
+    expect(etcd.keys.size).toBe(0);
+    expect((await put('/key/why%3F')).status).toBe(201);
+    expect((await fetch(`${url}/key/why%3f`)).status).toBe(200);
+  });
 });
 
 describe('POST /keys', () => {
@@ -186,35 +216,20 @@ describe('GET /key/KEY', () => {
     expect(await status('x%20y')).toBe(404);
   });
 
-  test('takes no dots in a key for folders', async () => {
+  test('takes no dots in a key for folders, and the name of the server in front of a path', async () => {
     const { etcd, url } = await served();
     etcd.put(`${PREFIX}a/../b`, '\x01\0\0\0\0\0v');
     const { port } = new URL(url);
-    const status = await new Promise((resolve) => {
-      http.get({ port, host: '127.0.0.1', path: '/key/a/../b' }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
+    const statusOf = (path: string) =>
+      new Promise((resolve) => {
+        http.get({ port, host: '127.0.0.1', path }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
       });
-    });
-    expect(status).toBe(200);
-  });
-});
-
-describe('who may create keys', () => {
-  test('whoever has the token, if there is one', async () => {
-    const { url } = await served({ token: (given: string) => given === 'secret' });
-    const body = { key: 'k', value: 'v' };
-    const status = async (headers = {}) => (await post(`${url}/key`, body, headers)).status;
-    expect(await status()).toBe(401);
-    expect(await status({ authorization: 'Bearer wrong' })).toBe(401);
-    expect(await status({ authorization: 'Bearer secret' })).toBe(201);
-    expect((await fetch(`${url}/key/k`)).status).toBe(200);
-  });
-
-  test('no page of another site, by the browser of somebody who may', async () => {
-    const { url } = await served();
-    const headers = { origin: 'https://evil.example' };
-    expect((await post(`${url}/key`, { key: 'k', value: 'v' }, headers)).status).toBe(403);
+    expect(await statusOf('/key/a/../b')).toBe(200);
+    expect(await statusOf(`http://once.example:${port}/key/a/../b`)).toBe(200);
+    expect(await statusOf('/./key/a')).toBe(404);
   });
 });
 

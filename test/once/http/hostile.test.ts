@@ -1,11 +1,12 @@
 import net from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { VALUE_BYTES_MAX } from '../../../src/once/limits.ts';
 import type { FakeEtcd } from '../../support/fake-etcd.ts';
-import { serveHttp, storeOnFake } from '../../support/once-node.ts';
+import { PREFIX, serveHttp, storeOnFake } from '../../support/once-node.ts';
 
-async function served(): Promise<{ etcd: FakeEtcd; url: string; port: number }> {
+async function served(more = {}): Promise<{ etcd: FakeEtcd; url: string; port: number }> {
   const { etcd, store } = await storeOnFake();
-  const url = await serveHttp(store);
+  const url = await serveHttp(store, more);
   return { etcd, url, port: Number(new URL(url).port) };
 }
 
@@ -19,7 +20,7 @@ function connected(port: number): net.Socket {
 /** All that is answered until the server closes the connection. */
 async function talk(port: number, input: string): Promise<string> {
   const socket = connected(port);
-  socket.write(input);
+  socket.write(input, 'latin1');
   let output = '';
   socket.on('data', (text: string) => {
     output += text;
@@ -38,6 +39,99 @@ test('a body that never ends is refused once it is too large, and ends the conne
   const put = `PUT /key/k HTTP/1.1\r\n${CHUNKED}If-None-Match: *\r\n\r\n`;
   expect(await talk(port, put + chunk.repeat(2))).toMatch(/^HTTP\/1.1 413 /);
   expect(etcd.keys.size).toBe(0);
+});
+
+describe('a request that takes too long to arrive', () => {
+  const POST = 'POST /key HTTP/1.1\r\nHost: 127.0.0.1\r\n';
+  const BEGINNINGS = {
+    'a body in chunks': `${POST}Transfer-Encoding: chunked\r\n\r\n`,
+    'a body that is shorter than it says': `${POST}Content-Length: 1000\r\n\r\n{"key":`,
+    'headers that go on': POST,
+  };
+
+  test.each(Object.entries(BEGINNINGS))('is cut off: %s', async (_, beginning) => {
+    const { etcd, url, port } = await served({ requestMsMax: 300 });
+    const socket = connected(port);
+    socket.write(beginning);
+    // It says something all the time: that alone is not enough.
+    const piece = beginning === POST ? 'X: y\r\n' : '1\r\n \r\n';
+    const drip = setInterval(() => void (socket.destroyed || socket.write(piece)), 10);
+    onTestFinished(() => clearInterval(drip));
+    let said = '';
+    socket.on('data', (text: string) => {
+      said += text;
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // Others are served meanwhile.
+    const [, other] = await Promise.all([closed, fetch(`${url}/key/none`)]);
+    expect(said).toMatch(/^HTTP\/1.1 408 /);
+    expect([other.status, etcd.keys.size]).toEqual([404, 0]);
+  });
+});
+
+describe('what is no request is answered with what is wrong, and ends the connection:', () => {
+  const LARGE = `X: ${'y'.repeat(20_000)}\r\n`;
+  const INPUTS = [
+    [
+      'a path in bare UTF-8',
+      'GET /key/\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n',
+      400,
+      /percent-encode/,
+    ],
+    ['another protocol', 'get foo\r\n', 400, /expected a request of HTTP\/1.1/],
+    [
+      'a length that is none',
+      'GET /key/k HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n',
+      400,
+      /\(.*Length/,
+    ],
+    ['headers without an end', `GET /key/k HTTP/1.1\r\nHost: a\r\n${LARGE}`, 431, /too many bytes/],
+  ] as const;
+
+  test.each(INPUTS)('%s', async (_, input, status, message) => {
+    const { port } = await served();
+    const [head, body] = (await talk(port, input)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(JSON.parse(body)).toEqual({
+      code: status === 431 ? 'TOO_LARGE' : 'NO_REQUEST',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  test('but not in the middle of another answer', async () => {
+    const { etcd, port } = await served();
+    etcd.put(`${PREFIX}k`, `\x01\0\0\0\0\0${'x'.repeat(VALUE_BYTES_MAX)}`);
+    const get = 'GET /key/k HTTP/1.1\r\nHost: a\r\n\r\n';
+    const socket = connected(port);
+    let said = '';
+    const begun = new Promise<void>((resolve) => {
+      socket.on('data', (text: string) => {
+        said += text;
+        resolve();
+      });
+    });
+    socket.write(get.repeat(30));
+    await begun;
+    socket.pause();
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write('nonsense\r\n\r\n');
+    await fetch(`http://127.0.0.1:${port}/healthz`);
+    socket.resume();
+    await closed;
+    expect(said).toMatch(/^HTTP\/1.1 200 /);
+    expect(said).not.toMatch(/NO_REQUEST/);
+  });
+});
+
+test('a creation on a connection is over before the next request of it is begun', async () => {
+  const { port } = await served();
+  const head = 'HTTP/1.1\r\nHost: 127.0.0.1\r\n';
+  const put = (value: string) =>
+    `PUT /key/k ${head}If-None-Match: *\r\nContent-Length: 1\r\n\r\n${value}`;
+  const get = `GET /key/k ${head}`;
+  const said = await talk(port, `${put('v')}${get}\r\n${put('w')}${get}Connection: close\r\n\r\n`);
+  const statuses = [...said.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => Number(status));
+  expect(statuses).toEqual([201, 200, 409, 200]);
 });
 
 test('a body in chunks of one byte is taken', async () => {

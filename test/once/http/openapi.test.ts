@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
+import { ROUTES } from '../../../src/once/http/routes.ts';
 import { VALUE_BYTES_MAX } from '../../../src/once/limits.ts';
 import type { Mishap } from '../../support/fake-etcd.ts';
-import { serveHttp, storeOnFake } from '../../support/once-node.ts';
+import { secretFile, serveHttp, startWholeNode, storeOnFake } from '../../support/once-node.ts';
 
 interface Documented {
   readonly $ref?: string;
@@ -12,7 +13,12 @@ interface Documented {
   readonly content?: Readonly<Record<string, { readonly schema: object }>>;
 }
 
-type Operations = Readonly<Record<string, { readonly responses: Record<string, Documented> }>>;
+interface Operation {
+  readonly responses: Record<string, Documented>;
+  readonly security?: readonly object[];
+}
+
+type Operations = Readonly<Record<string, Operation>>;
 
 const DOCUMENT = JSON.parse(
   readFileSync(new URL('../../../docs/once.openapi.json', import.meta.url), 'utf8'),
@@ -55,19 +61,37 @@ async function faultsOf(response: Response, what: Documented, isHead: boolean): 
   return faults.filter((fault) => fault !== undefined && fault !== false);
 }
 
+test('docs/once.openapi.json has every route of a node, and says which need no login', () => {
+  const served = [...ROUTES].flatMap(([path, { methods, isOpen = false }]) =>
+    [...methods.keys()]
+      .flatMap((method) => (method === 'GET' ? ['get', 'head'] : [method.toLowerCase()]))
+      .map((method) => `${method} ${path} ${isOpen}`),
+  );
+  const described = Object.entries(PATHS).flatMap(([path, operations]) =>
+    METHODS.filter((method) => method in operations).map((method) => {
+      const isOpen = JSON.stringify(operations[method].security) === '[{}]';
+      return `${method} ${path} ${isOpen}`;
+    }),
+  );
+  expect(described.sort()).toEqual(served.sort());
+});
+
 test('every status of docs/once.openapi.json is answered as it says, and no other one', async () => {
   const { etcd, store } = await storeOnFake();
-  const url = await serveHttp(store);
-  const guarded = await serveHttp(store, { token: (given) => given === 'right' });
-  const broken = await serveHttp({
-    ...store,
-    cached: () => {
-      throw new Error('a fault of a test');
-    },
-    read: () => Promise.reject(new Error('a fault of a test')),
-    create: () => Promise.reject(new Error('a fault of a test')),
-    createAll: () => Promise.reject(new Error('a fault of a test')),
+  const { url } = await startWholeNode([etcd.url]);
+  const { url: guarded } = await startWholeNode([etcd.url], {
+    authFile: secretFile('ann:secret\n'),
   });
+  const token = await serveHttp(store, { token: () => false });
+  const fails = () => Promise.reject(new Error('a fault of a test'));
+  const cached = () => {
+    throw new Error('a fault of a test');
+  };
+  const page = { type: 'text/html', headers: {}, body: '' };
+  const broken = await serveHttp(
+    { ...store, cached, read: fails, create: fails, createAll: fails },
+    { admin: { page, facts: () => ({}) as never, overview: fails } },
+  );
   const missing = new Set(
     Object.entries(PATHS).flatMap(([path, operations]) =>
       METHODS.filter((method) => method in operations).flatMap((method) =>
@@ -131,6 +155,7 @@ test('every status of docs/once.openapi.json is answered as it says, and no othe
   ] as const;
   for (const [call, body] of writes) {
     await ask(call, 401, body, once, guarded);
+    await ask(call, 401, body, once, token);
     await ask(call, 403, body, { ...once, origin: 'http://elsewhere.example' });
     await ask(call, 500, body, once, broken);
   }
@@ -144,8 +169,17 @@ test('every status of docs/once.openapi.json is answered as it says, and no othe
     await ask(`${method} /key/none`, 404);
     await ask(`${method} /key/%00`, 422);
     await ask(`${method} /key/foo`, 500, undefined, {}, broken);
+    await ask(`${method} /api/overview`, 500, undefined, {}, broken);
+    const login = { authorization: `Basic ${Buffer.from('ann:secret').toString('base64')}` };
+    for (const path of ['/key/foo', '/admin', '/api/overview']) {
+      await ask(`${method} ${path}`, 200);
+      await ask(`${method} ${path}`, 200, undefined, login, guarded);
+      await ask(`${method} ${path}`, 401, undefined, {}, guarded);
+    }
+    for (const path of ['/status', '/metrics', '/healthz']) {
+      await ask(`${method} ${path}`, 200, undefined, {}, guarded);
+    }
   }
-  for (const path of ['status', 'metrics', 'healthz']) await ask(`get /${path}`, 200);
 
   etcd.mishaps.set('txn', full);
   await ask('post /key', 507, JSON.stringify({ key: 'full', value: '' }));

@@ -1,25 +1,22 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { silentLogger } from '../../../src/common/log.ts';
 import { startWire } from '../../../src/once/wire/listener.ts';
-import { temporaryFolder } from '../../support/folder.ts';
-import { LOOPBACK, storeOnFake } from '../../support/once-node.ts';
+import { collectingLogger } from '../../support/collecting-logger.ts';
+import { LOOPBACK, secretFile, storeOnFake } from '../../support/once-node.ts';
 import { RawClient } from '../../support/raw-client.ts';
 
 const LOGIN = 'set x 0 0 10\r\nann secret\r\n';
 
 /** Serves clients that have to log in. */
 async function served() {
-  const userFile = join(temporaryFolder(), 'users');
-  writeFileSync(userFile, 'ann:secret\n', { mode: 0o600 });
+  const userFile = secretFile('ann:secret\n');
+  const logger = collectingLogger();
   const { etcd, store } = await storeOnFake();
-  const wire = await startWire({ address: LOOPBACK, access: { userFile } }, store, silentLogger);
+  const wire = await startWire({ address: LOOPBACK, access: { userFile } }, store, logger);
   onTestFinished(() => wire.close());
   const { address } = wire;
   const port = address.kind === 'tcp' ? address.port : 0;
-  return { etcd, port, connect: () => RawClient.connect(address) };
+  return { etcd, port, logger, connect: () => RawClient.connect(address) };
 }
 
 /** Sends the last piece. @returns All that was answered, to all pieces. */
@@ -51,7 +48,7 @@ describe("memcached's text protocol", () => {
   test.each([1, 7, 1_000])(
     'creates after a login, and not before, in pieces of %i bytes',
     async (cut) => {
-      const { etcd, connect } = await served();
+      const { etcd, logger, connect } = await served();
       const client = await connect();
       const input = TALK.map(([asked]) => asked).join('');
       for (let i = 0; i < input.length - cut; i += cut) {
@@ -62,6 +59,8 @@ describe("memcached's text protocol", () => {
       const said = await askOn(client, input.slice(last));
       expect(said).toBe(TALK.map(([, text]) => text).join(''));
       expect(etcd.keys.size).toBe(1);
+      const warnings = logger.lines.filter((line) => line.startsWith('warn'));
+      expect(warnings).toEqual([expect.stringContaining('a login failed from 127.0.0.1')]);
     },
   );
 

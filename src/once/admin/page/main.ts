@@ -4,7 +4,7 @@
  * Its modules are served as one script, in one page: see src/page. They ask the node for its overview every
  * two seconds while the page is seen.
  */
-import { fill, find, make, mark, say } from '../../../page/browser/dom.ts';
+import { fill, find, make, say } from '../../../page/browser/dom.ts';
 import {
   ageText,
   clockText,
@@ -13,6 +13,7 @@ import {
   shortText,
   zoneText,
 } from '../../../page/browser/figures.ts';
+import { startPolling, summarize } from '../../../page/browser/poll.ts';
 import { kept, spanMsOf } from '../../../page/browser/span.ts';
 import { createTile, type Shown } from '../../../page/browser/tile.ts';
 import type { Overview } from '../../overview.ts';
@@ -21,9 +22,7 @@ import { createForms } from './forms.ts';
 import { type Rates, sumOfRates } from './rates.ts';
 import { findingsOf, nodeName, verdictOf } from './verdict.ts';
 
-const POLL_MS = 2_000;
-/** After a poll that failed. */
-const RETRY_MS = 5_000;
+const NAME = 'goromdb once';
 const ANSWER_MS_MAX = 10_000;
 
 const SHOWN: readonly Shown<Rates>[] = [
@@ -42,9 +41,6 @@ const nodeCards = new Map<string, NodeCard>();
 const memberCards = new Map<string, MemberCard>();
 const forms = createForms(() => pollNow());
 let totals: readonly Rates[] = [];
-let timer: ReturnType<typeof setTimeout> | undefined;
-let isPolling = false;
-let answeredAtMs = 0;
 
 find('charts', HTMLElement).append(...tiles.map(({ element }) => element));
 
@@ -55,40 +51,12 @@ async function ask(): Promise<Overview> {
   return response.json();
 }
 
-/** One poll at a time; the next one comes by itself while the page is seen. */
-async function poll(): Promise<void> {
-  if (isPolling) return;
-  isPolling = true;
-  let waitMs = POLL_MS;
-  try {
-    const overview = await ask();
-    answeredAtMs = Date.now();
-    show(overview);
-  } catch (error) {
-    waitMs = RETRY_MS;
-    showFault(error);
-  }
-  isPolling = false;
-  clearTimeout(timer);
-  if (!document.hidden) timer = setTimeout(() => void poll(), waitMs);
-}
-
-function pollNow(): void {
-  clearTimeout(timer);
-  void poll();
-}
-
 function show(overview: Overview): void {
   const { atMs, keys, self, nodes } = overview;
   const findings = findingsOf(overview);
-  const { level, title, detail } = verdictOf(overview, findings);
   const own = nodes.find(({ id }) => id === self);
   const place = own === undefined ? '' : nodeName(own);
-  document.title = level === 'ok' ? `goromdb once ${place}` : `(!) ${title} – goromdb once`;
-  mark(document.body, 'data-state', 'live');
-  mark(find('verdict', HTMLElement), 'data-level', level);
-  say(find('verdict-title', HTMLElement), title);
-  say(find('verdict-detail', HTMLElement), detail);
+  summarize(verdictOf(overview, findings), NAME, place);
   say(find('place', HTMLElement), place);
   say(find('updated', HTMLElement), `Node's clock ${clockText(atMs)} ${zoneText(atMs)}`);
   say(find('key-count', HTMLElement), keys === undefined ? '' : countOf(keys, 'key'));
@@ -151,21 +119,4 @@ function showTotals(atMs: number): void {
   for (const tile of tiles) tile.update(totals, atMs);
 }
 
-function showFault(error: unknown): void {
-  document.title = '(!) no answer – goromdb once';
-  mark(document.body, 'data-state', answeredAtMs === 0 ? 'none' : 'stale');
-  mark(find('verdict', HTMLElement), 'data-level', 'bad');
-  say(find('verdict-title', HTMLElement), 'No answer from the node');
-  const ago = ageText((Date.now() - answeredAtMs) / 1000);
-  const last = answeredAtMs === 0 ? '' : `The last answer came ${ago} ago and is shown below. `;
-  const why = error instanceof Error ? error.message : String(error);
-  const again = `It is asked again every ${RETRY_MS / 1000} seconds (${why}).`;
-  say(find('verdict-detail', HTMLElement), last + again);
-  find('findings', HTMLElement).hidden = true;
-}
-
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden) clearTimeout(timer);
-  else pollNow();
-});
-void poll();
+const pollNow = startPolling({ what: 'node', name: NAME, ask, show });

@@ -1,8 +1,5 @@
-import type { Socket } from 'node:net';
-import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { Gathered } from '../../src/once/gathered.ts';
-import { Guests } from '../../src/once/guests.ts';
 import { HeldBytes } from '../../src/once/held-bytes.ts';
 
 describe('bytes that come in pieces', () => {
@@ -39,34 +36,4 @@ test('beyond the limit of all, those are cut for whom the most is held', () => {
   expect(cut).toEqual(['b']);
   limit.note(holders[2], 90);
   expect(cut).toEqual(['b', 'c']);
-});
-
-describe('beyond the limit of connections', () => {
-  const sockets = (): readonly Socket[] =>
-    Array.from({ length: 3 }, () => new PassThrough() as unknown as Socket);
-
-  test('the one that asked for nothing the longest makes room', () => {
-    const [a, b, c] = sockets();
-    const guests = new Guests(2);
-    guests.admit(a);
-    guests.admit(b);
-    guests.begin(a);
-    guests.end(a);
-    expect(guests.admit(c)).toBe(true);
-    expect([a.destroyed, b.destroyed, c.destroyed]).toEqual([false, true, false]);
-  });
-
-  test('nobody makes room who is being answered', () => {
-    const [a, b, c] = sockets();
-    const guests = new Guests(2);
-    for (const one of [a, b]) {
-      guests.admit(one);
-      guests.begin(one);
-    }
-    expect(guests.admit(c)).toBe(false);
-    expect([a.destroyed, b.destroyed, c.destroyed]).toEqual([false, false, true]);
-    guests.end(a);
-    guests.end(b);
-    expect(guests.requests).toBe(0);
-  });
 });

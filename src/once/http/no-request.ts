@@ -1,0 +1,36 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { faultOf } from './answers.ts';
+
+/** What Node says of what it could not read as a request, and what is answered. */
+const FAULTS: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'TOO_SLOW', 'the request took too long to arrive'],
+  HPE_HEADER_OVERFLOW: [431, 'TOO_LARGE', 'the request has too many bytes of headers'],
+  HPE_INVALID_URL: [
+    ...([400, 'NO_REQUEST'] as const),
+    'the path has bytes that stand in no URL: percent-encode the key',
+  ],
+};
+const OTHERS = [400, 'NO_REQUEST', 'expected a request of HTTP/1.1'] as const;
+
+/**
+ * Answers what is no request, and ends the connection.
+ *
+ * @param isAnswering Whether a part of another answer may have been sent: a client would take this one for
+ *   more of it.
+ */
+export function refuseInput(error: Error, socket: Socket, isAnswering: boolean): void {
+  if (isAnswering || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { code = '', reason } = error as NodeJS.ErrnoException & { readonly reason?: string };
+  const [status, name, message] = FAULTS[code] ?? OTHERS;
+  const why = status === 400 && reason !== undefined ? `${message} (${reason})` : message;
+  const { headers, body } = faultOf(status, name, why);
+  const lines = Object.entries({ ...headers, connection: 'close' }).map(
+    ([header, value]) => `${header}: ${value}\r\n`,
+  );
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+  socket.destroySoon();
+}

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import type { NodeRequest } from '../../src/cli/once/node.ts';
+import { flagsOf } from '../../src/cli/once/trial-run.ts';
+import { parseCommandLine } from '../support/parse-command-line.ts';
+
+function requestOf(...args: string[]): { readonly node: NodeRequest } {
+  const found = parseCommandLine(['once', ...args], '1');
+  if (found.kind !== 'task') throw new Error('message' in found ? found.message : found.text);
+  return found.task.request as { node: NodeRequest };
+}
+
+describe('the nodes of goromdb once up', () => {
+  const ALL = [
+    ...['-warm', '-stale-reads', '-cache-size', '3MiB', '-prefix', '/p/', '-auth-file', 'users'],
+    ...['-http', '127.0.0.1:1200', '-addr', 'unix:/s', '-http-token-file', 'token'],
+    ...['-http-host', 'a.example', '-http-host', 'b.example', '-allow', '127.0.0.1,10.0.0.0/8'],
+    ...['-tls-cert', 'cert', '-tls-key', 'key', '-tls-client-ca', 'ca'],
+  ];
+
+  test.each([[[]], [ALL], [['-cache-size', 'max', '-http', '/socket']]])(
+    'are given the flags %j',
+    (flags) => {
+      const { node } = requestOf('up', ...flags);
+      const own = requestOf('-etcd', 'http://127.0.0.1:1', ...flagsOf(node, 0)).node;
+      expect({ ...own, place: { ...own.place, urls: [] } }).toEqual(node);
+    },
+  );
+
+  test('have addresses that follow each other, or any that are free', () => {
+    const { node } = requestOf('up', ...ALL);
+    const { http, addr } = requestOf('-etcd', 'http://127.0.0.1:1', ...flagsOf(node, 2)).node;
+    expect(http).toMatchObject({ port: 1202 });
+    expect(addr).toMatchObject({ path: '/s.2' });
+    const free = requestOf('up', '-http', '127.0.0.1:0').node;
+    expect(flagsOf(free, 2).slice(0, 2)).toEqual(['-http', '127.0.0.1:0']);
+  });
+});
+
+test.each([
+  [
+    ['up', '-etcd', 'http://127.0.0.1:1'],
+    /goromdb: -etcd is not for a trial, which has an etcd of its own/,
+  ],
+  [['-dev', '-etcd-login-file', 'x'], /goromdb: -etcd-login-file is not for a trial/],
+  [['up', '-etcd-ca', 'x'], /goromdb: -etcd-ca is not for a trial/],
+  [
+    ['up', '-announce', 'http://127.0.0.1:1'],
+    /goromdb: -announce is not for up: no two nodes have one URL/,
+  ],
+  [['up', '-dev'], /goromdb: -dev is a trial with one node, and up with several/],
+  [['-dev', '-nodes', '2'], /goromdb: -nodes is for up/],
+])('goromdb once %j is refused, and why', (args, said) => {
+  expect(() => requestOf(...args)).toThrow(said);
+});
