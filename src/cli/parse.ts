@@ -1,11 +1,12 @@
 import {
   CommanderError,
   Option as Flag,
+  Help,
   type HelpConfiguration,
   Command as Parser,
 } from 'commander';
 import { messageOf } from '../common/errors.ts';
-import { type Command, DEFAULT_NAME, type Task } from './commands/command.ts';
+import { type Command, DEFAULT_NAME, type ExitCodes, type Task } from './commands/command.ts';
 import { addFlags, goSpelling, readFlags, toGnuSpelling } from './options/flags.ts';
 import type { OptionTable } from './options/option.ts';
 
@@ -93,18 +94,27 @@ function addCommand(
   version: string,
   accept: (task: Task) => void,
 ): void {
-  const { name, summary, usage, notes = '', options } = command;
+  const { name, summary, usage, notes = '', exitCodes, options } = command;
   const parser = program
     .command(name)
     .description(summary)
     .usage(usage)
-    .addHelpText('after', notes);
+    .addHelpText('after', notes)
+    .addHelpText('after', exitCodesText(exitCodes));
   parser.action(() => accept(command.prepare({ ...readFlags(parser), args: parser.args })));
   addFlags(parser, options);
   parser
     .optionsGroup('Other:')
     .version(`goromdb ${version}`, '--version', 'print the version and exit')
     .addHelpOption(new Flag('--help', 'print this text and exit'));
+}
+
+function exitCodesText(exitCodes: ExitCodes): string {
+  const help = new Help();
+  const codes = Object.entries(exitCodes);
+  const columns = Math.max(...codes.map(([code]) => code.length));
+  const lines = codes.map(([code, meaning]) => help.formatItem(code, columns, meaning, help));
+  return ['', 'Exit codes:', ...lines].join('\n');
 }
 
 const HELP: HelpConfiguration = {

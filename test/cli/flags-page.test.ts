@@ -14,7 +14,7 @@ After this page you know every command, flag and key of the configuration file, 
 
 A flag may be written \`-addr X\`, \`-addr=X\`, \`--addr X\` or \`--addr=X\`; a boolean \`-gzipped\` or \`-gzipped=false\`. Sizes take B, kB, MB, GB, TB, KiB, MiB, GiB and TiB. Durations are in Go's form, from \`1ms\` to \`24h\`, and need their unit.
 
-Most options of the server are also keys of the [configuration file](configuration.md) and options of the library: the tables name both.
+Most options of the server are also keys of the [configuration file](configuration.md) and options of the library: the tables name both. [Exit codes](exit-codes.md) have a page of their own.
 `;
 
 function page(): string {

@@ -28,8 +28,14 @@ describe.each(COMMANDS.map((command) => [command.name, command] as const))(
 
     it('has two examples, and says what each exit code means', () => {
       expect(examplesIn(notes).length).toBeGreaterThanOrEqual(2);
-      expect(notes).toMatch(/Exit codes: 0 /);
-      expect(notes).toMatch(/\b2\s+(?:wrong|no such|it is not)/);
+      const argv = command === DEFAULT_COMMAND ? ['-help'] : [command.name, '-help'];
+      const help = parseCommandLine(argv, '1');
+      const text = help.kind === 'print' ? help.text : '';
+      const [, codes = ''] = text.split('\nExit codes:\n');
+      const found = [...codes.matchAll(/^ {2}(\d+) +\S/gm)].map(([, code]) => code);
+      expect(found).toEqual(Object.keys(command.exitCodes));
+      expect(found).toEqual(expect.arrayContaining(['0', '2']));
+      for (const line of codes.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     });
 
     it('has only examples that the command line takes', () => {

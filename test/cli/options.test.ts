@@ -62,18 +62,24 @@ describe('a declaration', () => {
 });
 
 test('a command is all that its file says', async () => {
+  let painted: number | undefined;
   const command = defineCommand({
     name: 'paint',
     summary: 'Paints.',
     usage: 'goromdb paint [flags]',
+    exitCodes: { 0: 'painted' },
     options: TABLE,
     read: ({ values }) => values.red,
-    run: async (red) => red,
+    run: async (red) => {
+      painted = red;
+      return 0;
+    },
   });
   const values = { ...defaultsOf(TABLE), red: 4 };
   const task = command.prepare({ values, given: new Set(), args: [] });
   expect(task).toMatchObject({ command: 'paint', request: 4 });
-  expect(await task.run([])).toBe(4);
+  expect(await task.run([])).toBe(0);
+  expect(painted).toBe(4);
   expect(() => command.prepare({ values, given: new Set(), args: ['true'] })).toThrow(
     '"true" is not expected: there are only flags here; a boolean needs "=", as in -bright=true',
   );

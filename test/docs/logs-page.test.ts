@@ -11,22 +11,22 @@ const INTRO = `# Logs
 
 After this page you can read the log, and select from it by program.
 
-A server logs to standard error, one line an event; what ends a start is a line \`goromdb: …\` of its own. Nothing is
-logged for each request.
+A server logs to standard error, one line for each event. An error that ends a start is a line \`goromdb: …\`. Ordinary
+requests are not logged.
 
 | flag | |
 |---|---|
 | \`-log-format human\` | \`2026-01-31T03:00:00.000Z info listens on 127.0.0.1:11211\` |
 | \`-log-format json\` | \`{"time":"2026-01-31T03:00:00.000Z","level":"info","event":"server-listening","message":"listens on 127.0.0.1:11211"}\` |
-| \`-log-level warn\` | only \`warn\` and \`error\`; \`error\`: only these |
-| \`-log-slow 10ms\` | also requests that took so long or longer, of those that are [measured](monitoring.md#what-requests-take), up to 10 a second for each thread; never their keys |
+| \`-log-level warn\` | only \`warn\` and \`error\`; \`-log-level error\`: only \`error\` |
+| \`-log-slow 10ms\` | also requests that took this long or longer, among those that are [measured](monitoring.md#what-requests-take), up to 10 a second for each thread; never their keys |
 
-In JSON the names of fields and events are stable, messages are not. Each line has \`time\`, \`level\`, \`event\` and
-\`message\`; where they are known also \`data_set\` (its prefix), \`generation\`, \`code\` (an error code), \`path\`, \`client\` (an
+In JSON, the names of fields and events are stable; messages may change. Each line has \`time\`, \`level\`, \`event\` and
+\`message\`, and where they are known, \`data_set\` (its prefix), \`generation\`, \`code\` (an error code), \`path\`, \`client\` (an
 address without its port), \`command\`, \`protocol\`, \`seconds\`, \`bytes\` and \`thread\`. Fields may be added.
 
-No key, file name or file forges a line: ends of lines are spaces, and characters that cannot be seen, or turn the
-direction of text, are escaped as in JavaScript (\`\\x1b\`). (Shown by \`test/common/log.test.ts\` and \`test/e2e/logs.test.ts\`.)
+No key, file name or file content can forge a line: ends of lines become spaces, and characters that are invisible, or
+change the direction of text, are escaped as in JavaScript (\`\\x1b\`). (Shown by \`test/common/log.test.ts\` and \`test/e2e/logs.test.ts\`.)
 
 | event | meaning |
 |---|---|

@@ -19,11 +19,11 @@ export function nameOf({ name }: Command): string {
 
 /** A page, as man(7) has it. */
 export function pageOf(command: Command, { version, date }: Edition): string {
-  const { summary, usage, notes = '' } = command;
+  const { summary, usage, notes = '', exitCodes } = command;
   const paragraphs = notes.trim().split(/\n{2,}/);
   const starting = (start: string): readonly string[] =>
     paragraphs.filter((text) => text.startsWith(start));
-  const others = paragraphs.filter((text) => !/^(?:Exit codes|Example)/.test(text) && text !== '');
+  const others = paragraphs.filter((text) => !text.startsWith('Example') && text !== '');
   const isDefault = command.name === DEFAULT_COMMAND.name;
   return [
     '.\\" Made of the declarations in src/cli by "npm run docs:man": change those, not this page.',
@@ -38,9 +38,7 @@ export function pageOf(command: Command, { version, date }: Edition): string {
     ...section('OPTIONS', optionsOf(command)),
     ...section(
       'EXIT STATUS',
-      starting('Exit codes')
-        .map((text) => text.replace(/^Exit codes: /, ''))
-        .flatMap(body),
+      Object.entries(exitCodes).flatMap(([code, meaning]) => ['.TP', `.B ${code}`, roff(meaning)]),
     ),
     ...section(
       'EXAMPLES',

@@ -104,7 +104,7 @@ export const QUESTIONS: readonly Question[] = [
   {
     asks: 'What do I give to a readiness probe?',
     in: 'grafana/mimir#9771',
-    at: 'docs/monitoring.md#endpoints',
+    at: 'docs/http-api.md#of-a-server',
     says: /For a readiness probe/,
   },
   {
@@ -128,7 +128,7 @@ export const QUESTIONS: readonly Question[] = [
   {
     asks: 'How large may a value in etcd be?',
     in: 'etcd-io/etcd#9925',
-    at: 'docs/once.md#http',
+    at: 'docs/http-api.md#of-set-once-keys',
     says: /413 the value has more than 1 MiB/,
   },
 ];

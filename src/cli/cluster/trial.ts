@@ -100,7 +100,7 @@ function hints({ shards }: Topology, path: string, key: string): string {
   const program = 'goromdb cluster';
   return `
   any node answers any key   redis-cli -p ${address.port} get ${key}
-                             goromdb bench -addr ${formatAddress(address)}
+                             goromdb bench ${formatAddress(address)}
   a Redis Cluster            redis-cli -c -p ${clusterAddress?.port} get ${key}
   the state of all nodes     ${program} status -shards ${path}
   a file for nutcracker      ${program} nutcracker -shards ${path}

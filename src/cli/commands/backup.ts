@@ -11,18 +11,21 @@ import { defineCommand } from './command.ts';
 
 export const backup = defineCommand({
   name: 'backup',
-  summary: 'Copies the newest generation of a base folder, while its server runs or not.',
+  summary: 'Copies the newest generation of a base folder, whether its server runs or not.',
   usage: 'goromdb backup BASEDIR DIR [flags]',
   notes: `
 Examples:
   goromdb backup /srv/state /mnt/backup/monday
   goromdb backup -json /srv/state /mnt/backup/tuesday
 
-DIR must not be there. It appears when the copy is whole, verified and on the
-disk. It is a base folder with one slot, which a server can serve from, and
-"sha256sum -c SHA256SUMS" in it verifies it. See goromdb restore.
-
-Exit codes: 0 done, 1 failed, and there is no DIR, 2 wrong flags.`,
+DIR must not exist. It appears when the copy is complete, verified and on the
+disk. It is a base folder with one slot, which a server can serve from;
+"sha256sum -c SHA256SUMS" in it verifies it. See goromdb restore.`,
+  exitCodes: {
+    0: 'DIR is a complete backup',
+    1: 'it failed, and made no DIR',
+    2: 'a flag is wrong',
+  },
   options: optionGroup('Flags', { json: { ...BOOLEAN, help: 'print JSON' } }),
   takesArguments: true,
   read({ values: { json }, args }) {

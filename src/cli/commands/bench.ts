@@ -48,9 +48,9 @@ interface BenchRequest {
 const KEYS = optionGroup('Keys', {
   keys: {
     ...COUNT,
-    help: 'ask for the N keys of the generated data set, from key:00000000 on, and check their values',
+    help: 'ask for N generated keys, key:00000000 and so on, and check their values',
     parse: atMost(GENERATED_KEYS_MAX, COUNT.parse),
-    fallbackNote: 'the keys that the server lists',
+    fallbackNote: 'all keys that the server lists',
   },
   'value-size': {
     ...SIZE,
@@ -60,18 +60,18 @@ const KEYS = optionGroup('Keys', {
   },
   fill: {
     ...BOOLEAN,
-    help: 'store the generated data set first, by set, or by MSET with -command redis; for servers that can be written to',
+    help: 'first store the generated keys, with set, or with MSET for -command redis; for servers that accept writes',
   },
-  'keys-file': { ...FILE, help: 'ask for the keys in this file, one a line' },
+  'keys-file': { ...FILE, help: 'ask for the keys in this file, one in each line' },
   choose: {
     placeholder: 'HOW',
-    help: 'uniform: each key equally often; zipf: some much more often than others',
+    help: 'uniform: every key equally often; zipf: some keys much more often than others',
     parse: oneOf('uniform', 'zipf'),
     fallback: 'uniform',
   },
   misses: {
     ...PERCENT,
-    help: 'share of the keys that the server does not have',
+    help: 'percentage of requested keys that the server does not have',
     fallback: '0',
   },
 });
@@ -79,7 +79,7 @@ const KEYS = optionGroup('Keys', {
 const REQUESTS = optionGroup('Requests', {
   command: {
     placeholder: 'NAME',
-    help: "get; meta: quiet mg commands that end with mn; redis: Redis' GET, or MGET with -multi",
+    help: "get; meta: quiet mg commands, ended by mn; redis: Redis' GET, or MGET with -multi",
     parse: oneOf('get', 'meta', 'redis'),
     fallback: 'get',
   },
@@ -100,29 +100,29 @@ const REQUESTS = optionGroup('Requests', {
 const LOAD = optionGroup('Load', {
   connections: {
     ...COUNT,
-    help: 'connections, over all threads',
+    help: 'connections of all threads together',
     parse: atMost(CONNECTIONS_MAX, COUNT.parse),
     fallback: '50',
   },
   threads: {
     ...THREADS,
-    help: 'threads that send; use more when one keeps its processor busy',
+    help: 'threads that send; use more when one thread keeps its processor busy',
     fallback: '1',
   },
   rate: {
     ...COUNT,
-    help: 'requests a second, sent on time whether replies come or not',
-    fallbackNote: 'each connection asks again when it has its reply',
+    help: 'requests per second, sent on time whether replies arrive or not',
+    fallbackNote: 'none: each connection sends when it has its reply',
   },
-  warmup: { ...DURATION_OR_ZERO, help: 'how long to load before measuring', fallback: '1s' },
-  duration: { ...DURATION, help: 'how long to measure', fallback: '10s' },
+  warmup: { ...DURATION_OR_ZERO, help: 'time to send before measuring', fallback: '1s' },
+  duration: { ...DURATION, help: 'time to measure', fallback: '10s' },
 });
 
 const RESULT = optionGroup('Result', {
   pid: {
     ...COUNT,
     placeholder: 'PID',
-    help: "also report the processor time and memory of this process, the server's (Linux)",
+    help: 'also report processor time and memory of this process, the server (Linux)',
   },
   json: { ...BOOLEAN, help: 'print the result as one line of JSON' },
 });
@@ -132,19 +132,22 @@ const OPTIONS = { ...KEYS, ...REQUESTS, ...LOAD, ...RESULT };
 /** Ends with 0 when all replies were right. */
 export const bench = defineCommand({
   name: 'bench',
-  summary: 'Sends traffic to a memcached or Redis server and measures its answers.',
+  summary: 'Measures a memcached or Redis server under load.',
   usage: 'goromdb bench ADDRESS [flags]',
   notes: `
 Examples:
   goromdb bench 127.0.0.1:11211 -duration 5s -pid 4242
   goromdb bench 127.0.0.1:6379 -command redis -pipeline 16 -json
 
-Every reply is counted; one of a thousand is compared byte by byte. A fixed rate
-keeps a processor busy for each thread, and its latencies count from when a
-request should have been sent.
-
-Exit codes: 0 done, 1 a reply was wrong, or the server could not be measured, 2
-wrong flags, 130 ended by Ctrl-C.`,
+Every reply is counted; one in a thousand is compared byte by byte. With -rate,
+each thread keeps a processor busy, and a latency counts from the moment when
+its request was due.`,
+  exitCodes: {
+    0: 'measured',
+    1: 'a reply was wrong, or the server could not be measured',
+    2: 'a flag is wrong',
+    130: 'Ctrl-C ended it',
+  },
   options: OPTIONS,
   takesArguments: true,
   read({ values, args }): BenchRequest {

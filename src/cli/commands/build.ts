@@ -15,12 +15,12 @@ import { defineCommand } from './command.ts';
 const OUT = optionGroup('Flags', {
   o: {
     ...FILE,
-    help: 'the table file to write; its sum file goes beside it, with .md5 behind the name',
+    help: 'the file to write; its MD5 goes to OUT.md5',
     required: 'the table file to write, such as -o data.db',
   },
   format: {
     placeholder: 'FORMAT',
-    help: 'what is written: table; lmdb, of data format 2; or jsonl',
+    help: 'format of OUT: table; lmdb (data format 2); or jsonl',
     parse: oneOf('table', 'lmdb', 'jsonl'),
     fallback: 'table',
   },
@@ -31,18 +31,22 @@ const OPTIONS = { ...OUT, ...ROW_OPTIONS };
 
 export const build = defineCommand({
   name: 'build',
-  summary: 'Makes a table file of CSV, TSV, JSON Lines, Parquet or any format that is served.',
+  summary:
+    'Makes a table file from CSV, TSV, JSON Lines, Parquet or any format that the server reads.',
   usage: 'goromdb build -o OUT [flags] INPUT...',
   notes: `
 Examples:
   goromdb build -o users.db -key id users.csv
   zcat log.jsonl.gz | goromdb build -o log.db -key day -key id -value text -
 
-INPUT is a file, a folder or a pattern such as 'part-*.parquet', or - for
-standard input; compressed with gzip or zstd or not.
-
-Exit codes: 0 it is written, 1 a file cannot be read or written, or it is
-interrupted, 2 wrong flags, 3 an input is bad. Nothing is written but with 0.`,
+INPUT is a file, a folder, a pattern such as 'part-*.parquet', or - for standard
+input. It may be compressed with gzip or zstd.`,
+  exitCodes: {
+    0: 'OUT is written',
+    1: 'a file cannot be read or written, or a signal interrupted the build; nothing is written',
+    2: 'a flag is wrong; nothing is written',
+    3: 'an input is bad; nothing is written',
+  },
   options: OPTIONS,
   takesArguments: true,
   read: ({ values, args, given }) => requestOf(values, args, given),

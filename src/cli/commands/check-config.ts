@@ -10,16 +10,15 @@ import { defineCommand } from './command.ts';
 
 export const checkConfig = defineCommand({
   name: 'check-config',
-  summary: 'Checks a file for -config, and prints what it asks for.',
+  summary: 'Checks a configuration file, and prints its data sets.',
   usage: 'goromdb check-config FILE',
   notes: `
 Examples:
   goromdb check-config goromdb.toml
   goromdb check-config goromdb.toml && kill -HUP 4242
 
-Makes, changes and loads nothing.
-
-Exit codes: 0 the file is right, 2 it is not.`,
+Makes, changes and loads nothing.`,
+  exitCodes: { 0: 'the file is right', 2: 'the file is wrong' },
   options: {},
   takesArguments: true,
   read({ args: [path, ...others] }) {

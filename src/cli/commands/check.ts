@@ -11,21 +11,21 @@ import { BOOLEAN, parseName } from '../options/values.ts';
 import { withOutput } from '../process/output.ts';
 import { defineCommand } from './command.ts';
 
-/** See the notes of the command. */
-const EXIT: Readonly<Record<CheckReport['verdict'], number>> = { sound: 0, unsound: 1, refused: 3 };
+/** See `exitCodes` of the command. */
+const EXIT = { sound: 0, unsound: 1, refused: 3 } as const;
 
 const ERRORS_MAX = 1000;
 
 const OPTIONS = optionGroup('Flags', {
   against: {
     placeholder: 'PLACE',
-    help: 'compare with the serving generation: a file, BASEDIR, BASEDIR@previous or BASEDIR@7',
+    help: 'compare with these data as the serving generation: a file, BASEDIR, BASEDIR@previous or BASEDIR@7',
     parse: parseName,
     fallbackNote: 'nothing',
   },
   errors: {
     placeholder: 'N',
-    help: 'how many bad records to tell, of JSON Lines; of other formats it is the first',
+    help: 'how many bad records of JSON Lines to report; of other formats, the first',
     parse: parseErrors,
     fallback: '10',
   },
@@ -36,19 +36,21 @@ const { 'max-hit-drop': _, ...GUARDS } = GUARD_OPTIONS;
 
 export const check = defineCommand({
   name: 'check',
-  summary: 'Checks a file as a server would, without one.',
+  summary: 'Checks a file as a server would, without a server.',
   usage: 'goromdb check [flags] FILE',
   notes: `
 Examples:
   goromdb check users.jsonl
   goromdb check -against /srv/state -max-shrink 5 -canary user:42 users.db
 
-It reads the file, the MD5 beside it, and what -against names. A file that is no
-table takes room in the system's temporary folder, or in that of the variable
-TMPDIR.
-
-Exit codes: 0 it is sound, 1 it is not, or its MD5 is wrong, 2 wrong flags, or
-the file cannot be read, 3 it is sound, and a guard refuses it.`,
+It reads the file, the MD5 beside it, and what -against names. A file that is
+not a table needs space in the temporary folder of the system, or in TMPDIR.`,
+  exitCodes: {
+    0: 'the file is sound',
+    1: 'the file is not sound, or its MD5 is wrong',
+    2: 'a flag is wrong, or the file cannot be read',
+    3: 'the file is sound, and a guard refuses it',
+  },
   options: { ...OPTIONS, ...READ_OPTIONS, ...GUARDS },
   takesArguments: true,
   read: ({ values, args, given }) => {
@@ -61,7 +63,7 @@ the file cannot be read, 3 it is sound, and a guard refuses it.`,
     return { file: args[0], json, options: { ...readingOf(values), against, errorsMax, guards } };
   },
   run: ({ file, json, options }) =>
-    withOutput(async (output) => {
+    withOutput<(typeof EXIT)[CheckReport['verdict']]>(async (output) => {
       const onNotice = (text: string): void =>
         void process.stderr.write(`warning: ${oneLine(text)}\n`);
       const report = await checkFile(file, { ...options, onNotice });

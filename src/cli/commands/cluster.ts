@@ -21,12 +21,12 @@ const TRIAL_NODES_MAX = 64;
 const FILES = optionGroup('Flags', {
   shards: {
     placeholder: 'FILE|N',
-    help: 'shards.toml, which says what servers have which keys; up: how many shards, 4 if not given',
+    help: 'shards.toml, which says which nodes have which keys; up: how many shards (default: 4)',
     parse: parseName,
   },
   listen: {
     placeholder: 'ADDRESS',
-    help: 'nutcracker, haproxy: where it is to listen',
+    help: 'nutcracker, haproxy: where the proxy listens',
     parse: parseAddress,
     fallback: '127.0.0.1:22121',
   },
@@ -35,21 +35,21 @@ const FILES = optionGroup('Flags', {
 });
 
 const TRIAL = optionGroup('A cluster to try: up', {
-  replicas: { ...COUNT, help: 'how many nodes each shard has', fallback: '2' },
+  replicas: { ...COUNT, help: 'nodes of each shard', fallback: '2' },
   dir: {
     ...FOLDER,
-    help: 'where shards.toml, manifest.json, and the data and logs of the nodes lie; without INPUT, what it has is served',
-    fallbackNote: 'a temporary one',
+    help: 'folder of shards.toml, manifest.json, and the data and logs of the nodes; without INPUT, the nodes serve what it holds',
+    fallbackNote: 'a temporary folder',
   },
   addr: {
     placeholder: 'ADDRESS',
-    help: 'where the first node answers every key; the others have the ports that follow; port 0: free ones',
+    help: 'where the first node answers every key; the others take the next ports; port 0: any free ports',
     parse: parseTcp,
     fallback: '127.0.0.1:11211',
   },
   'cluster-addr': {
     placeholder: 'ADDRESS',
-    help: 'where the first node answers clients of a Redis Cluster; the others likewise',
+    help: 'where the first node answers Redis Cluster clients; the others take the next ports',
     parse: parseTcp,
     fallback: '127.0.0.1:7000',
   },
@@ -81,7 +81,7 @@ type Request =
 
 export const cluster = defineCommand({
   name: 'cluster',
-  summary: 'Tries a cluster on this machine, shows one, prints files for its clients.',
+  summary: 'Runs a trial cluster, shows the state of one, prints files for its clients.',
   usage:
     'goromdb cluster up [flags] [INPUT...]\n       goromdb cluster status|WHAT -shards FILE [flags]',
   notes: `
@@ -92,15 +92,16 @@ Examples:
   goromdb cluster pymemcache -shards shards.toml > shards.py
 
 up splits INPUT, or a sample, starts a process for each node on this machine,
-checks that each of them answers every key, and ends all with Ctrl-C.
+checks that each of them answers every key, and ends all at Ctrl-C.
 status asks all nodes what they serve.
-WHAT is nutcracker or haproxy, which print the file of that proxy; or
-pymemcache, pylibmc, php-memcached or gomemcache, which print a file in the
-language of that client. Print it again when the file of shards changes.
-
-Exit codes: 0 done, or all nodes serve; 1 failed, or a node does not answer, has
-no data, or other data than the first node of its shard; 2 wrong flags, or a
-client cannot do it.`,
+WHAT is nutcracker or haproxy, to print the configuration of that proxy; or
+pymemcache, pylibmc, php-memcached or gomemcache, to print a file in the
+language of that client. Print it again when shards.toml changes.`,
+  exitCodes: {
+    0: 'done; status: all nodes serve',
+    1: 'it failed; status: a node does not answer, has no data, or has other data than the first node of its shard',
+    2: 'a flag is wrong, or the client cannot use these shards',
+  },
   options: OPTIONS,
   takesArguments: WORDS,
   read({ values, args, given }): Request {
@@ -130,7 +131,7 @@ client cannot do it.`,
   },
 });
 
-async function showStatus(topology: Topology, json: boolean): Promise<number> {
+async function showStatus(topology: Topology, json: boolean): Promise<0 | 1> {
   const states = await askNodes(topology);
   const text = json ? JSON.stringify(states, undefined, 2) : linesOf(states).join('\n');
   process.stdout.write(`${text}\n`);

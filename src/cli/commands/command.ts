@@ -7,6 +7,9 @@ import { misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
 /** The command that runs when none is named. */
 export const DEFAULT_NAME = 'server';
 
+/** Each exit code of a command, and what it means. */
+export type ExitCodes = Readonly<Record<number, string>>;
+
 /** What a command line says after the name of the command. */
 interface CommandLine<Table extends OptionTable> {
   readonly values: ValuesOf<Table>;
@@ -16,13 +19,15 @@ interface CommandLine<Table extends OptionTable> {
   readonly args: readonly string[];
 }
 
-interface CommandParts<Table extends OptionTable, Request> {
+interface CommandParts<Table extends OptionTable, Request, Codes extends ExitCodes> {
   readonly name: string;
   readonly summary: string;
   /** How it is written, without `Usage:`. */
   readonly usage: string;
   /** The text below the flags in the help. */
   readonly notes?: string;
+  /** For the help, docs/exit-codes.md and the manual: `run` returns no other code. */
+  readonly exitCodes: Codes;
   readonly options: Table;
   /** Whether it takes more than flags, or the words that it takes. */
   readonly takesArguments?: true | readonly string[];
@@ -35,7 +40,7 @@ interface CommandParts<Table extends OptionTable, Request> {
    * @returns The exit code.
    * @throws any error: the program ends with 1, and with one line if a person can fix it.
    */
-  run(request: Request, argv: readonly string[]): Promise<number>;
+  run(request: Request, argv: readonly string[]): Promise<keyof NoInfer<Codes> & number>;
 }
 
 /** A command that was asked for. */
@@ -46,13 +51,14 @@ export interface Task {
   readonly run: (argv: readonly string[]) => Promise<number>;
 }
 
-export interface Command extends Omit<CommandParts<OptionTable, unknown>, 'read' | 'run'> {
+export interface Command
+  extends Omit<CommandParts<OptionTable, unknown, ExitCodes>, 'read' | 'run'> {
   /** @throws GoromdbError OPTION_INVALID. */
   readonly prepare: (line: CommandLine<OptionTable>) => Task;
 }
 
-export function defineCommand<Table extends OptionTable, Request>(
-  parts: CommandParts<Table, Request>,
+export function defineCommand<Table extends OptionTable, Request, Codes extends ExitCodes>(
+  parts: CommandParts<Table, Request, Codes>,
 ): Command {
   const { name: command, options, takesArguments } = parts;
   return {

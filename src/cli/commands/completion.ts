@@ -17,16 +17,15 @@ export function completionOf(commands: () => readonly Command[], unnamed: Comman
   const shells = [...SCRIPTS.keys()];
   return defineCommand({
     name: 'completion',
-    summary: 'Prints a script with which a shell completes commands and flags.',
+    summary: 'Prints a script for a shell to complete commands and flags.',
     usage: `goromdb completion ${shells.join('|')}`,
     notes: `
 Examples:
   eval "$(goromdb completion bash)"      # in ~/.bashrc
   goromdb completion fish | source       # in ~/.config/fish/config.fish
 
-For zsh: eval "$(goromdb completion zsh)" in ~/.zshrc, behind compinit.
-
-Exit codes: 0 printed, 2 no such shell.`,
+For zsh: eval "$(goromdb completion zsh)" in ~/.zshrc, after compinit.`,
+    exitCodes: { 0: 'printed', 2: 'no such shell' },
     options: {},
     takesArguments: shells,
     read({ args }) {

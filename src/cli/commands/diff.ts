@@ -15,9 +15,9 @@ const SIGNS: Readonly<Record<Difference, string>> = { added: '+', removed: '-', 
 const OPTIONS = optionGroup('Flags', {
   keys: {
     ...BOOLEAN,
-    help: 'print the keys: "+ KEY" is new, "- KEY" is gone, "~ KEY" has another value or other client flags',
+    help: 'print the keys: "+ KEY" was added, "- KEY" removed, "~ KEY" has another value or other client flags',
   },
-  json: { ...BOOLEAN, help: 'print JSON, with -keys a line for each key' },
+  json: { ...BOOLEAN, help: 'print JSON; with -keys, a line for each key' },
 });
 
 export const diff = defineCommand({
@@ -30,11 +30,13 @@ Examples:
   goromdb diff -keys /srv/state@previous /srv/state
 
 ${PLACES_NOTE}
-A file that is no table takes room in the system's temporary folder, or in that
-of the variable TMPDIR.
-
-Exit codes: 0 they have the same records, 1 they differ, 2 wrong flags, or a
-file cannot be read.`,
+A file that is not a table needs space in the temporary folder of the system, or
+in TMPDIR.`,
+  exitCodes: {
+    0: 'both have the same records',
+    1: 'the records differ',
+    2: 'a flag is wrong, or a file cannot be read',
+  },
   options: { ...OPTIONS, ...READ_OPTIONS },
   takesArguments: true,
   read: ({ values, args }) => {
@@ -43,7 +45,7 @@ file cannot be read.`,
     return { old, now, keys: values.keys, json: values.json, reading: readingOf(values) };
   },
   run: ({ old, now, keys, json, reading }) =>
-    withOutput(async (output) => {
+    withOutput<0 | 1>(async (output) => {
       const found = await diffFiles(old, now, {
         ...reading,
         onDifference: keys ? lister(output, json) : undefined,
@@ -54,7 +56,7 @@ file cannot be read.`,
     }),
 });
 
-function lister(output: Output, json: boolean): (what: Difference, key: Buffer) => void {
+function lister(output: Output<0 | 1>, json: boolean): (what: Difference, key: Buffer) => void {
   const textOf = json
     ? (difference: Difference, key: Buffer) => JSON.stringify({ difference, ...keyFields(key) })
     : (difference: Difference, key: Buffer) => `${SIGNS[difference]} ${keyText(key)}`;

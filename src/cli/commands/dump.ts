@@ -10,10 +10,10 @@ import { withOutput } from '../process/output.ts';
 import { defineCommand } from './command.ts';
 
 const OPTIONS = optionGroup('Flags', {
-  keys: { ...BOOLEAN, help: 'print the keys alone' },
+  keys: { ...BOOLEAN, help: 'print the keys only' },
   match: {
     placeholder: 'PATTERN',
-    help: `only keys of this pattern, as SCAN takes it: *, ?, [a-z], up to ${PATTERN_BYTES_MAX} bytes`,
+    help: `only keys that match this pattern, as in SCAN: *, ?, [a-z], up to ${PATTERN_BYTES_MAX} bytes`,
     parse: parsePattern,
     fallbackNote: 'all keys',
   },
@@ -30,13 +30,14 @@ Examples:
 
 ${PLACES_NOTE}
 
-A line is {"key":"a","value":"b"}, with "flags" where client flags are not 0,
-and with "keyBase64" or "valueBase64" where bytes are not UTF-8. goromdb reads
-such lines wherever it reads JSON Lines: goromdb build makes the same table of
-them.
-
-Exit codes: 0 all is printed, or nobody reads any more, 2 wrong flags, or the
-file cannot be read, or is bad.`,
+A line is {"key":"a","value":"b"}, with "flags" if the client flags are not 0,
+and with "keyBase64" or "valueBase64" if the bytes are not UTF-8. goromdb reads
+such lines wherever it reads JSON Lines: goromdb build makes the same table from
+them.`,
+  exitCodes: {
+    0: 'all records are printed, or the reader closed the pipe',
+    2: 'a flag is wrong, or the file is bad or cannot be read',
+  },
   options: { ...OPTIONS, ...READ_OPTIONS },
   takesArguments: true,
   read: ({ values, args }) => {
@@ -45,7 +46,7 @@ file cannot be read, or is bad.`,
     return { place: args[0], options: { ...readingOf(values), keysOnly: keys, match } };
   },
   run: ({ place, options }) =>
-    withOutput(async (output) => {
+    withOutput<0>(async (output) => {
       const onNotice = (text: string): void =>
         void process.stderr.write(`warning: ${oneLine(text)}\n`);
       await dumpFile(place, (lines) => output.write(lines), { ...options, onNotice });

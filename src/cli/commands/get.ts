@@ -11,7 +11,7 @@ import { type Output, withOutput } from '../process/output.ts';
 import { defineCommand } from './command.ts';
 
 const OPTIONS = optionGroup('Flags', {
-  json: { ...BOOLEAN, help: 'print a line of JSON for one key, too' },
+  json: { ...BOOLEAN, help: 'print a line of JSON for a single key, too' },
 });
 
 export const get = defineCommand({
@@ -25,13 +25,15 @@ Examples:
 
 ${PLACES_NOTE}
 
-The value of one key is printed as it is, without a line end. Of several keys,
-and with -json, each has a line of JSON in the order in which they are named:
-{"key":"a","value":"b"}, as goromdb dump prints it, or {"key":"a","value":null}
-where there is none.
-
-Exit codes: 0 all keys are there, 1 one is not, 2 wrong flags, or the file
-cannot be read, or is bad.`,
+The value of a single key is printed as it is, without a line end. For several
+keys, and with -json, each key gets a line of JSON, in the order of the command
+line: {"key":"a","value":"b"}, as goromdb dump prints it, or
+{"key":"a","value":null} if there is no such key.`,
+  exitCodes: {
+    0: 'all keys are there',
+    1: 'a key is missing',
+    2: 'a flag is wrong, or the file is bad or cannot be read',
+  },
   options: { ...OPTIONS, ...READ_OPTIONS },
   takesArguments: true,
   read: ({ values, args }) => {
@@ -45,7 +47,7 @@ cannot be read, or is bad.`,
     return { place, keys: keys.map((key) => Buffer.from(key)), isJson, reading: readingOf(values) };
   },
   run: ({ place, keys, isJson, reading }) =>
-    withOutput(async (output) => {
+    withOutput<0 | 1>(async (output) => {
       const onNotice = (text: string): void =>
         void process.stderr.write(`warning: ${oneLine(text)}\n`);
       const records = await findRecords(place, keys, { ...reading, onNotice });
@@ -61,7 +63,7 @@ cannot be read, or is bad.`,
 });
 
 function printLines(
-  output: Output,
+  output: Output<0 | 1>,
   keys: readonly Buffer[],
   records: readonly (FileRecord | undefined)[],
 ): void {

@@ -8,22 +8,24 @@ import { defineCommand } from './command.ts';
 
 export const health = defineCommand({
   name: 'health',
-  summary: 'Says by its exit code whether a server is ready, as a container asks.',
+  summary: 'Tells by its exit code whether a server is ready, for health checks of containers.',
   usage: 'goromdb health [-addr ADDRESS] [-fresh DURATION] [-md5 MD5]',
   notes: `
 Examples:
   goromdb health -addr 127.0.0.1:11280
   goromdb health -addr 127.0.0.1:11280 -fresh 26h
 
-It asks /readyz of the server's -http.
-
-Exit codes: 0 all data sets serve, as -fresh and -md5 ask; 1 they do not, or
-there is no answer; 2 wrong flags.`,
+It asks /readyz at the server's -http address.`,
+  exitCodes: {
+    0: 'all data sets serve, as -fresh and -md5 require',
+    1: 'they do not, or the server does not answer',
+    2: 'a flag is wrong',
+  },
   options: optionGroup('Flags', {
-    addr: { ...ADDRESS, help: 'the -http of the server', fallback: '127.0.0.1:11280' },
+    addr: { ...ADDRESS, help: 'the -http address of the server', fallback: '127.0.0.1:11280' },
     fresh: {
       placeholder: 'DURATION',
-      help: 'the serving generations must have been installed within this time, such as 26h',
+      help: 'require that every serving generation was installed within this time, such as 26h',
       parse(text: string): string {
         if (durationMs(text) > 0) return text;
         throw notAllowed(text, 'a duration such as "26h" or "90m"');
@@ -32,7 +34,7 @@ there is no answer; 2 wrong flags.`,
     },
     md5: {
       placeholder: 'MD5',
-      help: 'a data set must serve the file with this MD5',
+      help: 'require that a data set serves the file with this MD5',
       parse(text: string): string {
         if (/^[\da-f]{32}$/i.test(text)) return text;
         throw notAllowed(text, '32 hex digits');

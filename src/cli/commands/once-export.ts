@@ -11,7 +11,7 @@ import { defineCommand } from './command.ts';
 const OUT = optionGroup('Flags', {
   o: {
     ...FILE,
-    help: 'the table file to write, which goromdb serve takes; its sum file goes beside it',
+    help: 'the table file to write, for goromdb serve; its MD5 goes to PATH.md5',
     fallbackNote: 'JSON Lines on standard output',
   },
 });
@@ -33,10 +33,12 @@ Examples:
   goromdb once export -etcd http://10.0.0.1:2379 -o keys.db
 
 The keys are those of one moment, whatever is created meanwhile. Media types are
-not among what is written.
-
-Exit codes: 0 all is written, or nobody reads any more, 1 etcd does not answer,
-the file cannot be written, or it is interrupted, 2 wrong flags.`,
+not exported.`,
+  exitCodes: {
+    0: 'all keys are written, or the reader closed the pipe',
+    1: 'etcd does not answer, the file cannot be written, or a signal interrupted the command',
+    2: 'a flag is wrong',
+  },
   options: OPTIONS,
   read({ values }): ExportRequest {
     if (values.etcd === undefined) throw misuse('-etcd is required: the client URLs of etcd');
@@ -45,13 +47,10 @@ the file cannot be written, or it is interrupted, 2 wrong flags.`,
   async run({ out, place }) {
     return interruptible(async (signal) => {
       if (out === undefined) {
-        return withOutput(
-          async (output) => {
-            await exportLines(place, (lines) => output.write(lines), signal);
-            return 0;
-          },
-          () => 1,
-        );
+        return withOutput<0 | 1>(async (output) => {
+          await exportLines(place, (lines) => output.write(lines), signal);
+          return 0;
+        }, 1);
       }
       const { keys, revision } = await exportTable(place, out, signal);
       process.stdout.write(`${out}: ${keysOf(keys)}, at revision ${revision} of etcd\n`);

@@ -15,7 +15,7 @@ const EXIT_CONFLICTS = 4;
 const VALUES = optionGroup('Values', {
   type: {
     placeholder: 'TYPE',
-    help: 'the media type with which HTTP serves the values, such as application/json',
+    help: 'media type of the values over HTTP, such as application/json',
     parse: parseName,
     fallbackNote: 'application/octet-stream',
   },
@@ -33,13 +33,16 @@ Examples:
   goromdb once import -etcd http://10.0.0.1:2379 users.db
   goromdb once import -etcd http://10.0.0.1:2379 -key id users.csv
 
-INPUT is what goromdb build takes. All of it is read, and each key and value
-looked at, before the first key is created. To run it again is safe: keys that
-have the value already are counted.
-
-Exit codes: 0 every key has its value, 1 etcd does not answer, refuses, or it is
-interrupted, 2 wrong flags, 3 an input is bad, and nothing was created, 4 some
-keys have another value, and keep it.`,
+INPUT is what goromdb build reads. All of it is read, and each key and value is
+checked, before the first key is created. It is safe to run it again: keys that
+have the value already are counted.`,
+  exitCodes: {
+    0: 'every key has its value',
+    1: 'etcd does not answer or refuses, or a signal interrupted the command',
+    2: 'a flag is wrong',
+    3: 'an input is bad; nothing was created',
+    4: 'some keys have another value, and keep it',
+  },
   options: OPTIONS,
   takesArguments: true,
   read({ values, args, given }): ImportRequest {

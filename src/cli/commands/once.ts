@@ -11,16 +11,16 @@ import { defineCommand } from './command.ts';
 const NODES_MAX = 16;
 
 const SERVING = optionGroup('Serving', {
-  http: { ...ADDRESS, help: 'where to answer HTTP', fallback: '127.0.0.1:11000' },
+  http: { ...ADDRESS, help: 'where to listen for HTTP', fallback: '127.0.0.1:11000' },
   announce: {
     placeholder: 'URL',
-    help: 'where other nodes reach the HTTP of this one, for their admin pages',
+    help: 'where other nodes reach the HTTP API of this one, for their admin pages',
     parse: parseUrl,
     fallbackNote: 'where -http listens',
   },
   addr: {
     ...ADDRESS,
-    help: 'where clients of memcached and Redis may come; -http-token-file is not for them',
+    help: 'where to listen for memcached and Redis clients; -http-token-file does not apply to them',
     fallbackNote: 'nowhere',
   },
   'auth-file': {
@@ -31,7 +31,7 @@ const SERVING = optionGroup('Serving', {
   'http-host': HTTP['http-host'],
   'http-token-file': {
     ...FILE,
-    help: 'file of the token that HTTP clients must have who create keys',
+    help: 'file of the token that HTTP clients need to create keys',
     fallbackNote: 'everybody may',
   },
   allow: ACCESS.allow,
@@ -40,24 +40,24 @@ const SERVING = optionGroup('Serving', {
   'tls-client-ca': ACCESS['tls-client-ca'],
   'cache-size': {
     ...SIZE,
-    help: 'memory for values that were read or created',
+    help: 'memory for cached values',
     fallback: `${CACHE_BYTES / 2 ** 20}MiB`,
   },
   warm: {
     ...BOOLEAN,
-    help: 'fill the cache with the keys that are there, and with those that other nodes create',
+    help: 'fill the cache with the existing keys, and with those that other nodes create',
   },
   'stale-reads': {
     ...BOOLEAN,
-    help: 'let a member of etcd that lags behind say that a key is absent: reads go on without a quorum',
+    help: 'read from one member of etcd, which may lag behind and call a new key absent: reads go on without a quorum',
   },
 });
 
 const TRIAL = optionGroup('Trials', {
-  dev: { ...BOOLEAN, help: 'start an etcd in a temporary folder, which goes at the end' },
+  dev: { ...BOOLEAN, help: 'start an etcd in a temporary folder, which is removed at the end' },
   nodes: {
     ...COUNT,
-    help: 'how many nodes up starts, on ports that follow each other',
+    help: 'up: how many nodes to start, on consecutive ports',
     parse(text: string): number {
       const count = COUNT.parse(text);
       if (count <= NODES_MAX) return count;
@@ -71,7 +71,7 @@ const OPTIONS = { ...ETCD, ...SERVING, ...TRIAL };
 
 export const once = defineCommand({
   name: 'once',
-  summary: 'Serves keys that can be set only once, which etcd keeps.',
+  summary: 'Serves keys that can be set only once; etcd keeps them.',
   usage: 'goromdb once -etcd URLS [flags] | -dev [flags] | up [-nodes N]',
   notes: `
 Examples:
@@ -83,10 +83,9 @@ A node keeps nothing but a cache: run as many as you like. docs/once.md has the
 API and what it guarantees.
 
 up starts three etcds and gives each node all flags that it was given itself,
-with ports of -http and -addr that follow each other. It takes no -announce, as
-no two nodes have one URL. Neither up nor -dev takes flags about etcd.
-
-Exit codes: 0 ended by a signal, 1 failed, 2 wrong flags.`,
+with consecutive ports for -http and -addr. It takes no -announce, since no two
+nodes have the same URL. Neither up nor -dev takes flags about etcd.`,
+  exitCodes: { 0: 'a signal ended it', 1: 'it failed', 2: 'a flag is wrong' },
   options: OPTIONS,
   takesArguments: ['up', 'import', 'export'],
   read({ values, given, args }) {

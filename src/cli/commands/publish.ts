@@ -20,7 +20,9 @@ import { failInput } from '../process/fail.ts';
 import { expectAll } from '../remote/expect-all.ts';
 import { defineCommand } from './command.ts';
 
+/** See `exitCodes` of the command. */
 const EXIT = { serving: 0, dropped: 0, failed: 1, rejected: 3, timeout: 4, superseded: 5 } as const;
+type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** What shells add to the number of a signal. */
 const EXIT_BY_SIGNAL = 128;
@@ -29,21 +31,21 @@ const OPTIONS = {
   ...optionGroup('Flags', {
     timeout: {
       ...DURATION_OR_ZERO,
-      help: 'how long to wait until the file serves; 0 does not wait',
+      help: 'how long to wait until the server serves the file; 0: do not wait',
       fallback: '10m',
     },
     force: {
       ...BOOLEAN,
-      help: 'serve it although a guard would refuse it; its MD5 and content must still be right',
+      help: 'override the guards for this file; its MD5 and content must still be right',
     },
     basedir: {
       ...FOLDER,
-      help: 'the base folder of the server, to compare the records with those that served before',
+      help: 'base folder of the server, to compare the records with those that served before',
       fallbackNote: 'the folder of DROP, if it has slots',
     },
     'expect-all': {
       ...URLS,
-      help: 'the -http of further servers that must serve it too within -timeout; may be given several times, or with commas',
+      help: 'the -http URLs of further servers that must serve the file too, within -timeout; may be repeated, or separated by commas',
       fallbackNote: 'none',
     },
     json: { ...BOOLEAN, help: 'print a line of JSON for each DROP' },
@@ -64,20 +66,26 @@ interface PublishRequest {
 
 export const publish = defineCommand({
   name: 'publish',
-  summary: 'Drops a file, or a table that it builds, and waits until it serves.',
+  summary: 'Drops a file, or a table that it builds, and waits until the server serves it.',
   usage: 'goromdb publish FILE DROP... [flags]',
   notes: `
 Examples:
   goromdb publish users.db /srv/drop/data.db
   make-users | goromdb publish - -key id /srv/drop/data.db /mnt/b/drop/data.db
 
-DROP is the path that a server has as -file. FILE is dropped as it is; with -key
-or another flag of rows and records, or as a folder, a pattern or - for standard
-input, a table is built of it first, as goromdb build does.
+DROP is the -file of the server. FILE is dropped as it is. If it is a folder, a
+pattern or - for standard input, or with -key or another flag of "Rows and
+records", publish first builds a table from it, as goromdb build does.
 
-Exit codes: 0 it serves (or is dropped, with -timeout 0), 1 it could not be
-dropped, 2 wrong flags, 3 it is bad or was rejected, 4 no answer in time, 5
-another file took its place. Of several DROPs the first that is not 0 counts.`,
+Of several DROPs, the first exit code that is not 0 counts.`,
+  exitCodes: {
+    0: 'the server serves the file; with -timeout 0, the file is dropped',
+    1: 'the file could not be dropped',
+    2: 'a flag is wrong',
+    3: 'the file is bad, or the server rejected it',
+    4: 'no outcome within -timeout; the drop stays',
+    5: 'another file took its place, or it was rolled back at once',
+  },
   options: OPTIONS,
   takesArguments: true,
   read({ values, args, given }): PublishRequest {
@@ -174,7 +182,7 @@ async function publishTo(
   }
 }
 
-function exitCodeOf(ending: Ending): number {
+function exitCodeOf(ending: Ending): ExitCode {
   if (ending.end !== 'failed') return EXIT[ending.end];
   const code = codeOf(ending.error);
   return code === 'SUM_MISMATCH' || code === 'SUM_INVALID' ? EXIT.rejected : EXIT.failed;
@@ -186,7 +194,7 @@ async function awaitOthers(
   md5: string,
   bar: Bar,
   endMs: number,
-): Promise<number> {
+): Promise<ExitCode> {
   const count = urls.length;
   const onWait = (serving: number): void =>
     bar.draw(Math.floor((serving * 100) / count), `${serving} of ${count} servers serve it`);

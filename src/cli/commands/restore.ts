@@ -17,11 +17,14 @@ Examples:
   goromdb restore /mnt/backup/monday /srv/state
   goromdb restore -json /mnt/backup/monday /srv/new-state
 
-Every byte is verified first. The next start serves it; to undo it, use goromdb
-rollback: what was the newest generation of BASEDIR stays in its other slot.
-BASEDIR is made if it is not there.
-
-Exit codes: 0 done, 1 failed, and BASEDIR serves what it did, 2 wrong flags.`,
+goromdb verifies every byte first. The next start serves the backup. goromdb
+rollback undoes it: the newest generation of BASEDIR before stays in the other
+slot. BASEDIR is created if it does not exist.`,
+  exitCodes: {
+    0: 'BASEDIR has the backup as its newest generation',
+    1: 'it failed; BASEDIR serves what it served before',
+    2: 'a flag is wrong',
+  },
   options: optionGroup('Flags', { json: { ...BOOLEAN, help: 'print JSON' } }),
   takesArguments: true,
   read({ values: { json }, args }) {

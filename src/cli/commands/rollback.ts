@@ -20,10 +20,9 @@ Examples:
   goromdb rollback -basedir /srv/state
   goromdb rollback -json -basedir /srv/state
 
-A running server swaps to the generation in the other slot. Without one, the
-next start serves it. To undo a rollback, roll back again.
-
-Exit codes: 0 done, 1 refused or failed, 2 wrong flags.`,
+A running server swaps to the previous generation. If none runs, the next start
+serves it. To undo a rollback, roll back again.`,
+  exitCodes: { 0: 'rolled back', 1: 'refused, or failed', 2: 'a flag is wrong' },
   options: BASE_FOLDER_OPTIONS,
   read: baseFolderOf,
   async run({ basedir, json }) {

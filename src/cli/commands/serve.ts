@@ -43,19 +43,22 @@ interface ServeRequest {
 
 export const serve = defineCommand({
   name: 'serve',
-  summary: 'Serves local files at once, and again when they change; without a FILE a sample.',
+  summary: 'Serves local files, and reads them again when they change; without FILE, a sample.',
   usage: 'goromdb serve [flags] [FILE...]',
   notes: `
 Examples:
   goromdb serve users.csv -key id
   goromdb serve data.json -addr :11211 -http 127.0.0.1:11280
 
-FILE is what goromdb build reads, or - for standard input. It is read again when
-it was changed and has been quiet for half a second. A change that cannot be
-read is logged, and the data before it keeps serving.
-
-Exit codes: 0 a signal has ended it, 1 it cannot serve, 2 wrong flags, 3 the
-FILE is bad when it starts.`,
+FILE is what goromdb build reads, or - for standard input. goromdb reads it
+again half a second after the last change. If it cannot read the change, it logs
+why, and the old data keeps serving.`,
+  exitCodes: {
+    0: 'a signal ended it',
+    1: 'it cannot serve',
+    2: 'a flag is wrong',
+    3: 'FILE is bad at the start',
+  },
   options: OPTIONS,
   takesArguments: true,
   read({ values, args, given }): ServeRequest {

@@ -18,7 +18,7 @@ import { defineCommand } from './command.ts';
 const CONFIG = optionGroup('Data', {
   config: {
     ...FILE,
-    help: 'serve what this TOML file says, one or several data sets; no other flag goes with it',
+    help: 'configuration file (TOML) of one or several data sets; excludes all other flags',
     only: 'flag',
   },
 });
@@ -32,17 +32,20 @@ export const server = defineCommand({
     'Serves the newest version of a database file to memcached and Redis clients, read-only.',
   usage: 'goromdb -file PATH [flags]\n       goromdb -config PATH\n       goromdb COMMAND [flags]',
   notes: `
-Publishing: write PATH, and its MD5 as PATH.md5, in either order. Once the
-two match, the file is moved away and served; no request fails meanwhile.
+To publish, write PATH, and its MD5 as PATH.md5, in either order. When the two
+match, goromdb moves the file to its base folder and serves it. No request fails
+meanwhile.
 
 Examples:
   goromdb -file /srv/drop/data.json -addr 127.0.0.1:11211
   cd /srv/drop && cp ~/data.json . && md5sum data.json > data.json.md5
 
-Flags may be written -flag X, -flag=X, --flag X or --flag=X.
-
-Exit codes: 0 ended by SIGTERM, SIGINT or shutdown, 1 it could not start or go
-on, 2 wrong flags, or a wrong file of -config.`,
+Flags may be written -flag X, -flag=X, --flag X or --flag=X.`,
+  exitCodes: {
+    0: 'SIGTERM, SIGINT or the command shutdown ended it',
+    1: 'it could not start, or could not go on',
+    2: 'a flag, or the file of -config, is wrong',
+  },
   options: { ...DATA_SET_OPTIONS, ...CONFIG, ...SERVER_OPTIONS },
   read({ values, given }): ServeRequest {
     const { config } = values;

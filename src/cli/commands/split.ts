@@ -29,22 +29,22 @@ import { defineCommand } from './command.ts';
 const SPLIT = optionGroup('Flags', {
   o: {
     ...FOLDER,
-    help: 'the folder for a table file of each shard, its .md5, and manifest.json; its parent must be there',
+    help: 'folder to write: a table file and .md5 for each shard, and manifest.json; its parent must exist',
     required: 'the folder for the files, such as -o shards',
   },
   shards: {
     placeholder: 'FILE|N',
-    help: 'shards.toml; or 1, 2, 4, … 256: so many equal shards, shard0 and on',
+    help: 'shards.toml; or 1, 2, 4, … 256 for that many equal shards, shard0 and so on',
     parse: parseName,
     required: 'shards.toml, or how many shards, such as -shards 4',
   },
   from: {
     ...FOLDER,
-    help: 'split the shards that are in this folder, in place of INPUT: each into those of a multiple of their number',
+    help: 'split the shards in this folder instead of INPUT; the new number must be a multiple of the old one',
   },
   set: {
     placeholder: 'NAME',
-    help: 'the name of the data set, for the manifest',
+    help: 'name of the data set, for the manifest',
     parse: parseName,
     fallback: 'data',
   },
@@ -62,11 +62,14 @@ Examples:
   goromdb split -shards shards.toml -o shards -key id users.csv
   goromdb split -shards 8 -from shards4 -o shards8
 
-INPUT is what goromdb build takes. manifest.json is written last: without one,
-the folder is not complete.
-
-Exit codes: 0 it is written, 1 a file cannot be read or written, or it is
-interrupted, 2 wrong flags, 3 an input is bad. Nothing is replaced but with 0.`,
+INPUT is what goromdb build reads. manifest.json is written last: a folder
+without one is not complete.`,
+  exitCodes: {
+    0: 'all files are written',
+    1: 'a file cannot be read or written, or a signal interrupted the command; nothing is replaced',
+    2: 'a flag is wrong; nothing is replaced',
+    3: 'an input is bad; nothing is replaced',
+  },
   options: OPTIONS,
   takesArguments: true,
   read: ({ values, args, given }) => requestOf(values, args, given),

@@ -33,8 +33,9 @@ interface FolderStatus extends Partial<Status> {
   readonly events: readonly FolderEvent[];
 }
 
-/** See the notes of the command. */
+/** See `exitCodes` of the command. */
 const EXIT = { serves: 0, unknown: 1, notRunning: 3, noData: 4, damaged: 5 } as const;
+type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const OPTIONS = {
   ...BASE_FOLDER_OPTIONS,
@@ -55,12 +56,15 @@ Examples:
   goromdb status -json http://10.0.0.7:11280
 
 HOST:PORT is where a server elsewhere answers memcached clients; a URL, such as
-http://10.0.0.7:11280, is its -http, which shows more.
-
-Exit codes: 0 a server serves from this folder, 1 it cannot be found out, or it
-is no base folder, 2 wrong flags, 3 no server runs, 4 a server runs and has no
-data to serve, 5 it serves, and the file that it serves from is damaged.
-Elsewhere: 0 all data sets serve, 1 no answer, 2, 4 and 5 as above.`,
+http://10.0.0.7:11280, is its -http, which shows more.`,
+  exitCodes: {
+    0: 'a server serves from this folder; elsewhere: all data sets serve',
+    1: 'the state cannot be read, DIR is no base folder, or the server elsewhere does not answer',
+    2: 'a flag is wrong',
+    3: 'no server runs in this folder',
+    4: 'a server runs, and has no data to serve',
+    5: 'a server serves, and the file that it serves from is damaged',
+  },
   options: OPTIONS,
   takesArguments: true,
   read({ values, given, args }) {
@@ -103,7 +107,7 @@ function isBaseFolder({ basedir, server, fault, events }: FolderStatus): boolean
   return SLOT_NAMES.some((name) => existsSync(join(basedir, name)));
 }
 
-function exitCodeOf({ dataSets: [set] = [], fault }: FolderStatus): number {
+function exitCodeOf({ dataSets: [set] = [], fault }: FolderStatus): ExitCode {
   if (set === undefined) return fault === undefined ? EXIT.notRunning : EXIT.unknown;
   if (set.serving === undefined) return EXIT.noData;
   return set.serving.fileFault === undefined ? EXIT.serves : EXIT.damaged;

@@ -11,19 +11,22 @@ const TIMEOUT_MS = 1_300_000;
 
 export const upgrade = defineCommand({
   name: 'upgrade',
-  summary: 'Has a running server start the build on disk, which takes over without a gap.',
+  summary: 'Replaces a running server by the build on disk, without a gap.',
   usage: 'goromdb upgrade -basedir DIR [flags]',
   notes: `
 Examples:
   goromdb upgrade -basedir /srv/state
   goromdb upgrade -json -basedir /srv/state
 
-The new process gets the sockets of the old one, and its command line. The old
-one closes its connections between two requests and ends. A new process that
-does not come to serve changes nothing. SIGUSR2 does the same.
-
-Exit codes: 0 done, 1 no server runs, or the old process keeps serving, 2 wrong
-flags.`,
+The running server starts the new process, which gets its listening sockets and
+its command line. The old process closes its connections between two requests
+and ends. If the new process does not serve in time, nothing changes. SIGUSR2
+does the same.`,
+  exitCodes: {
+    0: 'the new process serves',
+    1: 'no server runs, or the old process keeps serving',
+    2: 'a flag is wrong',
+  },
   options: BASE_FOLDER_OPTIONS,
   read: baseFolderOf,
   async run({ basedir, json }) {

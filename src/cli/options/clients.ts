@@ -7,7 +7,7 @@ import { BOOLEAN, FILE, oneOf } from './values.ts';
 
 export const ADDRESS = {
   placeholder: 'ADDRESS',
-  help: 'where to listen: HOST:PORT, :PORT for all interfaces, port 0 for any free one, or the path of a UNIX socket',
+  help: 'where to listen: HOST:PORT, :PORT (all interfaces), port 0 (any free port), or the path of a UNIX socket',
   parse: parseAddress,
   elsewhere: ['p', 'port', 'l', 'listen', 'bind', 'host', 'address'],
   example: '-addr 127.0.0.1:11211 or -addr :11211',
@@ -17,14 +17,14 @@ export const LISTENING = optionGroup('Listening', {
   addr: { ...ADDRESS, fallback: ':11211', sets: 'address' },
   s: {
     ...FILE,
-    help: 'listen on this UNIX socket, in place of -addr',
+    help: 'listen on this UNIX socket instead of -addr',
     elsewhere: ['socket', 'unixsocket', 'unix-socket'],
     parse: (text: string): Address => ({ kind: 'unix', path: FILE.parse(text) }),
     sets: 'address',
   },
   proto: {
     placeholder: 'NAME',
-    help: 'protocol of the clients: text, binary, redis, or memcached, which recognises each of these by its first byte',
+    help: 'protocol of the clients: text, binary, redis, or memcached, which recognises all three by the first byte',
     parse: oneOf('memcached', 'text', 'binary', 'redis'),
     fallback: 'memcached',
     elsewhere: ['B'],
@@ -33,7 +33,7 @@ export const LISTENING = optionGroup('Listening', {
   // There is only one: the flag exists so that command lines of the Go program keep working.
   handler: {
     placeholder: 'NAME',
-    help: 'how keys are looked up',
+    help: 'how keys are looked up: simple',
     parse: oneOf('simple'),
     fallback: 'simple',
     only: 'flag',
@@ -44,7 +44,7 @@ export const ACCESS = optionGroup('Access', {
   allow: {
     placeholder: 'LIST',
     toml: 'list',
-    help: 'addresses and ranges that may connect, such as 10.0.0.0/8,fd00::/8',
+    help: 'addresses and ranges that may connect, separated by commas, such as 10.0.0.0/8,fd00::/8',
     parse: parseAllowList,
     fallbackNote: 'all',
     sets: 'access.allow',
@@ -62,22 +62,22 @@ export const ACCESS = optionGroup('Access', {
   },
   'tls-cert': {
     ...FILE,
-    help: 'certificate chain, PEM; with -tls-key all connections are TLS, 1.2 or newer',
+    help: 'certificate chain (PEM); with -tls-key, all connections use TLS 1.2 or newer',
     sets: 'access.tls.certFile',
   },
   'tls-key': {
     ...FILE,
-    help: 'key of the certificate, PEM',
+    help: 'private key of the certificate (PEM)',
     sets: 'access.tls.keyFile',
   },
   'tls-client-ca': {
     ...FILE,
-    help: 'clients must have a certificate from these authorities, PEM',
+    help: 'require client certificates of these authorities (PEM)',
     sets: 'access.tls.clientCaFile',
   },
   'loud-refusals': {
     ...BOOLEAN,
-    help: "answer writes of memcached's clients with an error, in place of NOT_STORED or NOT_FOUND",
+    help: 'answer writes of memcached clients with an error instead of NOT_STORED or NOT_FOUND',
     sets: 'loudRefusals',
     protocols: {
       names: ['memcached', 'text', 'binary'],
@@ -86,7 +86,7 @@ export const ACCESS = optionGroup('Access', {
   },
   'enable-shutdown': {
     ...BOOLEAN,
-    help: 'let clients end the server by the command shutdown',
+    help: 'let clients stop the server with the command shutdown',
     sets: 'allowShutdown',
     protocols: {
       names: ['memcached', 'text'],
@@ -95,7 +95,7 @@ export const ACCESS = optionGroup('Access', {
   },
   'unix-mode': {
     placeholder: 'MODE',
-    help: 'mode of the UNIX socket, octal',
+    help: 'mode of the UNIX socket, in octal',
     parse: parseMode,
     fallbackNote: '0700',
     elsewhere: ['a'],
@@ -106,7 +106,7 @@ export const ACCESS = optionGroup('Access', {
 export const HTTP = optionGroup('HTTP', {
   http: {
     placeholder: 'ADDRESS',
-    help: 'answer over HTTP here: health, metrics, status, events; HOST:PORT, :PORT or the path of a UNIX socket',
+    help: 'serve health, metrics, status and events over HTTP here: HOST:PORT, :PORT or the path of a UNIX socket',
     parse: parseAddress,
     fallbackNote: 'off',
     elsewhere: ['web.listen-address', 'metrics-addr'],
@@ -115,7 +115,7 @@ export const HTTP = optionGroup('HTTP', {
   },
   'http-host': {
     placeholder: 'NAME',
-    help: 'a name by which HTTP clients may ask, beside localhost, IP addresses and the host of -http; may be given several times',
+    help: 'a host name that HTTP clients may use, besides localhost, IP addresses and the host of -http; may be repeated',
     parse: (text: string): readonly string[] => [parseHost(text)],
     repeats: true,
     fallbackNote: 'none',
@@ -123,7 +123,7 @@ export const HTTP = optionGroup('HTTP', {
   },
   'http-prefixes': {
     placeholder: 'CHAR',
-    help: 'show which prefixes of keys, up to this character, clients ask for most, and how many of them are hits',
+    help: 'show which prefixes of keys, up to this character, clients ask for most, and their hits',
     parse: parseCharacter,
     fallbackNote: 'off, since keys may be personal',
     example: '-http-prefixes :',
@@ -131,7 +131,7 @@ export const HTTP = optionGroup('HTTP', {
   },
   'http-token-file': {
     ...FILE,
-    help: 'file of the token with which HTTP clients may roll back, rescan and scrub',
+    help: 'file of the token that HTTP clients need to roll back, rescan and scrub',
     fallbackNote: 'nobody may',
     sets: 'http.tokenFile',
   },

@@ -33,15 +33,15 @@ import {
 const FILE_OPTIONS = optionGroup('Data', {
   file: {
     ...FILE,
-    help: 'the file to wait for (required, or -config)',
+    help: 'the file to wait for and to serve (required, unless -config is given)',
     required: 'the path of the file to wait for, such as -file data.json',
     sets: 'file',
   },
   prefix: {
     placeholder: 'NAME',
-    help: 'serve the keys as NAME, the delimiter and the key; 1 to 64 bytes without the delimiter, spaces and control characters',
+    help: 'prefix of this data set: clients ask for NAME, the delimiter and the key; 1 to 64 bytes without the delimiter, spaces and control characters',
     parse: parseName,
-    fallbackNote: 'all keys of no other prefix',
+    fallbackNote: 'none: all keys that no other prefix matches',
     only: 'file',
     sets: 'prefix',
   },
@@ -51,7 +51,7 @@ const FILE_OPTIONS = optionGroup('Data', {
 export const READ_OPTIONS = optionGroup('Data', {
   storage: {
     placeholder: 'FORMAT',
-    help: `format of the file, one of ${STORAGE_NAMES.join(', ')}; auto recognises it by its first bytes`,
+    help: `format of the file: ${STORAGE_NAMES.join(', ')}; auto recognises it by its first bytes`,
     parse: oneOf(...STORAGE_NAMES),
     fallback: 'auto',
     elsewhere: ['format'],
@@ -59,45 +59,45 @@ export const READ_OPTIONS = optionGroup('Data', {
   },
   gzipped: {
     ...BOOLEAN,
-    help: 'the file must be compressed with gzip; without it compressed files are recognised',
+    help: 'reject a file that is not compressed with gzip; without this flag, compressed files are recognised',
     sets: 'gzipped',
   },
   bucket: {
     placeholder: 'NAME',
-    help: 'the bucket of a BoltDB file, or the named database of an LMDB or Berkeley DB file, to serve; given again, a bucket inside of the one before',
+    help: 'serve this bucket of a BoltDB file, or this named database of an LMDB or Berkeley DB file; repeat it for a nested bucket, the outermost first',
     parse: (text: string): readonly string[] => [parseName(text)],
     repeats: true,
-    fallbackNote: 'the unnamed one, or the only bucket',
+    fallbackNote: 'the unnamed database, or the only bucket',
     sets: 'bucket',
   },
   namespaces: {
-    help: 'serve all buckets or named databases of the file, or the objects in a JSON object, under NAME:KEY',
+    help: 'serve all buckets or named databases of the file, or all objects in a JSON object, as NAME:KEY',
     parse: (text: string) => (parseBoolean(text) ? { delimiter: DEFAULT_DELIMITER } : undefined),
     sets: 'namespaces',
   },
   D: {
     placeholder: 'DELIMITER',
-    help: 'the delimiter between name and key with -namespaces',
+    help: 'delimiter between NAME and KEY with -namespaces',
     parse: parseName,
     fallbackNote: DEFAULT_DELIMITER,
     sets: 'namespaces.delimiter',
   },
   'jsonl-key': {
     placeholder: 'FIELD',
-    help: 'the field of a record of JSON Lines that is its key',
+    help: 'field of JSON Lines that holds the key',
     parse: parseName,
     fallbackNote: DEFAULT_FIELDS.key,
     sets: 'fields.key',
   },
   'jsonl-value': {
     placeholder: 'FIELD',
-    help: 'the field of a record of JSON Lines that is its value',
+    help: 'field of JSON Lines that holds the value',
     parse: parseName,
     fallbackNote: DEFAULT_FIELDS.value,
     sets: 'fields.value',
   },
   'jsonl-ignore': {
-    help: 'leave out other fields of JSON Lines; without it they are refused',
+    help: 'ignore other fields of JSON Lines; without this flag, a file that has some is rejected',
     // False counts as not given: without fields, any format is allowed.
     parse: (text: string) => parseBoolean(text) || undefined,
     sets: 'fields.ignoreOthers',
@@ -107,21 +107,21 @@ export const READ_OPTIONS = optionGroup('Data', {
 const SLOT_OPTIONS = optionGroup('Data', {
   basedir: {
     ...FOLDER,
-    help: 'the folder that keeps the data being served',
+    help: 'the base folder, which keeps the serving and the previous generation',
     fallbackNote: 'the folder of -file',
     elsewhere: ['dir'],
     sets: 'basedir',
   },
   'keep-previous': {
     placeholder: 'WHERE',
-    help: 'disk keeps the previous generation on disk, for a rollback; no deletes it',
+    help: 'disk: keep the previous generation for a rollback; no: delete it',
     parse: oneOf('disk', 'no'),
     fallback: 'disk',
     sets: 'keepPrevious',
   },
   'scrub-rate': {
     ...SIZE,
-    help: 'compare the serving generation with its checksums in the background, at so many bytes a second; 0: never',
+    help: 'verify the serving generation in the background, at this many bytes a second; 0: never',
     parse: parseScrubRate,
     fallback: '8MiB',
     sets: 'scrub.bytesPerSecond',
@@ -132,20 +132,20 @@ export const GUARD_OPTIONS = optionGroup('Guards: what a new generation must hav
   'min-keys': {
     placeholder: 'N',
     toml: 'number',
-    help: 'refuse a file with fewer keys; 0 lets a file without keys replace one with keys',
+    help: 'reject a file with fewer keys; 0 allows a file without keys to replace one with keys',
     parse: parseKeyCount,
-    fallbackNote: '1 where keys are served',
+    fallbackNote: '1, when the serving generation has keys',
     sets: 'guards.minKeys',
   },
   'max-shrink': {
     ...PERCENT,
-    help: 'refuse a file whose keys or bytes are fewer than those of the serving generation by more than this',
+    help: 'reject a file that has fewer keys or bytes than the serving generation, by more than this percentage',
     fallbackNote: 'off',
     sets: 'guards.maxShrinkPercent',
   },
   canary: {
     placeholder: 'KEY[=VALUE]',
-    help: 'refuse a file without this key, or with another value; may be given several times',
+    help: 'reject a file without this key, or with another value for it; may be repeated',
     parse: parseCanary,
     repeats: true,
     fallbackNote: 'none',
@@ -153,7 +153,7 @@ export const GUARD_OPTIONS = optionGroup('Guards: what a new generation must hav
   },
   'max-hit-drop': {
     ...PERCENT,
-    help: 'refuse a file with which the lookups of the last minutes would have lost more than this share of their hits',
+    help: 'reject a file with which the lookups of the last minutes would have had fewer hits, by more than this percentage',
     fallbackNote: 'off',
     sets: 'guards.maxHitDropPercent',
   },
@@ -162,13 +162,13 @@ export const GUARD_OPTIONS = optionGroup('Guards: what a new generation must hav
 const WATCHING = optionGroup('Watching', {
   'poll-interval': {
     ...DURATION_OR_ZERO,
-    help: 'look for files this often, such as 2s, where events do not arrive, as on network file systems; 0 relies on events',
+    help: 'look for files this often where events do not arrive, as on network file systems, such as 2s; 0: rely on events',
     fallback: '0',
     sets: 'pollIntervalMs',
   },
   rescan: {
     ...DURATION,
-    help: 'look this often even without an event, in case one was lost',
+    help: 'look for files this often even without an event, in case one was lost',
     fallback: '5s',
     sets: 'rescanMs',
   },

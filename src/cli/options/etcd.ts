@@ -5,23 +5,23 @@ import { FILE, parseName, parseUrl } from './values.ts';
 export const ETCD = optionGroup('etcd', {
   etcd: {
     placeholder: 'URL',
-    help: 'client URLs of the members of etcd, with commas between them',
+    help: 'client URLs of the members of etcd, separated by commas',
     parse: (text: string): readonly string[] =>
       text.split(',').map((one) => parseUrl(one).href.replace(/\/$/, '')),
     repeats: true,
-    fallbackNote: 'needed, but for -dev and up',
+    fallbackNote: 'required, except with -dev and up',
   },
   'etcd-login-file': {
     ...FILE,
     help: "file with one line user:password, for an etcd with 'auth enable'",
     fallbackNote: 'no login',
   },
-  'etcd-ca': { ...FILE, help: 'authorities that certificates of etcd come from, PEM' },
-  'etcd-cert': { ...FILE, help: 'certificate to show to etcd, PEM' },
-  'etcd-key': { ...FILE, help: 'key of that certificate, PEM' },
+  'etcd-ca': { ...FILE, help: "authorities of etcd's certificates (PEM)" },
+  'etcd-cert': { ...FILE, help: 'client certificate for etcd (PEM)' },
+  'etcd-key': { ...FILE, help: 'private key of that certificate (PEM)' },
   prefix: {
     placeholder: 'TEXT',
-    help: 'what the keys in etcd begin with; nothing else may write there',
+    help: 'prefix of the keys in etcd; nothing else may write below it',
     parse: parseName,
     fallback: '/goromdb/once/',
   },

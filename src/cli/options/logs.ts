@@ -6,21 +6,21 @@ import { DURATION, oneOf } from './values.ts';
 export const LOGS = optionGroup('Log', {
   'log-format': {
     placeholder: 'FORMAT',
-    help: 'lines for people, or a JSON object a line: human, json',
+    help: 'human: lines for people; json: a JSON object in each line',
     parse: oneOf('human', 'json'),
     fallback: 'human',
   },
   'log-level': {
     placeholder: 'LEVEL',
-    help: 'the lowest level that is logged: info, warn, error',
+    help: 'lowest level to log: info, warn or error',
     parse: oneOf('info', 'warn', 'error'),
     fallback: 'info',
     elsewhere: ['loglevel', 'log.level'],
   },
   'log-slow': {
     ...DURATION,
-    help: 'log requests that took this long or longer, of those that are measured',
-    fallbackNote: 'no request is logged',
+    help: 'log requests that took this long or longer, among those that are measured',
+    fallbackNote: 'no requests',
     elsewhere: ['slowlog-log-slower-than'],
     sets: 'logSlowMs',
   },

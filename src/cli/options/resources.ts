@@ -8,14 +8,14 @@ import { COUNT, DURATION, DURATION_OR_ZERO, SIZE, THREADS } from './values.ts';
 export const RESOURCES = optionGroup('Threads and limits', {
   threads: {
     ...THREADS,
-    help: `threads that serve clients, 1 to ${THREADS_MAX}`,
+    help: `serving threads, 1 to ${THREADS_MAX}`,
     fallback: '1',
     elsewhere: ['t', 'io-threads'],
     sets: 'threads',
   },
   'conn-limit': {
     ...COUNT,
-    help: 'connections at one time; a further one gets an error line and is closed',
+    help: 'simultaneous connections; a further one gets an error line and is closed',
     fallback: String(DEFAULT_LIMITS.connectionsMax),
     elsewhere: ['c', 'maxclients'],
     sets: 'limits.connectionsMax',
@@ -28,7 +28,7 @@ export const RESOURCES = optionGroup('Threads and limits', {
   },
   'stall-timeout': {
     ...DURATION,
-    help: 'close a connection that reads nothing of its replies for this long',
+    help: 'close a connection whose client reads nothing of its replies for this long',
     fallback: '30s',
     sets: 'limits.stallTimeoutMs',
   },
@@ -40,7 +40,7 @@ export const RESOURCES = optionGroup('Threads and limits', {
   },
   'drain-timeout': {
     ...DURATION,
-    help: 'after goromdb upgrade, close a connection of the old process between two requests, and this long after at the latest',
+    help: 'after goromdb upgrade, the old process closes its connections between two requests, and those that are left after this time',
     fallback: '10s',
     sets: 'limits.drainTimeoutMs',
   },
@@ -52,13 +52,13 @@ export const RESOURCES = optionGroup('Threads and limits', {
   },
   'conn-buffer-limit': {
     ...SIZE,
-    help: 'the same for one connection',
+    help: 'memory for unfinished requests and unread replies of one connection',
     fallback: '16MiB',
     sets: 'limits.connectionBufferedBytesMax',
   },
   'line-limit': {
     ...SIZE,
-    help: "length of a line that gets keys in memcached's text protocol",
+    help: "length of a get or gat line in memcached's text protocol",
     parse: parseLineLimit,
     fallback: '1MiB',
     sets: 'limits.lineBytesMax',
@@ -69,7 +69,7 @@ export const RESOURCES = optionGroup('Threads and limits', {
   },
   'keys-limit': {
     ...COUNT,
-    help: 'keys that one request may name',
+    help: 'keys in one request',
     fallback: String(DEFAULT_LIMITS.keysMax),
     sets: 'limits.keysMax',
     protocols: {

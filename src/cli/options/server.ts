@@ -21,7 +21,7 @@ import { parseName } from './values.ts';
 const DATA_SETS = optionGroup('Data sets', {
   delimiter: {
     placeholder: 'DELIMITER',
-    help: 'what separates the prefix of a data set from the key, 1 to 16 bytes',
+    help: 'delimiter between the prefix of a data set and the key, 1 to 16 bytes',
     parse: parseName,
     fallbackNote: DEFAULT_DELIMITER,
     only: 'file',

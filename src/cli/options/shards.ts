@@ -8,19 +8,19 @@ import { FILE, parseName } from './values.ts';
 export const SHARDS = optionGroup('Shards', {
   shards: {
     ...FILE,
-    help: 'shards.toml, which says what servers have which keys; with -shard',
+    help: 'shards.toml, which says which nodes have which keys; needs -shard',
     fallbackNote: 'the server has all keys',
   },
   shard: {
     placeholder: 'NAME',
-    help: 'the shard whose keys the server has; without -addr and -s it listens on the address of its node',
+    help: 'the shard of this server; without -addr and -s, it listens on the address of its node in shards.toml',
     parse: parseName,
   },
   node: {
     placeholder: 'ADDRESS',
-    help: "which of the shard's nodes the server is, by its address in shards.toml",
+    help: "which of the shard's nodes this server is, by the address in shards.toml",
     parse: parseAddress,
-    fallbackNote: 'the only one, or the one with -addr',
+    fallbackNote: 'the only node, or the node with -addr',
   },
 });
 

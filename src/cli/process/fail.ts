@@ -25,7 +25,7 @@ export function endWithReader(error: NodeJS.ErrnoException): never {
  * @returns The exit code.
  * @throws all other errors.
  */
-export function failInput(error: unknown, outcome = ''): number {
+export function failInput(error: unknown, outcome = ''): typeof EXIT_MISUSE | typeof EXIT_BAD_DATA {
   if (!(error instanceof GoromdbError)) throw error;
   const isMisuse = error.code === 'OPTION_INVALID';
   if (!isMisuse && !isBadFile(error)) throw error;

@@ -16,13 +16,13 @@ const EXIT_TROUBLE = 2;
  * Standard output for commands that write much of it. It waits for a slow reader, which process.stdout
  * does not.
  */
-export class Output {
+export class Output<Code extends number = 0> {
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   readonly #fd: number;
   readonly #pause = new Int32Array(new SharedArrayBuffer(4));
   #used = 0;
   /** The exit code when nobody reads any more: what was found counts. */
-  codeWhenClosed = 0;
+  codeWhenClosed: Code | 0 = 0;
 
   constructor(fd: number = STANDARD_OUTPUT) {
     this.#fd = fd;
@@ -68,11 +68,11 @@ export class Output {
  * @param troubleCode The exit code when `work` throws, with a line that says why.
  * @returns The exit code.
  */
-export async function withOutput(
-  work: (output: Output) => Promise<number>,
-  troubleCode: (error: unknown) => number = () => EXIT_TROUBLE,
-): Promise<number> {
-  const output = new Output();
+export async function withOutput<Code extends number>(
+  work: (output: Output<Code>) => Promise<Code>,
+  troubleCode: Code | typeof EXIT_TROUBLE = EXIT_TROUBLE,
+): Promise<Code | 0 | typeof EXIT_TROUBLE> {
+  const output = new Output<Code>();
   try {
     const code = await work(output);
     output.codeWhenClosed = code;
@@ -87,7 +87,7 @@ export async function withOutput(
       // What went wrong first is reported.
     }
     printFailure(error);
-    return troubleCode(error);
+    return troubleCode;
   }
 }
 

@@ -11,6 +11,7 @@ import {
 
 /** As of `goromdb status` on a base folder. */
 const EXIT = { serves: 0, noData: 4, damaged: 5 } as const;
+type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /**
  * Prints the status of a server elsewhere.
@@ -19,7 +20,7 @@ const EXIT = { serves: 0, noData: 4, damaged: 5 } as const;
  * @returns The exit code.
  * @throws GoromdbError SERVER_FAILED when it does not answer.
  */
-export async function showRemote(place: HttpPlace, isJson: boolean): Promise<number> {
+export async function showRemote(place: HttpPlace, isJson: boolean): Promise<ExitCode> {
   const status = await (place instanceof URL ? readHttpStatus(place) : readStatsStatus(place));
   const text = isJson
     ? JSON.stringify(status.raw, undefined, 2)
@@ -28,7 +29,7 @@ export async function showRemote(place: HttpPlace, isJson: boolean): Promise<num
   return exitCodeOf(status.sets);
 }
 
-function exitCodeOf(sets: readonly RemoteSet[]): number {
+function exitCodeOf(sets: readonly RemoteSet[]): ExitCode {
   if (sets.length === 0 || sets.some(({ serving }) => serving === undefined)) return EXIT.noData;
   return sets.some(({ isDamaged }) => isDamaged) ? EXIT.damaged : EXIT.serves;
 }
