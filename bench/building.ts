@@ -18,7 +18,7 @@ const CHUNK_CHARS = 1024 * 1024;
 const LOOK_INTERVAL_MS = 20;
 
 /** A way to make a file that is read by key. */
-interface Builder {
+export interface Builder {
   readonly name: string;
   /** A line of shell; `$1` is the folder of the inputs, and of the file that is made. */
   readonly command: string;
@@ -26,7 +26,7 @@ interface Builder {
   readonly isSlow?: true;
 }
 
-const GOROMDB = `"${process.execPath}" "${resolve('bin/goromdb.js')}"`;
+export const GOROMDB = `"${process.execPath}" "${resolve('bin/goromdb.js')}"`;
 const SQLITE_KEYED = 'create table t(key text primary key, value) without rowid;';
 
 /** goromdb first; the others are compared with its first. */
@@ -53,22 +53,28 @@ const BUILDERS: readonly Builder[] = [
 export async function building({ keysMax, rounds }: Effort): Promise<SectionResult> {
   const notes: Note[] = [];
   for (const keys of KEY_COUNTS.filter((count) => count <= keysMax)) {
-    notes.push(...(await buildingOf(keys, rounds)));
+    notes.push(...(await timesOf(BUILDERS, Object.keys(FORMS) as Form[], keys, rounds)));
   }
   return { rows: [], notes };
 }
 
-function buildingOf(keys: number, rounds: number): Promise<readonly Note[]> {
+/** How long each of some builders takes, beside the first. @param forms The inputs that they read. */
+export function timesOf(
+  builders: readonly Builder[],
+  forms: readonly Form[],
+  keys: number,
+  rounds: number,
+): Promise<readonly Note[]> {
   return withFolder(async (folder) => {
-    for (const form of Object.keys(FORMS)) writeInput(folder, form as keyof typeof FORMS, keys);
-    const runs = BUILDERS.map((): Run[] => []);
+    for (const form of forms) writeInput(folder, form, keys);
+    const runs = builders.map((): Run[] => []);
     for (let round = 0; round < rounds; round++) {
-      for (const [i, builder] of BUILDERS.entries()) {
+      for (const [i, builder] of builders.entries()) {
         if (round === 0 || builder.isSlow !== true) runs[i].push(await run(builder, folder));
       }
     }
     const seconds = runs.map((list) => figureOf(list.map((one) => one.seconds)));
-    return BUILDERS.map(({ name }, i) => {
+    return builders.map(({ name }, i) => {
       const anonBytes = Math.max(...runs[i].map((one) => one.anonBytes));
       const cpu = figureOf(runs[i].map((one) => one.cpuSeconds)).median;
       const memory = `${(anonBytes / 1e6).toFixed(0)} MB anonymous`;
@@ -91,7 +97,9 @@ interface Run {
 }
 
 async function run({ name, command }: Builder, folder: string): Promise<Run> {
-  for (const file of ['out', 'out.md5', 'out-lock']) rmSync(join(folder, file), { force: true });
+  for (const file of ['out', 'out.md5', 'out-lock']) {
+    rmSync(join(folder, file), { recursive: true, force: true });
+  }
   const startMs = performance.now();
   // The shell says at the end what its children took, as in 0m1.25s 0m0.31s.
   const script = `${command} >/dev/null && times`;
@@ -141,7 +149,9 @@ const FORMS = {
   ],
 } as const;
 
-function writeInput(folder: string, form: keyof typeof FORMS, keys: number): void {
+type Form = keyof typeof FORMS;
+
+function writeInput(folder: string, form: Form, keys: number): void {
   const [head, record, tail] = FORMS[form];
   const fd = openSync(join(folder, `in.${form}`), 'w');
   let chunk: string = head;

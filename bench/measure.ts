@@ -62,7 +62,8 @@ export async function loadOnce(server: Running, options: LoadOptions): Promise<T
   const [program, ...args] = pinned(places.load, [
     ...[process.execPath, resolve('bin/goromdb.js'), 'bench', `127.0.0.1:${server.port}`],
     ...['-keys', String(keys), '-value-size', String(valueBytes), '-json'],
-    ...['-pid', String(server.pid), '-warmup', '500ms', '-duration', `${seconds * 1000}ms`],
+    ...(server.pids ?? [server.pid]).flatMap((pid) => ['-pid', String(pid)]),
+    ...['-warmup', '500ms', '-duration', `${seconds * 1000}ms`],
     ...(flags.includes('-threads') ? [] : ['-threads', String(places.loadThreads)]),
     ...flags,
     ...server.flags,

@@ -10,6 +10,8 @@ export interface Running {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
+  /** The processes whose processor time counts. Default: `pid`. */
+  readonly pids?: readonly number[];
   /** Flags of `goromdb bench` that this server needs. */
   readonly flags: readonly string[];
   /** Whether it has memcached's meta commands. */

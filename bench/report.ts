@@ -22,7 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   swapping: 'Latency while a new version is loaded and swapped in',
   heap: 'Memory over many requests',
   scraped: 'With -http, and a scrape of /metrics each second',
-  cluster: 'A server that asks others for keys; ratios are to the last',
+  cluster: 'One data set over several servers; ratios are to the last of each group',
   once: 'Keys that can be set only once',
   attacks: 'Waits of a client beside one that attacks the same thread',
 };

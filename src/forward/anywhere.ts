@@ -2,6 +2,7 @@ import { FOREIGN_KEY, type ForeignKeys } from '../handler/foreign-keys.ts';
 import type { View, ViewSource } from '../handler/handler.ts';
 import type { Batch, DataSetInfo, Entry } from '../storage/storage.ts';
 import type { Owners, Shards } from './forward.ts';
+import type { ValueMemory } from './kept-value.ts';
 import { Questions } from './questions.ts';
 
 /** Answers that were used already and are kept, as a command may look its key up twice, or two keys. */
@@ -24,17 +25,18 @@ export class Anywhere implements ForeignKeys {
   readonly #local: ViewSource;
   readonly #shards: Shards;
   readonly #owners: Owners;
+  readonly #memory: ValueMemory = { bytes: 0 };
   #view: AnywhereView | undefined;
   /** The shard whose records are here. */
   #own: number;
   /** What was answered last. */
-  #known = new Questions();
+  #known: Questions;
   /** The answer that is expected to be used next. */
   #cursor = 0;
   /** Behind the answers that are known to the command that is about to begin. */
   #ahead = 0;
   /** What is to be asked next. */
-  #next = new Questions();
+  #next: Questions;
   /** Those of them that `expect` is going to name once more, as the command with them runs again. */
   #repeatedFrom = 0;
   #repeatedEnd = 0;
@@ -48,6 +50,8 @@ export class Anywhere implements ForeignKeys {
     this.#shards = shards;
     this.#own = shards.own;
     this.#owners = owners;
+    this.#known = new Questions(this.#memory);
+    this.#next = new Questions(this.#memory);
   }
 
   get isWanted(): boolean {
@@ -56,6 +60,10 @@ export class Anywhere implements ForeignKeys {
 
   get heldBytes(): number {
     return this.#known.heldBytes + this.#next.heldBytes;
+  }
+
+  get valueBytes(): number {
+    return this.#memory.bytes;
   }
 
   view(): View {

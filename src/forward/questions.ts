@@ -1,5 +1,7 @@
+import { LEND_BYTES_MIN } from '../protocol/reply.ts';
 import { copyBytes } from '../storage/record.ts';
 import type { Entry } from '../storage/storage.ts';
+import { KeptValue, type ValueMemory } from './kept-value.ts';
 
 /** Keys that one connection has asked for at a time; a command with more asks again. */
 export const QUESTION_KEYS_MAX = 4_096;
@@ -48,16 +50,25 @@ export class Questions {
   /** The first that was not answered when it was added. */
   #first = -1;
   #answerBytes = 0;
+  /** Of those, the large ones: `#memory` has them, too. */
+  readonly #large: KeptValue[] = [];
+  #largeBytes = 0;
+  readonly #memory: ValueMemory;
   #onReady: (() => void) | undefined;
+
+  /** @param memory Counts the large values of the connection. */
+  constructor(memory: ValueMemory = { bytes: 0 }) {
+    this.#memory = memory;
+  }
 
   get count(): number {
     return this.#answers.length;
   }
 
-  /** Memory that is taken. Of one value that is longer than all others may be, so much is counted. */
+  /** Memory that is taken, without large values. */
   get heldBytes(): number {
     if (this.#answers.length === 0) return 0;
-    return this.#keys.length + Math.min(this.#answerBytes, ANSWER_BYTES_MAX);
+    return this.#keys.length + this.#answerBytes - this.#largeBytes;
   }
 
   get isFull(): boolean {
@@ -92,6 +103,10 @@ export class Questions {
     for (let i = from; i < end; i++) {
       const answer = others.#answers[i];
       this.#push(others.#keys, others.keyStart(i), others.keyEnd(i), others.#shards[i], answer);
+      const lease = typeof answer === 'object' && 'lease' in answer ? answer.lease : undefined;
+      if (!(lease instanceof KeptValue)) continue;
+      lease.retain();
+      this.#large.push(lease);
     }
   }
 
@@ -166,7 +181,14 @@ export class Questions {
   /** @param bytes Memory that the entry keeps. */
   noteHit(i: number, entry: Entry, bytes: number): void {
     this.#answerBytes += bytes;
-    this.#note(i, entry);
+    if (bytes < LEND_BYTES_MIN) {
+      this.#note(i, entry);
+      return;
+    }
+    const lease = new KeptValue(this.#memory, bytes);
+    this.#large.push(lease);
+    this.#largeBytes += bytes;
+    this.#note(i, { ...entry, lease });
   }
 
   /** There was an answer, and no room for it. */
@@ -191,6 +213,9 @@ export class Questions {
     this.#answers.length = 0;
     this.#keyBytes = 0;
     this.#answerBytes = 0;
+    for (const lease of this.#large) lease.release();
+    this.#large.length = 0;
+    this.#largeBytes = 0;
     this.#left = 0;
     this.#first = -1;
     if (this.#keys.length > ROOM_BYTES_KEPT) this.#keys = NO_KEYS;

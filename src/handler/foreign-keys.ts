@@ -26,8 +26,10 @@ export interface ForeignKeys extends ViewSource {
    * asked, as that takes a microsecond (2026-11-28).
    */
   isLookedAt: boolean;
-  /** Memory that questions and answers take. */
+  /** Memory that questions and answers take, without `valueBytes`. */
   readonly heldBytes: number;
+  /** The same of large values, until the client has read them. One of them may have any length. */
+  readonly valueBytes?: number;
   /**
    * Has the key in key[start, end) asked for together with others, as a lookup of it is near. Keys of
    * this server are left out. Only a hint: what was not expected is asked for when it is looked up.

@@ -1,5 +1,5 @@
 import { LineFinder, wordsOf } from './line.ts';
-import type { Authenticate, Session, SessionContext, SessionState } from './protocol.ts';
+import type { Authenticate, Protocol, Session, SessionContext, SessionState } from './protocol.ts';
 import type { Reply } from './reply.ts';
 
 /** Name and password may have this many bytes together, as may a line before the login. */
@@ -155,4 +155,14 @@ export function createLoginSession(context: SessionContext, createSession: () =>
   const { authenticate } = context;
   if (authenticate === undefined) return createSession();
   return new LoginSession(context, authenticate, createSession);
+}
+
+/** A protocol as it is when it lets nobody in without a login, or else with one before it. */
+export function withLogin(protocol: Protocol): Protocol {
+  if (protocol.hasLogin === true) return protocol;
+  return {
+    name: protocol.name,
+    hasLogin: true,
+    createSession: (context) => createLoginSession(context, () => protocol.createSession(context)),
+  };
 }

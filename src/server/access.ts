@@ -197,6 +197,26 @@ export function certificateExpiry({ tls }: AccessOptions): string | undefined {
   return new Date(Math.min(...ends)).toISOString();
 }
 
+/** Paths of PEM files of a client: whom it trusts in place of the system's authorities, and what it shows. */
+export interface ClientTlsFiles {
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+/** @throws GoromdbError FILE_UNREADABLE, OPTION_INVALID: what is wrong with which file. */
+export function loadClientTls({
+  caFile,
+  certFile,
+  keyFile,
+}: ClientTlsFiles): tls.ConnectionOptions {
+  return {
+    ...(caFile !== undefined && { ca: readPem('CA', caFile, CERTIFICATE) }),
+    ...(certFile !== undefined && { cert: readPem('TLS certificate', certFile, CERTIFICATE) }),
+    ...(keyFile !== undefined && { key: readPem('TLS key', keyFile, PRIVATE_KEY) }),
+  };
+}
+
 function clientCa(path: string): tls.TlsOptions {
   const ca = readPem('client CA', path, CERTIFICATE);
   return { ca, requestCert: true, rejectUnauthorized: true };

@@ -291,12 +291,14 @@ export class Connection {
     if (this.#isFinished) return;
     const { limits, budget, counters, makeRoom } = this.#share;
     const known = (this.#session.heldBytes ?? 0) + (this.#foreign?.heldBytes ?? 0);
-    const held = this.#rest.heldBytes + known + (this.#isUnread ? this.#outbox.heldBytes : 0);
+    const own = this.#rest.heldBytes + known + (this.#isUnread ? this.#outbox.heldBytes : 0);
+    // Alone, a value may be longer than all is that may be held, or nobody could read it here.
+    const held = own + Math.min(this.#foreign?.valueBytes ?? 0, budget.bytesMax / 2);
     const more = held - this.#taken;
     if (more === 0) return;
     this.#taken = held;
     const isToBeHad = budget.take(more);
-    if (held > limits.connectionBufferedBytesMax) {
+    if (own > limits.connectionBufferedBytesMax) {
       counters.buffer_kicks++;
       this.cut();
     } else if (!isToBeHad) {
@@ -341,7 +343,8 @@ export class Connection {
 
   readonly #onAnswered = (): void => {
     this.#isAsking = false;
-    if (!this.#isUnread) this.#continue();
+    if (this.#isUnread) this.#account();
+    else this.#continue();
   };
 
   #pause(): void {
@@ -360,6 +363,8 @@ export class Connection {
     this.#isWaiting = false;
     if (this.#session.isSuspended !== true) this.#hold.letGo();
     this.#activeAtMs = this.#share.nowMs;
+    // The last reply is out: what was known for it is no answer to what is asked later.
+    if (this.#rest.bytes === undefined) this.#foreign?.forget();
     this.#account();
     if (this.#session.state !== 'open') {
       this.#finish();

@@ -11,6 +11,7 @@ import type { ViewSource } from '../handler/handler.ts';
 import type { Counters } from '../protocol/counters.ts';
 import { autoProtocol } from '../protocol/detect/detect.ts';
 import { forwardProtocol, isForwardStart } from '../protocol/forward/forward.ts';
+import { withLogin } from '../protocol/login.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import type { ShardPlace } from '../shards/place.ts';
 import { epochOf, type ShardNode, shardFunctionOf } from '../shards/shards.ts';
@@ -74,7 +75,8 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
   const choices = [{ protocol: forward, matches: isForwardStart }];
   return {
     foreign: () => new Anywhere(local, shards, forwarder),
-    protocol: autoProtocol(protocol.name, choices, protocol),
+    // Other servers log in by their hello: what clients have to do before comes behind the choice.
+    protocol: autoProtocol(protocol.name, choices, withLogin(protocol)),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from '../common/log.ts';
 import type { ForeignKeys } from '../handler/foreign-keys.ts';
 import type { ViewSource } from '../handler/handler.ts';
 import { type Counters, countersOf, resetCounters, sumCounters } from '../protocol/counters.ts';
-import { createLoginSession } from '../protocol/login.ts';
+import { withLogin } from '../protocol/login.ts';
 import type {
   Authenticate,
   ConnectionFacts,
@@ -94,6 +94,7 @@ export class ThreadServer implements Server {
   /** By what the addresses are for that they accept on. */
   readonly #acceptors: Readonly<Record<ListenRole, Acceptor>>;
   readonly #parts: ServerParts;
+  readonly #protocol: Protocol;
   #authenticate: Authenticate | undefined;
   readonly #connections = new Set<Connection>();
   /** What the address is for that they came to. */
@@ -115,6 +116,7 @@ export class ThreadServer implements Server {
     const counters: Counters = countersOf(parts.counterMemory, parts.thread);
     const { access, limits, facts } = parts;
     this.#parts = parts;
+    this.#protocol = withLogin(parts.protocol);
     this.#authenticate = access.userFile === undefined ? undefined : loadUsers(access.userFile);
     this.#allowList = createAllowList(access.allow);
     this.#share = {
@@ -303,11 +305,7 @@ export class ThreadServer implements Server {
   }
 
   #createSession(context: SessionContext, role: ListenRole): Session {
-    const protocol = role === 'data' ? this.#parts.protocol : respProtocol;
-    const isLeftToUs = context.authenticate !== undefined && protocol.hasLogin !== true;
-    return isLeftToUs
-      ? createLoginSession(context, () => protocol.createSession(context))
-      : protocol.createSession(context);
+    return (role === 'data' ? this.#protocol : respProtocol).createSession(context);
   }
 
   *#describeConnections(): Iterable<ConnectionFacts> {

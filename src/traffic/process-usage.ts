@@ -12,11 +12,20 @@ export interface ProcessUsage {
 }
 
 /**
- * Reads what the system has counted for a process (proc(5)).
+ * What the system has counted for some processes, together.
  *
  * @throws GoromdbError LOAD_FAILED when there is no such process, or no Linux.
  */
-export function readUsage(pid: number): ProcessUsage {
+export function sumUsage(pids: readonly number[]): ProcessUsage {
+  const all = pids.map(readUsage);
+  return {
+    cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    residentBytes: all.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
+  };
+}
+
+/** See proc(5). */
+function readUsage(pid: number): ProcessUsage {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The second field is the program's name in parentheses, which may hold anything.

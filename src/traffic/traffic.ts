@@ -5,7 +5,7 @@ import { GoromdbError, messageOf } from '../common/errors.ts';
 import { WorkerClient } from '../common/rpc.ts';
 import { explained } from '../common/system-fault.ts';
 import { createLatencies, type Latencies, percentileMs } from './latencies.ts';
-import { type ProcessUsage, readUsage } from './process-usage.ts';
+import { type ProcessUsage, sumUsage } from './process-usage.ts';
 import type { Expectation } from './reply-check.ts';
 import type { KeySource, RequestShape } from './requests.ts';
 import { createStatsMemory, difference, sumStats, type TrafficStats } from './traffic-stats.ts';
@@ -30,8 +30,8 @@ export interface TrafficPlan {
   readonly ratePerSecond: number;
   readonly warmUpMs: number;
   readonly durationMs: number;
-  /** The server's process on this machine, whose processor time is to be read (Linux). */
-  readonly pid: number | undefined;
+  /** Processes on this machine whose processor time is to be read (Linux): the server's. */
+  readonly pids: readonly number[];
 }
 
 /** How far the traffic is. */
@@ -49,7 +49,7 @@ export interface TrafficReport {
   readonly stats: TrafficStats;
   readonly requestsPerSecond: number;
   readonly latencyMs: Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
-  /** Of the server's process, when its number was given. */
+  /** Of the server's processes, when their numbers were given. */
   readonly server?: {
     readonly cpuMicrosPerRequest: number;
     /** Processors kept busy, on average. */
@@ -84,7 +84,7 @@ export async function runTraffic(
   const mark = (): Mark => ({
     atMs: performance.now(),
     stats: sumStats(memory),
-    usage: plan.pid === undefined ? undefined : readUsage(plan.pid),
+    usage: plan.pids.length === 0 ? undefined : sumUsage(plan.pids),
   });
   const watch = watchProgress(memory, latencies, onProgress);
   try {

@@ -7,7 +7,7 @@ import type { Questions } from '../../src/forward/questions.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { countersOf, createCounterMemory } from '../../src/protocol/counters.ts';
 import { detectingProtocol } from '../../src/protocol/detect/detect.ts';
-import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
 import { createMeterMemory, meterOf } from '../../src/server/metering/metering.ts';
 import { ThreadServer } from '../../src/server/thread-server.ts';
 import { Asker } from '../../src/storage/lookup-counts.ts';
@@ -17,7 +17,7 @@ import { tableOf } from '../support/storages.ts';
 const OWN = 'VALUE own 0 4\r\nhere\r\n';
 
 /** A server with the key `own`; all others are asked for, and answered by the test. */
-async function start() {
+async function start(limits: Partial<Limits> = {}) {
   const asked: Questions[] = [];
   const counterMemory = createCounterMemory(1);
   const handler = createSimpleHandler(tableOf([['own', 'here']]));
@@ -38,7 +38,7 @@ async function start() {
     asker,
     meter: meterOf(createMeterMemory(1), 0, asker),
     facts: { version: '1.6.99', threads: 1, startedAt: 0, connectionsMax: 10 },
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, ...limits },
     access: {},
     sessions: {},
     shutdown: undefined,
@@ -47,12 +47,17 @@ async function start() {
   });
   onTestFinished(() => server.close(0));
   const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
-  const socket = net.connect({ port: address.kind === 'tcp' ? address.port : 0 });
-  onTestFinished(() => void socket.destroy());
-  await once(socket, 'connect');
+  const connect = async (): Promise<net.Socket> => {
+    const socket = net.connect({ port: address.kind === 'tcp' ? address.port : 0 });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, 'connect');
+    return socket;
+  };
+  const socket = await connect();
   const asking = (count: number): Promise<void> =>
     waitFor(() => expect(asked.length).toBeGreaterThanOrEqual(count));
-  return { server, handler, socket, asked, asking, counters: countersOf(counterMemory, 0) };
+  const counters = countersOf(counterMemory, 0);
+  return { server, handler, socket, connect, asked, asking, counters };
 }
 
 async function read(socket: net.Socket, end: string): Promise<string> {
@@ -119,13 +124,65 @@ test('a get that waits is answered from the data that it began with', async () =
   expect(await read(socket, `${after}END\r\n`)).toBe(`${OWN}END\r\n${after}END\r\n`);
 });
 
-test('a value that is larger than a connection may hold is answered', async () => {
-  const { socket, asked, asking } = await start();
-  socket.write('get other\r\n');
-  await asking(1);
-  const buffer = Buffer.alloc(DEFAULT_LIMITS.connectionBufferedBytesMax + 1, 'v');
-  const place = { buffer, valueStart: 0, valueEnd: buffer.length, wireStart: -1 };
-  asked[0].noteHit(0, { ...place, flags: 0, cas: 1 }, buffer.length);
-  const all = await read(socket, 'END\r\n');
-  expect(all.length).toBe(`VALUE other 0 ${buffer.length}\r\n\r\nEND\r\n`.length + buffer.length);
+/** Answers a question with a value of so many bytes. */
+function answer(questions: Questions, bytes: number): void {
+  const buffer = Buffer.alloc(bytes, 'v');
+  const place = { buffer, valueStart: 0, valueEnd: bytes, wireStart: -1 };
+  questions.noteHit(0, { ...place, flags: 0, cas: 1 }, bytes);
+}
+
+/** Reads a hit with a value of so many bytes, and nothing more. */
+async function readHit(socket: net.Socket, bytes: number): Promise<void> {
+  let left = `VALUE other 0 ${bytes}\r\n\r\nEND\r\n`.length + bytes;
+  let last = '';
+  socket.resume();
+  while (left > 0) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    left -= chunk.length;
+    last = chunk.toString('latin1', chunk.length - 5);
+  }
+  socket.pause();
+  expect({ left, last }).toEqual({ left: 0, last: 'END\r\n' });
+}
+
+test('a value that is larger than all that may be held is answered, and asked for anew the next time', async () => {
+  const bytes = DEFAULT_LIMITS.connectionBufferedBytesMax + 1;
+  const { socket, asked, asking, counters } = await start({ bufferedBytesMax: bytes / 2 });
+  for (const count of [1, 2, 3]) {
+    socket.write('get other\r\n');
+    await asking(count);
+    answer(asked[count - 1], bytes);
+    await readHit(socket, bytes);
+  }
+  expect(counters.buffer_kicks).toBe(0);
+});
+
+test('large values that clients do not read are held up to the limit of all, and no longer than they are read', async () => {
+  // More than the system takes of it for a client that does not read.
+  const bytes = 14 * 1024 * 1024;
+  const { socket, connect, asked, asking, counters } = await start({
+    bufferedBytesMax: 2.5 * bytes,
+  });
+  const others = [await connect(), await connect()];
+  const gone = once(socket, 'close');
+  socket.on('error', () => {});
+  for (const [i, client] of [socket, ...others].entries()) {
+    client.write('get other\r\n');
+    await asking(i + 1);
+    expect(counters.buffer_kicks).toBe(0);
+    answer(asked[i], bytes);
+  }
+  await waitFor(() => expect(counters.buffer_kicks).toBe(1));
+  socket.resume();
+  await gone;
+  for (const client of others) {
+    await readHit(client, bytes);
+  }
+  for (const count of [4, 5, 6]) {
+    others[0].write('get other\r\n');
+    await asking(count);
+    answer(asked[count - 1], bytes);
+    await readHit(others[0], bytes);
+  }
+  expect(counters.buffer_kicks).toBe(1);
 });

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { shardFunctionOf } from '../../src/shards/shards.ts';
+import { type ShardHash, shardFunctionOf } from '../../src/shards/shards.ts';
 import { readShards } from '../../src/shards/shards-file.ts';
 import { drop } from './drop.ts';
 import { temporaryFolder } from './folder.ts';
@@ -22,6 +22,8 @@ export interface ClusterNodesOptions {
   readonly shards: number;
   readonly replicas: number;
   readonly records: readonly TestRecord[];
+  /** With another than `slots`, the default, there is no Redis Cluster. */
+  readonly hash?: ShardHash;
   /** More flags of each node. */
   readonly flags?: readonly string[];
 }
@@ -39,12 +41,12 @@ export class ClusterNodes {
   /** Starts all nodes, and waits until each serves. */
   static async start(options: ClusterNodesOptions): Promise<ClusterNodes> {
     const cluster = new ClusterNodes(options);
-    const { shards, replicas, records } = options;
+    const { shards, replicas, records, hash = 'slots' } = options;
     const ports = await freePorts(shards * replicas * 2);
     const places = Array.from({ length: shards * replicas }, (_, i) => ({
       ...{ shard: Math.floor(i / replicas), port: ports[2 * i], clusterPort: ports[2 * i + 1] },
     }));
-    writeFileSync(cluster.file, tomlOf(places, shards));
+    writeFileSync(cluster.file, tomlOf(places, shards, hash));
     const { shardOf } = shardFunctionOf(readShards(cluster.file));
     const split: TestRecord[][] = Array.from({ length: shards }, () => []);
     for (const record of records) {
@@ -90,12 +92,16 @@ export class ClusterNodes {
   }
 }
 
-function tomlOf(places: readonly Omit<ClusterNode, 'process'>[], shards: number): string {
+function tomlOf(
+  places: readonly Omit<ClusterNode, 'process'>[],
+  shards: number,
+  hash: ShardHash,
+): string {
   const addresses = ({ port, clusterPort }: (typeof places)[number]): readonly string[] => [
     `address = "127.0.0.1:${port}"`,
-    `cluster-address = "127.0.0.1:${clusterPort}"`,
+    ...(hash === 'slots' ? [`cluster-address = "127.0.0.1:${clusterPort}"`] : []),
   ];
-  return Array.from({ length: shards }, (_, shard) => {
+  const tables = Array.from({ length: shards }, (_, shard) => {
     const [first, ...others] = places.filter((place) => place.shard === shard);
     const replicas = others.map((place) => `{ ${addresses(place).join(', ')} }`);
     return [
@@ -105,5 +111,6 @@ function tomlOf(places: readonly Omit<ClusterNode, 'process'>[], shards: number)
       ...addresses(first),
       `replicas = [${replicas.join(', ')}]\n`,
     ].join('\n');
-  }).join('\n');
+  });
+  return [`hash = "${hash}"`, ...tables].join('\n');
 }

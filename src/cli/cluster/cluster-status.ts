@@ -3,6 +3,7 @@ import { messageOf } from '../../common/errors.ts';
 import { inParallel } from '../../common/in-parallel.ts';
 import { keysOf } from '../../common/quantities.ts';
 import type { Topology } from '../../shards/shards.ts';
+import type { Asking } from '../remote/memcached-stats.ts';
 import { readStatsStatus } from '../remote/remote-status.ts';
 
 /** Nodes that are asked at one time. */
@@ -22,7 +23,10 @@ export interface NodeState {
 }
 
 /** Asks all nodes, as clients of memcached do. The answer has them in the order of the file. */
-export async function askNodes({ shards }: Topology): Promise<readonly NodeState[]> {
+export async function askNodes(
+  { shards }: Topology,
+  asking?: Asking,
+): Promise<readonly NodeState[]> {
   const asked = shards.flatMap(({ name, nodes }) =>
     nodes.map(({ address }) => ({ shard: name, address })),
   );
@@ -31,7 +35,7 @@ export async function askNodes({ shards }: Topology): Promise<readonly NodeState
     const { shard, address } = node;
     const place = { shard, address: formatAddress(address) };
     try {
-      const { pid, sets } = await readStatsStatus(address);
+      const { pid, sets } = await readStatsStatus(address, asking);
       states.set(node, { ...place, pid, ...(sets[0]?.serving && { serving: sets[0].serving }) });
     } catch (error) {
       states.set(node, { ...place, fault: messageOf(error).replace(` from ${place.address}`, '') });

@@ -35,7 +35,98 @@ const SHARD_OF: Readonly<Record<ShardHash, string>> = {
   crc32a: '	return int(crc32.ChecksumIEEE([]byte(key)) % uint32(len(shardNodes)))',
 };
 
-/** A file for Go: a selector for gomemcache that asks each key's shard, its nodes in turn. */
+const READING = `
+// shardNode is a node of a shard. One that fails is left out for a second, while another one answers.
+type shardNode struct {
+	deadUntil int64
+	client    *memcache.Client
+}
+
+// shardClient asks the nodes of each shard in turn, and another one when one fails.
+type shardClient struct {
+	nodes [][]*shardNode
+	turn  uint32
+}
+
+func (c *shardClient) read(shard int, ask func(*memcache.Client) error) (err error) {
+	nodes := c.nodes[shard]
+	first := int(atomic.AddUint32(&c.turn, 1))
+	for _, isLastTry := range []bool{false, true} {
+		for i := range nodes {
+			node := nodes[(first+i)%len(nodes)]
+			isDead := time.Now().UnixNano() < atomic.LoadInt64(&node.deadUntil)
+			if isDead != isLastTry {
+				continue
+			}
+			err = ask(node.client)
+			if err == nil || err == memcache.ErrCacheMiss || err == memcache.ErrMalformedKey {
+				return err
+			}
+			atomic.StoreInt64(&node.deadUntil, time.Now().Add(time.Second).UnixNano())
+		}
+	}
+	return err
+}
+
+func (c *shardClient) Get(key string) (item *memcache.Item, err error) {
+	err = c.read(shardOf(key), func(client *memcache.Client) (err error) {
+		item, err = client.Get(key)
+		return err
+	})
+	return item, err
+}
+
+func (c *shardClient) GetMulti(keys []string) (map[string]*memcache.Item, error) {
+	byShard := map[int][]string{}
+	for _, key := range keys {
+		shard := shardOf(key)
+		byShard[shard] = append(byShard[shard], key)
+	}
+	type answer struct {
+		items map[string]*memcache.Item
+		err   error
+	}
+	answers := make(chan answer, len(byShard))
+	for shard, some := range byShard {
+		go func(shard int, some []string) {
+			var one answer
+			one.err = c.read(shard, func(client *memcache.Client) (err error) {
+				one.items, err = client.GetMulti(some)
+				return err
+			})
+			answers <- one
+		}(shard, some)
+	}
+	found := map[string]*memcache.Item{}
+	var err error
+	for range byShard {
+		one := <-answers
+		if one.err != nil {
+			err = one.err
+		}
+		for key, item := range one.items {
+			found[key] = item
+		}
+	}
+	return found, err
+}
+
+func connectShards() *shardClient {
+	c := &shardClient{}
+	for _, addresses := range shardNodes {
+		var nodes []*shardNode
+		for _, address := range addresses {
+			client := memcache.New(address)
+			client.Timeout = time.Second
+			nodes = append(nodes, &shardNode{client: client})
+		}
+		c.nodes = append(c.nodes, nodes)
+	}
+	return c
+}
+`;
+
+/** A file for Go: a client of gomemcache for each node, and what asks each key's shard, its nodes in turn. */
 export function gomemcacheSnippet(topology: Topology): string {
   const shards = shardsInOrder(topology);
   const lists = shards.map(({ nodes }) => {
@@ -47,8 +138,9 @@ export function gomemcacheSnippet(topology: Topology): string {
 package main
 
 import (
-${isSlots ? '' : '\t"hash/crc32"\n'}	"net"
-${isSlots ? '\t"strings"\n' : ''}	"sync/atomic"
+${isSlots ? '\t"strings"' : '\t"hash/crc32"'}
+	"sync/atomic"
+	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 )
@@ -60,43 +152,5 @@ ${isSlots ? `\nvar firstSlots = []int{${firsts}}\n${SLOT_OF}` : ''}
 func shardOf(key string) int {
 ${SHARD_OF[topology.hash]}
 }
-
-// shardSelector asks the nodes of a shard in turn: repeat a get that failed, and another one is asked.
-type shardSelector struct {
-	addresses [][]net.Addr
-	turn      uint32
-}
-
-func (s *shardSelector) PickServer(key string) (net.Addr, error) {
-	nodes := s.addresses[shardOf(key)]
-	return nodes[int(atomic.AddUint32(&s.turn, 1)%uint32(len(nodes)))], nil
-}
-
-func (s *shardSelector) Each(call func(net.Addr) error) error {
-	for _, nodes := range s.addresses {
-		for _, node := range nodes {
-			if err := call(node); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func connectShards() (*memcache.Client, error) {
-	selector := &shardSelector{}
-	for _, nodes := range shardNodes {
-		var addresses []net.Addr
-		for _, node := range nodes {
-			address, err := net.ResolveTCPAddr("tcp", node)
-			if err != nil {
-				return nil, err
-			}
-			addresses = append(addresses, address)
-		}
-		selector.addresses = append(selector.addresses, addresses)
-	}
-	return memcache.NewFromSelector(selector), nil
-}
-`;
+${READING}`;
 }

@@ -25,11 +25,11 @@ frontend goromdb
 
 backend nodes
     balance leastconn
-    option redispatch
+    option redispatch 1
     option tcp-check
     tcp-check send "version\\r\\n"
     tcp-check expect string VERSION
-    default-server check inter 500ms fall 1 rise 2 on-marked-down shutdown-sessions
+    default-server check inter 500ms fall 1 rise 2 on-marked-down shutdown-sessions observe layer4 error-limit 1 on-error mark-down
 ${servers.join('\n')}
 `;
 }

@@ -40,10 +40,18 @@ export function nutcrackerFile({ topology, listen, isRedis }: NutcrackerPlan): s
   redis: ${isRedis}
   hash: ${hash}
 ${tag}  distribution: modula
-  auto_eject_hosts: false
-  timeout: 1000
+${ejectOf(topology)}  timeout: 1000
   servers:
 ${inOrder.join('')}`;
+}
+
+/**
+ * A node that fails is left out for so long. Its keys are asked of others meanwhile: any node answers any key.
+ * With one shard there is no other.
+ */
+function ejectOf({ shards }: Topology): string {
+  if (shards.length === 1) return '  auto_eject_hosts: false\n';
+  return '  auto_eject_hosts: true\n  server_failure_limit: 1\n  server_retry_timeout: 10000\n';
 }
 
 function listenAddress(listen: Address): string {

@@ -120,9 +120,10 @@ const LOAD = optionGroup('Load', {
 
 const RESULT = optionGroup('Result', {
   pid: {
-    ...COUNT,
     placeholder: 'PID',
-    help: 'also report processor time and memory of this process, the server (Linux)',
+    help: 'also report processor time and memory of this process, the server (Linux); of several, such as all nodes of a cluster, the sum',
+    parse: (text: string): readonly number[] => [COUNT.parse(text)],
+    repeats: true,
   },
   json: { ...BOOLEAN, help: 'print the result as one line of JSON' },
 });
@@ -196,7 +197,7 @@ function requestOf(address: Address, values: ValuesOf<typeof OPTIONS>): BenchReq
       ratePerSecond: values.rate ?? 0,
       warmUpMs: values.warmup,
       durationMs: values.duration,
-      pid: values.pid,
+      pids: values.pid ?? [],
     },
   };
 }

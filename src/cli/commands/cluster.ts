@@ -9,10 +9,12 @@ import { phpMemcachedSnippet, pylibmcSnippet } from '../cluster/libmemcached.ts'
 import { nutcrackerFile } from '../cluster/nutcracker.ts';
 import { pymemcacheSnippet } from '../cluster/pymemcache.ts';
 import type { TrialRequest } from '../cluster/trial.ts';
+import { ASKING, askingOf, refuseAsking } from '../options/asking.ts';
 import { misuse, notAllowed, optionGroup, type ValuesOf } from '../options/option.ts';
 import { checkInputs, ROW_OPTIONS, rowsOf } from '../options/rows.ts';
 import { BOOLEAN, COUNT, FOLDER, parseName } from '../options/values.ts';
 import { interruptible } from '../process/interrupt.ts';
+import type { Asking } from '../remote/memcached-stats.ts';
 import { defineCommand } from './command.ts';
 
 /** Nodes of a trial: each is two processes. */
@@ -55,7 +57,7 @@ const TRIAL = optionGroup('A cluster to try: up', {
   },
 });
 
-const OPTIONS = { ...FILES, ...TRIAL, ...ROW_OPTIONS };
+const OPTIONS = { ...FILES, ...ASKING, ...TRIAL, ...ROW_OPTIONS };
 
 interface More {
   readonly listen: Address;
@@ -74,9 +76,16 @@ const TEXTS: Readonly<Record<string, (topology: Topology, more: More) => string>
 
 const WORDS = ['up', 'status', ...Object.keys(TEXTS)];
 
+interface StatusRequest {
+  readonly kind: 'status';
+  readonly topology: Topology;
+  readonly json: boolean;
+  readonly asking: Asking;
+}
+
 type Request =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'status'; readonly topology: Topology; readonly json: boolean }
+  | StatusRequest
   | { readonly kind: 'up'; readonly trial: TrialRequest };
 
 export const cluster = defineCommand({
@@ -88,6 +97,7 @@ export const cluster = defineCommand({
 Examples:
   goromdb cluster up -shards 4 -replicas 2
   goromdb cluster status -shards shards.toml
+  goromdb cluster status -shards shards.toml -tls-ca ca.pem -auth-file users
   goromdb cluster nutcracker -shards shards.toml > nutcracker.yml
   goromdb cluster pymemcache -shards shards.toml > shards.py
 
@@ -110,13 +120,14 @@ language of that client. Print it again when shards.toml changes.`,
       const found = what === undefined ? 'nothing' : JSON.stringify(what);
       throw misuse(`expected one of ${WORDS.join(', ')}, found ${found}`);
     }
+    if (what !== 'status') refuseAsking(given, `it is for status, not for ${what}`);
     if (what === 'up') return { kind: 'up', trial: trialOf(values, inputs, given) };
     if (inputs.length > 0) throw misuse(`${JSON.stringify(inputs[0])} is not expected`);
     const { shards, listen, redis: isRedis, json } = values;
     if (shards === undefined)
       throw misuse('-shards is required: the file that says what servers have which keys');
     const topology = readShards(shards);
-    if (what === 'status') return { kind: 'status', topology, json };
+    if (what === 'status') return { kind: 'status', topology, json, asking: askingOf(values) };
     return { kind: 'text', text: TEXTS[what](topology, { listen, isRedis }) };
   },
   async run(request: Request) {
@@ -125,14 +136,14 @@ language of that client. Print it again when shards.toml changes.`,
       await interruptible((signal) => runTrial(request.trial, signal));
       return 0;
     }
-    if (request.kind === 'status') return showStatus(request.topology, request.json);
+    if (request.kind === 'status') return showStatus(request);
     process.stdout.write(request.text);
     return 0;
   },
 });
 
-async function showStatus(topology: Topology, json: boolean): Promise<0 | 1> {
-  const states = await askNodes(topology);
+async function showStatus({ topology, json, asking }: StatusRequest): Promise<0 | 1> {
+  const states = await askNodes(topology, asking);
   const text = json ? JSON.stringify(states, undefined, 2) : linesOf(states).join('\n');
   process.stdout.write(`${text}\n`);
   return states.every(isWell) ? 0 : 1;

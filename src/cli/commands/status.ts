@@ -12,6 +12,7 @@ import { readEvents } from '../../loader/slots/events.ts';
 import { readSlotStatus, type SlotStatus } from '../../loader/slots/slot-status.ts';
 import { SLOT_NAMES } from '../../loader/slots/slots.ts';
 import { requireFolder } from '../folders/require-folder.ts';
+import { ASKING, askingOf, refuseAsking } from '../options/asking.ts';
 import { BASE_FOLDER_OPTIONS } from '../options/base-folder.ts';
 import { checkRequired, misuse } from '../options/option.ts';
 import { parseUrl } from '../options/values.ts';
@@ -44,6 +45,7 @@ const OPTIONS = {
     help: 'the base folder of the server: its -basedir, or else the folder of its -file (required without HOST:PORT or URL)',
     required: 'the base folder of the server; or name one elsewhere by HOST:PORT or a URL',
   },
+  ...ASKING,
 };
 
 export const status = defineCommand({
@@ -55,7 +57,8 @@ Examples:
   goromdb status -basedir /srv/state
   goromdb status -json http://10.0.0.7:11280
 
-HOST:PORT is where a server elsewhere answers memcached clients; a URL, such as
+HOST:PORT is where a server elsewhere answers memcached clients; -tls-ca and
+-auth-file are for one that wants TLS or a login. A URL, such as
 http://10.0.0.7:11280, is its -http, which shows more.`,
   exitCodes: {
     0: 'a server serves from this folder; elsewhere: all data sets serve',
@@ -70,14 +73,17 @@ http://10.0.0.7:11280, is its -http, which shows more.`,
   read({ values, given, args }) {
     if (args.length === 0) {
       checkRequired(OPTIONS, values);
+      refuseAsking(given, 'it is for HOST:PORT');
       return values;
     }
     if (args.length > 1) throw misuse(`expected one HOST:PORT or URL, found ${args.length}`);
     if (given.has('basedir')) throw misuse('expected -basedir, or HOST:PORT or a URL, found both');
-    return { place: placeOf(args[0]), json: values.json };
+    const place = placeOf(args[0]);
+    if (place instanceof URL) refuseAsking(given, 'it is for HOST:PORT, not for a URL');
+    return { place, json: values.json, asking: askingOf(values) };
   },
   async run(request) {
-    if ('place' in request) return showRemote(request.place, request.json);
+    if ('place' in request) return showRemote(request.place, request.json, request.asking);
     const { basedir, json } = request;
     await requireFolder(basedir);
     const status = await readStatus(basedir);

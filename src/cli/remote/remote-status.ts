@@ -2,7 +2,7 @@ import type { Address } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
 import type { DataSetStatus, ServerStatus, Status } from '../../common/status.ts';
 import { type HttpPlace, httpGet, nameOf } from './http-get.ts';
-import { askStats } from './memcached-stats.ts';
+import { type Asking, askStats } from './memcached-stats.ts';
 
 /** A data set, as far as a server elsewhere shows it. */
 export interface RemoteSet {
@@ -100,8 +100,8 @@ function setOf(set: DataSetStatus): RemoteSet {
  *
  * @throws GoromdbError SERVER_FAILED.
  */
-export async function readStatsStatus(address: Address): Promise<RemoteStatus> {
-  const { server, data } = await askStats(address);
+export async function readStatsStatus(address: Address, asking?: Asking): Promise<RemoteStatus> {
+  const { server, data } = await askStats(address, asking);
   const sets = new Map<string, Map<string, string>>();
   // With several data sets, the lines without a prefix are about all of them together.
   const areSeveral = [...data.keys()].some((name) => name.startsWith('dataset:'));

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { oneLine } from '../../common/log.ts';
 import { keysOf } from '../../common/quantities.ts';
 import { type HttpPlace, nameOf } from './http-get.ts';
+import type { Asking } from './memcached-stats.ts';
 import {
   type RemoteSet,
   type RemoteStatus,
@@ -20,8 +21,13 @@ type ExitCode = (typeof EXIT)[keyof typeof EXIT];
  * @returns The exit code.
  * @throws GoromdbError SERVER_FAILED when it does not answer.
  */
-export async function showRemote(place: HttpPlace, isJson: boolean): Promise<ExitCode> {
-  const status = await (place instanceof URL ? readHttpStatus(place) : readStatsStatus(place));
+export async function showRemote(
+  place: HttpPlace,
+  isJson: boolean,
+  asking?: Asking,
+): Promise<ExitCode> {
+  const isUrl = place instanceof URL;
+  const status = await (isUrl ? readHttpStatus(place) : readStatsStatus(place, asking));
   const text = isJson
     ? JSON.stringify(status.raw, undefined, 2)
     : describe(status, nameOf(place)).map(oneLine).join('\n');

@@ -1,6 +1,7 @@
 import type { DataSetInfo } from '../../storage/storage.ts';
 import type { SessionContext } from '../protocol.ts';
 import type { RespVersion } from './output.ts';
+import type { SlotSearch } from './slot-keys.ts';
 import type { Transaction } from './transaction.ts';
 
 /** What CLIENT TRACKING takes. */
@@ -53,6 +54,8 @@ export interface Client {
   hasSwapped: boolean;
   /** The same, when all threads have. */
   hasSwappedEverywhere: boolean;
+  /** A `CLUSTER GETKEYSINSLOT` under way. */
+  slotSearch: SlotSearch | undefined;
   /** Whether the connection is to be closed once the reply is out. */
   isEnding: boolean;
 }
@@ -76,9 +79,16 @@ export function newClient(id: number, isKnown: boolean): Client {
     isSubscribed: false,
     hasSwapped: false,
     hasSwappedEverywhere: false,
+    slotSearch: undefined,
     isEnding: false,
     loginFailures: 0,
   };
+}
+
+/** Memory that it takes. */
+export function heldBytesOf({ transaction, tracking, slotSearch }: Client): number {
+  const held = (transaction?.heldBytes ?? 0) + (tracking?.heldBytes ?? 0);
+  return held + (slotSearch?.heldBytes ?? 0);
 }
 
 /** A client, and where it is connected. */

@@ -1,9 +1,11 @@
 import { SLOTS } from '../../shards/slots.ts';
 import type { AnnouncedNode, RedisCluster } from '../redis-cluster.ts';
+import { SlotCounts } from './slot-keys.ts';
 
 /** Who has which slot, and which nodes answer, for the sessions of one thread. */
 export class ClusterMap {
   readonly cluster: RedisCluster;
+  readonly slotCounts = new SlotCounts();
   /** The shard of each slot. */
   readonly #owners = new Uint16Array(SLOTS);
   /** Where the nodes of each shard begin in `RedisCluster.answering`. */

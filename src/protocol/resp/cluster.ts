@@ -1,6 +1,5 @@
 import { SLOTS, slotOf } from '../../shards/slots.ts';
-import type { RecordVisitor } from '../../storage/storage.ts';
-import { type Reply, STEP_WORK_MAX } from '../reply.ts';
+import type { Reply } from '../reply.ts';
 import {
   appendClusterInfo,
   appendNodes,
@@ -27,21 +26,13 @@ import {
   appendInteger,
   appendSimple,
 } from './output.ts';
-import type { ScanView } from './positions.ts';
+import { canScan } from './positions.ts';
+import { SLOT_KEYS_BYTES_MAX, SLOT_KEYS_MAX, SlotSearch } from './slot-keys.ts';
 
 const NO_CLUSTER = 'ERR This instance has cluster support disabled';
 
-/**
- * Records lie in no order of slots: to find those of one, all keys are hashed. It is refused on more
- * keys than this, or more bytes, as it holds the thread until it is done.
- */
-export const SLOT_KEYS_MAX = 5_000;
-const SLOT_KEYS_BYTES_MAX = 256 * 1024;
-
-/** Looking at a record, and hashing its key, in units of work (see reply.ts). */
-const RECORDS_A_UNIT = 4;
-
-const TOO_MANY_KEYS = `ERR it is refused on more than ${SLOT_KEYS_MAX} keys, or ${SLOT_KEYS_BYTES_MAX} bytes of them, use SCAN`;
+const CANNOT_LIST = 'ERR this storage cannot list its keys';
+const TOO_MANY_KEYS = `ERR it is refused for more than ${SLOT_KEYS_MAX} keys, or ${SLOT_KEYS_BYTES_MAX} bytes of them: ask for fewer`;
 
 type RunInCluster = (call: Call, reply: Reply, map: ClusterMap) => void;
 
@@ -70,70 +61,59 @@ function nextSlot(call: Call, reply: Reply): number | undefined {
   return undefined;
 }
 
-/**
- * Shows the keys of a slot.
- *
- * @returns Whether all were shown. If not, an error was answered.
- */
-function showSlot(
-  call: Call,
-  reply: Reply,
-  slot: number,
-  show: (key: Buffer, start: number, end: number) => void,
-): boolean {
+/** Counts the keys of all slots, and finds those that are asked for. See `Command.prepare`. */
+function prepare(call: Call, reply: Reply): boolean {
+  const { args, client, cluster } = call;
+  const name = args.nextWord();
+  const isCount = name === 'countkeysinslot' && args.left === 1;
+  const isSearch = name === 'getkeysinslot' && args.left === 2;
+  if (cluster === undefined || !(isCount || isSearch)) return true;
   return withView(call, (view) => {
-    const { keys } = view.info;
-    let bytes = 0;
-    let cursor = 0;
-    let work = 0;
-    const visit: RecordVisitor = (key, start, end) => {
-      bytes += end - start;
-      if (bytes > SLOT_KEYS_BYTES_MAX) return false;
-      if (slotOf(key, start, end) === slot) show(key, start, end);
-      return undefined;
-    };
-    const isSmall = keys <= SLOT_KEYS_MAX && view.scan !== undefined;
-    if (isSmall) {
-      do {
-        cursor = (view as ScanView).scan(cursor, SLOT_KEYS_MAX, visit);
-        work += SLOT_KEYS_MAX / RECORDS_A_UNIT;
-      } while (cursor !== 0 && bytes <= SLOT_KEYS_BYTES_MAX && work < STEP_WORK_MAX);
-      reply.charge(keys / RECORDS_A_UNIT);
-    }
-    if (isSmall && cursor === 0 && bytes <= SLOT_KEYS_BYTES_MAX) return true;
-    fail(call, reply, TOO_MANY_KEYS);
-    return false;
+    if (!canScan(view)) return true;
+    const counts = cluster.slotCounts.goOn(view, reply);
+    if (counts === undefined) return false;
+    if (isCount) return true;
+    const slot = Number(args.nextText());
+    // What is no number is refused later: nothing is looked for.
+    const most = Number(args.nextText()) || 0;
+    // Of what is no slot, none is there.
+    const there = counts[slot] ?? 0;
+    const { info } = view;
+    const last = client.slotSearch;
+    const isSame = last?.slot === slot && last.most === most && last.info === info;
+    const search = isSame ? last : new SlotSearch(slot, most, info);
+    client.slotSearch = search;
+    return search.goOn(view, there, reply);
   });
 }
 
 /** CLUSTER COUNTKEYSINSLOT slot */
-function countKeys(call: Call, reply: Reply): void {
+function countKeys(call: Call, reply: Reply, map: ClusterMap): void {
   const slot = nextSlot(call, reply);
   if (slot === undefined) return;
-  let count = 0;
-  const isDone = showSlot(call, reply, slot, () => {
-    count++;
+  const counts = withView(call, (view) => {
+    return canScan(view) ? map.slotCounts.goOn(view, reply) : undefined;
   });
-  if (isDone) appendInteger(reply, count);
+  if (counts === undefined) fail(call, reply, CANNOT_LIST);
+  else appendInteger(reply, counts[slot]);
 }
 
 /** CLUSTER GETKEYSINSLOT slot count */
 function getKeys(call: Call, reply: Reply): void {
-  const slot = nextSlot(call, reply);
-  if (slot === undefined) return;
+  const search = call.client.slotSearch;
+  call.client.slotSearch = undefined;
+  if (nextSlot(call, reply) === undefined) return;
   const asked = call.args.nextText();
   if (!isInteger(asked) || Number(asked) < 0) {
     fail(call, reply, 'ERR Invalid slot or number of keys');
     return;
   }
-  const most = Number(asked);
-  const keys: Buffer[] = [];
-  const isDone = showSlot(call, reply, slot, (key, start, end) => {
-    if (keys.length < most) keys.push(Buffer.from(key.subarray(start, end)));
-  });
-  if (!isDone) return;
-  appendArray(reply, keys.length);
-  for (const key of keys) appendBulkCopy(reply, key, 0, key.length);
+  if (search === undefined || search.isTooLong) {
+    fail(call, reply, search === undefined ? CANNOT_LIST : TOO_MANY_KEYS);
+    return;
+  }
+  appendArray(reply, search.keys.length);
+  for (const key of search.keys) appendBulkCopy(reply, key, 0, key.length);
 }
 
 const CLUSTER_SUBCOMMANDS: Subcommands = new Map([
@@ -226,5 +206,5 @@ export const CLUSTER: readonly Command[] = [
   plainCommand('readonly', 1, ok),
   plainCommand('readwrite', 1, ok),
   plainCommand('asking', 1, asking, ['fast']),
-  { ...plainCommand('cluster', -2, cluster, []), work: 20 },
+  { ...plainCommand('cluster', -2, cluster, []), work: 20, prepare },
 ];

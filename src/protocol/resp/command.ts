@@ -48,6 +48,11 @@ export interface Command {
   readonly argWork?: number;
   /** Which arguments are keys to a Redis Cluster, when COMMAND does not say it. */
   readonly routed?: Command['keys'];
+  /**
+   * With a cluster: does the part of its work that takes longer than a turn. false: there is more to do, when
+   * the others had theirs.
+   */
+  readonly prepare?: (call: Call, reply: Reply) => boolean;
   /** The session answers so from all arguments, which are keys; `run` is not called. */
   readonly keyAnswer?: KeyAnswer;
 }

@@ -60,7 +60,7 @@ export class KeyRoute {
   check(request: RoutedRequest, call: Call, reply: Reply): 'here' | 'away' | 'more' {
     const { command, input, argsStart, end, argc } = request;
     const [first, lastFromEnd] = command.routed ?? command.keys;
-    if (first === 0) return 'here';
+    if (first === 0) return this.#isPrepared(request, call, reply) ? 'here' : 'more';
     const last = lastFromEnd < 0 ? argc + lastFromEnd : lastFromEnd;
     const args = this.#args;
     args.begin(input, argsStart + this.#bytesDone, end, argc - 1 - this.#argsDone);
@@ -83,6 +83,14 @@ export class KeyRoute {
     }
     if (this.#isForeign) return this.#end(this.#map.moved(this.#slot));
     return this.#end(hasData(call) ? undefined : NO_DATA);
+  }
+
+  /** What is kept for EXEC is prepared by that. */
+  #isPrepared(request: RoutedRequest, call: Call, reply: Reply): boolean {
+    const { command, input, argsStart, end, argc } = request;
+    if (command.prepare === undefined || call.client.transaction !== undefined) return true;
+    call.args.begin(input, argsStart, end, argc - 1);
+    return command.prepare(call, reply);
   }
 
   /** Of a key that is not in the data. @returns As `check`. */

@@ -1,4 +1,3 @@
-import type { View } from '../../handler/handler.ts';
 import { copyBytes } from '../../storage/record.ts';
 import type { RecordVisitor } from '../../storage/storage.ts';
 import { type Reply, STEP_WORK_MAX, TURN_WORK_MAX } from '../reply.ts';
@@ -14,7 +13,7 @@ import {
 } from './command.ts';
 import { Glob, PATTERN_BYTES_MAX } from './glob.ts';
 import { appendArray, appendBulkText, appendInteger } from './output.ts';
-import type { ScanView } from './positions.ts';
+import { canScan, type ScanView } from './positions.ts';
 
 /** KEYS is refused on more keys than this, or more bytes: it holds the thread until it is done. */
 export const KEYS_MAX = 1_000;
@@ -73,10 +72,6 @@ interface ScanOptions {
   glob: Glob | undefined;
   /** Whether strings are asked for; there is nothing else. */
   wantsStrings: boolean;
-}
-
-function canScan(view: View): view is ScanView {
-  return view.scan !== undefined;
 }
 
 function cursorOf(text: string): number | undefined {

@@ -19,6 +19,10 @@ const GENERATIONS_RANGE = 2 ** 16;
 /** What a scan shows records from. */
 export type ScanView = View & { readonly scan: NonNullable<View['scan']> };
 
+export function canScan(view: View): view is ScanView {
+  return view.scan !== undefined;
+}
+
 /**
  * The places where scans go on, of one thread. A client's cursor may be of another generation, or
  * made up, and may come to another thread than the one that gave it; a storage trusts its own

@@ -2,7 +2,7 @@ import { ASKER, Asker } from '../../storage/lookup-counts.ts';
 import { LineFinder } from '../line.ts';
 import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import { type Reply, TURN_WORK_MAX } from '../reply.ts';
-import { type Client, newClient } from './client.ts';
+import { type Client, heldBytesOf, newClient } from './client.ts';
 import { type Call, type Command, fitsArity, takesKeys } from './command.ts';
 import { COMMANDS, EXEC, GET, HTTP_WORDS } from './commands.ts';
 import { Discard } from './discard.ts';
@@ -99,10 +99,7 @@ export class RespSession implements Session {
   }
 
   get heldBytes(): number {
-    const { transaction, tracking } = this.#client;
-    return (
-      (transaction?.heldBytes ?? 0) + (this.#exec?.heldBytes ?? 0) + (tracking?.heldBytes ?? 0)
-    );
+    return heldBytesOf(this.#client) + (this.#exec?.heldBytes ?? 0);
   }
 
   receive(input: Buffer, start: number, end: number, reply: Reply): number {
@@ -311,7 +308,8 @@ export class RespSession implements Session {
   #routeOf(command: Command, input: Buffer, end: number, reply: Reply): 'here' | 'away' | 'more' {
     const { transaction } = this.#client;
     const isLater = command === GET && transaction === undefined;
-    if (this.#route === undefined || isLater || this.#exec !== undefined) return 'here';
+    const isKnown = this.#exec === undefined ? isLater : command.prepare === undefined;
+    if (this.#route === undefined || isKnown) return 'here';
     const { nameStart, nameBytes, argc } = this.#frame;
     const argsStart = nameStart + nameBytes + 2;
     return this.#route.check({ command, input, argsStart, end, argc }, this.#call, reply);

@@ -1,11 +1,62 @@
-// Reads the keys of a file with the client of shards.go, and prints how many have themselves as value.
+// Reads the keys of a file with the client of shards.go, and prints how many have themselves as value:
+// read FILE [SECONDS]
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 )
+
+type found struct {
+	Right     int      `json:"right"`
+	Wrong     int      `json:"wrong"`
+	Errors    int      `json:"errors"`
+	SlowestMs float64  `json:"slowestMs"`
+	Said      []string `json:"said"`
+}
+
+func (f *found) ask(read func() (bool, error)) {
+	start := time.Now()
+	isRight, err := read()
+	if err != nil {
+		f.Errors++
+		f.Said = append(f.Said, err.Error())
+	} else if isRight {
+		f.Right++
+	} else {
+		f.Wrong++
+	}
+	if ms := float64(time.Since(start).Microseconds()) / 1000; ms > f.SlowestMs {
+		f.SlowestMs = ms
+	}
+}
+
+func keepReading(client *shardClient, keys []string, seconds float64) {
+	f := &found{Said: []string{}}
+	fmt.Println("ready")
+	end := time.Now().Add(time.Duration(seconds * float64(time.Second)))
+	for time.Now().Before(end) {
+		for at := 0; at < len(keys); at += 100 {
+			some := keys[at : at+100]
+			for _, key := range some {
+				f.ask(func() (bool, error) {
+					item, err := client.Get(key)
+					return err == nil && string(item.Value) == key, err
+				})
+			}
+			f.ask(func() (bool, error) {
+				items, err := client.GetMulti(some)
+				return len(items) == len(some), err
+			})
+		}
+	}
+	text, _ := json.Marshal(f)
+	fmt.Println(string(text))
+}
 
 func main() {
 	text, err := os.ReadFile(os.Args[1])
@@ -13,9 +64,11 @@ func main() {
 		panic(err)
 	}
 	keys := strings.Split(strings.TrimSpace(string(text)), "\n")
-	client, err := connectShards()
-	if err != nil {
-		panic(err)
+	client := connectShards()
+	if len(os.Args) > 2 {
+		seconds, _ := strconv.ParseFloat(os.Args[2], 64)
+		keepReading(client, keys, seconds)
+		return
 	}
 	right := 0
 	for _, key := range keys {

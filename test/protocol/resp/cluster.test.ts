@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { createSimpleHandler } from '../../../src/handler/simple.ts';
 import type { Protocol } from '../../../src/protocol/protocol.ts';
 import type { AnnouncedNode, RedisCluster } from '../../../src/protocol/redis-cluster.ts';
-import { SLOT_KEYS_MAX } from '../../../src/protocol/resp/cluster.ts';
+import { Reply, STEP_WORK_MAX, TURN_WORK_MAX } from '../../../src/protocol/reply.ts';
 import { respProtocol } from '../../../src/protocol/resp/resp.ts';
+import { SLOT_KEYS_MAX } from '../../../src/protocol/resp/slot-keys.ts';
+import { slotOf } from '../../../src/shards/slots.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
 import { playBinaryAllWays, playBinaryPieces } from '../../support/binary.ts';
+import { contextOf } from '../../support/session.ts';
 import { bytesOf, MapStorage, type TestRecord, tableOf } from '../../support/storages.ts';
 import { bulk, keeping, type Parsed, parseReplies, req } from './harness.ts';
 
@@ -263,13 +267,71 @@ describe('the commands of clients of a Redis Cluster', () => {
     expect(ask('CLUSTER COUNTKEYSINSLOT 16384')).toBe('-ERR Invalid slot');
     expect(ask('CLUSTER COUNTKEYSINSLOT x')).toMatch(/^-ERR value is not an integer/);
     expect(ask('CLUSTER GETKEYSINSLOT 1 -1')).toBe('-ERR Invalid slot or number of keys');
-    const many = tableOf(Array.from({ length: SLOT_KEYS_MAX + 1 }, (_, i) => [`k${i}`, '']));
-    expect(ask('CLUSTER COUNTKEYSINSLOT 1', clusterOf(), many)).toMatch(/^-ERR it is refused/);
-    const long = tableOf(Array.from({ length: 10 }, (_, i) => [`${i}${'k'.repeat(60_000)}`, '']));
-    expect(ask('CLUSTER COUNTKEYSINSLOT 1', clusterOf(), long)).toMatch(/^-ERR it is refused/);
-    expect(ask('CLUSTER GETKEYSINSLOT 1 1', clusterOf(), new MapStorage([]))).toMatch(
-      /^-ERR it is/,
+    expect(ask('CLUSTER GETKEYSINSLOT 16384 1')).toBe('-ERR Invalid slot');
+    const none = new MapStorage([]);
+    expect(ask('CLUSTER COUNTKEYSINSLOT 1', clusterOf(), none)).toMatch(/^-ERR this storage/);
+    expect(ask('CLUSTER GETKEYSINSLOT 1 1', clusterOf(), none)).toMatch(/^-ERR this storage/);
+  });
+
+  it('count and show the keys of a slot among many, in turns', () => {
+    const keys = Array.from({ length: 30_000 }, (_, i) => (i % 100 === 0 ? `{d}${i}` : `k${i}`));
+    const longOnes = Array.from({ length: 50 }, (_, i) => `${'l'.repeat(60_000)}${i}`);
+    const storage = tableOf([...keys, ...longOnes].map((key) => [key, '']));
+    const slots = keys.map((key) => slotOf(Buffer.from(key), 0, key.length));
+    const there = slots.filter((slot) => slot === 11298).length;
+    const commands = [
+      ...['COUNTKEYSINSLOT 11298', 'COUNTKEYSINSLOT 12182'],
+      ...['GETKEYSINSLOT 11298 1000000', 'GETKEYSINSLOT 11298 7', 'GETKEYSINSLOT 11298 0'],
+    ];
+    const pieces = commands.map((command) => req('CLUSTER', ...command.split(' ')));
+    const multi = [req('MULTI'), ...pieces, req('EXEC')];
+    const { output } = playBinaryPieces(
+      [...multi, ...pieces, req('GET', 'a')],
+      keeping(storage),
+      speaking(clusterOf()),
     );
+    const replies = parseReplies(output.toString('latin1'));
+    const [, , , , , , executed, ...alone] = replies;
+    for (const [counted, other, all, seven, none] of [executed as readonly Parsed[], alone]) {
+      expect(counted).toBe(there);
+      expect(other).toBe(slots.filter((slot) => slot === 12182).length);
+      const found = [...(all as readonly string[])].sort();
+      expect(found).toEqual(keys.filter((_, i) => slots[i] === 11298).sort());
+      expect(seven).toHaveLength(7);
+      expect(none).toEqual([]);
+    }
+  });
+
+  it('count anew when there is other data, and never more than a turn allows', () => {
+    const tableWith = (count: number): Storage =>
+      tableOf(Array.from({ length: count }, (_, i) => [`{d}${i}`, '']));
+    const handler = createSimpleHandler(tableWith(20_000));
+    const session = speaking(clusterOf()).createSession(contextOf(handler));
+    const reply = new Reply();
+    const input = req('CLUSTER', 'COUNTKEYSINSLOT', '11298');
+    let turns = 0;
+    let text = '';
+    for (let at = 0; at < input.length; turns++) {
+      at += session.receive(input, at, input.length, reply);
+      expect(reply.work).toBeLessThanOrEqual(TURN_WORK_MAX + STEP_WORK_MAX);
+      text += Buffer.concat(reply.take()).toString();
+      reply.reset();
+      if (turns === 2) handler.swap(tableWith(15_000));
+    }
+    expect(text).toBe(':15000\r\n');
+    expect(turns).toBeGreaterThan(6);
+  });
+
+  it('show so many keys of a slot as one reply may have', () => {
+    const many = tableOf(Array.from({ length: SLOT_KEYS_MAX + 1 }, (_, i) => [`{d}${i}`, '']));
+    const all = `CLUSTER GETKEYSINSLOT 11298 ${SLOT_KEYS_MAX + 1}`;
+    expect(ask(all, clusterOf(), many)).toMatch(/^-ERR it is refused for more than 5000/);
+    const fewer = ask(`CLUSTER GETKEYSINSLOT 11298 ${SLOT_KEYS_MAX}`, clusterOf(), many);
+    expect(fewer).toHaveLength(SLOT_KEYS_MAX);
+    const longOnes = Array.from({ length: 5 }, (_, i) => `{d}${'l'.repeat(60_000)}${i}`);
+    const long = tableOf(longOnes.map((key) => [key, '']));
+    expect(ask('CLUSTER GETKEYSINSLOT 11298 5', clusterOf(), long)).toMatch(/^-ERR it is refused/);
+    expect(ask('CLUSTER GETKEYSINSLOT 11298 4', clusterOf(), long)).toHaveLength(4);
   });
 
   it('are answered, or refused, as a cluster of Redis does', () => {
