@@ -19,7 +19,9 @@ export async function runDev(request: NodeRequest, signal: AbortSignal): Promise
       ...request,
       place: { ...request.place, urls: cluster.endpoints },
     });
-    say(`One etcd and one node, in a temporary folder. Type:\n${walkThrough(request, node.http)}`);
+    const [url] = cluster.endpoints;
+    const lines = walkThrough(request, node.http);
+    say(`One etcd (${url}) and one node, in a temporary folder. Type:\n${lines}`);
     await aborted(signal);
     await node.close();
   } finally {
