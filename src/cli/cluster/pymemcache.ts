@@ -56,24 +56,28 @@ class ShardHasher:
 
     def get_node(self, key):
         names = ["%s:%s" % node for node in NODES[shard_of(key)]]
-        live = [name for name in names if name in self.live]
-        return live[int(self.share * len(live))] if live else None
+        live = [name for name in names if name in self.live] or names
+        return live[int(self.share * len(live))]
+
+
+def repeated(read, *args, **kwargs):
+    """A node that closes the connection is asked twice, before another one of the shard is."""
+    for left in range(2 * max(map(len, NODES)), -1, -1):
+        try:
+            return read(*args, **kwargs)
+        except (OSError, MemcacheError):
+            if left == 0:
+                raise
 
 
 class ShardClient(HashClient):
-    """Repeats a read that failed: by then another node of the shard is asked."""
+    """Repeats a read that failed."""
 
     def get(self, *args, **kwargs):
-        try:
-            return super().get(*args, **kwargs)
-        except (OSError, MemcacheError):
-            return super().get(*args, **kwargs)
+        return repeated(super().get, *args, **kwargs)
 
     def get_many(self, *args, **kwargs):
-        try:
-            return super().get_many(*args, **kwargs)
-        except (OSError, MemcacheError):
-            return super().get_many(*args, **kwargs)
+        return repeated(super().get_many, *args, **kwargs)
 
 
 def connect():

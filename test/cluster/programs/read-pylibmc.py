@@ -1,7 +1,8 @@
 """Reads the keys of a file with the client of shards.py, and prints how many have themselves as value:
-read-pylibmc.py FILE [SECONDS]"""
+read-pylibmc.py FILE [STOP]. With STOP, it reads until there is a file of that name."""
 
 import json
+import os
 import sys
 import time
 
@@ -22,21 +23,20 @@ def ask(found, read):
     found["slowestMs"] = max(found["slowestMs"], (time.monotonic() - start) * 1000)
 
 
-def keep_reading(seconds):
+def keep_reading(stop):
     found = {"right": 0, "wrong": 0, "errors": 0, "slowestMs": 0, "said": []}
     print("ready", flush=True)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not os.path.exists(stop):
         for at in range(0, len(keys), 100):
             some = keys[at : at + 100]
-            for key in some:
+            for key in some[:3]:
                 ask(found, lambda: client.get(key) == key)
             ask(found, lambda: len(client.get_multi(some)) == len(some))
     print(json.dumps(found))
 
 
 if len(sys.argv) > 2:
-    keep_reading(float(sys.argv[2]))
+    keep_reading(sys.argv[2])
 else:
     right = sum(client.get(key) == key for key in keys)
     many = client.get_multi(keys[:500])
