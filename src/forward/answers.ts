@@ -1,4 +1,4 @@
-import { ANSWER, HIT, MISS } from '../protocol/forward/frames.ts';
+import { ANSWER, ELSEWHERE, ELSEWHERE_BYTES_MAX, HIT, MISS } from '../protocol/forward/frames.ts';
 import { wireBytesOf } from '../storage/record.ts';
 import { VALUE_BYTES_MAX } from '../storage/scanners/scanner.ts';
 import type { Pending } from './pending.ts';
@@ -13,6 +13,7 @@ export class WrongAnswer extends Error {}
  */
 export class Answers {
   readonly #pending: Pending;
+  readonly #onElsewhere: (addresses: string) => void;
   /** A head that has come in part. */
   readonly #head = Buffer.allocUnsafeSlow(ANSWER.bytes);
   #headBytes = 0;
@@ -20,6 +21,8 @@ export class Answers {
   #body: Buffer | undefined;
   #bodyBytes = 0;
   #bodyLeft = 0;
+  /** What has come in part are addresses. */
+  #isElsewhere = false;
   #sequence = 0;
   #flags = 0;
   #valueBytes = 0;
@@ -28,8 +31,10 @@ export class Answers {
   #copy: Buffer | undefined;
   #copyStart = 0;
 
-  constructor(pending: Pending) {
+  /** @param onElsewhere Called when other servers are to be asked for the oldest, which stays pending. */
+  constructor(pending: Pending, onElsewhere: (addresses: string) => void) {
     this.#pending = pending;
+    this.#onElsewhere = onElsewhere;
   }
 
   /** @throws WrongAnswer */
@@ -69,8 +74,11 @@ export class Answers {
       questions.noteMiss(index);
       return at;
     }
-    this.#flags = head.readUInt32BE(headStart + ANSWER.flags);
     this.#valueBytes = head.readUInt32BE(headStart + ANSWER.valueBytes);
+    if (status === ELSEWHERE && this.#valueBytes <= ELSEWHERE_BYTES_MAX) {
+      return this.#beginElsewhere(chunk, at, end);
+    }
+    this.#flags = head.readUInt32BE(headStart + ANSWER.flags);
     this.#cas =
       head.readUInt32BE(headStart + ANSWER.cas) * 2 ** 32 +
       head.readUInt32BE(headStart + ANSWER.cas + 4);
@@ -91,6 +99,19 @@ export class Answers {
     return at + wireBytes;
   }
 
+  #beginElsewhere(chunk: Buffer, at: number, end: number): number {
+    const bytes = this.#valueBytes;
+    if (end - at >= bytes) {
+      this.#onElsewhere(chunk.toString('latin1', at, at + bytes));
+      return at + bytes;
+    }
+    this.#isElsewhere = true;
+    this.#body = Buffer.allocUnsafeSlow(bytes);
+    this.#bodyBytes = bytes;
+    this.#bodyLeft = bytes;
+    return at;
+  }
+
   #keep(chunk: Buffer, start: number, end: number): Buffer {
     this.#copyStart = start;
     const copy = Buffer.allocUnsafe(end - start);
@@ -107,7 +128,10 @@ export class Answers {
     if (this.#bodyLeft > 0) return start + bytes;
     this.#body = undefined;
     const { questions, index } = this.#pending;
-    if (body === undefined) this.#dropOldest();
+    if (this.#isElsewhere) {
+      this.#isElsewhere = false;
+      this.#onElsewhere(body!.toString('latin1'));
+    } else if (body === undefined) this.#dropOldest();
     else {
       const keyBytes = questions.keyEnd(index) - questions.keyStart(index);
       this.#deliver(body, 0, this.#bodyBytes, keyBytes);

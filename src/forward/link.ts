@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../common/errors.ts';
 import {
+  ANY_SHARD,
   FORWARD_VERSION,
   HELLO,
   HELLO_MAGIC,
@@ -20,6 +21,7 @@ const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What a link says of itself when it is opened. */
 export interface LinkHello {
+  /** The one that the server has, or `ANY_SHARD`. */
   readonly shard: number;
   /** 16 hexadecimal digits. */
   readonly epoch: string;
@@ -30,6 +32,10 @@ export interface LinkHello {
 export interface LinkEvents {
   /** The server has let us in. */
   readonly onReady: (link: Link) => void;
+  /** It has other shards than we, and looks at each key. */
+  readonly onOtherEpoch: (epoch: string) => void;
+  /** Other servers are to be asked for what is the oldest that is pending. */
+  readonly onElsewhere: (pending: Pending, addresses: string) => void;
   /** It is over; what is pending is to be asked elsewhere. */
   readonly onEnd: (link: Link, why: string) => void;
 }
@@ -41,7 +47,7 @@ export class Link {
   readonly #socket: Socket;
   readonly #hello: LinkHello;
   readonly #events: LinkEvents;
-  readonly #answers = new Answers(this.pending);
+  readonly #answers: Answers;
   #out: Buffer = Buffer.allocUnsafeSlow(ROOM_BYTES_MIN);
   #outBytes = 0;
   #welcome: Buffer = Buffer.alloc(0);
@@ -61,6 +67,9 @@ export class Link {
     this.#heardMs = nowMs;
     this.#hello = hello;
     this.#events = events;
+    this.#answers = new Answers(this.pending, (addresses) => {
+      events.onElsewhere(this.pending, addresses);
+    });
     this.#socket = open((chunk, length) => this.#receive(chunk, length));
     this.#socket.setNoDelay(true);
     this.#socket.on('error', (error) => this.end(messageOf(error)));
@@ -72,8 +81,11 @@ export class Link {
     return this.#isReady;
   }
 
-  /** @returns Whether there is room. */
-  ask(questions: Questions, index: number, sinceMs: number): boolean {
+  /**
+   * @param hops How many servers have sent the question elsewhere.
+   * @returns Whether there is room.
+   */
+  ask(questions: Questions, index: number, sinceMs: number, hops: number): boolean {
     if (this.#outBytes + this.#socket.writableLength > UNSENT_BYTES_MAX) return false;
     const { keys } = questions;
     const start = questions.keyStart(index);
@@ -84,7 +96,7 @@ export class Link {
     this.#out[at++] = (end - start) & 0xff;
     for (let i = start; i < end; i++) this.#out[at++] = keys[i];
     this.#outBytes = at;
-    this.pending.add(questions, index, sinceMs);
+    this.pending.add(questions, index, sinceMs, hops);
     return true;
   }
 
@@ -163,25 +175,32 @@ export class Link {
     if (welcome.length < WELCOME.bytes) return bytes;
     const fault = faultOf(welcome, this.#hello);
     if (fault !== undefined) throw new WrongAnswer(fault);
+    const epoch = epochOf(welcome);
+    if (epoch !== this.#hello.epoch) this.#events.onOtherEpoch(epoch);
     this.#isReady = true;
     this.#events.onReady(this);
     return bytes;
   }
 }
 
+function epochOf(welcome: Buffer): string {
+  return welcome.toString('hex', WELCOME.epoch, WELCOME.bytes);
+}
+
 /** Why we were not let in, or do not want in; undefined: we are. */
 function faultOf(welcome: Buffer, { shard, epoch }: LinkHello): string | undefined {
   const itsShard = welcome.readUInt16BE(WELCOME.shard);
-  const itsEpoch = welcome.toString('hex', WELCOME.epoch, WELCOME.bytes);
+  const itsEpoch = epochOf(welcome);
   switch (welcome[WELCOME.status]) {
+    case WELCOME_STATUS.otherEpoch:
+      return `its shards.toml has epoch ${itsEpoch}, ours ${epoch}: upgrade it, or give both the same file`;
     case WELCOME_STATUS.badLogin:
       return 'it does not accept the login: give all nodes the same user file';
     case WELCOME_STATUS.otherVersion:
       return 'it speaks another version: upgrade all nodes';
   }
-  if (itsEpoch !== epoch) {
-    return `its shards.toml has epoch ${itsEpoch}, ours ${epoch}: give both the same file`;
-  }
-  if (itsShard !== shard) return `it has the shard with idx ${itsShard}, expected ${shard}`;
+  const isShardKnown = itsEpoch === epoch && shard !== ANY_SHARD;
+  if (isShardKnown && itsShard !== shard)
+    return `it has the shard with idx ${itsShard}, expected ${shard}`;
   return welcome[WELCOME.status] === WELCOME_STATUS.ok ? undefined : 'it has no data yet';
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../common/errors.ts';
 import { Link, type LinkHello } from './link.ts';
+import type { Pending } from './pending.ts';
 import type { Questions } from './questions.ts';
 
 /** A server that owes an answer this long is left for another one of its shard, if there is one. */
@@ -28,10 +29,23 @@ export interface OwnerShare {
   readonly nowMs: () => number;
   /** Has `flush` called of a link at the end of the turn. */
   readonly flush: (link: Link) => void;
+  /** Has other servers asked, whose addresses one of these has named. */
+  readonly askElsewhere: (question: Question, addresses: string) => void;
+  /** A server has other shards. */
+  readonly onOtherEpoch: (node: string, epoch: string) => void;
   /** Has a fault noted, in a later turn. */
   readonly fault: (questions: Questions, index: number, text: string) => void;
   /** A server has begun to fail, or answers again. */
   readonly onChange: (node: string, answers: boolean, why: string) => void;
+}
+
+/** A key that is asked for. */
+export interface Question {
+  readonly questions: Questions;
+  readonly index: number;
+  readonly sinceMs: number;
+  /** How many servers have sent it elsewhere. */
+  readonly hops: number;
 }
 
 interface NodeState {
@@ -69,14 +83,10 @@ export class Owner {
     }));
   }
 
-  ask(questions: Questions, index: number): void {
-    this.#ask(questions, index, this.#share.nowMs());
-  }
-
-  #ask(questions: Questions, index: number, sinceMs: number): void {
+  ask(questions: Questions, index: number, sinceMs: number, hops = 0): void {
     const link = this.#current ?? this.#choose();
     if (link === undefined) this.#share.fault(questions, index, this.#whyNobody());
-    else if (!link.ask(questions, index, sinceMs)) {
+    else if (!link.ask(questions, index, sinceMs, hops)) {
       this.#share.fault(questions, index, `${this.#shard} is asked for more than it answers`);
     } else this.#share.flush(link);
   }
@@ -101,6 +111,12 @@ export class Owner {
   #connect(state: NodeState, nowMs: number): Link | undefined {
     const events = {
       onReady: () => this.#noteReady(state),
+      onOtherEpoch: (epoch: string) => this.#share.onOtherEpoch(state.node.name, epoch),
+      onElsewhere: (pending: Pending, addresses: string) => {
+        const { questions, index, oldestMs: sinceMs, hops } = pending;
+        pending.shift();
+        this.#share.askElsewhere({ questions, index, sinceMs, hops: hops + 1 }, addresses);
+      },
       onEnd: (ended: Link, why: string) => this.#noteEnd(state, ended, why),
     };
     try {
@@ -137,9 +153,9 @@ export class Owner {
     if (this.#current === ended) this.#current = undefined;
     const { pending } = ended;
     for (let left = pending.length; left > 0; left--) {
-      const { questions, index, oldestMs } = pending;
+      const { questions, index, oldestMs, hops } = pending;
       pending.shift();
-      if (nowMs - oldestMs < FORWARD_MS_MAX) this.#ask(questions, index, oldestMs);
+      if (nowMs - oldestMs < FORWARD_MS_MAX) this.ask(questions, index, oldestMs, hops);
       else this.#share.fault(questions, index, this.#whyNobody());
     }
   }

@@ -8,6 +8,7 @@ export class Pending {
   readonly #questions: Questions[] = [];
   readonly #indices: number[] = [];
   readonly #sinceMs: number[] = [];
+  readonly #hops: number[] = [];
   #head = 0;
 
   get length(): number {
@@ -28,10 +29,16 @@ export class Pending {
     return this.#indices[this.#head];
   }
 
-  add(questions: Questions, index: number, sinceMs: number): void {
+  /** How many servers have sent the oldest elsewhere. */
+  get hops(): number {
+    return this.#hops[this.#head];
+  }
+
+  add(questions: Questions, index: number, sinceMs: number, hops: number): void {
     this.#questions.push(questions);
     this.#indices.push(index);
     this.#sinceMs.push(sinceMs);
+    this.#hops.push(hops);
   }
 
   /** Forgets the oldest. */
@@ -45,6 +52,7 @@ export class Pending {
     this.#questions.splice(0, this.#head);
     this.#indices.splice(0, this.#head);
     this.#sinceMs.splice(0, this.#head);
+    this.#hops.splice(0, this.#head);
     this.#head = 0;
   }
 }

@@ -43,6 +43,10 @@ export const COUNTERS = {
   decr_misses: ['counter', 'decr commands, all of which are refused.'],
   forwarded_in: ['counter', 'Keys that servers of other shards asked for.'],
   forwarded_out: ['counter', 'Keys that this server asked servers of other shards for.'],
+  forward_redirects: [
+    'counter',
+    'Keys that a server with other shards sent elsewhere, as while shards are split.',
+  ],
   forward_faults: ['counter', 'Keys that no server of their shard answered.'],
   bytes_read: ['counter', 'Bytes received from clients.'],
   bytes_written: ['counter', 'Bytes sent to clients.'],

@@ -8,7 +8,7 @@ const ADDRESSES_MAX = 10_000;
 
 /** What an owner should know of a client. */
 export interface ClientReport {
-  readonly kind: 'refused write' | 'failed login' | 'refused node';
+  readonly kind: 'refused write' | 'failed login' | 'refused node' | 'other shards';
   /** Address without a port: each connection of a client has another one. */
   readonly client: string;
   /** Of a write: its command. Nothing of a login is reported, not even the name. */
@@ -21,6 +21,7 @@ const EVENTS = {
   'refused write': 'write-refused',
   'failed login': 'login-failed',
   'refused node': 'node-refused',
+  'other shards': 'node-differs',
 } as const;
 
 /** Reports clients to the owner without flooding the log. */
@@ -58,6 +59,7 @@ export function describeReport({ kind, client, command, why }: ClientReport): st
   if (kind === 'refused node') {
     return `a server that asks for keys is refused: ${why}; it is ${client}, and others from there are not logged for a minute`;
   }
+  if (kind === 'other shards') return `a server at ${client}, which asks for keys, ${why}`;
   const others = 'from there are counted in stats and not logged for a minute';
   return kind === 'failed login'
     ? `a login failed from ${client}: no such name and password; others ${others}`

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Forwarder } from '../../src/forward/forwarder.ts';
+import type { OwnerNode } from '../../src/forward/owner.ts';
 import { Questions } from '../../src/forward/questions.ts';
+import type { ViewSource } from '../../src/handler/handler.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { type Counters, countersOf, createCounterMemory } from '../../src/protocol/counters.ts';
 import { forwardProtocol } from '../../src/protocol/forward/forward.ts';
@@ -14,6 +16,7 @@ import {
   WELCOME,
   WELCOME_STATUS,
 } from '../../src/protocol/forward/frames.ts';
+import type { OwnPart } from '../../src/protocol/forward/session.ts';
 import type { SessionContext } from '../../src/protocol/protocol.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import { emptyStorage } from '../../src/storage/empty.ts';
@@ -39,12 +42,32 @@ interface Owner {
   readonly refused: string[];
 }
 
+/** How a server spreads keys. */
+interface Spread {
+  readonly epoch: string;
+  readonly shard: number;
+  readonly shardOf: OwnPart['shardOf'];
+  readonly addressesOf: OwnPart['addressesOf'];
+}
+
+const SPREAD: Spread = {
+  ...{ epoch: EPOCH, shard: 1 },
+  shardOf: () => 1,
+  addressesOf: () => Buffer.from('nowhere'),
+};
+
+function partOf(local: ViewSource, spread: Partial<Spread> = {}, heard: string[] = []): OwnPart {
+  return {
+    ...{ local, ...SPREAD, ...spread },
+    onRefused: (why) => void heard.push(why),
+    onOtherEpoch: (epoch) => void heard.push(`other epoch ${epoch}`),
+  };
+}
+
 /** A server of shard 1. */
-async function owner(storage: Storage = TABLE, epoch = EPOCH, shard = 1): Promise<Owner> {
+async function owner(storage: Storage = TABLE, spread: Partial<Spread> = {}): Promise<Owner> {
   const refused: string[] = [];
-  const local = createSimpleHandler(storage);
-  const onRefused = (why: string): void => void refused.push(why);
-  const protocol = forwardProtocol({ local, shard, epoch, onRefused });
+  const protocol = forwardProtocol(partOf(createSimpleHandler(storage), spread, refused));
   const server = createServer({ storage: TABLE, protocol });
   onTestFinished(() => server.close(0));
   const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
@@ -67,8 +90,7 @@ async function impostor(serve: (socket: net.Socket) => void): Promise<Owner> {
 function welcomed(answer: (socket: net.Socket, replies: Buffer) => void) {
   return impostor((socket) => {
     const local = createSimpleHandler({ ...TABLE, get: TABLE.get.bind(TABLE), close: () => {} });
-    const protocol = forwardProtocol({ local, shard: 1, epoch: EPOCH, onRefused: () => {} });
-    const conversation = new BinaryConversation(local, protocol);
+    const conversation = new BinaryConversation(local, forwardProtocol(partOf(local)));
     let sent = 0;
     socket.on('data', (chunk) => {
       conversation.give(chunk);
@@ -79,23 +101,30 @@ function welcomed(answer: (socket: net.Socket, replies: Buffer) => void) {
   });
 }
 
+function nodeAt(name: string, port: number): OwnerNode {
+  const open = (onRead: (chunk: Buffer, length: number) => void): net.Socket => {
+    const buffer = Buffer.alloc(1000);
+    const callback = (length: number): boolean => {
+      onRead(buffer, length);
+      return true;
+    };
+    return net.connect({ port, host: '127.0.0.1', onread: { buffer, callback } });
+  };
+  return { name, open };
+}
+
 function forwarderTo(...owners: readonly Owner[]) {
   const changes: string[] = [];
   const counters: Counters = countersOf(createCounterMemory(1), 0);
-  const nodes = owners.map(({ port }, i) => ({
-    name: `node${i}`,
-    open: (onRead: (chunk: Buffer, length: number) => void) => {
-      const buffer = Buffer.alloc(1000);
-      const callback = (length: number): boolean => {
-        onRead(buffer, length);
-        return true;
-      };
-      return net.connect({ port, host: '127.0.0.1', onread: { buffer, callback } });
-    },
-  }));
+  const nodes = owners.map(({ port }, i) => nodeAt(`node${i}`, port));
   const forwarder = new Forwarder({
     ...{ shards: [{ name: 'shard1', idx: 1, nodes }], epoch: EPOCH, login: () => '', counters },
     onChange: (node, answers, why) => void changes.push(`${node} ${answers} ${why}`),
+    onOtherEpoch: (node, epoch) => void changes.push(`${node} has epoch ${epoch}`),
+    nodesFrom: (addresses) => {
+      if (!/^[\d ]+$/.test(addresses)) return undefined;
+      return addresses.split(' ').map((port) => nodeAt(`named ${port}`, Number(port)));
+    },
   });
   onTestFinished(() => forwarder.close());
   /** The values or the faults of keys that are asked for together. */
@@ -202,27 +231,84 @@ describe('a server that owns a shard', () => {
     expect(await askBoth('a', 'none')).toEqual(['value of a', 'miss']);
   });
 
-  test('with another epoch is refused by both, with what to do', async () => {
-    const other = await owner(TABLE, 'fedcba9876543210');
-    const { ask, changes } = forwarderTo(other);
-    expect(await ask('a')).toEqual([expect.stringMatching(/give both the same file/)]);
-    expect(changes).toEqual([
-      expect.stringMatching(/epoch fedcba9876543210, ours 0123456789abcdef/),
-    ]);
-    expect(other.refused).toEqual([expect.stringMatching(/epoch 0123.*give both the same file/)]);
-  });
-
   test('of another shard, and one without data, is refused', async () => {
-    const { ask } = forwarderTo(await owner(TABLE, EPOCH, 2));
+    const { ask } = forwarderTo(await owner(TABLE, { shard: 2 }));
     expect(await ask('a')).toEqual([expect.stringMatching(/the shard with idx 2, expected 1/)]);
     const { ask: askEmpty } = forwarderTo(await owner(emptyStorage));
     expect(await askEmpty('a')).toEqual([expect.stringMatching(/it has no data yet/)]);
   });
 });
 
+describe('a server with other shards', () => {
+  const OTHER = 'fedcba9876543210';
+  /** Keys that begin with `z` have left it. */
+  const without = (port: number | string): Partial<Spread> => ({
+    ...{ epoch: OTHER, shard: 0 },
+    shardOf: (key, start) => (key[start] === 0x7a ? 5 : 0),
+    addressesOf: (shard) => Buffer.from(shard === 5 ? `${port}` : 'wrong'),
+  });
+
+  test('answers what is its own, and names whom to ask for the rest', async () => {
+    const next = await owner(tableOf([['zoo', 'value of zoo']]), {
+      ...{ epoch: OTHER, shard: 5, shardOf: () => 5 },
+    });
+    const split = await owner(TABLE, without(`1 ${next.port}`));
+    const { ask, changes, counters } = forwarderTo(split);
+    const keys = ['a', 'zoo', 'none', 'zebra', RAW, 'large', 'zoo'];
+    const values = ['value of a', 'value of zoo', 'miss', 'miss', 'raw', LARGE.toString()];
+    expect(await ask(...keys)).toEqual([...values, 'value of zoo']);
+    expect(counters.forward_redirects).toBe(3);
+    expect(changes).toContain(`node0 has epoch ${OTHER}`);
+    expect(split.refused).toEqual([`other epoch ${EPOCH}`]);
+  });
+
+  test('that send a key in a circle are a fault', async () => {
+    const ports: number[] = [];
+    const sendsTo = (i: number): Promise<Owner> =>
+      owner(TABLE, { ...without(''), addressesOf: () => Buffer.from(`${ports[i]}`) });
+    const [one, two] = await Promise.all([sendsTo(1), sendsTo(0)]);
+    ports.push(one.port, two.port);
+    const { ask, counters } = forwarderTo(one);
+    expect(await ask('zoo', 'a')).toEqual([
+      expect.stringMatching(/^fault: 4 servers send the key on, to \d+: give all nodes the same/),
+      'value of a',
+    ]);
+    expect(counters.forward_redirects).toBe(4);
+  });
+
+  test.each(['no addresses', '', 'x'.repeat(4096), '\r\nEND\r\n'])(
+    'that names %j as servers is a fault, and its connection lives',
+    async (addresses) => {
+      const { ask, changes } = forwarderTo(await owner(TABLE, without(addresses)));
+      const [fault, own] = await ask('zoo', 'a');
+      expect(fault).toMatch(
+        /^fault: a server sends the key on, to [ -~]*: give all nodes the same/,
+      );
+      expect(own).toBe('value of a');
+      expect(changes).toEqual([`node0 has epoch ${OTHER}`]);
+    },
+  );
+
+  test('that names more than a server may is left', async () => {
+    const { ask } = forwarderTo(await owner(TABLE, without('x'.repeat(4097))));
+    expect(await ask('zoo')).toEqual([expect.stringMatching(/does not answer as a server/)]);
+  });
+
+  test('is asked by a server of before 0.4, which does not know such, and refuses', async () => {
+    const old = await welcomed((socket, replies) => {
+      const refusal = Buffer.from(replies.subarray(0, WELCOME.bytes));
+      refusal[WELCOME.status] = WELCOME_STATUS.otherEpoch;
+      refusal.write(OTHER, WELCOME.epoch, 'hex');
+      socket.end(refusal);
+    });
+    const { ask } = forwarderTo(old);
+    expect(await ask('a')).toEqual([expect.stringMatching(/epoch fedcba.*: upgrade it, or give/)]);
+  });
+});
+
 test('200 shards are asked at once', async () => {
   const owners = await Promise.all(
-    Array.from({ length: 200 }, (_, i) => owner(tableOf([['key', `of ${i}`]]), EPOCH, i)),
+    Array.from({ length: 200 }, (_, i) => owner(tableOf([['key', `of ${i}`]]), { shard: i })),
   );
   const shards = owners.map(({ port }, idx) => {
     const open = (onRead: (chunk: Buffer, length: number) => void): net.Socket => {
@@ -237,6 +323,8 @@ test('200 shards are asked at once', async () => {
     login: () => '',
     counters,
     onChange: () => {},
+    onOtherEpoch: () => {},
+    nodesFrom: () => undefined,
   });
   onTestFinished(() => forwarder.close());
   const questions = new Questions();
@@ -251,8 +339,11 @@ test('200 shards are asked at once', async () => {
   }
 });
 
-test('what others ask is answered alike however it arrives', () => {
-  const hello = Buffer.from(`f6676601000001${EPOCH}0000`, 'hex');
+test.each([
+  ['the same', EPOCH, 15 + 3 * 24 + 20 + 13],
+  ['another', 'fedcba9876543210', 15 + 3 * 24 + 20 + 13 + 'nowhere'.length],
+])('what a server of %s epoch asks is answered alike however it arrives', (_, epoch, bytes) => {
+  const hello = Buffer.from(`f6676601000001${epoch}0000`, 'hex');
   const requests = ['a', 'none', 'empty'].map((key) =>
     Buffer.from(`\0${'\x01\x04\x05'[['a', 'none', 'empty'].indexOf(key)]}${key}`),
   );
@@ -263,7 +354,7 @@ test('what others ask is answered alike however it arrives', () => {
       batch: TABLE.batch,
       close: () => {},
     });
-    const place = { local, shard: 1, epoch: EPOCH, onRefused: () => {} };
+    const place = partOf(local, { shardOf: (key, start) => (key[start] === 0x6e ? 2 : 1) });
     const conversation = new BinaryConversation(local, forwardProtocol(place));
     const input = Buffer.concat([hello, ...requests]);
     for (let at = 0; at < input.length; at += pieceBytes) {
@@ -272,8 +363,8 @@ test('what others ask is answered alike however it arrives', () => {
     return conversation.played().output;
   };
   const whole = play(1000);
-  expect(whole.length).toBe(15 + 3 * 24 + 20 + 13);
-  for (const bytes of [1, 2, 7]) expect(play(bytes).equals(whole)).toBe(true);
+  expect(whole.length).toBe(bytes);
+  for (const piece of [1, 2, 7]) expect(play(piece).equals(whole)).toBe(true);
 });
 
 test.each([
@@ -286,10 +377,11 @@ test.each([
     'hex',
   );
   const local = createSimpleHandler({ ...TABLE, get: TABLE.get.bind(TABLE), close: () => {} });
-  const place = { local, shard: 1, epoch: EPOCH, onRefused: () => {} };
   const authenticate: SessionContext['authenticate'] = (user, password) =>
     user === 'ann' && password === 'secret';
-  const conversation = new BinaryConversation(local, forwardProtocol(place), { authenticate });
+  const conversation = new BinaryConversation(local, forwardProtocol(partOf(local)), {
+    authenticate,
+  });
   conversation.give(Buffer.concat([hello, Buffer.from(login)]));
   const { output, state } = conversation.played();
   expect(output[4]).toBe(status);

@@ -6,6 +6,8 @@ import type { Session, SessionContext, SessionState } from '../protocol.ts';
 import { headOf, type Reply } from '../reply.ts';
 import {
   ANSWER,
+  ANY_SHARD,
+  ELSEWHERE,
   FORWARD_VERSION,
   HELLO,
   HELLO_MAGIC,
@@ -23,10 +25,16 @@ export interface OwnPart {
   readonly local: ViewSource;
   /** Number of its shard. */
   readonly shard: number;
-  /** Says which key belongs where: servers with another one are refused. 16 hexadecimal digits. */
+  /** Says which key belongs where. 16 hexadecimal digits. */
   readonly epoch: string;
+  /** Number of the shard that key[start, end) belongs to. */
+  readonly shardOf: (key: Buffer, start: number, end: number) => number;
+  /** Addresses of the servers of a shard, as they are told: see `ELSEWHERE`. */
+  readonly addressesOf: (shard: number) => Buffer;
   /** Called when a server was refused, with its address as `ConnectionPlace` has it. */
   readonly onRefused: (why: string, client: string) => void;
+  /** Called when a server has another epoch; its address likewise. */
+  readonly onOtherEpoch: (epoch: string, client: string) => void;
 }
 
 /** Bytes of a key that cost a unit of work (see reply.ts). */
@@ -40,13 +48,18 @@ const bounds = new Int32Array(2 * BATCH_KEYS_MAX);
 /** Where an answer's head is put together; likewise. */
 const head = Buffer.alloc(ANSWER.bytes);
 
-/** What one other server asks. It is answered from what is here, so requests cannot go round in circles. */
+/**
+ * What one other server asks. It is answered from what is here, so requests cannot go round in circles.
+ * What this server says of its own keys is true by its own shards, so it is true for all.
+ */
 export class ForwardSession implements Session {
   readonly #context: SessionContext;
   readonly #asker: Asker;
   readonly #place: OwnPart;
   #state: SessionState = 'open';
   #isWelcome = false;
+  /** Whether keys of other shards may be asked for. */
+  #isMixed = false;
   /** Requests so far. */
   #sequence = 0;
 
@@ -114,14 +127,10 @@ export class ForwardSession implements Session {
       return WELCOME_STATUS.badLogin;
     }
     const itsEpoch = input.toString('hex', start + HELLO.epoch, start + HELLO.epoch + 8);
-    if (itsEpoch !== epoch) {
-      onRefused(
-        `its shards.toml has epoch ${itsEpoch}, expected ${epoch}: give both the same file`,
-      );
-      return WELCOME_STATUS.otherEpoch;
-    }
     const asked = input.readUInt16BE(start + HELLO.shard);
-    if (asked !== shard) {
+    if (itsEpoch !== epoch) this.#place.onOtherEpoch(itsEpoch, client);
+    this.#isMixed = itsEpoch !== epoch || asked === ANY_SHARD;
+    if (asked !== shard && !this.#isMixed) {
       onRefused(`it asks for the shard with idx ${asked}, and this is idx ${shard}`);
       return WELCOME_STATUS.otherShard;
     }
@@ -191,14 +200,14 @@ export class ForwardSession implements Session {
     keyStart: number,
     keyEnd: number,
   ): void {
-    head[ANSWER.status] = entry === undefined ? MISS : HIT;
     head.writeUInt16BE(keyEnd - keyStart, ANSWER.keyBytes);
     head.writeInt32BE(this.#sequence, ANSWER.sequence);
     this.#sequence = (this.#sequence + 1) | 0;
     if (entry === undefined) {
-      reply.copy(head, 0, ANSWER.bytes);
+      this.#appendMissing(reply, key, keyStart, keyEnd);
       return;
     }
+    head[ANSWER.status] = HIT;
     const { wireStart, valueStart, valueEnd, flags, cas } = entry;
     const valueBytes = valueEnd - valueStart;
     head.writeUInt32BE(flags, ANSWER.flags);
@@ -214,5 +223,21 @@ export class ForwardSession implements Session {
     reply.text(` ${flags} ${valueBytes}\r\n`);
     reply.lend(entry, valueStart, valueEnd);
     reply.text('\r\n');
+  }
+
+  /** A record that is here belongs here; of another key, the owner is to be asked. */
+  #appendMissing(reply: Reply, key: Buffer, keyStart: number, keyEnd: number): void {
+    const { shard, shardOf, addressesOf } = this.#place;
+    const owner = this.#isMixed ? shardOf(key, keyStart, keyEnd) : shard;
+    if (owner === shard) {
+      head[ANSWER.status] = MISS;
+      reply.copy(head, 0, ANSWER.bytes);
+      return;
+    }
+    const addresses = addressesOf(owner);
+    head[ANSWER.status] = ELSEWHERE;
+    head.writeUInt32BE(addresses.length, ANSWER.valueBytes);
+    reply.copy(head, 0, ANSWER.bytes);
+    reply.copy(addresses, 0, addresses.length);
   }
 }
