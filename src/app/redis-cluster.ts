@@ -4,7 +4,7 @@ import { GoromdbError } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import type { PeerAddress } from '../peers/peer.ts';
 import { Peers } from '../peers/peers.ts';
-import type { RedisCluster } from '../protocol/redis-cluster.ts';
+import { type RedisCluster, shardIdOf } from '../protocol/redis-cluster.ts';
 import type { TlsFiles } from '../server/access.ts';
 import { nodeAt, type ShardPlace } from '../shards/place.ts';
 import type { ShardNode } from '../shards/shards.ts';
@@ -91,15 +91,24 @@ export function watchNodes(
 ): Peers {
   const { shards, ownShard, ownNode, answering } = cluster;
   const all = shards.flatMap(({ name, nodes }, shard) => {
-    return nodes.map((node, i) => ({ node, name, isThis: shard === ownShard && i === ownNode }));
+    const shardId = shardIdOf(shards[shard]);
+    return nodes.map((node, i) => {
+      return { node, name, shardId, isThis: shard === ownShard && i === ownNode };
+    });
   });
   const others = all.flatMap(({ isThis }, i) => (isThis ? [] : [i]));
+  const nameOf = (index: number): string => {
+    const { node, name } = all[others[index]];
+    return `node ${node.host}:${node.port} of ${name}`;
+  };
+  const onOtherShard = (index: number): void => {
+    const line = `${nameOf(index)} has other slots than this server's shards.toml says, or another name; when shards are not being split, give all nodes the same shards.toml`;
+    logger.warn(line, { event: 'node-differs' });
+  };
   const onChange = (index: number, answers: boolean, why: string): void => {
-    const number = others[index];
-    Atomics.store(answering, number, answers ? 1 : 0);
+    Atomics.store(answering, others[index], answers ? 1 : 0);
     count(answers ? -1 : 1);
-    const { node, name } = all[number];
-    const who = `node ${node.host}:${node.port} of ${name}`;
+    const who = nameOf(index);
     if (answers) {
       logger.info(`${who} answers again: clients are sent there`, { event: 'node-answers' });
     } else {
@@ -108,7 +117,7 @@ export function watchNodes(
     }
   };
   return new Peers(
-    others.map((i) => peers[i]),
-    { onChange, tls },
+    others.map((i) => ({ ...peers[i], shardId: all[i].shardId })),
+    { onChange, onOtherShard, tls },
   );
 }

@@ -29,6 +29,7 @@ export interface OutputPlan {
   readonly keeps: 'first' | 'last';
   /** See `TableWriterOptions`. */
   readonly blockBytes?: number;
+  readonly part?: string;
 }
 
 /** How files are made. */
@@ -105,14 +106,15 @@ function checkPlace(path: string): void {
   }
 }
 
-function writerOf([path]: Temporaries, { format, keeps, blockBytes }: OutputPlan): TableWriter {
+function writerOf([path]: Temporaries, plan: OutputPlan): TableWriter {
+  const { format, keeps, blockBytes, part } = plan;
   const isScratch = format !== 'table';
   return new TableWriter({
     path,
     mode: 0o666,
     notesFirsts: keeps === 'first',
     isScratch,
-    blockBytes,
+    ...{ blockBytes, part },
   });
 }
 
@@ -120,7 +122,7 @@ function writerOf([path]: Temporaries, { format, keeps, blockBytes }: OutputPlan
 async function finish(
   [table, file, sumFile]: Temporaries,
   writer: TableWriter,
-  { path, format, keeps }: OutputPlan,
+  { path, format, keeps, part }: OutputPlan,
   check: (finished: Finished) => void,
 ): Promise<Written> {
   let md5 = '';
@@ -137,7 +139,7 @@ async function finish(
     const readBack: ReadBack = (sink) => readTable(table, isKept, sink);
     if (format === 'lmdb') await writeLmdb(file, readBack);
     else if (format === 'jsonl') await writeJsonLines(file, readBack);
-    else await copyTable(file, readBack);
+    else await copyTable(file, readBack, part);
     await remove(table);
     md5 = sumOf(file);
   }
@@ -146,8 +148,8 @@ async function finish(
   return { keys, bytes: statSync(file).size, repeats, md5 };
 }
 
-async function copyTable(path: string, readBack: ReadBack): Promise<void> {
-  const writer = new TableWriter({ path, mode: 0o666 });
+async function copyTable(path: string, readBack: ReadBack, part?: string): Promise<void> {
+  const writer = new TableWriter({ path, mode: 0o666, part });
   try {
     await readBack(writer);
     await writer.finish();

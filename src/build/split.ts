@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { GoromdbError } from '../common/errors.ts';
 import { folderKey, makeFolder, remove, syncFolder, writeAtomically } from '../common/files.ts';
 import { Notices } from '../common/notices.ts';
+import { partOf } from '../shards/place.ts';
 import { type Shard, type ShardHash, shardFunctionOf } from '../shards/shards.ts';
 import { slotsOf } from '../shards/slots.ts';
 import { Finding } from '../storage/scanners/finding.ts';
@@ -211,7 +212,8 @@ async function writeShards(
   const share = Math.floor(BLOCKS_BYTES / shards.length);
   const blockBytes = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, share));
   const plans = shards.map((shard): OutputPlan => {
-    return { path: join(dir, fileOf(shard)), format: 'table', keeps, blockBytes };
+    const path = join(dir, fileOf(shard));
+    return { path, format: 'table', keeps, blockBytes, part: partOf(into, shard.idx) };
   });
   const written = await writeOutputs(plans, {
     fill: (writers) => fill((some) => routingSink(into, some, writers)),

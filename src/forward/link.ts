@@ -173,10 +173,10 @@ export class Link {
       throw new WrongAnswer('it does not answer as a server of a cluster: is its -shards missing?');
     }
     if (welcome.length < WELCOME.bytes) return bytes;
-    const fault = faultOf(welcome, this.#hello);
-    if (fault !== undefined) throw new WrongAnswer(fault);
     const epoch = epochOf(welcome);
     if (epoch !== this.#hello.epoch) this.#events.onOtherEpoch(epoch);
+    const fault = faultOf(welcome, this.#hello);
+    if (fault !== undefined) throw new WrongAnswer(fault);
     this.#isReady = true;
     this.#events.onReady(this);
     return bytes;

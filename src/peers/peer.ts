@@ -10,6 +10,18 @@ export interface PeerAddress {
   readonly port: number;
 }
 
+/** A node, and the shard that it should have. */
+export interface PeerNode extends PeerAddress {
+  /** As it says it itself: see CLUSTER MYSHARDID. */
+  readonly shardId: string;
+}
+
+/** What is noticed of a node. */
+interface PeerEvents {
+  readonly onChange: (answers: boolean, why: string) => void;
+  readonly onOtherShard: () => void;
+}
+
 /** A node that has not answered this long, or cannot be connected to, does not answer. */
 const ANSWER_MS_MAX = 1_000;
 
@@ -20,18 +32,22 @@ const REFUSED_PAUSE_MS = 1_000;
 const ANSWER_CHARS_MAX = 512;
 
 const PING = '*1\r\n$4\r\nPING\r\n';
+const MYSHARDID = '*2\r\n$7\r\nCLUSTER\r\n$9\r\nMYSHARDID\r\n';
 
 /** A server answers so that is ready; who has to log in, and has not, is answered with NOAUTH. */
 const READY = /^(\+PONG|-NOAUTH )/;
 
 /** One node, and whether it answers. Until the first answer, or the first failure, it counts as one that does. */
 export class Peer {
-  readonly #address: PeerAddress;
+  readonly #node: PeerNode;
   readonly #tls: TlsFiles | undefined;
-  readonly #onChange: (answers: boolean, why: string) => void;
+  readonly #events: PeerEvents;
   #answers = true;
   #socket: net.Socket | undefined;
-  #line = '';
+  #text = '';
+  /** Whether its shard is awaited, and not the answer to a PING; and whether it was asked for. */
+  #isShardAwaited = false;
+  #isShardAsked = false;
   /** Whether this connection has brought an answer. */
   #hasAnswered = false;
   /** Since when an answer is awaited; undefined: none is. */
@@ -39,14 +55,10 @@ export class Peer {
   #notBeforeMs = 0;
   #isClosed = false;
 
-  constructor(
-    address: PeerAddress,
-    tlsFiles: TlsFiles | undefined,
-    onChange: (answers: boolean, why: string) => void,
-  ) {
-    this.#address = address;
+  constructor(node: PeerNode, tlsFiles: TlsFiles | undefined, events: PeerEvents) {
+    this.#node = node;
     this.#tls = tlsFiles;
-    this.#onChange = onChange;
+    this.#events = events;
   }
 
   /** Asks, unless an answer is awaited; one that is awaited too long will not come. */
@@ -90,7 +102,9 @@ export class Peer {
       return;
     }
     this.#socket = socket;
-    this.#line = '';
+    this.#text = '';
+    this.#isShardAwaited = false;
+    this.#isShardAsked = false;
     this.#hasAnswered = false;
     let fault: NodeJS.ErrnoException | undefined;
     socket.setEncoding('latin1').setNoDelay(true).unref();
@@ -102,9 +116,9 @@ export class Peer {
     socket.on('close', () => this.#lose(socket, fault));
   }
 
-  /** Who answers is not checked: nothing is sent but PING, and believed but that somebody is there. */
+  /** Who answers is not checked: nothing secret is sent, and believed but that somebody is there. */
   #open(): net.Socket {
-    const { host, port } = this.#address;
+    const { host, port } = this.#node;
     if (this.#tls === undefined) return net.connect({ host, port });
     const { certFile, keyFile } = this.#tls;
     return tls.connect({
@@ -115,15 +129,40 @@ export class Peer {
 
   #read(socket: net.Socket, text: string): void {
     if (socket !== this.#socket) return;
-    this.#line = (this.#line + text).slice(0, ANSWER_CHARS_MAX);
-    const end = this.#line.indexOf('\r\n');
-    if (end === -1 && this.#line.length < ANSWER_CHARS_MAX) return;
-    const line = end === -1 ? this.#line : this.#line.slice(0, end);
-    this.#line = '';
+    this.#text = (this.#text + text).slice(0, ANSWER_CHARS_MAX);
+    for (let end = this.#lineEnd(); end !== -1; end = this.#lineEnd()) {
+      const line = this.#text.slice(0, end);
+      this.#text = this.#text.slice(end + 2);
+      if (!this.#isShardAwaited) this.#noteAnswer(line);
+      // The line before has its length.
+      else if (!line.startsWith('$')) this.#noteShard(line);
+    }
+  }
+
+  #lineEnd(): number {
+    const end = this.#text.indexOf('\r\n');
+    return end === -1 && this.#text.length === ANSWER_CHARS_MAX ? ANSWER_CHARS_MAX : end;
+  }
+
+  #noteAnswer(line: string): void {
     this.#hasAnswered = true;
+    if (line.startsWith('+PONG') && !this.#isShardAsked) {
+      this.#waitsSinceMs = performance.now();
+      this.#isShardAsked = true;
+      this.#isShardAwaited = true;
+      this.#socket?.write(MYSHARDID);
+      return;
+    }
     this.#waitsSinceMs = undefined;
     const isReady = READY.test(line);
     this.#note(isReady, isReady ? 'it answers' : `it answers ${JSON.stringify(line.slice(0, 80))}`);
+  }
+
+  #noteShard(line: string): void {
+    this.#isShardAwaited = false;
+    this.#waitsSinceMs = undefined;
+    if (line !== this.#node.shardId) this.#events.onOtherShard();
+    this.#note(true, 'it answers');
   }
 
   /** A server that is upgraded closes its connections, and a new process accepts: ask at once. */
@@ -145,6 +184,6 @@ export class Peer {
   #note(answers: boolean, why: string): void {
     if (this.#isClosed || answers === this.#answers) return;
     this.#answers = answers;
-    this.#onChange(answers, why);
+    this.#events.onChange(answers, why);
   }
 }

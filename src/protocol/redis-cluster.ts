@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A node as clients of a Redis Cluster are told of it. */
 export interface AnnouncedNode {
   /** 40 hexadecimal digits that no other node has, the same at every start. */
@@ -12,6 +14,11 @@ interface AnnouncedShard {
   readonly firstSlot: number;
   readonly lastSlot: number;
   readonly nodes: readonly AnnouncedNode[];
+}
+
+/** As Redis 7.2 has it: what all nodes of a shard have in common. */
+export function shardIdOf({ name, firstSlot, lastSlot }: Omit<AnnouncedShard, 'nodes'>): string {
+  return createHash('sha1').update(`shard ${name} ${firstSlot}-${lastSlot}`).digest('hex');
 }
 
 /** What a node says of the cluster that it belongs to. It goes to the threads as it is. */

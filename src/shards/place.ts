@@ -1,6 +1,6 @@
 import { type Address, formatAddress } from '../common/address.ts';
 import { GoromdbError } from '../common/errors.ts';
-import { epochOf, type ShardNode, type Topology } from './shards.ts';
+import type { Shard, ShardHash, ShardNode, Topology } from './shards.ts';
 
 /** Where among the shards a server is. */
 export interface ShardPlace {
@@ -49,9 +49,34 @@ export function nodeAt({ topology, shard, node }: ShardPlace): ShardNode {
   return topology.shards[shard].nodes[node];
 }
 
-/** Names what decides which keys a file may have. */
-export function keysOf({ topology, shard }: ShardPlace): string {
-  return `${epochOf(topology)}/${shard}`;
+/** As much of a topology as says which keys a shard has. */
+interface Spread {
+  readonly hash: ShardHash;
+  readonly shards: readonly Pick<Shard, 'idx' | 'slots'>[];
+}
+
+/** Names which keys a shard has: `slots 0-8191`, or `crc32 1/4` for number 1 of 4. */
+export function partOf({ hash, shards }: Spread, idx: number): string {
+  const { slots } = shards[idx];
+  return slots === undefined
+    ? `${hash} ${idx}/${shards.length}`
+    : `${hash} ${slots.first}-${slots.last}`;
+}
+
+const PART = /^([a-z0-9]+) (\d{1,5})([-/])(\d{1,5})$/;
+
+/** Whether a text is a part's name. */
+export function isPart(text: string): boolean {
+  return PART.test(text);
+}
+
+/** Whether whoever has all keys of `whole` has all those of `part`, both names of parts. */
+export function covers(whole: string, part: string): boolean {
+  const [, hash, first, sign, last] = PART.exec(whole) ?? [];
+  const [, otherHash, otherFirst, , otherLast] = PART.exec(part) ?? [];
+  if (hash === undefined || hash !== otherHash) return false;
+  if (sign === '-') return +first <= +otherFirst && +otherLast <= +last;
+  return +otherLast % +last === 0 && +otherFirst % +last === +first;
 }
 
 function misplaced(message: string): GoromdbError {

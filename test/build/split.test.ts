@@ -17,7 +17,9 @@ import {
   splitRecords,
   splitShards,
 } from '../../src/build/split.ts';
+import { partOf } from '../../src/shards/place.ts';
 import { shardFunctionOf } from '../../src/shards/shards.ts';
+import { readTableFile } from '../../src/storage/table/table-file.ts';
 import { md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { recordsOf } from './records.ts';
@@ -56,6 +58,7 @@ test('each key is in the file of its shard, with its value, and the manifest say
     expect(readFileSync(`${path}.md5`, 'utf8')).toBe(`${sum}  ${file}\n`);
     const records = Object.entries(await recordsOf(path));
     expect(records).toHaveLength(keys);
+    expect(readTableFile(path).layout.part).toBe(partOf(request.into, idx));
     for (const [key, value] of records) {
       expect(shardOf(Buffer.from(key), 0, key.length)).toBe(idx);
       seen.set(key, value);

@@ -8,18 +8,31 @@ interface FakeNode {
   readonly server: Server;
   readonly sockets: Set<Socket>;
   answer: string | undefined;
+  /** What it answers when it is asked for its shard. */
+  shard: string | undefined;
 }
+
+const SHARD = `$40\r\n${'5'.repeat(40)}\r\n`;
 
 async function fakeNode(answer: string | undefined, port = 0): Promise<FakeNode> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
-    socket.on('data', () => node.answer !== undefined && socket.write(node.answer));
+    socket.on('data', (chunk) => {
+      const answer = String(chunk).includes('MYSHARDID') ? node.shard : node.answer;
+      if (answer !== undefined) socket.write(answer);
+    });
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   onTestFinished(() => end(node));
-  const node = { port: (server.address() as AddressInfo).port, server, sockets, answer };
+  const node = {
+    port: (server.address() as AddressInfo).port,
+    server,
+    sockets,
+    answer,
+    shard: SHARD,
+  };
   return node;
 }
 
@@ -32,8 +45,11 @@ function end({ server, sockets }: FakeNode): void {
 function watch(...nodes: readonly FakeNode[]): readonly string[] {
   const changes: string[] = [];
   const peers = new Peers(
-    nodes.map(({ port }) => ({ host: '127.0.0.1', port })),
-    { onChange: (i, answers, why) => changes.push(`${i} ${answers}: ${why}`) },
+    nodes.map(({ port }) => ({ host: '127.0.0.1', port, shardId: '5'.repeat(40) })),
+    {
+      onChange: (i, answers, why) => changes.push(`${i} ${answers}: ${why}`),
+      onOtherShard: (i) => changes.push(`${i} has another shard`),
+    },
   );
   onTestFinished(() => peers.close());
   return changes;
@@ -81,4 +97,26 @@ test('a node that closes its connections and goes on accepting answers all the t
   }
   await until(() => expect(node.sockets.size).toBe(4));
   expect(changes).toEqual([]);
+});
+
+test('a node with another shard is told of, once for each connection', async () => {
+  const nodes = await Promise.all([fakeNode('+PONG\r\n'), fakeNode('-LOADING no data\r\n')]);
+  nodes[0].shard = `$40\r\n${'6'.repeat(40)}\r\n`;
+  nodes[1].shard = '-ERR unknown command\r\n';
+  const changes = watch(...nodes);
+  await until(() => expect(changes).toHaveLength(2));
+  expect(changes).toContain('0 has another shard');
+  nodes[1].answer = '+PONG\r\n';
+  await until(() => expect(changes).toContain('1 has another shard'));
+  expect(changes).toHaveLength(4);
+  for (const socket of nodes[0].sockets) socket.end();
+  await until(() => expect(changes).toHaveLength(5));
+  expect(changes[4]).toBe('0 has another shard');
+});
+
+test('a node that says PONG and not which shard it has does not answer', async () => {
+  const node = await fakeNode('+PONG\r\n');
+  node.shard = undefined;
+  const changes = watch(node);
+  await until(() => expect(changes).toEqual(['0 false: no answer within 1 s']));
 });

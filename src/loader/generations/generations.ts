@@ -253,14 +253,14 @@ export function infoOf(
 export function recordOf(
   generation: number,
   { name: source, md5 }: { readonly name: string; readonly md5: string },
-  { map, format, identity, recipe, headCrc32, notices }: MadeTable,
+  { map, format, identity, part, recipe, headCrc32, notices }: MadeTable,
 ): SlotRecord {
   const { keys } = map.parts.layout;
   return {
     ...{ generation, md5, bytes: Number(identity.size), keys, format, source },
     installedAt: new Date().toISOString(),
     ...(notices.length > 0 && { warnings: notices }),
-    table: { recipe, headCrc32 },
+    ...{ part, table: { recipe, headCrc32 } },
   };
 }
 

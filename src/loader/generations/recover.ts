@@ -139,8 +139,11 @@ async function loadSlot(parts: LoaderParts, slot: FilledSlot): Promise<LoadedSlo
 
 /** Makes a slot's table anew of its file. @throws GoromdbError as `loadSlot`. */
 async function rebuildSlot(parts: LoaderParts, slot: FilledSlot): Promise<LoadedSlot> {
-  const { path, md5 } = slot;
-  const result = await parts.files.run({ path, md5, folder: dirname(path), mayBeNameless: true });
+  const { path, md5, record } = slot;
+  const result = await parts.files.run({
+    ...{ path, md5, part: record?.part },
+    ...{ folder: dirname(path), mayBeNameless: true },
+  });
   if (result.kind === 'mismatch') {
     const message = `${path} is damaged: expected the MD5 ${md5} of the slot's sum file, found ${result.found}`;
     throw new GoromdbError('SUM_MISMATCH', message);

@@ -6,6 +6,7 @@ import { readAtMost, writeAtomically } from '../../common/files.ts';
 import { areWarnings } from '../../common/notices.ts';
 import type { GenerationStatus } from '../../common/status.ts';
 import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
+import { isPart } from '../../shards/place.ts';
 import { DATA_NAME, isTableRecord, type TableRecord } from './slot-table.ts';
 
 /** The two folders that generations take turns in. */
@@ -21,13 +22,15 @@ export const RECORD_BYTES_MAX = 64 * 1024;
 export interface SlotRecord extends Omit<GenerationStatus, 'slot'> {
   /** Tells the dropped file, which could not be removed, from the next one: see `Offer.remove`. */
   readonly left?: string | undefined;
+  /** The part of a data set's keys that the file has; undefined: all. */
+  readonly part?: string | undefined;
   /** What is served of the file; undefined: an older version filled the slot. */
   readonly table?: TableRecord | undefined;
 }
 
 /** The generation in a slot, for a status. */
 export function generationOf(slot: SlotName, record: SlotRecord): GenerationStatus {
-  const { left, table, ...shown } = record;
+  const { left, part, table, ...shown } = record;
   return { slot, ...shown };
 }
 
@@ -133,13 +136,14 @@ export function parseRecord(bytes: Buffer): SlotRecord | undefined {
 
 function isRecord(value: unknown): value is SlotRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { generation, md5, bytes, keys, format, source, installedAt, warnings, table } =
+  const { generation, md5, bytes, keys, format, source, installedAt, warnings, part, table } =
     value as SlotRecord;
   return (
     [generation, bytes, keys].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     [md5, format, source, installedAt].every((text) => typeof text === 'string') &&
     !Number.isNaN(Date.parse(installedAt)) &&
     areWarnings(warnings) &&
+    (part === undefined || (typeof part === 'string' && isPart(part))) &&
     (table === undefined || isTableRecord(table))
   );
 }

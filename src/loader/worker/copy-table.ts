@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { GoromdbError, isBadFile, messageOf } from '../../common/errors.ts';
 import { md5Of, READ_BYTES } from '../../common/md5.ts';
-import { KeyCheck, type KeyRule } from '../../storage/scanners/key-check.ts';
+import { KeyCheck } from '../../storage/scanners/key-check.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 import { checkTable } from '../../storage/table/table-check.ts';
 import { readAt, readTableHead } from '../../storage/table/table-file.ts';
@@ -11,6 +11,7 @@ import { headOf } from '../../storage/table/table-layout.ts';
 import { cannotWrite, createTable } from '../../storage/table/table-writer.ts';
 import { Md5Thread, WrittenBlocks } from './md5-thread.ts';
 import type { OnProgress } from './progress.ts';
+import type { ShardRule } from './shard-rule.ts';
 import { longestValue } from './value-limit.ts';
 
 const sync = promisify(fsync);
@@ -23,8 +24,8 @@ export interface TableCopying {
   readonly onProgress: OnProgress;
   /** Whether the MD5 of the copy is asked for. */
   readonly isSummed: boolean;
-  /** What all keys must have. */
-  readonly rule?: KeyRule | undefined;
+  /** Which tables and keys may be served; undefined: any. */
+  readonly rule?: ShardRule | undefined;
 }
 
 /** A table as it was copied: whoever wrote it has no way to the copy. */
@@ -50,7 +51,10 @@ export async function copyTable(
 ): Promise<CopiedTable | undefined> {
   const { path, mode, onProgress, isSummed, rule } = copying;
   // A sparse file of any size can have a table's first page: it is not copied, but its MD5 comes first.
-  const head = unlessBad(() => readTableHead(input.path, input.fd));
+  const head = unlessBad(() => {
+    const { layout } = readTableHead(input.path, input.fd);
+    rule?.part(layout.part);
+  });
   if (head instanceof GoromdbError) {
     const md5 = isSummed ? sumOf(input.fd, onProgress) : undefined;
     return { md5, headCrc32: head, notices: [] };
@@ -69,7 +73,7 @@ export async function copyTable(
       valueBytesMax: longestValue(),
       onProgress: (bytes: number) => onProgress('verify', bytes),
     };
-    const keys = new KeyCheck(rule);
+    const keys = new KeyCheck(rule?.key);
     const headCrc32 = unlessBad(() => crc32(headOf(checkTable({ ...input, fd }, options, keys))));
     const sum = await md5?.sum;
     await synced.catch((cause: unknown) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileIdentity } from '../../common/file-identity.ts';
 import type { LoadStatus } from '../../common/status.ts';
-import { keysOf, type ShardPlace } from '../../shards/place.ts';
+import { covers, partOf, type ShardPlace } from '../../shards/place.ts';
 import type { Selection } from '../../storage/formats/selection.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import { openTableMap, type TableMap } from '../../storage/table/table-map.ts';
@@ -33,7 +33,7 @@ export interface FileLoadsOptions extends Selection {
   readonly gzipped: boolean;
   /** What all served keys begin with. */
   readonly prefix?: KeyPrefix | undefined;
-  /** The server's place among shards: files with keys of others are refused. */
+  /** The server's place among shards: dropped files with keys of others are refused. */
   readonly place?: ShardPlace | undefined;
   /** Milliseconds that the work on the smallest file may take: see `loadMsMax`. */
   readonly loadMsMin?: number | undefined;
@@ -51,6 +51,8 @@ export interface FileLoad {
   readonly mayBeNameless?: boolean;
   /** The file as it was seen: another one is not read. */
   readonly expected?: FileIdentity;
+  /** The part of the keys that it was taken with once: what has left this server since is left out. */
+  readonly part?: string | undefined;
   /** Whether its size must not be shown yet: see `Drop.isLinked`. */
   readonly isLinked?: boolean;
   /** Aborts the load. */
@@ -64,6 +66,8 @@ export interface MadeTable extends WrittenTable {
   readonly kind: 'table';
   readonly map: TableMap;
   readonly recipe: string;
+  /** See `FileLoads.part`. */
+  readonly part: string | undefined;
 }
 
 /** The result when only the MD5 is checked. */
@@ -90,9 +94,15 @@ export class FileLoads {
 
   /** Names all options that a table's records depend on. */
   get recipe(): string {
-    const { scanner, gzipped, bucket, namespaces, prefix, fields, place } = this.#options;
-    const shard = place && keysOf(place);
+    const { scanner, gzipped, bucket, namespaces, prefix, fields } = this.#options;
+    const shard = this.part;
     return JSON.stringify({ scanner, gzipped, bucket, namespaces, prefix, fields, shard });
+  }
+
+  /** The part of the keys that a dropped file has; undefined: all. */
+  get part(): string | undefined {
+    const { place } = this.#options;
+    return place && partOf(place.topology, place.shard);
   }
 
   /**
@@ -114,7 +124,7 @@ export class FileLoads {
       return {
         ...result,
         map: await openTableMap(tablePath, result.headCrc32),
-        recipe: this.recipe,
+        ...{ recipe: this.recipe, part: this.part },
       };
     } finally {
       if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
@@ -136,7 +146,7 @@ export class FileLoads {
   }
 
   async #work(
-    { path, md5, expected, isLinked = false, ...load }: Omit<FileLoad, 'folder'>,
+    { path, md5, expected, part, isLinked = false, ...load }: Omit<FileLoad, 'folder'>,
     task: Pick<LoadRequest, 'tablePath' | 'isSumEnough'>,
   ): Promise<LoadResult> {
     const { onLoad, loadMsMin, baseDir, ...options } = this.#options;
@@ -154,7 +164,7 @@ export class FileLoads {
     try {
       const request = {
         ...{ path, md5, expected, ...task, scanner, gzipped, bucket, fields, namespaces, prefix },
-        ...{ place, scratchDir: baseDir },
+        ...{ place, isWider: this.#isWider(part), scratchDir: baseDir },
       };
       return await PROCESSES.run(request, {
         onProgress: (progress) => {
@@ -168,6 +178,11 @@ export class FileLoads {
       this.#running = undefined;
       onLoad?.(undefined);
     }
+  }
+
+  #isWider(part: string | undefined): boolean {
+    const own = this.part;
+    return part !== undefined && own !== undefined && part !== own && covers(part, own);
   }
 
   /** No load may be under way. */

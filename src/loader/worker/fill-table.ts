@@ -1,9 +1,10 @@
 import { Notices } from '../../common/notices.ts';
 import { recognise } from '../../storage/formats/recognise.ts';
+import { counted } from '../../storage/scanners/finding.ts';
 import { checkedSink, KeyCheck, type KeyRule } from '../../storage/scanners/key-check.ts';
 import { printable } from '../../storage/scanners/name-list.ts';
 import { type KeyPrefix, NamespaceSink } from '../../storage/scanners/namespaces.ts';
-import type { ScanInput } from '../../storage/scanners/scanner.ts';
+import type { RecordSink, ScanInput } from '../../storage/scanners/scanner.ts';
 import type { Repeats } from '../../storage/table/table-index.ts';
 import type { TableLayout } from '../../storage/table/table-layout.ts';
 import type { TableWriter } from '../../storage/table/table-writer.ts';
@@ -17,6 +18,8 @@ export interface Filling {
   readonly prefix?: KeyPrefix | undefined;
   /** What all keys must have. */
   readonly rule?: KeyRule | undefined;
+  /** Whether the record of a key is to be in the table. Default: each is. */
+  readonly keeps?: ((key: Uint8Array, start: number, end: number) => boolean) | undefined;
   /** Called with how many bytes of the source are scanned. */
   readonly onProgress: (bytes: number) => void;
   /** Called when all records are written, and the index is not. */
@@ -40,12 +43,22 @@ export interface FilledTable {
 export async function fillTable(
   writer: TableWriter,
   source: Source,
-  { prefix, rule, onProgress, onScanned = () => {}, whileSyncing }: Filling,
+  { prefix, rule, keeps, onProgress, onScanned = () => {}, whileSyncing }: Filling,
 ): Promise<FilledTable> {
   const places = new RecordPlaces();
   const notices = new Notices();
   const check = new KeyCheck(rule);
-  const sink = checkedSink(writer, check);
+  const checked = checkedSink(writer, check);
+  let leftOut = 0;
+  const sink: RecordSink =
+    keeps === undefined
+      ? checked
+      : {
+          add(key, keyStart, keyEnd, ...rest) {
+            if (keeps(key, keyStart, keyEnd)) checked.add(key, keyStart, keyEnd, ...rest);
+            else leftOut++;
+          },
+        };
   const prefixed = prefix && new NamespaceSink(source.input, 'data set', sink, prefix);
   prefixed?.begin(Buffer.from(prefix!.name));
   await source.scan(prefixed ?? sink, {
@@ -62,6 +75,12 @@ export async function fillTable(
   const { repeats } = writer;
   if (repeats !== undefined) notices.add(repeatsNotice(source.input, repeats, places));
   for (const notice of check.notices()) notices.add(notice);
+  if (leftOut > 0) {
+    notices.add(
+      `${counted(leftOut, 'record of another shard is', 'records of other shards are')} left out: drop the ` +
+        'file of this shard alone, to free their room',
+    );
+  }
   return { layout, notices: notices.texts };
 }
 

@@ -1,19 +1,42 @@
 import { GoromdbError } from '../../common/errors.ts';
-import type { ShardPlace } from '../../shards/place.ts';
+import { partOf, type ShardPlace } from '../../shards/place.ts';
 import { shardFunctionOf } from '../../shards/shards.ts';
 import { Finding } from '../../storage/scanners/finding.ts';
 import type { KeyRule } from '../../storage/scanners/key-check.ts';
 
+/** Which files a shard takes. */
+export interface ShardRule {
+  /** Refuses the keys of other shards. */
+  readonly key: KeyRule;
+  /**
+   * Refuses a table of another part of the keys: what is missing in it would be misses.
+   *
+   * @param part What the table says of itself; undefined: nothing.
+   */
+  readonly part: (part: string | undefined) => void;
+  /** Whether a key is this shard's. */
+  readonly keeps: (key: Uint8Array, start: number, end: number) => boolean;
+}
+
 /**
- * Refuses the keys of other shards. A record that is served counts as one of this shard: nobody asks
- * again, so that requests for own keys cost nothing more.
+ * The rule of a place. A record that is served counts as one of this shard: nobody asks again, so that
+ * requests for own keys cost nothing more.
  *
  * @param path Of the file, for messages.
  */
-export function shardRule(path: string, place: ShardPlace): KeyRule {
+export function shardRule(path: string, place: ShardPlace): ShardRule {
   const { shards } = place.topology;
   const { shardOf } = shardFunctionOf(place.topology);
-  return (key, start, end, locate) => {
+  const own = partOf(place.topology, place.shard);
+  const part = (found: string | undefined): void => {
+    if (found === undefined || found === own) return;
+    throw new GoromdbError(
+      'SHARD_MISMATCH',
+      `${path}: expected the keys of ${own}, which are those of ${shards[place.shard].name}, found ` +
+        `a table of ${found}: split the data set by the shards.toml of this server`,
+    );
+  };
+  const key: KeyRule = (key, start, end, locate) => {
     const shard = shardOf(key, start, end);
     if (shard === place.shard) return;
     const finding = new Finding();
@@ -24,4 +47,5 @@ export function shardRule(path: string, place: ShardPlace): KeyRule {
         `${finding.first}, of ${shards[shard].name}: drop each shard's file in its own folder`,
     );
   };
+  return { key, part, keeps: (key, start, end) => shardOf(key, start, end) === place.shard };
 }

@@ -19,7 +19,6 @@ import type { ShardPlace } from '../../shards/place.ts';
 import { AUTO } from '../../storage/formats/formats.ts';
 import { recognise } from '../../storage/formats/recognise.ts';
 import { tableScanner } from '../../storage/formats/table.ts';
-import type { KeyRule } from '../../storage/scanners/key-check.ts';
 import type { KeyPrefix } from '../../storage/scanners/namespaces.ts';
 import type { ScanInput } from '../../storage/scanners/scanner.ts';
 import { headOf } from '../../storage/table/table-layout.ts';
@@ -28,7 +27,7 @@ import { copyTable } from './copy-table.ts';
 import { fillTable } from './fill-table.ts';
 import type { OnProgress, Stage } from './progress.ts';
 import { type ScanRequest, type Source, withSource } from './scan-file.ts';
-import { shardRule } from './shard-rule.ts';
+import { type ShardRule, shardRule } from './shard-rule.ts';
 
 /** What to load, and how. */
 export interface LoadRequest extends ScanRequest {
@@ -40,6 +39,8 @@ export interface LoadRequest extends ScanRequest {
   readonly prefix: KeyPrefix | undefined;
   /** Whose keys it may have; undefined: any. */
   readonly place?: ShardPlace | undefined;
+  /** Whether it has those of other shards too, which are left out. */
+  readonly isWider?: boolean;
   /** The file as it was seen: another one is not read. */
   readonly expected?: FileIdentity | undefined;
   /** Only the MD5 is asked for; no table is written. */
@@ -110,8 +111,7 @@ interface Loading {
   readonly identity: FileIdentity;
   /** Permission bits of the table's file: it is no more open than the file that it is made of. */
   readonly mode: number;
-  /** What all keys must have. */
-  readonly rule: KeyRule | undefined;
+  readonly rule: ShardRule | undefined;
   readonly onProgress: OnProgress;
   readonly clock: StageClock;
 }
@@ -141,9 +141,10 @@ async function loadOpen(
 
 /** Whether a file can be served as it is. */
 function isServedWhole(
-  { scanner, bucket, fields, namespaces, prefix }: LoadRequest,
+  { scanner, bucket, fields, namespaces, prefix, isWider = false }: LoadRequest,
   input: ScanInput,
 ): boolean {
+  if (isWider) return false;
   const isAsked = scanner === AUTO || scanner === tableScanner.format;
   const isAll = [bucket, fields, namespaces, prefix].every((option) => option === undefined);
   return isAsked && isAll && recognise(input).format === tableScanner;
@@ -250,7 +251,7 @@ async function copyUnpacked(
 
 /** @param verifyAgain To be done while the disk is busy. */
 async function writeTable(
-  { request: { tablePath, prefix }, mode, rule, onProgress, clock }: Loading,
+  { request: { tablePath, prefix, isWider }, mode, rule, onProgress, clock }: Loading,
   source: Source,
   verifyAgain: () => void,
 ): Promise<Pick<WrittenTable, 'headCrc32' | 'notices'>> {
@@ -258,7 +259,8 @@ async function writeTable(
   const writer = new TableWriter({ path: tablePath, mode });
   try {
     const { layout, notices } = await fillTable(writer, source, {
-      ...{ prefix, rule },
+      ...{ prefix, rule: isWider ? undefined : rule?.key },
+      keeps: isWider ? rule?.keeps : undefined,
       onProgress: (bytes) => onProgress('scan', bytes),
       onScanned: () => {
         clock.end('scan');

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { SLOTS } from '../../shards/slots.ts';
 import type { Reply } from '../reply.ts';
 import type { ClusterMap } from './cluster-map.ts';
@@ -116,11 +115,4 @@ export function appendClusterInfo(reply: Reply, map: ClusterMap, { client }: Cal
   ];
   const text = fields.map(([name, value]) => `${name}:${value}\r\n`).join('');
   appendVerbatim(reply, client.resp, text);
-}
-
-/** As Redis 7.2 has it: what all nodes of a shard have in common. */
-export function shardIdOf(map: ClusterMap): string {
-  const { shards, ownShard } = map.cluster;
-  const { name, firstSlot, lastSlot } = shards[ownShard];
-  return createHash('sha1').update(`shard ${name} ${firstSlot}-${lastSlot}`).digest('hex');
 }

@@ -1,12 +1,7 @@
 import { SLOTS, slotOf } from '../../shards/slots.ts';
+import { shardIdOf } from '../redis-cluster.ts';
 import type { Reply } from '../reply.ts';
-import {
-  appendClusterInfo,
-  appendNodes,
-  appendShards,
-  appendSlots,
-  shardIdOf,
-} from './cluster-listings.ts';
+import { appendClusterInfo, appendNodes, appendShards, appendSlots } from './cluster-listings.ts';
 import type { ClusterMap } from './cluster-map.ts';
 import {
   type Call,
@@ -162,7 +157,9 @@ const CLUSTER_SUBCOMMANDS: Subcommands = new Map([
     {
       arity: 2,
       help: ['', 'The id of its shard.'],
-      run: inCluster((_, reply, map) => appendBulkText(reply, shardIdOf(map))),
+      run: inCluster((_, reply, { cluster: { shards, ownShard } }) => {
+        appendBulkText(reply, shardIdOf(shards[ownShard]));
+      }),
     },
   ],
   ['keyslot', { arity: 3, help: ['key', 'The slot of a key.'], run: inCluster(keyslot) }],

@@ -38,6 +38,9 @@ export const SEGMENT_BYTES_MAX = 2 ** 31 - 2 ** 16;
 /** An index may take 4 GiB: the largest view that Node 20 makes. */
 export const SLOTS_MAX = 2 ** 29 - PAGE_BYTES;
 
+/** Of the name of a part. */
+const PART_CHARS_MAX = 64;
+
 /** A stretch of records or slots, and the CRC-32 of all its bytes. */
 export interface Region {
   /** Where it begins in the file. */
@@ -56,6 +59,8 @@ export interface TableLayout {
   readonly segments: readonly Region[];
   /** 8 bytes for each slot. */
   readonly index: Region;
+  /** Which keys of a data set it has all of, as `goromdb split` names them; undefined: it does not say. */
+  readonly part?: string | undefined;
   /** Size of the file. */
   readonly bytes: number;
 }
@@ -70,6 +75,7 @@ interface Description {
   readonly slots: number;
   readonly segments: readonly { readonly bytes: number; readonly crc32: number }[];
   readonly index: { readonly crc32: number };
+  readonly part?: string | undefined;
 }
 
 /** Where the run of pages behind a value begins that lies at `at`. */
@@ -88,8 +94,9 @@ export function layoutOf(parts: {
   readonly segments: readonly { readonly bytes: number; readonly crc32: number }[];
   readonly slots: number;
   readonly index: { readonly crc32: number };
+  readonly part?: string | undefined;
 }): TableLayout {
-  const { hash, keys, records, slots } = parts;
+  const { hash, keys, records, slots, part } = parts;
   let at = FIRST_SEGMENT_AT;
   const segments = parts.segments.map(({ bytes, crc32 }): Region => {
     const region = { at, bytes, crc32 };
@@ -98,7 +105,7 @@ export function layoutOf(parts: {
   });
   const index = { at, bytes: slots * 8, crc32: parts.index.crc32 };
   const bytes = nextRun(index.at, index.bytes) - PAGE_HEAD_BYTES;
-  return { hash, keys, records, segments, index, bytes };
+  return { hash, keys, records, segments, index, bytes, part };
 }
 
 /** The first {@link HEAD_BYTES} of a table's file. */
@@ -239,18 +246,19 @@ function writeLeaf(head: Buffer, values: readonly Value[]): void {
 }
 
 function writeDescription(head: Buffer, at: number, layout: TableLayout): void {
-  const { hash, keys, records, segments, index } = layout;
+  const { hash, keys, records, segments, index, part } = layout;
   const description: Description = {
     ...{ format: 'goromdb-table', version: 1, hash, keys, records, slots: index.bytes / 8 },
     segments: segments.map(({ bytes, crc32 }) => ({ bytes, crc32 })),
     index: { crc32: index.crc32 },
+    part,
   };
   const text = JSON.stringify(description).padEnd(DESCRIPTION_BYTES - 9);
   head.write(`${hex(crc32(text))}\n${text}`, at, 'latin1');
 }
 
 function faultOf(found: unknown): string | undefined {
-  const { format, version, hash, keys, records, slots, segments, index } = (found ??
+  const { format, version, hash, keys, records, slots, segments, index, part } = (found ??
     {}) as Partial<Description>;
   if (format !== 'goromdb-table') return 'it does not describe a table';
   if (version !== 1) return `expected version 1 of the format, found ${JSON.stringify(version)}`;
@@ -260,6 +268,7 @@ function faultOf(found: unknown): string | undefined {
     isCount(keys, records!) &&
     isCount(slots, SLOTS_MAX) &&
     slots! > keys! &&
+    (part === undefined || (typeof part === 'string' && part.length <= PART_CHARS_MAX)) &&
     isCount(index?.crc32, 0xffff_ffff) &&
     Array.isArray(segments) &&
     segments.length <= SEGMENTS_MAX &&

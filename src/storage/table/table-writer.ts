@@ -34,6 +34,8 @@ export interface TableWriterOptions {
   readonly mode?: number;
   /** Whether it is noted which records have a key that did not come before. */
   readonly notesFirsts?: boolean;
+  /** See `TableLayout`. */
+  readonly part?: string | undefined;
   /** Bytes of a segment at most, for tests. */
   readonly segmentBytesMax?: number;
   /** Memory for records, in bytes. Default: {@link BLOCK_BYTES}. */
@@ -65,6 +67,7 @@ export class TableWriter implements RecordSink {
   readonly #fd: number;
   readonly #segmentBytesMax: number;
   readonly #isScratch: boolean;
+  readonly #part: string | undefined;
   readonly #packer: RecordPacker;
   readonly #segments: WrittenSegment[] = [];
   readonly #blocks: WrittenBlock[] = [];
@@ -89,6 +92,7 @@ export class TableWriter implements RecordSink {
     this.#fd = createTable(path, mode);
     this.#segmentBytesMax = segmentBytesMax;
     this.#isScratch = isScratch;
+    this.#part = options.part;
     this.#packer = new RecordPacker((bytes) => this.#nextBlock(bytes));
   }
 
@@ -136,7 +140,8 @@ export class TableWriter implements RecordSink {
     const bytes = Buffer.from(words.buffer);
     const index = { crc32: crc32(bytes) };
     const segments = this.#segments;
-    const layout = layoutOf({ hash, keys, records, segments, slots: words.length / 2, index });
+    const slots = words.length / 2;
+    const layout = layoutOf({ hash, keys, records, segments, slots, index, part: this.#part });
     this.#write(bytes, layout.index.at);
     for (const region of [...layout.segments, layout.index]) {
       this.#write(runHeadOf(region), region.at - PAGE_HEAD_BYTES);
