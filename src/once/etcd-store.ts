@@ -1,6 +1,6 @@
 import { messageOf } from '../common/errors.ts';
 import type { Etcd, KeyValue, Outcome, TransactionResult } from '../etcd/etcd.ts';
-import { decodeItem, encodeItem, isSame } from './item.ts';
+import { compared, decodeItem, encodeItem } from './item.ts';
 import { TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX } from './limits.ts';
 import type { Creation, Reading, Store, Wish } from './once.ts';
 
@@ -43,7 +43,7 @@ export function createEtcdStore(etcd: Etcd, options: EtcdStoreOptions): Store {
     if (outcome.kind !== 'done') return whenFull(wish, failed(outcome));
     const { succeeded, revision, done } = outcome.value;
     if (succeeded) return { kind: 'created', item: { ...wish, revision } };
-    return compared(wish, readingOf(done[0]?.records ?? []));
+    return refused(wish, readingOf(done[0]?.records ?? []));
   };
 
   /** Each key in a transaction of its own, all of them in one. */
@@ -91,13 +91,9 @@ function readingOf([record]: readonly KeyValue[]): Reading {
 }
 
 /** What a creation came to that found the key there. */
-function compared(wish: Wish, reading: Reading): Creation {
-  if (reading.kind !== 'found') {
-    const why = reading.kind === 'absent' ? 'the key was removed from etcd' : reading.why;
-    return { kind: 'unavailable', why };
-  }
-  const { item } = reading;
-  return { kind: isSame(item, wish) ? 'same' : 'conflict', item };
+function refused(wish: Wish, reading: Reading): Creation {
+  if (reading.kind !== 'absent') return compared(wish, reading);
+  return { kind: 'unavailable', why: 'the key was removed from etcd' };
 }
 
 async function chunkCreation(
@@ -108,7 +104,7 @@ async function chunkCreation(
 ): Promise<Creation> {
   if (done[i]?.transaction?.succeeded) return { kind: 'created', item: { ...wish, revision } };
   // Values are not asked for in the transaction: 127 of the largest would be its answer.
-  return compared(wish, await read());
+  return refused(wish, await read());
 }
 
 function failed(outcome: Exclude<Outcome<never>, { readonly kind: 'done' }>): Creation {

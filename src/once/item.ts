@@ -1,6 +1,6 @@
 import { GoromdbError } from '../common/errors.ts';
 import { KEY_BYTES_MAX, TYPE_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts';
-import type { Item, Wish } from './once.ts';
+import type { Creation, Item, Reading, Wish } from './once.ts';
 
 /** The first byte of what etcd keeps: a later form would have another one. */
 const FORM = 1;
@@ -37,6 +37,13 @@ export function decodeItem(bytes: Buffer, revision: number): Item {
 /** The type is not compared: the first one stays. */
 export function isSame(item: Item, wish: Omit<Item, 'revision'>): boolean {
   return item.flags === wish.flags && item.value.equals(wish.value);
+}
+
+/** What comes of a creation whose key is there already. */
+export function compared(wish: Wish, reading: Exclude<Reading, { kind: 'absent' }>): Creation {
+  if (reading.kind === 'unavailable') return reading;
+  const { item } = reading;
+  return { kind: isSame(item, wish) ? 'same' : 'conflict', item };
 }
 
 /** What is wrong with a key; undefined: nothing. */

@@ -1,34 +1,69 @@
+import { viewOf, WORDS_SLACK_BYTES } from '../storage/copy-words.ts';
 import type { CachedItem, Item } from './once.ts';
+
+const TAIL = '\r\n';
 
 /**
  * What the cache keeps of a key: its value with what memcached says in front of it and behind it, so that
  * an answer is one piece; in memory of its own, since a small part of a larger buffer keeps all of that.
+ * It is an entry itself: to make one for each answer took a third of a multi-get (2026-11-28).
  */
 export class KeptItem implements CachedItem {
-  readonly record: Buffer;
+  /** Its memory. A `Buffer` is made when it is asked for, which is seldom. */
+  readonly view: DataView;
+  readonly wireStart = 0;
+  readonly keyEnd: number;
   readonly valueStart: number;
+  readonly valueEnd: number;
   readonly flags: number;
   readonly type: string;
   readonly revision: number;
+  /** Of the key. */
+  readonly hash: number;
+  /** See `Kept`. */
+  movedAt = 0;
 
-  /** @param name The bytes of the key, one character each. */
-  constructor(name: string, { value, flags, type, revision }: Item) {
+  constructor(key: Buffer, hash: number, { value, flags, type, revision }: Item) {
+    const name = key.toString('latin1');
     const head = `${name} ${flags} ${value.length}\r\n`;
+    const bytes = head.length + value.length + TAIL.length + WORDS_SLACK_BYTES;
+    const record = Buffer.allocUnsafeSlow(bytes);
+    record.write(head, 'latin1');
+    record.set(value, head.length);
+    record.write(TAIL, head.length + value.length, 'latin1');
+    this.view = viewOf(record);
+    this.keyEnd = name.length;
     this.valueStart = head.length;
-    this.record = Buffer.allocUnsafeSlow(head.length + value.length + '\r\n'.length);
-    this.record.write(head, 'latin1');
-    this.record.set(value, head.length);
-    this.record.write('\r\n', head.length + value.length, 'latin1');
+    this.valueEnd = head.length + value.length;
     this.flags = flags;
     this.type = type;
     this.revision = revision;
+    this.hash = hash;
   }
 
-  get valueEnd(): number {
-    return this.record.length - '\r\n'.length;
+  get cas(): number {
+    return this.revision;
+  }
+
+  get buffer(): Buffer {
+    return Buffer.from(this.view.buffer);
   }
 
   get value(): Buffer {
-    return this.record.subarray(this.valueStart, this.valueEnd);
+    return Buffer.from(this.view.buffer, this.valueStart, this.valueEnd - this.valueStart);
+  }
+
+  /** The bytes of the key, one character each. */
+  get name(): string {
+    return this.buffer.toString('latin1', 0, this.keyEnd);
+  }
+
+  isOf(key: Buffer, start: number, end: number): boolean {
+    const { view, keyEnd } = this;
+    if (end - start !== keyEnd) return false;
+    for (let i = 0; i < keyEnd; i++) {
+      if (view.getUint8(i) !== key[start + i]) return false;
+    }
+    return true;
   }
 }

@@ -2,6 +2,7 @@
  * What belongs in this folder: keys that can be set only once: the store on etcd, the cache in front of
  * it.
  */
+import type { Batch, Entry } from '../storage/storage.ts';
 import type { Figures } from './overview.ts';
 
 /** What a key was set to, for ever. */
@@ -15,12 +16,8 @@ export interface Item {
   readonly revision: number;
 }
 
-/** An item, and what memcached says of it in one piece: `<key> <flags> <bytes>\r\n<value>\r\n`. */
-export interface CachedItem extends Item {
-  readonly record: Buffer;
-  readonly valueStart: number;
-  readonly valueEnd: number;
-}
+/** An item, as protocols take it: its memory holds `<key> <flags> <bytes>\r\n<value>\r\n`. */
+export type CachedItem = Item & Entry;
 
 /** A key to create, and what it is to be. */
 export interface Wish extends Omit<Item, 'revision'> {
@@ -34,11 +31,16 @@ export type Reading =
   | { readonly kind: 'unavailable'; readonly why: string };
 
 /**
- * Finds what keys were set to. Readers stand in a chain: what one finds is final, so none behind it is
- * asked. A base of old keys can take its place in front of etcd.
+ * Keys in front of others. Layers stand in a chain, and etcd is its end: the cache comes first, and behind
+ * it there is a place for a sealed base, a data set that has taken old keys over. `absent` means that the
+ * layer does not have the key: the next one is asked. A fault is `unavailable`, and never `absent`.
+ *
+ * The keys of a layer are final, and so a creation of one of them is a comparison. Of all others, etcd
+ * decides in one transaction. Before a base takes keys out of etcd, that transaction has to compare which
+ * base is in front as well: else a node that does not know of it would create them again.
  */
-interface Reader {
-  read(key: Buffer): Promise<Reading>;
+export interface Layer {
+  read(key: Buffer): Reading | Promise<Reading>;
 }
 
 /**
@@ -50,7 +52,9 @@ export type Creation =
   | { readonly kind: 'created' | 'same' | 'conflict'; readonly item?: Item }
   | { readonly kind: 'unknown' | 'unavailable' | 'full'; readonly why: string };
 
-export interface Store extends Reader {
+/** The end of a chain, and a chain as a whole. */
+export interface Store extends Layer {
+  read(key: Buffer): Promise<Reading>;
   create(wish: Wish): Promise<Creation>;
   /** @param wishes Each key once. @returns What came of each, in their order. */
   createAll(wishes: readonly Wish[]): Promise<readonly Creation[]>;
@@ -60,6 +64,10 @@ export interface Store extends Reader {
 export interface CachedStore extends Store {
   /** What is known without asking anybody. */
   cached(key: Buffer, start?: number, end?: number): CachedItem | undefined;
+  /** Whether it is, of key[start, end). It counts as no read. */
+  isCached(key: Buffer, start: number, end: number): boolean;
+  /** The same of several keys, looked for side by side. */
+  readonly batch: Batch;
   /** Takes what somebody else has found. @returns Whether there was room, without putting out another. */
   offer(key: Buffer, item: Item): boolean;
   /** The same; what was not used for longest makes room. */

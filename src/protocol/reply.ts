@@ -130,13 +130,14 @@ export class Reply {
    *
    * @param head What is before them.
    */
-  lend({ buffer: source, view, lease }: Lent, start: number, end: number, head = NO_HEAD): void {
+  lend(lent: Lent, start: number, end: number, head = NO_HEAD): void {
     const length = end - start;
     const headBytes = head.bytes.length;
+    const { view } = lent;
     if (
       view !== undefined &&
       length <= WORDS_BYTES_MAX &&
-      end + WORDS_SLACK_BYTES <= source.length
+      end + WORDS_SLACK_BYTES <= view.byteLength
     ) {
       this.#reserve(headBytes + length + WORDS_SLACK_BYTES);
       copyWords(this.#view, this.#end, head.view, 0, headBytes);
@@ -144,6 +145,7 @@ export class Reply {
       this.#end += headBytes + length;
       return;
     }
+    const { buffer: source, lease } = lent;
     this.copy(head.bytes, 0, headBytes);
     // An entry that a handler has made of another one may lack its lease.
     if (length < LEND_BYTES_MIN || (lease === undefined && isMapped(source))) {

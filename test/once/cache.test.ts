@@ -37,7 +37,8 @@ test('what was found or created is never asked for again', async () => {
   expect(reading).toEqual({ kind: 'found', item });
   const { value, flags, type, revision } = item;
   expect({ value, flags, type, revision }).toEqual(ITEM);
-  expect(item.record.toString()).toBe('k 0 1\r\nv\r\n');
+  const { buffer, wireStart, valueEnd } = item;
+  expect(buffer.toString('latin1', wireStart, valueEnd + 2)).toBe('k 0 1\r\nv\r\n');
   expect(store.reads.length).toBe(0);
 });
 
@@ -80,4 +81,35 @@ test('the cache keeps within its bytes', async () => {
   for (let i = 0; i < 1_000; i++) await cache.read(Buffer.from(`k${i}`));
   expect(cache.figures.cachedBytes).toBeLessThanOrEqual(100_000);
   expect(cache.figures.cachedItems).toBeGreaterThan(50);
+});
+
+test('a creation of a key that is cached is a comparison, without the store', async () => {
+  const store = new SlowStore();
+  const cache = cacheStore(store, 1e6);
+  await cache.create(WISH);
+  const { revision } = cache.cached(KEY)!;
+  store.create = async () => ({ kind: 'unknown', why: 'the store was asked' });
+  expect(await cache.create(WISH)).toMatchObject({ kind: 'same', item: { revision } });
+  const other = { ...WISH, value: Buffer.from('w') };
+  expect(await cache.create(other)).toMatchObject({ kind: 'conflict', item: { revision } });
+  const { created, same, conflicts, unknown } = cache.figures;
+  expect({ created, same, conflicts, unknown }).toEqual({
+    ...{ created: 1, same: 1, conflicts: 1, unknown: 0 },
+  });
+});
+
+test('gets, hits and misses are counted once, and a creation is none of them', async () => {
+  const store = new SlowStore();
+  const cache = cacheStore(store, 1e6);
+  await cache.create(WISH);
+  await cache.create(WISH);
+  cache.isCached(KEY, 0, KEY.length);
+  cache.cached(KEY);
+  await cache.read(KEY);
+  const absent = cache.read(Buffer.from('none'));
+  await settled();
+  store.reads[0]({ kind: 'absent' });
+  await absent;
+  const { gets, hits, misses } = cache.figures;
+  expect({ gets, hits, misses }).toEqual({ gets: 3, hits: 2, misses: 1 });
 });

@@ -4,12 +4,15 @@ import type { View } from '../../handler/handler.ts';
 import { emptyStorage } from '../../storage/empty.ts';
 import type { Entry } from '../../storage/storage.ts';
 import { keyFault } from '../item.ts';
-import type { CachedItem, CachedStore, Creation, Item, Reading, Wish } from '../once.ts';
+import type { CachedStore, Creation, Item, Reading, Wish } from '../once.ts';
 
 /** Keys that are read side by side for one client. */
 const ASKED_AT_ONCE = 64;
 /** Bytes of values that one question leaves to the next one of the same request. */
 const KNOWN_BYTES_KEPT = 8 * 1024 * 1024;
+
+const NO_KEYS = Buffer.alloc(0);
+const NO_BOUNDS = new Int32Array(0);
 
 /**
  * The keys as one connection sees them: what the cache has is answered at once; for all else the
@@ -18,11 +21,9 @@ const KNOWN_BYTES_KEPT = 8 * 1024 * 1024;
 export class AskedKeys implements ForeignKeys {
   readonly #store: CachedStore;
   readonly #view: View;
-  /** Is used for each answer: to make one for each took a third of a multi-get (2026-11-28). */
-  readonly #entry = {
-    ...{ buffer: Buffer.alloc(0) as Buffer, valueStart: 0, valueEnd: 0, wireStart: -1 },
-    ...{ flags: 0, cas: 0 },
-  };
+  /** Of the last `locate`. */
+  #keysAhead: Buffer = NO_KEYS;
+  #boundsAhead: Int32Array = NO_BOUNDS;
   /** What etcd has said for the requests that are about to be answered. */
   readonly #known = new Map<string, Reading>();
   #knownBytes = 0;
@@ -39,7 +40,11 @@ export class AskedKeys implements ForeignKeys {
     this.#store = store;
     this.#view = {
       info: emptyStorage.info,
-      get: (key, start, end) => this.#get(key, start, end),
+      get: (key, start, end) => store.cached(key, start, end) ?? this.#get(key, start, end),
+      batch: {
+        locate: (keys, bounds, count) => this.#locate(keys, bounds, count),
+        entry: (i) => store.batch.entry(i) ?? this.#getAhead(i),
+      },
       release() {},
     };
   }
@@ -67,10 +72,11 @@ export class AskedKeys implements ForeignKeys {
 
   expect(key: Buffer, start: number, end: number): boolean {
     if (++this.#expected > ASKED_AT_ONCE) return false;
+    if (this.#store.isCached(key, start, end)) return true;
     const name = key.toString('latin1', start, end);
     const reading = this.#known.get(name);
     if (reading?.kind === 'unavailable') this.#fault = reading.why;
-    if (reading !== undefined || this.#store.cached(key, start, end) !== undefined) return true;
+    if (reading !== undefined) return true;
     if (keyFault(key.subarray(start, end)) === undefined) this.#want(name, key, start, end);
     return true;
   }
@@ -116,13 +122,22 @@ export class AskedKeys implements ForeignKeys {
     if (reading.kind === 'found') this.#knownBytes += reading.item.value.length;
   }
 
-  /** @throws FOREIGN_KEY: it is to be asked for, or nobody can say. */
+  #locate(keys: Buffer, bounds: Int32Array, count: number): void {
+    this.#keysAhead = keys;
+    this.#boundsAhead = bounds;
+    this.#store.batch.locate(keys, bounds, count);
+  }
+
+  #getAhead(i: number): Entry | undefined {
+    const bounds = this.#boundsAhead;
+    return this.#get(this.#keysAhead, bounds[2 * i], bounds[2 * i + 1]);
+  }
+
+  /** Of a key that is not cached. @throws FOREIGN_KEY: it is to be asked for, or nobody can say. */
   #get(key: Buffer, start: number, end: number): Entry | undefined {
-    const item = this.#store.cached(key, start, end);
-    if (item !== undefined) return this.#cachedEntry(item);
     const name = key.toString('latin1', start, end);
     const reading = this.#known.get(name);
-    if (reading?.kind === 'found') return this.#entryOf(reading.item);
+    if (reading?.kind === 'found') return entryOf(reading.item);
     if (reading?.kind === 'unavailable') throwFault(reading.why);
     // Nobody can set such a key.
     if (reading !== undefined || keyFault(key.subarray(start, end)) !== undefined) return undefined;
@@ -130,28 +145,6 @@ export class AskedKeys implements ForeignKeys {
     this.#isWanted = true;
     if (this.isLookedAt) return undefined;
     return this.#stop();
-  }
-
-  #cachedEntry({ record, valueStart, valueEnd, flags, revision }: CachedItem): Entry {
-    const entry = this.#entry;
-    entry.buffer = record;
-    entry.wireStart = 0;
-    entry.valueStart = valueStart;
-    entry.valueEnd = valueEnd;
-    entry.flags = flags;
-    entry.cas = revision;
-    return entry;
-  }
-
-  #entryOf({ value, flags, revision }: Item): Entry {
-    const entry = this.#entry;
-    entry.buffer = value;
-    entry.wireStart = -1;
-    entry.valueStart = 0;
-    entry.valueEnd = value.length;
-    entry.flags = flags;
-    entry.cas = revision;
-    return entry;
   }
 
   #want(name: string, key: Buffer, start: number, end: number): void {
@@ -163,6 +156,11 @@ export class AskedKeys implements ForeignKeys {
     FOREIGN_KEY.fault = undefined;
     throw FOREIGN_KEY;
   }
+}
+
+function entryOf({ value, flags, revision }: Item): Entry {
+  const { length } = value;
+  return { buffer: value, wireStart: -1, valueStart: 0, valueEnd: length, flags, cas: revision };
 }
 
 function throwFault(why: string): never {
