@@ -11,7 +11,6 @@ const TAIL = '\r\n';
 export class KeptItem implements CachedItem {
   /** Its memory. A `Buffer` is made when it is asked for, which is seldom. */
   readonly view: DataView;
-  readonly wireStart = 0;
   readonly keyEnd: number;
   readonly valueStart: number;
   readonly valueEnd: number;
@@ -39,6 +38,10 @@ export class KeptItem implements CachedItem {
     this.type = type;
     this.revision = revision;
     this.hash = hash;
+  }
+
+  get wireStart(): number {
+    return 0;
   }
 
   get cas(): number {
