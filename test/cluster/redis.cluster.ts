@@ -139,17 +139,19 @@ const withRedisRb: ReadsAll = async (cluster, records) => {
   expect(await found('ruby', args)).toEqual({ ...RIGHT, wrong: 0 });
 };
 
-const withGoRedis: ReadsAll = async (cluster, records) => {
-  const binary = join(cluster.folder, 'use-go-redis');
-  const env = {
-    GO111MODULE: 'off',
-    GOPATH: '/usr/share/gocode',
-    GOCACHE: join(cluster.folder, 'go'),
+/** With a program in Go. @param node Which node it is told. */
+function withGo(program: string, node: number): ReadsAll {
+  return async (cluster, records) => {
+    const binary = join(cluster.folder, program);
+    const env = {
+      ...{ GO111MODULE: 'off', GOPATH: '/usr/share/gocode' },
+      GOCACHE: join(cluster.folder, 'go'),
+    };
+    const args = ['build', '-o', binary, `${PROGRAMS}${program}.go`];
+    expect(await run('go', args, { env, timeoutMs: 110_000 })).toMatchObject({ code: 0 });
+    expect(await found(binary, [portOf(cluster, node), records])).toEqual(RIGHT);
   };
-  const args = ['build', '-o', binary, `${PROGRAMS}use-go-redis.go`];
-  expect(await run('go', args, { env, timeoutMs: 110_000 })).toMatchObject({ code: 0 });
-  expect(await found(binary, [portOf(cluster, 7), records])).toEqual(RIGHT);
-};
+}
 
 const withRedisCli: ReadsAll = async (cluster) => {
   const port = portOf(cluster, 6);
@@ -183,7 +185,8 @@ const CLIENTS: readonly (readonly [name: string, reads: ReadsAll])[] = [
   ['phpredis', withPhpredis],
   ['Predis', withPredis],
   ['redis-rb', withRedisRb],
-  ['go-redis', withGoRedis],
+  ['go-redis 5', withGo('use-go-redis', 7)],
+  ['redisc', withGo('use-redisc', 2)],
   ['redis-cli', withRedisCli],
   ['redis-benchmark', withRedisBenchmark],
 ];

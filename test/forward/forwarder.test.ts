@@ -178,6 +178,16 @@ describe('a server that owns a shard', () => {
       .toEqual(['value of a', 'miss']);
   });
 
+  test('that is slow is waited for while its answer comes', async () => {
+    const slow = await welcomed(async (socket, replies) => {
+      for (const byte of replies) {
+        socket.write(Buffer.of(byte));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    });
+    expect(await forwarderTo(slow).ask('a')).toEqual(['value of a']);
+  });
+
   test('that falls silent with a part of the answers keeps what it has answered', async () => {
     let count = 0;
     const halting = await welcomed((socket, replies) => {
