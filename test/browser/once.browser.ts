@@ -102,8 +102,8 @@ it('sets keys by a token, and keeps it in memory alone', async () => {
 it('asks for a login, and then shows, reads and sets as ever', async () => {
   const authFile = secretFile('ann:secret\n');
   const { url } = await startWholeNode([(await FakeEtcd.start()).url], { authFile });
-  const stranger = await openPage(`${url}/admin`);
-  await stranger.getByText('expected a login by HTTP Basic').waitFor();
+  // Without a window the browser cannot ask.
+  await expect(openPage(`${url}/admin`)).rejects.toThrow('ERR_INVALID_AUTH_CREDENTIALS');
   // What somebody types into the browser's own dialog.
   const httpCredentials = { username: 'ann', password: 'secret' };
   const page = await openPage(`${url}/admin`, { httpCredentials });
