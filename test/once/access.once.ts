@@ -79,7 +79,7 @@ test('an etcd with TLS is asked when its authority is known, and not otherwise',
   });
 });
 
-test('nodes that share a certificate ask each other, also where clients need one', async () => {
+test('nodes that share a certificate ask each other, also where clients need one; HTTP/1.0 is enough', async () => {
   const folder = temporaryFolder();
   const [certFile, keyFile] = makeCertificate(folder);
   const { url: etcd } = await FakeEtcd.start();
@@ -96,6 +96,12 @@ test('nodes that share a certificate ask each other, also where clients need one
     for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
     return JSON.parse(Buffer.concat(pieces).toString()) as Overview;
   };
+  const path = `${url.replace('http:', 'https:')}/healthz`;
+  const old = await new Promise<IncomingMessage>((resolve, reject) => {
+    const options = { ca, agent: false, ALPNProtocols: ['http/1.0'] };
+    https.get(path, options, resolve).on('error', reject);
+  });
+  expect(old.resume().statusCode).toBe(200);
   const answering = async () => (await overview()).nodes.map(({ figures }) => figures?.gets);
   await expect.poll(answering).toEqual([0, 0]);
 });

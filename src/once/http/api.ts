@@ -26,6 +26,8 @@ const REQUEST_MS_MAX = 30_000;
 const LOOK_MS = 1_000;
 const KEEP_ALIVE_MS = 60_000;
 const CLOSE_MS_MAX = 5_000;
+/** By default Node refuses a handshake that is about HTTP/1.0 alone, which it speaks. */
+const VERSIONS = ['http/1.1', 'http/1.0'];
 
 export interface ApiOptions extends Access {
   readonly allow?: net.BlockList | undefined;
@@ -64,7 +66,12 @@ export async function startApi(
     options.tls === undefined
       ? http.createServer(limits, serve)
       : https.createServer(
-          { ...limits, ...options.tls, handshakeTimeout: HANDSHAKE_MS_MAX },
+          {
+            ...limits,
+            ...options.tls,
+            handshakeTimeout: HANDSHAKE_MS_MAX,
+            ALPNProtocols: VERSIONS,
+          },
           serve,
         );
   server.on('connection', (socket: net.Socket) => {
