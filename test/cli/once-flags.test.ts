@@ -48,6 +48,7 @@ test.each([
     /goromdb: -announce is not for up: no two nodes have one URL/,
   ],
   [['up', '-dev'], /goromdb: -dev is a trial with one node, and up with several/],
+  [['-dev', '-cache-size', '0'], /goromdb: -cache-size: "0" is not allowed; expected a size of at/],
   [['-dev', '-nodes', '2'], /goromdb: -nodes is for up/],
 ])('goromdb once %j is refused, and why', (args, said) => {
   expect(() => requestOf(...args)).toThrow(said);

@@ -41,6 +41,11 @@ const SERVING = optionGroup('Serving', {
   'cache-size': {
     ...SIZE,
     help: 'memory for cached values',
+    parse(text: string): number {
+      const bytes = SIZE.parse(text);
+      if (bytes > 0) return bytes;
+      throw notAllowed(text, 'a size of at least one byte: a small cache keeps nothing');
+    },
     fallback: `${CACHE_BYTES / 2 ** 20}MiB`,
   },
   warm: {

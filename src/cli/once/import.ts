@@ -87,7 +87,7 @@ async function createBatch(
     if (failed === undefined || !('why' in failed)) return creations;
     if (failed.kind === 'full' || retry === RETRIES_MAX) {
       const what = failed.kind === 'full' ? 'the database of etcd is full' : 'etcd does not answer';
-      const message = `${what} (${failed.why}); some keys were created: run it again, which is safe`;
+      const message = `${what} (${failed.why}); some keys may have been created: run it again, which is safe`;
       throw new GoromdbError('SERVER_FAILED', message);
     }
     await delay(RETRY_MS * 2 ** retry);
