@@ -73,7 +73,10 @@ export function readSumFile(path: string, expected?: FileIdentity): Promise<Buff
       if (expected === undefined) return;
       const found = identityOf(await handle.stat({ bigint: true }));
       if (sameIdentity(found, expected)) return;
-      throw new GoromdbError('FILE_CHANGED', `${path} changed since it was seen: it is read again`);
+      throw new GoromdbError(
+        'FILE_CHANGED',
+        `${path} has changed since it was found: it is read again`,
+      );
     },
   });
 }

@@ -29,7 +29,11 @@ export function connectEtcd(options: EtcdOptions): Etcd {
   const endpointOf = (url: string): Endpoint => {
     const endpoint = gateway.endpoints.find((one) => one.url === url.replace(/\/+$/, ''));
     if (endpoint !== undefined) return endpoint;
-    throw new GoromdbError('OPTION_INVALID', `${url} is no endpoint`);
+    const known = gateway.endpoints.map((one) => one.url).join(', ');
+    throw new GoromdbError(
+      'OPTION_INVALID',
+      `expected one of the endpoints ${known}, found ${url}`,
+    );
   };
   return {
     range: (range) => gateway.post('/v3/kv/range', rangeJson(range), 'read', foundOf),

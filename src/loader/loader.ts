@@ -181,7 +181,7 @@ export class Loader implements Receiver {
   async rollback(): Promise<RolledBack> {
     const { current } = this.#turns;
     if (current === 'load') {
-      throw refused('a file is being loaded; ask again when it serves, or take it away');
+      throw refused('a file is being loaded; ask again when it serves, or remove it');
     }
     if (current === 'rollback') throw refused('another rollback is under way');
     return this.#turns.take('rollback', () => rollBack(this.#parts));

@@ -122,7 +122,7 @@ export class FolderEvents {
     this.#warnedKey = key;
     logger.warn(
       `Watching ${folder} failed: ${messageOf(error)}: ` +
-        'it is looked at from time to time, and a drop may be found late',
+        'it is checked periodically instead, so a drop may be found late',
       { event: 'watch-failed', path: folder },
     );
   }

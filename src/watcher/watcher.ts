@@ -211,7 +211,10 @@ class PairWatcher implements Watcher {
       this.#wakeMs = this.#rescanMs;
       await this.#examine().catch((error: unknown) => {
         const fields = { event: 'look-failed', code: codeOf(error), path: this.#file } as const;
-        this.#options.logger.error(`Looking at ${this.#file} failed: ${messageOf(error)}`, fields);
+        this.#options.logger.error(
+          `cannot look at ${this.#file}: ${messageOf(error)}; it is tried again`,
+          fields,
+        );
       });
       await delay(LOOK_GAP_MS, undefined, { signal }).catch(() => {});
     }

@@ -25,16 +25,16 @@ test('goromdb once import creates keys, counts those that are there, and names t
   const input = file(LINES);
   expect(await once('import', etcd, input)).toMatchObject({
     code: 0,
-    said: '300 keys created, 0 keys with this value before\n',
+    said: '300 keys created, 0 keys unchanged\n',
   });
   expect(await once('import', etcd, input)).toMatchObject({
     code: 0,
-    said: '0 keys created, 300 keys with this value before\n',
+    said: '0 keys created, 300 keys unchanged\n',
   });
   const csv = file('id,v\nk1,v1\nk2,other\nnew,1\n', 'in.csv');
   expect(await once('import', etcd, '-key', 'id', '-value', 'v', csv)).toEqual({
     code: 4,
-    said: '1 key created, 1 key with this value before, 1 key with another value, which is kept\n',
+    said: '1 key created, 1 key unchanged, 1 key with another value, which is kept\n',
     warned: 'another value is kept: k2\n',
   });
 });

@@ -22,7 +22,7 @@ test('10,000 keys and the largest values come out as they went in', async () => 
   writeFileSync(input, lines.join('\n'));
   const imported = new GoromdbProcess(['once', 'import', '-etcd', endpoints[0], input]);
   expect(await imported.exit()).toBe(0);
-  expect(imported.stdout).toBe('10,030 keys created, 0 keys with this value before\n');
+  expect(imported.stdout).toBe('10,030 keys created, 0 keys unchanged\n');
   const exported = new GoromdbProcess(['once', 'export', '-etcd', endpoints[0], '-o', out]);
   expect(await exported.exit()).toBe(0);
   const diff = new GoromdbProcess(['diff', input, out]);

@@ -69,5 +69,5 @@ have the value already are counted.`,
 
 function summaryOf({ created, same, conflicts }: Imported): string {
   const other = conflicts === 0 ? '' : `, ${keysOf(conflicts)} with another value, which is kept`;
-  return `${keysOf(created)} created, ${keysOf(same)} with this value before${other}`;
+  return `${keysOf(created)} created, ${keysOf(same)} unchanged${other}`;
 }

@@ -101,7 +101,7 @@ export class Receipts {
         if (!this.#isWarned) {
           this.#logger.warn(
             `the receipt ${next.path} cannot be written (${messageOf(error)}): producers do not ` +
-              'learn there what becomes of their file; loading goes on without it',
+              'see the outcome of their file there; loading continues without it',
             { event: 'receipt-failed', path: next.path },
           );
         }

@@ -66,7 +66,7 @@ export async function sumsOf(
     bytes += BigInt(piece.length);
   }
   if (bytes !== identity.size) {
-    const message = `${path}: expected ${identity.size} bytes, found ${bytes}: it was written to`;
+    const message = `${path}: expected ${identity.size} bytes, found ${bytes}: another program has written to it`;
     throw new GoromdbError('FILE_CHANGED', message);
   }
   return { md5: md5.digest('hex'), sha256: sha256.digest('hex') };

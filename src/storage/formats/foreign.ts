@@ -45,8 +45,8 @@ type Signature = readonly [at: number, hex: string, name: string, advice: string
  */
 const SIGNATURES: readonly Signature[] = [
   // RFC 1952 section 2.3.1 and RFC 8878 section 3.1.1: what is left when one packing is off.
-  [0, '1f8b', 'gzip inside of another packing', 'pack it once'],
-  [0, '28b52ffd', 'zstd inside of another packing', 'pack it once'],
+  [0, '1f8b', 'gzip in another compression', 'compress it once'],
+  [0, '28b52ffd', 'zstd in another compression', 'compress it once'],
   // The .xz file format, section 2.1.1.1.
   [0, 'fd377a585a00', 'xz', `${UNPACK} (xz -d)`],
   // bzip2 compress.c: BZ_HDR_B, _Z, _h; the level follows.
@@ -57,22 +57,34 @@ const SIGNATURES: readonly Signature[] = [
   [0, '4c5a4950', 'lzip', `${UNPACK} (lzip -d)`],
   [0, '1f9d', 'compress (.Z)', `${UNPACK} (uncompress)`],
   // RFC 1950 section 2.2: a window of 32 KiB, and the level.
-  ...['01', '9c', 'da'].map((level): Signature => [0, `78${level}`, 'zlib', 'pack it with gzip']),
+  ...['01', '9c', 'da'].map(
+    (level): Signature => [0, `78${level}`, 'zlib', 'compress it with gzip'],
+  ),
   // Snappy framing_format.txt, section 4.1.
   [0, 'ff060000734e61507059', 'snappy', UNPACK],
   // 7zFormat.txt, SignatureHeader.
-  [0, '377abcaf271c', 'a 7z archive', 'drop the file in it, compressed with gzip or not at all'],
-  [0, '526172211a07', 'a RAR archive', 'drop the file in it, compressed with gzip or not at all'],
-  // APPNOTE.TXT sections 4.3.7 and 4.3.16.
-  [0, '504b0304', 'a zip archive', 'drop the file in it, compressed with gzip or not at all'],
   [
     0,
-    '504b0506',
-    'an empty zip archive',
-    'drop the file itself, compressed with gzip or not at all',
+    '377abcaf271c',
+    'a 7z archive',
+    'extract its file, and drop that, compressed with gzip or not',
   ],
+  [
+    0,
+    '526172211a07',
+    'a RAR archive',
+    'extract its file, and drop that, compressed with gzip or not',
+  ],
+  // APPNOTE.TXT sections 4.3.7 and 4.3.16.
+  [0, '504b0304', 'a zip archive', 'extract its file, and drop that, compressed with gzip or not'],
+  [0, '504b0506', 'an empty zip archive', 'drop the file itself, compressed with gzip or not'],
   // POSIX pax, "ustar Interchange Format": magic.
-  [257, '7573746172', 'a tar archive', 'drop the file in it, compressed with gzip or not at all'],
+  [
+    257,
+    '7573746172',
+    'a tar archive',
+    'extract its file, and drop that, compressed with gzip or not',
+  ],
   // SQLite "Database File Format", section 1.3.1.
   [0, '53514c69746520666f726d6174203300', 'an SQLite database', EXPORT],
   // parquet-format README, "File format" and "Encryption".
