@@ -41,7 +41,11 @@ const HEADS: readonly [name: string, bytes: Buffer, advice: string][] = [
   ['a RAR archive', at(0, '526172211a0701'), 'extract its file'],
   ['a zip archive', at(0, '504b03040a000000'), 'extract its file'],
   ['an empty zip archive', at(0, '504b050600000000'), 'drop the file itself'],
-  ['a tar archive', Buffer.concat([Buffer.from('f.json'), at(251, '7573746172')]), 'in it'],
+  [
+    'a tar archive',
+    Buffer.concat([Buffer.from('f.json'), at(251, '7573746172')]),
+    'extract its file',
+  ],
   ['an SQLite database', Buffer.from('SQLite format 3\0\x10\0'), 'export its records'],
   ['Parquet', Buffer.from('PAR1\x15\x04'), 'goromdb build -o OUT -key COLUMN'],
   ['encrypted Parquet', Buffer.from('PARE'), 'export its records'],
@@ -96,7 +100,7 @@ test.each(HEADS)('%s is known by its bytes, with what to do: %#', (name, head, a
   expect(foreign?.name).toBe(name);
   expect(foreign?.advice).toContain(advice);
   // What can be served is none of them.
-  if (!name.endsWith('another packing') && !name.includes('32-bit')) {
+  if (!name.endsWith('another compression') && !name.includes('32-bit')) {
     expect(recogniseHead(head, { path: '' })).toEqual({});
   }
 });
