@@ -3,15 +3,24 @@ import { pathToFileURL } from 'node:url';
 import { defineConfig, type Plugin } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** These take longest: started last, one of them would run on alone at the end. */
-const LONGEST = /\/test\/e2e\/(?:swap|cli|operating|rollback)\.test\.ts$/;
+/** Tests wait as much as they work, and Vitest leaves one core free by default: with two, half of the machine. */
+export const WORKERS: number = availableParallelism() + 1;
 
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number =>
-      LONGEST.test(moduleId) ? 0 : moduleId.includes('/test/e2e/') ? 1 : 2;
-    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
-  }
+/**
+ * Begins with the files that take longest: begun last, one of them would run on alone at the end.
+ *
+ * @param patterns Of their paths, the longest first.
+ */
+export function longestFirst(...patterns: readonly RegExp[]): typeof BaseSequencer {
+  const rank = ({ moduleId }: TestSpecification): number => {
+    const at = patterns.findIndex((pattern) => pattern.test(moduleId));
+    return at < 0 ? patterns.length : at;
+  };
+  return class extends BaseSequencer {
+    override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+      return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+    }
+  };
 }
 
 /** The file of a thread or of a helper process, as src names it: a file of the build. */
@@ -40,8 +49,12 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 200_000 } },
-    // Vitest leaves one core free by default: with two cores, half of the machine.
-    maxWorkers: availableParallelism() + 1,
-    sequence: { sequencer: LongestFirst },
+    maxWorkers: WORKERS,
+    sequence: {
+      sequencer: longestFirst(
+        /\/(?:loader\/formats|loader\/loader|e2e\/cli|e2e\/operating|e2e\/rollback)\.test\.ts$/,
+        /\/test\/e2e\//,
+      ),
+    },
   },
 });

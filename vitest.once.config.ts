@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config';
-import { startFromBuild } from './vitest.config.ts';
+import { longestFirst, startFromBuild, WORKERS } from './vitest.config.ts';
 
 /** Set-once keys on a real etcd: Debian's etcd-server, so `npm test` leaves them out. */
 export default defineConfig({
   plugins: [startFromBuild],
   test: {
     include: ['test/once/**/*.once.ts'],
+    maxWorkers: WORKERS,
+    sequence: { sequencer: longestFirst(/\/(?:history|partition)\.once\.ts$/) },
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 200_000 } },

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 
@@ -33,6 +34,7 @@ export async function openPage(
   prepare: (page: Page) => Promise<void> = async () => {},
 ): Promise<Page> {
   const context = await browser!.newContext(options);
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));

@@ -54,7 +54,7 @@ it('shows keys set and read, a node that dies, and an etcd that loses its quorum
 
   await set(page, 'a/key with %', 'hello');
   await told(page, 'a/key with % was set');
-  await page.getByText('there is 1 key').waitFor({ timeout: 30_000 });
+  await page.getByText('there is 1 key').waitFor();
   await set(page, 'a/key with %', 'other');
   await told(page, /was not set: the key has another value/);
   await lookUp(page, 'a/key with %');

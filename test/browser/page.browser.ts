@@ -143,17 +143,19 @@ it('shows which prefixes clients ask for, where the server may', async () => {
 
 it('has no place for prefixes, and asks once, where the server may not show them', async () => {
   const { url } = await start();
-  const page = await openPage(url);
-  let asked: string[] = [];
-  page.on('request', (request) => {
-    // The page before may ask until the new one is asked for.
-    asked = request.isNavigationRequest() ? [] : [...asked, request.url()];
+  const asked: string[] = [];
+  const page = await openPage(url, {}, async (fresh) => {
+    fresh.on('request', (request) => asked.push(request.url()));
+    await fresh.clock.install();
   });
-  await page.reload();
   await page.getByRole('heading', { name: 'Nothing serves' }).waitFor();
+  // For a minute of its clock: where they may be shown, they are asked for every ten seconds.
   await expect
-    .poll(() => asked.filter((one) => one.includes('/metrics')).length)
-    .toBeGreaterThan(2);
+    .poll(async () => {
+      await page.clock.runFor(5_000);
+      return asked.filter((one) => one.includes('/metrics')).length;
+    })
+    .toBeGreaterThan(12);
   expect(asked.filter((one) => one.includes('/api/prefixes'))).toHaveLength(1);
   expect(await page.getByRole('heading', { name: 'Hot prefixes' }).isVisible()).toBe(false);
 });

@@ -1,13 +1,13 @@
 /** The commands of the documentation, run as a reader runs them: in order, in one shell for each page. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { blocksIn, isCommands, PAGES_RUN, type Step, stepsOf } from '../docs/blocks.ts';
+import { freePort } from '../support/free-ports.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -109,15 +109,6 @@ function isPrinted(line: string): boolean {
 
 function masked(text: string): string {
   return VARYING.reduce((masked, [pattern, name]) => masked.replace(pattern, name), text);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 test.each(PAGES_RUN)('%s shows commands that work, and what they print', async (page) => {

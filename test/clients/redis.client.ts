@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../reference/server-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { waitFor } from '../support/patience.ts';
 import { ITEMS, MANY, MANY_KEYS, RECORDS, requirePackages, run, Served } from './harness.ts';
 

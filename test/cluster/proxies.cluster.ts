@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { haproxyFile } from '../../src/cli/cluster/haproxy.ts';
 import { nutcrackerFile } from '../../src/cli/cluster/nutcracker.ts';
 import { requirePackages } from '../clients/harness.ts';
-import { freePort, runProxy } from '../support/proxies.ts';
+import { freePort } from '../support/free-ports.ts';
+import { runProxy } from '../support/proxies.ts';
 import { type ShardServers, startShardServers } from '../support/shard-servers.ts';
 import { TextClient } from '../support/text-client.ts';
 

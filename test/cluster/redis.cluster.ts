@@ -48,7 +48,7 @@ function recordsFile({ folder }: ClusterNodes): string {
 }
 
 async function found(command: string, args: readonly string[], env = {}): Promise<unknown> {
-  const { stdout, stderr, code } = await run(command, args, { env, timeoutMs: 60_000 });
+  const { stdout, stderr, code } = await run(command, args, { env });
   if (code !== 0) throw new Error(`${command} ended with ${code}: ${stderr}${stdout}`);
   return JSON.parse(stdout.trim().split('\n').at(-1)!);
 }
@@ -148,7 +148,7 @@ function withGo(program: string, node: number): ReadsAll {
       GOCACHE: join(cluster.folder, 'go'),
     };
     const args = ['build', '-o', binary, `${PROGRAMS}${program}.go`];
-    expect(await run('go', args, { env, timeoutMs: 110_000 })).toMatchObject({ code: 0 });
+    expect(await run('go', args, { env })).toMatchObject({ code: 0 });
     expect(await found(binary, [portOf(cluster, node), records])).toEqual(RIGHT);
   };
 }

@@ -12,12 +12,15 @@ import type { Topology } from '../../src/shards/shards.ts';
 import { readShards } from '../../src/shards/shards-file.ts';
 import { requirePackages, run } from '../clients/harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { PATIENCE_MS, waitFor } from '../support/patience.ts';
-import { freePort, runProxy } from '../support/proxies.ts';
+import { runProxy } from '../support/proxies.ts';
 import { TextClient } from '../support/text-client.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const KEYS = 5_000;
+/** Of the nodes, from the first to the last one that a script is told. */
+const PORTS = 32;
 /** Requests that each client makes before the next step. */
 const REQUESTS = 300;
 
@@ -89,7 +92,7 @@ test('from 2 shards to 4 and to 8 in place, no client of any routing sees a wron
   symlinkSync(join(ROOT, 'bin/goromdb.js'), join(folder, 'bin/goromdb'));
   const env = { ...process.env, PAUSE: '0', PATH: `${join(folder, 'bin')}:${process.env.PATH}` };
   const dirOf = (shards: number): string => join(folder, String(shards));
-  const base = 21_000 + 32 * Math.floor(Math.random() * 300);
+  const [base] = await freePorts(PORTS);
   const script = async (name: string, ...args: readonly (string | number)[]): Promise<string> => {
     const path = join(ROOT, 'examples/cluster', name);
     const { code, stdout, stderr } = await run('sh', [path, ...args.map(String)], {
@@ -115,7 +118,7 @@ test('from 2 shards to 4 and to 8 in place, no client of any routing sees a wron
   });
 
   const topology = readShards(join(dir, 'shards.toml'));
-  const [front, nut, stats] = [await freePort(), await freePort(), await freePort()];
+  const [front, nut, stats] = await freePorts(3);
   writeFileSync(join(folder, 'haproxy.cfg'), haproxyFile(topology, address(front)));
   // It leaves a node that has closed its connection out, and both must not be left out for long.
   const yml = nutcrackerFile({ topology, listen: address(nut), isRedis: false }).replace(

@@ -29,7 +29,7 @@ function prepare(name: string, text: string, program: string): string {
 }
 
 async function found(command: string, args: readonly string[], env = {}): Promise<unknown> {
-  const { stdout, stderr, code } = await run(command, args, { env, timeoutMs: 60_000 });
+  const { stdout, stderr, code } = await run(command, args, { env });
   if (code !== 0) throw new Error(`${command} ended with ${code}: ${stderr}${stdout}`);
   return JSON.parse(stdout.trim().split('\n').at(-1)!);
 }
@@ -67,9 +67,9 @@ test.each(['slots', 'crc32', 'crc32a'] as const)('gomemcache, with %s', async (h
     ...{ GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(folder, 'cache') },
   };
   const paths = [join(folder, program), join(folder, 'shards.go')];
-  await run('go', ['build', '-o', join(folder, 'read'), ...paths], { env, timeoutMs: 110_000 });
+  await run('go', ['build', '-o', join(folder, 'read'), ...paths], { env });
   expect(await found(join(folder, 'read'), [join(folder, 'keys')])).toEqual(RIGHT);
-  const { stdout } = await run('gofmt', ['-l', ...paths], { env, timeoutMs: 10_000 });
+  const { stdout } = await run('gofmt', ['-l', ...paths], { env });
   expect(stdout).toBe('');
 });
 

@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { drop } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-ports.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { TextClient } from '../support/text-client.ts';
 import { ROOT } from './program.ts';
@@ -26,15 +26,6 @@ function queries(): readonly string[] {
     .map((expr) =>
       expr.replaceAll(/\$(?:job|instance)/g, '.*').replaceAll('$__rate_interval', '10s'),
     );
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Starts one that scrapes a server each second. @returns Its URL. */

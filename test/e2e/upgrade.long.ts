@@ -31,8 +31,10 @@ const KEYS = 300_000;
 const UPGRADES = 3;
 const BUSY_CLIENTS = 2;
 const CALM_CLIENTS = 4;
+/** Without it, the clients would take the machine from the servers as long as they drain. */
+const BUSY = { withinMs: 2, behindMs: 0 };
 /** Longer than a connection has to be quiet before it is closed. */
-const CALM_PAUSE_MS = 400;
+const CALM = { withinMs: 0, behindMs: 400 };
 
 async function ask(address: Address, key: string, options?: object): Promise<string> {
   const client = await RawClient.connect(address, options);
@@ -74,10 +76,10 @@ describe('under the load of four protocols', () => {
       const [busy, calm] = [newTally(), newTally()];
       const clients = TALKS.flatMap((talk) => [
         ...Array.from({ length: BUSY_CLIENTS }, () =>
-          keepAsking(talk, target, 0, busy, stop.signal),
+          keepAsking(talk, target, BUSY, busy, stop.signal),
         ),
         ...Array.from({ length: CALM_CLIENTS }, () =>
-          keepAsking(talk, target, CALM_PAUSE_MS, calm, stop.signal),
+          keepAsking(talk, target, CALM, calm, stop.signal),
         ),
       ]);
       for (let i = 0; i < UPGRADES; i++) {

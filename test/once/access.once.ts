@@ -72,7 +72,7 @@ test('an etcd with TLS is asked when its authority is known, and not otherwise',
   );
   onTestFinished(() => endProcess(etcd));
   const known = clientOf({ endpoints: [url], tls: { ca: readFileSync(cert) } });
-  await expect.poll(() => known.put(KEY, KEY), { timeout: 30_000 }).toMatchObject({ kind: 'done' });
+  await expect.poll(() => known.put(KEY, KEY)).toMatchObject({ kind: 'done' });
   expect(await clientOf({ endpoints: [url] }).put(KEY, KEY)).toMatchObject({
     kind: 'not-done',
     reason: 'unreachable',

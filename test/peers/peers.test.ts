@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Peers } from '../../src/peers/peers.ts';
+import { waitFor } from '../support/patience.ts';
 
 /** A node that answers each PING so; undefined: not at all. */
 interface FakeNode {
@@ -55,47 +56,43 @@ function watch(...nodes: readonly FakeNode[]): readonly string[] {
   return changes;
 }
 
-async function until(check: () => void): Promise<void> {
-  await vi.waitFor(check, { timeout: 20_000, interval: 10 });
-}
-
 test('a node that ends is noticed, and so is the one in its place', async () => {
   const stays = await fakeNode('+PONG\r\n');
   const ends = await fakeNode('+PONG\r\n');
   const changes = watch(stays, ends);
-  await until(() => expect(ends.sockets.size).toBe(1));
+  await waitFor(() => expect(ends.sockets.size).toBe(1));
   end(ends);
-  await until(() => expect(changes).toEqual([expect.stringMatching(/^1 false: .*ECONNREFUSED/)]));
+  await waitFor(() => expect(changes).toEqual([expect.stringMatching(/^1 false: .*ECONNREFUSED/)]));
   await fakeNode('+PONG\r\n', ends.port);
-  await until(() => expect(changes[1]).toBe('1 true: it answers'));
+  await waitFor(() => expect(changes[1]).toBe('1 true: it answers'));
   expect(changes).toHaveLength(2);
 });
 
 test('a node that accepts and says nothing does not answer', async () => {
   const changes = watch(await fakeNode(undefined));
-  await until(() => expect(changes).toEqual(['0 false: no answer within 1 s']));
+  await waitFor(() => expect(changes).toEqual(['0 false: no answer within 1 s']));
 });
 
 test('a node without data, and another program, do not count as answers', async () => {
   const nodes = [await fakeNode('-LOADING no data\r\n'), await fakeNode('ERROR\r\n')];
   const changes = watch(...nodes);
-  await until(() => expect(changes).toHaveLength(2));
+  await waitFor(() => expect(changes).toHaveLength(2));
   expect(changes).toContain('0 false: it answers "-LOADING no data"');
   expect(changes).toContain('1 false: it answers "ERROR"');
   nodes[0].answer = '-NOAUTH Authentication required.\r\n';
-  await until(() => expect(changes).toContain('0 true: it answers'));
+  await waitFor(() => expect(changes).toContain('0 true: it answers'));
 });
 
 test('a node that closes its connections and goes on accepting answers all the time', async () => {
   const node = await fakeNode('+PONG\r\n');
   const changes = watch(node);
   for (let times = 1; times <= 3; times++) {
-    await until(() => expect(node.sockets.size).toBe(times));
+    await waitFor(() => expect(node.sockets.size).toBe(times));
     const [socket] = [...node.sockets].slice(-1);
-    await until(() => expect(socket.bytesWritten).toBeGreaterThan(0));
+    await waitFor(() => expect(socket.bytesWritten).toBeGreaterThan(0));
     socket.end();
   }
-  await until(() => expect(node.sockets.size).toBe(4));
+  await waitFor(() => expect(node.sockets.size).toBe(4));
   expect(changes).toEqual([]);
 });
 

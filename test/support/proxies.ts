@@ -3,15 +3,6 @@ import net from 'node:net';
 import { onTestFinished } from 'vitest';
 import { waitFor } from './patience.ts';
 
-/** A port that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** Runs a proxy until the test is over, and waits until it takes connections. */
 export async function runProxy(
   command: string,

@@ -91,11 +91,17 @@ export interface Target {
   readonly tls: boolean;
 }
 
+/** How a client pauses: in the middle of a request, when one is always on its way, and behind a reply. */
+interface Pace {
+  readonly withinMs: number;
+  readonly behindMs: number;
+}
+
 /** Asks for one key after the other until it is stopped. Connects again when it is disconnected. */
 export async function keepAsking(
   talk: Talk,
   target: Target,
-  pauseMs: number,
+  { withinMs, behindMs }: Pace,
   tally: Tally,
   signal: AbortSignal,
 ): Promise<void> {
@@ -113,14 +119,14 @@ export async function keepAsking(
           continue;
         }
       }
-      const reply = await connection.ask(talk, key);
+      const reply = await connection.ask(talk, key, withinMs);
       if (reply === 'wrong') tally.wrong++;
       if (reply !== 'lost') break;
       tally.repeated++;
     }
     tally.answered++;
     tally.longestMs = Math.max(tally.longestMs, performance.now() - startMs);
-    if (pauseMs > 0) await delay(pauseMs);
+    if (behindMs > 0) await delay(behindMs);
   }
   connection?.close();
 }
@@ -133,6 +139,8 @@ class Connection {
 
   constructor(socket: net.Socket) {
     this.#socket = socket;
+    // The second half of a request would wait until the first one is acknowledged.
+    socket.setNoDelay();
     socket.on('data', (chunk: Buffer) => {
       this.#input = Buffer.concat([this.#input, chunk]);
       this.#wake();
@@ -159,9 +167,15 @@ class Connection {
     });
   }
 
-  async ask(talk: Talk, key: string): Promise<'right' | 'wrong' | 'lost'> {
+  async ask(talk: Talk, key: string, withinMs: number): Promise<'right' | 'wrong' | 'lost'> {
     this.#input = Buffer.alloc(0);
-    this.#socket.write(talk.request(key));
+    const request = talk.request(key);
+    const half = withinMs > 0 ? request.length >> 1 : 0;
+    if (half > 0) {
+      this.#socket.write(request.subarray(0, half));
+      await delay(withinMs);
+    }
+    this.#socket.write(request.subarray(half));
     for (;;) {
       const found = talk.judge(this.#input, key);
       if (found === 'whole') return 'right';
