@@ -6,9 +6,9 @@ export default defineConfig({
   plugins: [startFromBuild],
   test: {
     include: ['test/browser/*.browser.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 200_000 } },
     // A browser takes all processors by itself.
     fileParallelism: false,
   },
