@@ -13,7 +13,8 @@ import { pymemcacheSnippet } from '../../src/cli/cluster/pymemcache.ts';
 import { readShards } from '../../src/shards/shards-file.ts';
 import { requirePackages, run } from '../clients/harness.ts';
 import { ClusterNodes } from '../support/cluster-nodes.ts';
-import { freePort, runProxy } from '../support/proxies.ts';
+import { freePort } from '../support/free-ports.ts';
+import { runProxy } from '../support/proxies.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const KEYS = Array.from({ length: 1_000 }, (_, i) => `key:${i}`);

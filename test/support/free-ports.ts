@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:net';
 
-/** Below those that the system gives to whoever asks for any (ip_local_port_range). */
-const PORTS_FROM = 12_000;
-const PORTS_TO = 32_000;
+/** Below those that the system gives to connections, and those of `freePorts` of src/once/trial. */
+const PORTS_FROM = 10_000;
+const PORTS_TO = 20_000;
 /** So many ports belong to one process of tests, and as many that are TWIN higher. */
 const BLOCK_PORTS = 100;
 /** examples/cluster/shards-file.sh puts the port of a Redis Cluster so far above a node's other one. */

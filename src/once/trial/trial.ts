@@ -11,6 +11,10 @@ const START_MS_MAX = 30_000;
 const LOOK_MS = 50;
 /** What a process has to end by itself. */
 const END_MS_MAX = 5_000;
+/** Below those that systems give to connections, one of which could take a port until etcd listens on it. */
+const PORTS_FROM = 20_000;
+const PORTS_TO = 32_000;
+const PORT_TRIES_MAX = 1_000;
 /** Text of a member that failed, for the message. */
 const SAID_CHARS_MAX = 2_000;
 
@@ -150,17 +154,28 @@ function notReady({ name, said }: Member, hasEnded: boolean): GoromdbError {
   return new GoromdbError('SERVER_FAILED', `etcd ${name} ${what}${advice}: ${said.trim()}`);
 }
 
-/** Ports that are free now: whoever takes one before etcd does makes etcd fail, and say so. */
+/**
+ * Ports in a row that are free now: whoever takes one before etcd does makes etcd fail, and say so.
+ *
+ * @throws GoromdbError SERVER_FAILED.
+ */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as net.AddressInfo).port));
-        }),
-    ),
+  for (let tries = 0; tries < PORT_TRIES_MAX; tries++) {
+    const first = PORTS_FROM + Math.floor(Math.random() * (PORTS_TO - PORTS_FROM - count));
+    const ports = Array.from({ length: count }, (_, i) => first + i);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return ports;
+  }
+  const range = `127.0.0.1:${PORTS_FROM} to ${PORTS_TO}`;
+  throw new GoromdbError(
+    'SERVER_FAILED',
+    `${range}: expected ${count} free ports in a row, found none in ${PORT_TRIES_MAX} tries`,
   );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

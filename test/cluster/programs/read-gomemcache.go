@@ -70,6 +70,12 @@ func main() {
 		keepReading(client, keys, os.Args[2])
 		return
 	}
+	// Its 100 ms are too few for a machine that is busy, and no node is to fail here.
+	for _, nodes := range client.nodes {
+		for _, node := range nodes {
+			node.client.Timeout = time.Minute
+		}
+	}
 	right := 0
 	for _, key := range keys {
 		if item, err := client.Get(key); err == nil && string(item.Value) == key {
