@@ -6,6 +6,7 @@ import { haproxyFile } from '../../src/cli/cluster/haproxy.ts';
 import { nutcrackerFile } from '../../src/cli/cluster/nutcracker.ts';
 import { requirePackages } from '../clients/harness.ts';
 import { freePort } from '../support/free-ports.ts';
+import { waitFor } from '../support/patience.ts';
 import { runProxy } from '../support/proxies.ts';
 import { type ShardServers, startShardServers } from '../support/shard-servers.ts';
 import { TextClient } from '../support/text-client.ts';
@@ -83,7 +84,9 @@ test('HAProxy asks the nodes that answer', async () => {
   const file = join(dirname(servers.file), 'haproxy.cfg');
   writeFileSync(file, haproxyFile(servers.topology, address(port)));
   await runProxy('haproxy', ['-db', '-f', file], port);
-  expect(await readText(port, keys)).toBe(keys.length);
+  // On a busy machine a check that comes late takes a node out for a moment, and its connections.
+  const readAnew = (): Promise<number> => waitFor(() => readText(port, keys));
+  expect(await readAnew()).toBe(keys.length);
   await servers.end(0, 0);
-  for (let i = 0; i < 4; i++) expect(await readText(port, keys)).toBe(keys.length);
+  for (let i = 0; i < 4; i++) expect(await readAnew()).toBe(keys.length);
 });
