@@ -103,13 +103,13 @@ test('a node with another shard is told of, once for each connection', async () 
   nodes[0].shard = `$40\r\n${'6'.repeat(40)}\r\n`;
   nodes[1].shard = '-ERR unknown command\r\n';
   const changes = watch(...nodes);
-  await until(() => expect(changes).toHaveLength(2));
+  await waitFor(() => expect(changes).toHaveLength(2));
   expect(changes).toContain('0 has another shard');
   nodes[1].answer = '+PONG\r\n';
-  await until(() => expect(changes).toContain('1 has another shard'));
+  await waitFor(() => expect(changes).toContain('1 has another shard'));
   expect(changes).toHaveLength(4);
   for (const socket of nodes[0].sockets) socket.end();
-  await until(() => expect(changes).toHaveLength(5));
+  await waitFor(() => expect(changes).toHaveLength(5));
   expect(changes[4]).toBe('0 has another shard');
 });
 
@@ -117,5 +117,5 @@ test('a node that says PONG and not which shard it has does not answer', async (
   const node = await fakeNode('+PONG\r\n');
   node.shard = undefined;
   const changes = watch(node);
-  await until(() => expect(changes).toEqual(['0 false: no answer within 1 s']));
+  await waitFor(() => expect(changes).toEqual(['0 false: no answer within 1 s']));
 });
