@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { NodeRequest } from '../../src/cli/once/node.ts';
+import { type NodeRequest, walkThrough } from '../../src/cli/once/node.ts';
 import { flagsOf } from '../../src/cli/once/trial-run.ts';
 import { parseCommandLine } from '../support/parse-command-line.ts';
 
@@ -36,6 +36,27 @@ describe('the nodes of goromdb once up', () => {
   });
 });
 
+describe('what a trial says to type', () => {
+  const TCP = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
+
+  test('has what the flags make necessary', () => {
+    const tls = ['-tls-cert', '/c', '-tls-key', '/k'];
+    const withToken = requestOf('-dev', ...tls, '-http-token-file', '/t').node;
+    const [post, get] = walkThrough(withToken, TCP).split('\n');
+    expect(post).toMatch(
+      /^ {2}curl --cacert \/c -H "Authorization: Bearer \$\(cat \/t\)" -XPOST https:/,
+    );
+    expect(get).toMatch(/^ {2}curl --cacert \/c https:/);
+    const withLogins = requestOf('-dev', '-auth-file', '/a', '-http-token-file', '/t').node;
+    expect(walkThrough(withLogins, TCP)).toMatch(/^ {2}curl -u USER:PASSWORD -XPOST http:/);
+  });
+
+  test('asks a UNIX socket as curl does, and leads no browser there', () => {
+    const said = walkThrough(requestOf('-dev').node, { kind: 'unix', path: '/s' });
+    expect(said).toMatch(/\n {2}curl --unix-socket \/s http:\/\/localhost\/key\/foo\n$/);
+  });
+});
+
 test.each([
   [
     ['up', '-etcd', 'http://127.0.0.1:1'],
@@ -48,6 +69,8 @@ test.each([
     /goromdb: -announce is not for up: no two nodes have one URL/,
   ],
   [['up', '-dev'], /goromdb: -dev is a trial with one node, and up with several/],
+  [['-dev', '-tls-client-ca', 'x'], /goromdb: -tls-client-ca: it needs -tls-cert and -tls-key/],
+  [['-dev', '-http', '/s', '-allow', '::1'], /goromdb: -allow: unix:\/s is a UNIX socket/],
   [['-dev', '-cache-size', '0'], /goromdb: -cache-size: "0" is not allowed; expected a size of at/],
   [['-dev', '-nodes', '2'], /goromdb: -nodes is for up/],
 ])('goromdb once %j is refused, and why', (args, said) => {

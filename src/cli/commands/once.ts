@@ -1,4 +1,5 @@
 import { CACHE_BYTES } from '../../once/limits.ts';
+import { checkAccessFits } from '../../server/access.ts';
 import type { NodeRequest, RunningNode } from '../once/node.ts';
 import { ACCESS, ADDRESS, HTTP } from '../options/clients.ts';
 import { ETCD, placeOf } from '../options/etcd.ts';
@@ -144,6 +145,10 @@ function nodeOf(values: ValuesOf<typeof OPTIONS>): NodeRequest {
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw misuse('-tls-cert and -tls-key belong together: give both or none');
   }
+  if (clientCaFile !== undefined && certFile === undefined) {
+    throw misuse('-tls-client-ca: it needs -tls-cert and -tls-key');
+  }
+  if (values.addr === undefined) checkAccessFits({ allow: values.allow ?? [] }, values.http);
   return {
     place: placeOf(values),
     staleReads: values['stale-reads'],

@@ -135,13 +135,19 @@ export function walkThrough(
   { tls, tokenFile, authFile }: Pick<NodeRequest, 'tls' | 'tokenFile' | 'authFile'>,
   address: Address,
 ): string {
-  const url = `${tls === undefined ? 'http' : 'https'}://${formatAddress(address)}`;
-  const known = tls === undefined ? '' : ` --cacert ${tls.certFile}`;
-  const login = authFile === undefined ? '' : ' -u USER:PASSWORD';
-  const token =
-    tokenFile === undefined || authFile !== undefined
-      ? ''
-      : ` -H "Authorization: Bearer $(cat ${tokenFile})"`;
-  const post = `curl${known}${login}${token} -XPOST ${url}/key -d '{"key":"foo","value":"bar"}'`;
-  return `  ${post}\n  curl${known}${login} ${url}/key/foo\nThe admin page: ${url}/admin\n`;
+  const isUnix = address.kind === 'unix';
+  const host = isUnix ? 'localhost' : formatAddress(address);
+  const url = `${tls === undefined ? 'http' : 'https'}://${host}`;
+  const curl = [
+    'curl',
+    ...(isUnix ? ['--unix-socket', address.path] : []),
+    ...(tls === undefined ? [] : ['--cacert', tls.certFile]),
+    ...(authFile === undefined ? [] : ['-u USER:PASSWORD']),
+  ].join(' ');
+  const isTokenNeeded = tokenFile !== undefined && authFile === undefined;
+  const token = isTokenNeeded ? ` -H "Authorization: Bearer $(cat ${tokenFile})"` : '';
+  const post = `${curl}${token} -XPOST ${url}/key -d '{"key":"foo","value":"bar"}'`;
+  // No browser opens a UNIX socket.
+  const page = isUnix ? '' : `The admin page: ${url}/admin\n`;
+  return `  ${post}\n  ${curl} ${url}/key/foo\n${page}`;
 }
