@@ -88,10 +88,13 @@ test('a table of another part of the keys is rejected, also when each of its key
   await writeTable(path, [[QUARTERS[0][0], Buffer.from('1')]], { part: 'slots 0-4095' });
   drop(file, readFileSync(path));
   await goromdb.says(
-    /expected the keys of slots 0-8191, .*s0, found a table of slots 0-4095: split/,
+    /expected the keys of slots 0-8191, .*s0, found a table of "slots 0-4095": split/,
   );
   drop(file, gzipSync(readFileSync(path)));
-  await goromdb.says(/found a table of slots 0-4095[\s\S]*found a table of slots 0-4095/);
+  await goromdb.says(/found a table of "slots 0-4095"[\s\S]*found a table of "slots 0-4095"/);
+  await writeTable(`${path}.1`, [[QUARTERS[0][0], Buffer.from('1')]], { part: 'a\nb' });
+  drop(file, readFileSync(`${path}.1`));
+  await goromdb.says(/found a table of "a\\nb": split/);
   await writeTable(`${path}.2`, [[QUARTERS[0][0], Buffer.from('2')]], { part: 'slots 0-8191' });
   drop(file, readFileSync(`${path}.2`));
   await goromdb.says(/generation 1 serves/);

@@ -3,6 +3,7 @@ import { partOf, type ShardPlace } from '../../shards/place.ts';
 import { shardFunctionOf } from '../../shards/shards.ts';
 import { Finding } from '../../storage/scanners/finding.ts';
 import type { KeyRule } from '../../storage/scanners/key-check.ts';
+import { printable } from '../../storage/scanners/name-list.ts';
 
 /** Which files a shard takes. */
 export interface ShardRule {
@@ -33,7 +34,7 @@ export function shardRule(path: string, place: ShardPlace): ShardRule {
     throw new GoromdbError(
       'SHARD_MISMATCH',
       `${path}: expected the keys of ${own}, which are those of ${shards[place.shard].name}, found ` +
-        `a table of ${found}: split the data set by the shards.toml of this server`,
+        `a table of ${printable(found)}: split the data set by the shards.toml of this server`,
     );
   };
   const key: KeyRule = (key, start, end, locate) => {
