@@ -105,3 +105,22 @@ test('nodes that share a certificate ask each other, also where clients need one
   const answering = async () => (await overview()).nodes.map(({ figures }) => figures?.gets);
   await expect.poll(answering).toEqual([0, 0]);
 });
+
+test('a node that reloads shows its new certificate to connections to come', async () => {
+  const folder = temporaryFolder();
+  const [certFile, keyFile] = makeCertificate(folder);
+  const { url: etcd } = await FakeEtcd.start();
+  const { url, reload } = await startWholeNode([etcd], { tls: { certFile, keyFile } });
+  const path = `${url.replace('http:', 'https:')}/healthz`;
+  const statusWith = (ca: Buffer): Promise<unknown> =>
+    new Promise((resolve) => {
+      const take = (response: IncomingMessage): void => resolve(response.resume().statusCode);
+      https.get(path, { ca, agent: false }, take).on('error', resolve);
+    });
+  const before = readFileSync(certFile);
+  expect(await statusWith(before)).toBe(200);
+  makeCertificate(folder);
+  await reload();
+  expect(await statusWith(readFileSync(certFile))).toBe(200);
+  expect(await statusWith(before)).toBeInstanceOf(Error);
+});
