@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -123,4 +124,30 @@ test('a node that reloads shows its new certificate to connections to come', asy
   await reload();
   expect(await statusWith(readFileSync(certFile))).toBe(200);
   expect(await statusWith(before)).toBeInstanceOf(Error);
+});
+
+test('whoever begins handshakes and ends none is cut off, and locks nobody out', async () => {
+  const [certFile, keyFile] = makeCertificate(temporaryFolder());
+  const { url: etcd } = await FakeEtcd.start();
+  const { url } = await startWholeNode([etcd], { tls: { certFile, keyFile } });
+  const path = `${url.replace('http:', 'https:')}/healthz`;
+  const status = (): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const options = { ca: readFileSync(certFile), agent: false };
+      const take = (response: IncomingMessage): void => resolve(response.resume().statusCode);
+      https.get(path, options, take).on('error', reject);
+    });
+  const port = Number(new URL(path).port);
+  let closed = 0;
+  const begin = (): Promise<net.Socket> =>
+    new Promise((resolve) => {
+      const socket = net.connect(port, '127.0.0.1', () => resolve(socket));
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => {}).on('close', () => closed++);
+    });
+  for (let i = 0; i < 1_100; i++) await begin();
+  await expect.poll(() => closed, { interval: 1 }).toBe(1_100 - 1_024);
+  expect(await status()).toBe(200);
+  // Its handshake took the place of one more, for a moment.
+  expect(closed).toBe(1_100 - 1_024 + 1);
 });

@@ -18,6 +18,8 @@ const CONNECTIONS_MAX = 4_096;
 /** Requests that one connection may send before the first of them is answered. */
 const PIPELINED_MAX = 32;
 const HANDSHAKE_MS_MAX = 10_000;
+/** TLS handshakes that are not over. */
+const HANDSHAKES_MAX = 1_024;
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
 /** A request whose body takes longer is cut off. */
@@ -77,11 +79,9 @@ export async function startApi(
   server.on('connection', (socket: net.Socket) => {
     const from = socket.remoteAddress;
     if (allow !== undefined && from !== undefined && !isListed(allow, from)) socket.destroy();
+    else if (options.tls === undefined) guests.admit(socket);
   });
-  const greeting = options.tls === undefined ? 'connection' : 'secureConnection';
-  server.on(greeting, (socket: net.Socket) => {
-    if (!socket.destroyed) guests.admit(socket);
-  });
+  if (options.tls !== undefined) limitHandshakes(server, guests);
   server.on('clientError', (error, socket) => desk.refuse(error, socket as net.Socket));
   const target = { address: options.address, reusePort: false };
   const address = await listen(server, target, undefined, '-http');
@@ -100,4 +100,30 @@ export async function startApi(
       clearTimeout(timer);
     },
   };
+}
+
+/** Whoever begins many handshakes, and ends none, must not lock out the others. */
+function limitHandshakes(server: net.Server, guests: Guests): void {
+  /** What TLS runs over, by the client's address and port: Node does not say which is whose. */
+  const sockets = new Map<string, net.Socket>();
+  server.on('connection', (socket: net.Socket) => {
+    if (socket.destroyed) return;
+    const peer = peerOf(socket);
+    sockets.set(peer, socket);
+    socket.once('close', () => {
+      if (sockets.get(peer) === socket) sockets.delete(peer);
+    });
+    if (sockets.size <= HANDSHAKES_MAX) return;
+    const [[longest, first]] = sockets;
+    sockets.delete(longest);
+    first.destroy();
+  });
+  server.on('secureConnection', (socket: net.Socket) => {
+    sockets.delete(peerOf(socket));
+    if (!socket.destroyed) guests.admit(socket);
+  });
+}
+
+function peerOf({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
