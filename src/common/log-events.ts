@@ -73,7 +73,7 @@ export const LOG_EVENTS = {
   'thread-replaced': 'The replacement of a thread serves.',
   // The other nodes of a cluster.
   'node-differs':
-    'The shards.toml of a node distributes keys in another way: while shards are split, or by mistake.',
+    'The shards.toml of another node distributes keys differently: during a split, or by mistake.',
   'node-silent': 'A node does not answer. Redis Cluster clients are not sent to it.',
   'node-answers': 'The node answers again.',
   'node-not-registered': 'A node of `goromdb once` could not register in etcd. It tries again.',

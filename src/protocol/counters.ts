@@ -45,7 +45,7 @@ export const COUNTERS = {
   forwarded_out: ['counter', 'Keys that this server asked servers of other shards for.'],
   forward_redirects: [
     'counter',
-    'Keys that a server with other shards sent elsewhere, as while shards are split.',
+    'Keys that a server with other shards sent elsewhere, as during a split.',
   ],
   forward_faults: ['counter', 'Keys that no server of their shard answered.'],
   bytes_read: ['counter', 'Bytes received from clients.'],

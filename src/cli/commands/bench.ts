@@ -121,7 +121,7 @@ const LOAD = optionGroup('Load', {
 const RESULT = optionGroup('Result', {
   pid: {
     placeholder: 'PID',
-    help: 'also report processor time and memory of this process, the server (Linux); of several, such as all nodes of a cluster, the sum',
+    help: 'also report processor time and memory of this process, the server (Linux); repeat it for the sum of several processes, such as all nodes of a cluster',
     parse: (text: string): readonly number[] => [COUNT.parse(text)],
     repeats: true,
   },

@@ -97,13 +97,14 @@ export const cluster = defineCommand({
 Examples:
   goromdb cluster up -shards 4 -replicas 2
   goromdb cluster status -shards shards.toml
-  goromdb cluster status -shards shards.toml -tls-ca ca.pem -auth-file users
+  goromdb cluster status -shards shards.toml -tls
   goromdb cluster nutcracker -shards shards.toml > nutcracker.yml
   goromdb cluster pymemcache -shards shards.toml > shards.py
 
 up splits INPUT, or a sample, starts a process for each node on this machine,
 checks that each of them answers every key, and ends all at Ctrl-C.
-status asks all nodes what they serve.
+status asks all nodes what they serve; -tls-ca and -auth-file are for nodes with
+TLS or a login.
 WHAT is nutcracker or haproxy, to print the configuration of that proxy; or
 pymemcache, pylibmc, php-memcached or gomemcache, to print a file in the
 language of that client. Print it again when shards.toml changes.`,

@@ -57,9 +57,9 @@ Examples:
   goromdb status -basedir /srv/state
   goromdb status -json http://10.0.0.7:11280
 
-HOST:PORT is where a server elsewhere answers memcached clients; -tls-ca and
--auth-file are for one that wants TLS or a login. A URL, such as
-http://10.0.0.7:11280, is its -http, which shows more.`,
+HOST:PORT is where a remote server answers memcached clients. Use -tls-ca and
+-auth-file if it needs TLS or a login. A URL, such as http://10.0.0.7:11280, is
+its -http, which shows more.`,
   exitCodes: {
     0: 'a server serves from this folder; elsewhere: all data sets serve',
     1: 'the state cannot be read, DIR is no base folder, or the server elsewhere does not answer',
@@ -74,7 +74,7 @@ http://10.0.0.7:11280, is its -http, which shows more.`,
     if (args.length === 0) {
       checkRequired(OPTIONS, values);
       refuseAsking(given, 'it is for HOST:PORT');
-      return values;
+      return { basedir: values.basedir, json: values.json };
     }
     if (args.length > 1) throw misuse(`expected one HOST:PORT or URL, found ${args.length}`);
     if (given.has('basedir')) throw misuse('expected -basedir, or HOST:PORT or a URL, found both');

@@ -5,13 +5,13 @@ import { misuse, optionGroup, type ValuesOf } from './option.ts';
 import { BOOLEAN, FILE } from './values.ts';
 
 export const ASKING = optionGroup('Servers with TLS or a login', {
-  tls: { ...BOOLEAN, help: 'ask by TLS, servers whose certificates this system trusts' },
-  'tls-ca': { ...FILE, help: 'ask by TLS, servers with certificates from these authorities, PEM' },
-  'tls-cert': { ...FILE, help: 'ask by TLS, and show this certificate, PEM' },
-  'tls-key': { ...FILE, help: 'key of that certificate, PEM' },
+  tls: { ...BOOLEAN, help: 'use TLS, for servers whose certificates this system trusts' },
+  'tls-ca': { ...FILE, help: 'use TLS, for servers with certificates of these authorities (PEM)' },
+  'tls-cert': { ...FILE, help: 'use TLS, with this client certificate (PEM)' },
+  'tls-key': { ...FILE, help: 'private key of that certificate (PEM)' },
   'auth-file': {
     ...FILE,
-    help: 'file of user:password lines, such as the servers have; the first logs in',
+    help: 'file of user:password lines, as for the servers; the first user logs in',
     fallbackNote: 'no login',
   },
 });
