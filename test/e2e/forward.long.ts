@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import memjs from 'memjs';
 import { expect, onTestFinished, test } from 'vitest';
-import { startCluster } from '../support/cluster.ts';
+import { ClusterNodes } from '../support/cluster-nodes.ts';
 import { waitFor } from '../support/patience.ts';
 import { TextClient } from '../support/text-client.ts';
 
@@ -11,7 +11,12 @@ const RECORDS = Object.fromEntries(
 const KEYS = Object.keys(RECORDS);
 
 test('any node answers any key in all protocols, also when a node is killed and is back', async () => {
-  const { nodes } = await startCluster(4, 2, RECORDS);
+  const cluster = await ClusterNodes.start({
+    shards: 4,
+    replicas: 2,
+    records: Object.entries(RECORDS),
+  });
+  const { nodes } = cluster;
   const text = await TextClient.connect({ kind: 'tcp', host: '127.0.0.1', port: nodes[0].port });
   onTestFinished(() => text.close());
   const hits = await text.get([...KEYS, 'none:1', 'none:2', 'none:3']);
@@ -35,7 +40,7 @@ test('any node answers any key in all protocols, also when a node is killed and 
     await node.process.kill('SIGKILL');
     // Until the node that was killed before is asked again, there is none.
     await waitFor(async () => expect(await redis.mget(KEYS)).toEqual(Object.values(RECORDS)));
-    await node.start();
+    await cluster.restart(node);
   }
   const stats = await text.stats();
   expect(Number(stats.forwarded_out)).toBeGreaterThanOrEqual(300);

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { startCluster } from '../support/cluster.ts';
+import { ClusterNodes } from '../support/cluster-nodes.ts';
 import { TextClient } from '../support/text-client.ts';
 
 const RECORDS: Readonly<Record<string, string>> = {
@@ -11,7 +11,11 @@ const RECORDS: Readonly<Record<string, string>> = {
 };
 
 test('any node answers any key', async () => {
-  const { nodes } = await startCluster(2, 1, RECORDS);
+  const { nodes } = await ClusterNodes.start({
+    shards: 2,
+    replicas: 1,
+    records: Object.entries(RECORDS),
+  });
   for (const { port } of nodes) {
     const client = await TextClient.connect({ kind: 'tcp', host: '127.0.0.1', port });
     onTestFinished(() => client.close());

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ShardHash, shardFunctionOf } from '../../src/shards/shards.ts';
+import { type ShardFunction, type ShardHash, shardFunctionOf } from '../../src/shards/shards.ts';
 import { readShards } from '../../src/shards/shards-file.ts';
 import { drop } from './drop.ts';
 import { temporaryFolder } from './folder.ts';
@@ -33,6 +33,7 @@ export class ClusterNodes {
   readonly folder = temporaryFolder();
   readonly nodes: ClusterNode[] = [];
   readonly #options: ClusterNodesOptions;
+  #shardOf: ShardFunction['shardOf'] = () => 0;
 
   private constructor(options: ClusterNodesOptions) {
     this.#options = options;
@@ -48,6 +49,7 @@ export class ClusterNodes {
     }));
     writeFileSync(cluster.file, tomlOf(places, shards, hash));
     const { shardOf } = shardFunctionOf(readShards(cluster.file));
+    cluster.#shardOf = shardOf;
     const split: TestRecord[][] = Array.from({ length: shards }, () => []);
     for (const record of records) {
       const key = bytesOf(record[0]);
@@ -66,6 +68,11 @@ export class ClusterNodes {
   /** The path of shards.toml. */
   get file(): string {
     return join(this.folder, 'shards.toml');
+  }
+
+  /** Number of the shard of a key. */
+  shardOf(key: string): number {
+    return this.#shardOf(Buffer.from(key), 0, Buffer.byteLength(key));
   }
 
   /** Starts a node again that has ended. */
