@@ -1,7 +1,8 @@
 import { messageOf } from '../common/errors.ts';
-import type { Etcd, KeyValue, Outcome, TransactionResult } from '../etcd/etcd.ts';
+import type { Etcd, KeyValue, Outcome, Refusal } from '../etcd/etcd.ts';
+import { type Commit, GroupCommit } from './group-commit.ts';
 import { compared, decodeItem, encodeItem } from './item.ts';
-import { TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX } from './limits.ts';
+import { TRANSACTION_KEYS_MAX } from './limits.ts';
 import type { Creation, Reading, Store, Wish } from './once.ts';
 
 export interface EtcdStoreOptions {
@@ -9,10 +10,20 @@ export interface EtcdStoreOptions {
   readonly prefix: string;
   /** Whether a member that lags behind may say that a key is absent. */
   readonly isStaleAllowed?: boolean;
+  /** Default: `CREATE_MS_MAX`. */
+  readonly createMsMax?: number;
 }
 
+/** Keys of a transaction that asks for what they have: of more, the values might be too much at once. */
+const VALUES_ASKED_MAX = 8;
+/** Why etcd refuses all keys of a transaction for the sake of one, or because they are so many. */
+const OF_A_KEY: readonly Refusal[] = ['invalid', 'forbidden'];
+
 /** The store itself. Consensus is etcd's: a key is created by one transaction, if it is not there. */
-export function createEtcdStore(etcd: Etcd, options: EtcdStoreOptions): Store {
+export function createEtcdStore(
+  etcd: Pick<Etcd, 'range' | 'transact'>,
+  options: EtcdStoreOptions,
+): Store {
   const { isStaleAllowed = false } = options;
   const prefix = Buffer.from(options.prefix, 'utf8');
   const nameOf = (key: Buffer): Buffer => Buffer.concat([prefix, key]);
@@ -26,55 +37,63 @@ export function createEtcdStore(etcd: Etcd, options: EtcdStoreOptions): Store {
   /** Of a key that was to be created: a member that lags behind might not have it yet. */
   const readNow = (key: Buffer): Promise<Reading> => readAt(key, false);
 
+  /** What is there of a key that a creation has found. */
+  const found = async (wish: Wish): Promise<Creation> => refused(wish, await readNow(wish.key));
+
   /** A full etcd refuses all that might put something: of a key that is there, more can be said. */
   const whenFull = async (wish: Wish, creation: Creation): Promise<Creation> => {
-    if (creation.kind !== 'full') return creation;
     const reading = await readNow(wish.key);
     return reading.kind === 'found' ? compared(wish, reading) : creation;
   };
 
-  const create = async (wish: Wish): Promise<Creation> => {
-    const key = nameOf(wish.key);
-    const outcome = await etcd.transact({
-      compare: [{ key, createRevision: 0 }],
-      steps: [{ put: { key, value: encodeItem(wish) } }],
-      otherwise: [{ range: { key } }],
-    });
-    if (outcome.kind !== 'done') return whenFull(wish, failed(outcome));
-    const { succeeded, revision, done } = outcome.value;
-    if (succeeded) return { kind: 'created', item: { ...wish, revision } };
-    return refused(wish, readingOf(done[0]?.records ?? []));
-  };
-
   /** Each key in a transaction of its own, all of them in one. */
-  const createChunk = async (wishes: readonly Wish[]): Promise<readonly Creation[]> => {
+  const commit: Commit = async (wishes) => {
+    const asksValues = wishes.length <= VALUES_ASKED_MAX;
     const steps = wishes.map((wish) => {
       const key = nameOf(wish.key);
       const compare = [{ key, createRevision: 0 }];
-      return { transaction: { compare, steps: [{ put: { key, value: encodeItem(wish) } }] } };
+      const put = { key, value: encodeItem(wish) };
+      const otherwise = asksValues ? [{ range: { key } }] : [];
+      return { transaction: { compare, steps: [{ put }], otherwise } };
     });
     const outcome = await etcd.transact({ compare: [], steps });
-    if (outcome.kind !== 'done') {
-      return Promise.all(wishes.map((wish) => whenFull(wish, failed(outcome))));
+    if (outcome.kind === 'done') {
+      return wishes.map((wish, i) => {
+        const inner = outcome.value.done[i]?.transaction;
+        if (inner === undefined) return { kind: 'unknown', why: 'etcd said nothing of this key' };
+        if (inner.succeeded)
+          return { kind: 'created', item: { ...wish, revision: inner.revision } };
+        const records = inner.done[0]?.records;
+        return records ? refused(wish, readingOf(records)) : found(wish);
+      });
     }
-    return Promise.all(
-      wishes.map((wish, i) => chunkCreation(wish, outcome.value, i, () => readNow(wish.key))),
-    );
+    // One key that etcd does not take must not fail the others.
+    if (wishes.length > 1 && outcome.kind === 'not-done' && OF_A_KEY.includes(outcome.reason)) {
+      const half = Math.ceil(wishes.length / 2);
+      const halves = [wishes.slice(0, half), wishes.slice(half)];
+      return (await Promise.all(halves.map(commit))).flat();
+    }
+    const creation = failed(outcome);
+    return wishes.map((wish) => (creation.kind === 'full' ? whenFull(wish, creation) : creation));
   };
+
+  const group = new GroupCommit(commit, options.createMsMax);
+  const create = (wish: Wish): Promise<Creation> => group.create(wish);
 
   return {
     read,
     create,
     async createAll(wishes) {
       const creations: Creation[] = [];
-      for (const chunk of chunksOf(wishes)) {
-        creations.push(...(await createChunk(chunk)));
-        const last = creations.at(-1)!;
-        if (last.kind !== 'unknown' && last.kind !== 'unavailable' && last.kind !== 'full')
-          continue;
-        const kind = last.kind === 'full' ? 'full' : 'unavailable';
+      while (creations.length < wishes.length) {
+        const from = creations.length;
+        const chunk = wishes.slice(from, from + TRANSACTION_KEYS_MAX);
+        creations.push(...(await Promise.all(chunk.map(create))));
+        const failure = creations.slice(from).find((creation) => 'why' in creation);
+        if (failure === undefined) continue;
+        const kind = failure.kind === 'full' ? 'full' : 'unavailable';
         const rest = wishes.slice(creations.length);
-        return [...creations, ...rest.map(() => ({ kind, why: last.why }) as const)];
+        return [...creations, ...rest.map(() => ({ kind, why: failure.why }) as const)];
       }
       return creations;
     },
@@ -96,41 +115,8 @@ function refused(wish: Wish, reading: Reading): Creation {
   return { kind: 'unavailable', why: 'the key was removed from etcd' };
 }
 
-async function chunkCreation(
-  wish: Wish,
-  { revision, done }: TransactionResult,
-  i: number,
-  read: () => Promise<Reading>,
-): Promise<Creation> {
-  if (done[i]?.transaction?.succeeded) return { kind: 'created', item: { ...wish, revision } };
-  // Values are not asked for in the transaction: 127 of the largest would be its answer.
-  return refused(wish, await read());
-}
-
 function failed(outcome: Exclude<Outcome<never>, { readonly kind: 'done' }>): Creation {
   const { kind, why } = outcome;
   if (kind === 'unknown') return { kind, why };
   return { kind: outcome.reason === 'quota' ? 'full' : 'unavailable', why };
-}
-
-/** As many as fit into a transaction. */
-function chunksOf(wishes: readonly Wish[]): readonly (readonly Wish[])[] {
-  const chunks: Wish[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const wish of wishes) {
-    const more = wish.key.length + wish.value.length;
-    const last = chunks.at(-1);
-    if (
-      last === undefined ||
-      last.length === TRANSACTION_KEYS_MAX ||
-      bytes + more > TRANSACTION_BYTES_MAX
-    ) {
-      chunks.push([wish]);
-      bytes = more;
-    } else {
-      last.push(wish);
-      bytes += more;
-    }
-  }
-  return chunks;
 }

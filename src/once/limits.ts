@@ -15,6 +15,15 @@ export const WISHES_MAX = 1_270;
 export const TRANSACTION_KEYS_MAX = 127;
 /** Bytes of the keys and values of one transaction. */
 export const TRANSACTION_BYTES_MAX = 1024 * 1024 + 64 * 1024;
+/** Transactions that are under way at one time; further creates wait, and go together. */
+export const TRANSACTIONS_MAX = Number(process.env.TX ?? 2);
+/** One that takes longer does not count any more. */
+export const TRANSACTION_STALLED_MS = 100;
+/** Creates that wait for a transaction to be sent, and bytes of their values. */
+export const WAITING_MAX = 16_384;
+export const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+/** A create is answered after this time, whatever etcd does. */
+export const CREATE_MS_MAX = 5_000;
 /** Of the cache, by default. */
 export const CACHE_BYTES = 64 * 1024 * 1024;
 /** Nodes that are registered, and shown. */

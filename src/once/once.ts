@@ -49,7 +49,7 @@ export interface Layer {
  * this try has created nothing.
  */
 export type Creation =
-  | { readonly kind: 'created' | 'same' | 'conflict'; readonly item?: Item }
+  | { readonly kind: 'created' | 'same' | 'conflict'; readonly item: Item }
   | { readonly kind: 'unknown' | 'unavailable' | 'full'; readonly why: string };
 
 /** The end of a chain, and a chain as a whole. */

@@ -37,6 +37,10 @@ export class FakeEtcd {
   /** Requests wait for this. */
   gate: Promise<void> | undefined;
   compactedBelow = 0;
+  /** A transaction with this key is refused. */
+  refused: string | undefined;
+  /** Transactions with more steps are refused. */
+  operationsMax = 128;
   readonly #server: http.Server;
   readonly #leases = new Map<string, Set<string>>();
   readonly #watches = new Set<{ has(name: string): boolean; response: ServerResponse }>();
@@ -109,7 +113,7 @@ export class FakeEtcd {
     const path = request.url!.replace(/^.*\//, '');
     this.asked.push(path);
     await this.gate;
-    const mishap = this.mishaps.get(path);
+    const mishap = this.mishaps.get(path) ?? (path === 'txn' ? this.#refusal(body) : undefined);
     if (mishap === 'cut-before') {
       response.destroy();
       return;
@@ -130,6 +134,16 @@ export class FakeEtcd {
     const answer = this.#answer(path, body);
     if (mishap === 'cut-after') response.destroy();
     else response.end(JSON.stringify({ header: { revision: String(this.revision) }, ...answer }));
+  }
+
+  /** What etcd says of a transaction that it does not take (its server/etcdserver/api/v3rpc/key.go). */
+  #refusal(body: Json): Mishap | undefined {
+    const names = namesPut(body);
+    const refuse = (message: string): Mishap => ({ status: 400, code: 3, message });
+    if (names.length >= this.operationsMax) return refuse('too many operations in txn request');
+    if (new Set(names).size < names.length) return refuse('duplicate key given in txn request');
+    const isRefused = names.some((name) => text(name) === this.refused);
+    return isRefused ? refuse('the key is refused by a test') : undefined;
   }
 
   #answer(path: string, body: Json): Json {
@@ -226,6 +240,13 @@ export class FakeEtcd {
       response.write(`${JSON.stringify({ result: { events: [event] } })}\n`);
     }
   }
+}
+
+/** Keys that a transaction puts, and those inside of it. */
+function namesPut({ success = [] }: Json): readonly string[] {
+  return (success as Record<string, Json>[]).flatMap(({ request_put: put, request_txn: inner }) => {
+    return [...(put ? [put.key as string] : []), ...(inner ? namesPut(inner) : [])];
+  });
 }
 
 function base64(value: string): string {

@@ -5,6 +5,7 @@ import { type NodeRequest, type RunningNode, startNode } from '../../src/cli/onc
 import { formatAddress } from '../../src/common/address.ts';
 import { type Logger, silentLogger } from '../../src/common/log.ts';
 import { connectEtcd } from '../../src/etcd/connect.ts';
+import type { Etcd } from '../../src/etcd/etcd.ts';
 import { cacheStore } from '../../src/once/cache.ts';
 import { createEtcdStore } from '../../src/once/etcd-store.ts';
 import { type ApiOptions, startApi } from '../../src/once/http/api.ts';
@@ -24,9 +25,13 @@ export async function storeOnFake(): Promise<{ etcd: FakeEtcd; store: CachedStor
 
 /** A node's store, on a cluster. */
 export function storeOn(endpoints: readonly string[], cacheBytes = CACHE_BYTES): CachedStore {
+  return cacheStore(createEtcdStore(clientOf(endpoints), { prefix: PREFIX }), cacheBytes);
+}
+
+export function clientOf(endpoints: readonly string[]): Etcd {
   const client = connectEtcd({ endpoints });
   onTestFinished(() => client.close());
-  return cacheStore(createEtcdStore(client, { prefix: PREFIX }), cacheBytes);
+  return client;
 }
 
 /** Serves a store over HTTP. @returns Its URL. */

@@ -145,7 +145,7 @@ describe('keys that etcd is asked for', () => {
     const answers: ((reading: Reading) => void)[] = [];
     const read = () => new Promise<Reading>((resolve) => answers.push(resolve));
     const none = async () => [];
-    const create = async () => ({ kind: 'created' }) as const;
+    const create = async () => ({ kind: 'unknown', why: '' }) as const;
     const port = await portOf(cacheStore({ read, create, createAll: none }, 1e6));
     const socket = net.connect(port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
