@@ -2,6 +2,7 @@ import { messageOf } from '../common/errors.ts';
 import { compared } from './item.ts';
 import {
   CREATE_MS_MAX,
+  SIDE_KEYS_MIN,
   TRANSACTION_BYTES_MAX,
   TRANSACTION_KEYS_MAX,
   TRANSACTION_STALLED_MS,
@@ -100,14 +101,19 @@ export class GroupCommit {
 
   /** All that come in this turn of the event loop go together. */
   #schedule(): void {
-    if (this.#isScheduled || this.#transactions >= TRANSACTIONS_MAX) return;
+    if (this.#isScheduled || !this.#isReady()) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      while (this.#waiting.size > 0 && this.#transactions < TRANSACTIONS_MAX) {
-        void this.#send(this.#take());
-      }
+      while (this.#isReady()) void this.#send(this.#take());
     });
+  }
+
+  /** Whether what waits is to be sent now, or with what comes while etcd is busy. */
+  #isReady(): boolean {
+    if (this.#transactions === 0) return this.#waiting.size > 0;
+    const isMuch = this.#waiting.size >= SIDE_KEYS_MIN || this.#bytes >= TRANSACTION_BYTES_MAX;
+    return isMuch && this.#transactions < TRANSACTIONS_MAX;
   }
 
   /** Takes as many as fit into a transaction. */
@@ -140,7 +146,7 @@ export class GroupCommit {
       if (!isCounted) return;
       isCounted = false;
       this.#transactions--;
-      if (this.#waiting.size > 0) this.#schedule();
+      this.#schedule();
     };
     // One whose answer does not come must not hold up those that wait.
     const timer = setTimeout(uncount, TRANSACTION_STALLED_MS);

@@ -15,8 +15,10 @@ export const WISHES_MAX = 1_270;
 export const TRANSACTION_KEYS_MAX = 127;
 /** Bytes of the keys and values of one transaction. */
 export const TRANSACTION_BYTES_MAX = 1024 * 1024 + 64 * 1024;
-/** Transactions that are under way at one time; further creates wait, and go together. */
-export const TRANSACTIONS_MAX = Number(process.env.TX ?? 2);
+/** Transactions of creates that are under way at one time. */
+export const TRANSACTIONS_MAX = 4;
+/** Keys that have to wait for a further transaction to begin beside another one. */
+export const SIDE_KEYS_MIN = 32;
 /** One that takes longer does not count any more. */
 export const TRANSACTION_STALLED_MS = 100;
 /** Creates that wait for a transaction to be sent, and bytes of their values. */

