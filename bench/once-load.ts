@@ -1,4 +1,5 @@
 /** Loads that `goromdb bench` does not make: creates, and gets over HTTP. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -44,6 +45,19 @@ export function byNode(port: number, count: number): Creator {
     const status = await post(port, path, JSON.stringify(count === 1 ? wishes[0] : wishes));
     if (status !== (count === 1 ? 201 : 207)) throw new Error(`POST ${path}: ${status}`);
     return count;
+  };
+}
+
+/** Creates by memcached's `add`, each client on a connection of its own. */
+export function byAdd(port: number): Creator {
+  const idle: net.Socket[] = [];
+  return async (number) => {
+    const socket = idle.pop() ?? net.connect({ port, host: '127.0.0.1', noDelay: true });
+    socket.write(`add made:${number}:0 0 0 100\r\n${'x'.repeat(100)}\r\n`);
+    const [answer] = await once(socket, 'data');
+    if (String(answer) !== 'STORED\r\n') throw new Error(`add: ${answer}`);
+    idle.push(socket);
+    return 1;
   };
 }
 

@@ -7,6 +7,7 @@ import { isThere, placesFor } from './machine.ts';
 import { figureOf, type LoadOptions, loadOnce, summed } from './measure.ts';
 import {
   bareClient,
+  byAdd,
   byEtcd,
   byNode,
   type Creator,
@@ -75,12 +76,15 @@ async function creating(etcdUrl: string, { seconds, rounds }: Effort): Promise<r
   try {
     for (const count of [1, BATCH_KEYS]) {
       for (const clients of CLIENTS) {
-        const creators = [byNode(node.http.port, count), byEtcd(etcd, count)] as const;
-        const [ours, bare] = await inTurn(creators, clients, seconds, rounds);
+        const creators = [byNode(node.http.port, count), byEtcd(etcd, count)];
+        if (count === 1) creators.push(byAdd(node.wire.port));
+        const [ours, bare, added] = await inTurn(creators, clients, seconds, rounds);
         const what = count === 1 ? '' : `, ${count} in a request`;
+        const ratio = (rate: number): string => `${rate.toFixed(0)}, ${(rate / bare).toFixed(2)} ×`;
+        const byMemcached = added === undefined ? '' : `; by memcached's add ${ratio(added)}`;
         notes.push({
           name: `creates a second, ${clients} clients${what}`,
-          text: `${ours.toFixed(0)}; a bare client of etcd ${bare.toFixed(0)}: ${(ours / bare).toFixed(2)} ×`,
+          text: `${ratio(ours)} a bare client of etcd, ${bare.toFixed(0)}${byMemcached}`,
         });
       }
     }
