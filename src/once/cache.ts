@@ -27,7 +27,7 @@ export function cacheStore(store: Store, bytesMax: number): CachedStore {
 
   const note = ({ key }: Wish, creation: Creation): Creation => {
     counts[COUNTED[creation.kind]]++;
-    if ('item' in creation && creation.item !== undefined) keep(key, creation.item);
+    if ('item' in creation) keep(key, creation.item);
     return creation;
   };
 

@@ -28,6 +28,10 @@ export function createEtcdStore(
   const prefix = Buffer.from(options.prefix, 'utf8');
   const nameOf = (key: Buffer): Buffer => Buffer.concat([prefix, key]);
 
+  // It is never done, as there is no comparison that fails. Without it etcd sees nothing in the transaction
+  // that takes room, since it does not look at those inside: 3.4.23 creates keys when it is full (2026-11-29).
+  const never = { put: { key: nameOf(Buffer.of(0)), value: Buffer.alloc(0) } };
+
   const readAt = async (key: Buffer, isStale: boolean): Promise<Reading> => {
     const outcome = await etcd.range({ key: nameOf(key), isStaleAllowed: isStale });
     if (outcome.kind !== 'done') return { kind: 'unavailable', why: outcome.why };
@@ -56,7 +60,7 @@ export function createEtcdStore(
       const otherwise = asksValues ? [{ range: { key } }] : [];
       return { transaction: { compare, steps: [{ put }], otherwise } };
     });
-    const outcome = await etcd.transact({ compare: [], steps });
+    const outcome = await etcd.transact({ compare: [], steps, otherwise: [never] });
     if (outcome.kind === 'done') {
       return wishes.map((wish, i) => {
         const inner = outcome.value.done[i]?.transaction;

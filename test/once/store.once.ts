@@ -50,12 +50,17 @@ test('a full database refuses to create with 507, and reads go on, of nodes that
   }
   expect(last).toBe(507);
   expect(await create('small', Buffer.from('v'))).toBe(507);
+  const list = [{ key: 'a' }, { key: 'b' }].map(({ key }) => ({ key, value: 'v' }));
+  const many = await fetch(`${url}/keys`, { method: 'POST', body: JSON.stringify(list) });
+  expect(await many.json()).toMatchObject({ results: [{ status: 507 }, { status: 507 }] });
   // That it has another value, or this one, can be said.
   expect(await create('first', Buffer.from('v'))).toBe(200);
   expect(await create('first', Buffer.from('other'))).toBe(409);
   const other = await serveHttp(storeOn(endpoints));
   const get = async (key: string): Promise<number> => (await fetch(`${other}/key/${key}`)).status;
-  expect([await get('first'), await get('k0'), await get('small')]).toEqual([200, 200, 404]);
+  expect([await get('first'), await get('k0'), await get('small'), await get('a')]).toEqual([
+    ...[200, 200, 404, 404],
+  ]);
 });
 
 test('without a quorum nothing is said to be absent, and nothing is said to have failed that may have been done', async () => {
