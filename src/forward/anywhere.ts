@@ -3,7 +3,7 @@ import type { View, ViewSource } from '../handler/handler.ts';
 import type { Batch, DataSetInfo, Entry } from '../storage/storage.ts';
 import type { Owners, Shards } from './forward.ts';
 import type { ValueMemory } from './kept-value.ts';
-import { Questions } from './questions.ts';
+import { QUESTION_KEYS_FIRST, Questions } from './questions.ts';
 
 /** Answers that were used already and are kept, as a command may look its key up twice, or two keys. */
 const USED_KEPT = 8;
@@ -40,6 +40,8 @@ export class Anywhere implements ForeignKeys {
   /** Those of them that `expect` is going to name once more, as the command with them runs again. */
   #repeatedFrom = 0;
   #repeatedEnd = 0;
+  /** How many keys to ask for at a time. */
+  #window = QUESTION_KEYS_FIRST;
   isLookedAt = false;
   #isWanted = false;
   #isAsking = false;
@@ -91,7 +93,7 @@ export class Anywhere implements ForeignKeys {
       const presence = this.#lookAhead(key, start, end);
       if (presence !== 'unknown') return presence === 'known';
     }
-    if (next.isFull) return false;
+    if (next.isFull || next.asked >= this.#window) return false;
     next.add(key, start, end, shard);
     return true;
   }
@@ -100,7 +102,7 @@ export class Anywhere implements ForeignKeys {
   #lookAhead(key: Buffer, start: number, end: number): 'known' | 'full' | 'unknown' {
     const known = this.#known;
     if (this.#ahead === known.count) {
-      if (known.isFull) return 'full';
+      if (known.isFull || known.isLarge) return 'full';
     } else if (known.isAbout(this.#ahead, key, start, end)) {
       if (!known.isAnswered(this.#ahead)) return 'full';
       this.#ahead++;
@@ -143,6 +145,7 @@ export class Anywhere implements ForeignKeys {
 
   readonly #onAnswered = (): void => {
     this.#isAsking = false;
+    this.#window = this.#known.nextCount(this.#window);
     this.#onReady();
   };
 

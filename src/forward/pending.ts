@@ -5,7 +5,7 @@ const DONE_MAX = 1_024;
 
 /** The questions that one connection has been asked and has not answered, the oldest first. */
 export class Pending {
-  readonly #questions: Questions[] = [];
+  readonly #questions: (Questions | undefined)[] = [];
   readonly #indices: number[] = [];
   readonly #sinceMs: number[] = [];
   readonly #hops: number[] = [];
@@ -22,7 +22,7 @@ export class Pending {
 
   /** The oldest. There must be one. */
   get questions(): Questions {
-    return this.#questions[this.#head];
+    return this.#questions[this.#head]!;
   }
 
   get index(): number {
@@ -43,6 +43,8 @@ export class Pending {
 
   /** Forgets the oldest. */
   shift(): void {
+    // Nothing keeps its answers here until the others have theirs.
+    this.#questions[this.#head] = undefined;
     this.#head++;
     if (this.#head === this.#questions.length) this.#drop();
     else if (this.#head > DONE_MAX && this.#head * 2 > this.#questions.length) this.#drop();

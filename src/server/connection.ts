@@ -18,9 +18,6 @@ const NOTHING = Buffer.alloc(0);
 /** How long a closing connection may take to read what is still to be sent. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-/** After so long without a word a client is asked whether it is still there. */
-const KEEP_ALIVE_DELAY_MS = 60_000;
-
 /** What the connections of one thread share: they are served one after the other. */
 export interface ConnectionShare {
   readonly reply: Reply;
@@ -80,9 +77,6 @@ export class Connection {
     const socket = readSocket(accepted, share.readBuffer, receive);
     this.#socket = socket;
     this.#outbox = new Outbox(socket, () => this.#continue());
-    socket.setNoDelay(true);
-    // A client that vanishes without a word would keep its place for ever.
-    socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.on('end', () => this.end());
     // Only a connection with unread replies, or that is closing, has a timeout set.
     socket.on('timeout', () => {

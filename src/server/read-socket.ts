@@ -1,6 +1,9 @@
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 
+/** After so long without a word a client is asked whether it is still there. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
 /** What is used of a socket's insides; Node documents none of it. */
 interface SocketInside {
   _handle: { readonly useUserBuffer?: unknown } | null;
@@ -19,6 +22,18 @@ interface SocketInside {
  * @returns The socket to write to.
  */
 export function readSocket(
+  accepted: net.Socket,
+  buffer: Buffer,
+  onRead: (bytes: Buffer, length: number) => void,
+): net.Socket {
+  const socket = readableSocket(accepted, buffer, onRead);
+  socket.setNoDelay(true);
+  // A client that vanishes without a word would keep its place for ever.
+  socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+  return socket;
+}
+
+function readableSocket(
   accepted: net.Socket,
   buffer: Buffer,
   onRead: (bytes: Buffer, length: number) => void,

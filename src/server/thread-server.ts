@@ -369,6 +369,7 @@ export class ThreadServer implements Server {
     const enough = Math.max(budget.bytesMax * CUT_SHARE_A_COLLECTION, CUT_BYTES_A_COLLECTION_MIN);
     if (this.#cutBytes < enough) return;
     this.#cutBytes = 0;
-    setImmediate(collectGarbage);
+    // They close behind the first one: until then they are no garbage.
+    setImmediate(() => setImmediate(collectGarbage));
   }
 }

@@ -161,27 +161,39 @@ describe('keys of others, in RESP', () => {
   });
 });
 
-describe('more keys of others than are asked for at a time', () => {
-  const many = Array.from({ length: 2 * QUESTION_KEYS_MAX + 10 }, (_, i) => `key ${2 * i + 1}`);
-  const odd = many.map((key): TestRecord => [key.replace(' ', ':'), 'v']);
+const MANY = Array.from({ length: 2 * QUESTION_KEYS_MAX + 10 }, (_, i): TestRecord => {
+  return [`key:${2 * i + 1}`, 'v'];
+});
 
+describe('more keys of others than are asked for at a time', () => {
   it('are all answered by MGET', () => {
-    const { foreign, owners } = over(odd);
+    const { foreign, owners } = over(MANY);
     const conversation = new BinaryConversation(foreign, respProtocol, { foreign });
-    conversation.give(req('mget', ...odd.map(([key]) => key)));
+    conversation.give(req('mget', ...MANY.map(([key]) => key)));
     expect(conversation.played().output.toString()).toBe(
-      `*${odd.length}\r\n${bulk('v').repeat(odd.length)}`,
+      `*${MANY.length}\r\n${bulk('v').repeat(MANY.length)}`,
     );
     expect(Math.max(...owners.asked.map((keys) => keys.split(' ').length))).toBeLessThanOrEqual(
       QUESTION_KEYS_MAX,
     );
   });
 
-  it('end the connection within an array that cannot become an error', () => {
-    const last = odd.at(-1)![0] as string;
-    const { foreign } = foreignOver(tableOf(odd), (key) => (key === last ? FAULT : undefined));
+  it('are all known before MGET begins, as long as they are no more than may be asked for', () => {
+    const some = MANY.slice(0, QUESTION_KEYS_MAX);
+    const isForeign = ([key]: TestRecord): boolean =>
+      Buffer.from(key as string).reduce((sum, byte) => sum + byte, 0) % 2 === 1;
+    const last = some.findLast(isForeign)![0] as string;
+    const { foreign } = foreignOver(tableOf(some), (key) => (key === last ? FAULT : undefined));
     const conversation = new BinaryConversation(foreign, respProtocol, { foreign });
-    conversation.give(req('mget', ...odd.map(([key]) => key)));
+    conversation.give(req('mget', ...some.map(([key]) => key)));
+    expect(conversation.played().output.toString()).toBe(`-TRYAGAIN ${FAULT}\r\n`);
+  });
+
+  it('end the connection within an array that cannot become an error', () => {
+    const last = MANY.at(-1)![0] as string;
+    const { foreign } = foreignOver(tableOf(MANY), (key) => (key === last ? FAULT : undefined));
+    const conversation = new BinaryConversation(foreign, respProtocol, { foreign });
+    conversation.give(req('mget', ...MANY.map(([key]) => key)));
     expect(conversation.session.state).toBe('reset');
   });
 });
@@ -196,6 +208,17 @@ describe('large values of others', () => {
     const hits = keys.map((key) => `VALUE ${key} 0 ${value.length}\r\n${value}\r\n`);
     expect(conversation.played().output === `${hits.join('')}END\r\n`).toBe(true);
     expect(owners.asked).toEqual(['a c e g', 'e g']);
+  });
+
+  it('are sent by owners about twice at most', () => {
+    const value = Buffer.alloc(64 * 1024, 'x');
+    const keys = MANY.slice(0, 1_000).map(([key]) => key as string);
+    const { foreign, owners } = over(keys.map((key) => [key, value]));
+    const conversation = new Conversation(foreign, { foreign });
+    conversation.give(Buffer.from(`get ${keys.join(' ')}\r\n`));
+    expect(conversation.played().output.length).toBeGreaterThan(keys.length * value.length);
+    const sent = owners.asked.reduce((sum, asked) => sum + asked.split(' ').length, 0);
+    expect(sent).toBeLessThan(2.5 * keys.length);
   });
 });
 
