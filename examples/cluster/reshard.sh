@@ -2,8 +2,7 @@
 # Doubles the shards of a cluster while it serves: reshard.sh DIR FROM TO PORT
 # DIR has the nodes, and shards.toml; FROM has the files that they serve, as `goromdb split` wrote them, and may be
 # DIR; TO gets those of twice as many shards. Shard i becomes i, whose node stays where it is, and i + N, whose node
-# listens on PORT + i. Clients may ask any node all the time. The nodes run on; end.sh ends them. Between two upgrades it
-# waits for PAUSE seconds: so long nutcracker leaves out a node that closes its connection.
+# listens on PORT + i. Clients may ask any node all the time. The nodes run on; end.sh ends them.
 set -eu
 dir=$1 from=$2 to=$3 port=$4
 here=$(dirname "$0")
@@ -25,7 +24,6 @@ until goromdb cluster status -shards "$dir/shards.toml" > "$dir/status"; do slee
 # 3. One by one, the nodes of before take up the new list: they serve what stays, and ask the new nodes for what left.
 for name in $before; do
   goromdb upgrade -basedir "$dir/nodes/$name/state"
-  sleep "${PAUSE:-10}"
 done
 
 # 4. They get their own smaller files, which frees the room of what left.

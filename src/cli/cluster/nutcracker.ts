@@ -46,12 +46,13 @@ ${inOrder.join('')}`;
 }
 
 /**
- * A node that fails is left out for so long. Its keys are asked of others meanwhile: any node answers any key.
- * With one shard there is no other.
+ * A node that fails twice is left out for so long. Its keys are asked of others meanwhile: any node answers any key.
+ * An upgraded node closes its connection, which counts as one failure: with a limit of one, nodes that are upgraded
+ * soon after each other would all be left out. With one shard there is no other to ask.
  */
 function ejectOf({ shards }: Topology): string {
   if (shards.length === 1) return '  auto_eject_hosts: false\n';
-  return '  auto_eject_hosts: true\n  server_failure_limit: 1\n  server_retry_timeout: 10000\n';
+  return '  auto_eject_hosts: true\n  server_failure_limit: 2\n  server_retry_timeout: 10000\n';
 }
 
 function listenAddress(listen: Address): string {
