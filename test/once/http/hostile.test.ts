@@ -175,6 +175,25 @@ test('whoever sends many requests at once and waits for no answer is cut off, an
   expect((await fetch(`${url}/key/k`)).status).toBe(404);
 });
 
+test('with too many requests for keys, further ones are refused, and probes are answered', async () => {
+  const { etcd, url, port } = await served();
+  let open = (): void => {};
+  etcd.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  onTestFinished(open);
+  const gets = 'GET /key/k HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(32);
+  for (let i = 0; i < 8_192 / 32; i++) {
+    const socket = connected(port);
+    await new Promise<void>((resolve) => socket.write(gets, () => resolve()));
+  }
+  // Whoever comes before all of them were read waits as well.
+  const ask = () => fetch(`${url}/key/other%20`, { signal: AbortSignal.timeout(1_000) });
+  await expect.poll(async () => (await ask().catch(() => undefined))?.status).toBe(503);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  open();
+});
+
 test('a client that goes away in the middle of its body is no fault of the server', async () => {
   const { etcd, url, port } = await served();
   const socket = connected(port);
