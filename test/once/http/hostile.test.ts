@@ -1,8 +1,12 @@
+import http from 'node:http';
 import net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { silentLogger } from '../../../src/common/log.ts';
+import { Guests } from '../../../src/http/guests.ts';
+import { Desk } from '../../../src/once/http/desk.ts';
 import { VALUE_BYTES_MAX } from '../../../src/once/limits.ts';
 import type { FakeEtcd } from '../../support/fake-etcd.ts';
-import { PREFIX, serveHttp, storeOnFake } from '../../support/once-node.ts';
+import { LOOPBACK, PREFIX, serveHttp, storeOnFake } from '../../support/once-node.ts';
 
 async function served(more = {}): Promise<{ etcd: FakeEtcd; url: string; port: number }> {
   const { etcd, store } = await storeOnFake();
@@ -176,22 +180,22 @@ test('whoever sends many requests at once and waits for no answer is cut off, an
 });
 
 test('with too many requests for keys, further ones are refused, and probes are answered', async () => {
-  const { etcd, url, port } = await served();
-  let open = (): void => {};
-  etcd.gate = new Promise((resolve) => {
-    open = resolve;
-  });
-  onTestFinished(open);
-  const gets = 'GET /key/k HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(32);
-  for (let i = 0; i < 8_192 / 32; i++) {
-    const socket = connected(port);
-    await new Promise<void>((resolve) => socket.write(gets, () => resolve()));
-  }
-  // Whoever comes before all of them were read waits as well.
-  const ask = () => fetch(`${url}/key/other%20`, { signal: AbortSignal.timeout(1_000) });
-  await expect.poll(async () => (await ask().catch(() => undefined))?.status).toBe(503);
+  const { store } = await storeOnFake();
+  const guests = new Guests(10, 10);
+  // As if so many were being answered.
+  guests.requests = 8_192;
+  const desk = new Desk({ address: LOOPBACK }, { store }, guests, silentLogger);
+  const server = http.createServer((request, response) => desk.serve(request, response));
+  server.on('connection', (socket) => guests.admit(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`;
+  const refused = await fetch(`${url}/key/k`);
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await refused.text()).toMatch(/too many requests at one time/);
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
-  open();
+  guests.requests = 0;
+  expect((await fetch(`${url}/key/k`)).status).toBe(404);
 });
 
 test('a client that goes away in the middle of its body is no fault of the server', async () => {
