@@ -19,7 +19,7 @@ export class KeptItem implements CachedItem {
   readonly revision: number;
   /** Of the key. */
   readonly hash: number;
-  /** See `Kept`. */
+  /** How many items had come when it was moved last: see `KeptItems`. */
   movedAt = 0;
 
   constructor(key: Buffer, hash: number, { value, flags, type, revision }: Item) {
