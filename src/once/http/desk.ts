@@ -9,7 +9,7 @@ import type { CachedStore } from '../once.ts';
 import { type Access, accessFault } from './access.ts';
 import { type Answer, faultOf } from './answers.ts';
 import { holdAnswer } from './answers-held.ts';
-import { refuseInput } from './no-request.ts';
+import { NO_REQUEST, refuseInput } from './no-request.ts';
 import { asPrivate, itemAnswer } from './read.ts';
 import { type Call, KEY_PATH, noSuchPath, ROUTES } from './routes.ts';
 
@@ -136,7 +136,9 @@ async function answerOf(
   call: Omit<Call, 'name'>,
   isBusy: boolean,
 ): Promise<Answer> {
-  const { method = '', url = '' } = call.request;
+  const { method = '', url = '', httpVersionMajor } = call.request;
+  // Node takes a path without a version behind it: what was meant for one would be a part of the key.
+  if (httpVersionMajor !== 1) return faultOf(400, 'NO_REQUEST', NO_REQUEST);
   // Not by class URL: it would take `.` and `..` in a key for folders.
   const [path] = url.replace(ORIGIN, '').split('?', 1);
   const isKey = path.startsWith(KEY_PATH);

@@ -11,7 +11,8 @@ const FAULTS: Readonly<Record<string, readonly [status: number, code: string, me
     'the path has bytes that stand in no URL: percent-encode the key',
   ],
 };
-const OTHERS = [400, 'NO_REQUEST', 'expected a request of HTTP/1.1'] as const;
+export const NO_REQUEST = 'expected a request of HTTP/1.1';
+const OTHERS = [400, 'NO_REQUEST', NO_REQUEST] as const;
 
 /**
  * Answers what is no request, and ends the connection.

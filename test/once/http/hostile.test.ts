@@ -82,6 +82,12 @@ describe('what is no request is answered with what is wrong, and ends the connec
       400,
       /percent-encode/,
     ],
+    [
+      'a path with no version behind it',
+      'PUT /key/kHTTP/1.1\r\nHost: 127.0.0.1\r\nIf-None-Match: *\r\nContent-Length: 1\r\n\r\nv',
+      400,
+      /expected a request of HTTP\/1.1/,
+    ],
     ['another protocol', 'get foo\r\n', 400, /expected a request of HTTP\/1.1/],
     [
       'a length that is none',
