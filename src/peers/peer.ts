@@ -28,6 +28,12 @@ const ANSWER_MS_MAX = 1_000;
 /** Behind a certificate that is not accepted there is a server. It is asked again this much later. */
 const REFUSED_PAUSE_MS = 1_000;
 
+/**
+ * A connection that ends sooner was closed at once: by a server that has too many, as its answer may say, or
+ * by what is in front of it. To connect again at once would be 1,700 connections a second (2026-11-29).
+ */
+const LIFE_MS_MIN = 100;
+
 /** An answer is a line; a longer one is none. */
 const ANSWER_CHARS_MAX = 512;
 
@@ -53,6 +59,7 @@ export class Peer {
   /** Since when an answer is awaited; undefined: none is. */
   #waitsSinceMs: number | undefined;
   #notBeforeMs = 0;
+  #openedMs = 0;
   #isClosed = false;
 
   constructor(node: PeerNode, tlsFiles: TlsFiles | undefined, events: PeerEvents) {
@@ -106,6 +113,7 @@ export class Peer {
     this.#isShardAwaited = false;
     this.#isShardAsked = false;
     this.#hasAnswered = false;
+    this.#openedMs = performance.now();
     let fault: NodeJS.ErrnoException | undefined;
     socket.setEncoding('latin1').setNoDelay(true).unref();
     socket.write(PING);
@@ -165,7 +173,10 @@ export class Peer {
     this.#note(true, 'it answers');
   }
 
-  /** A server that is upgraded closes its connections, and a new process accepts: ask at once. */
+  /**
+   * A server that is upgraded closes its connections, and a new process accepts: ask at once. One that was
+   * closed at once is asked in the next round.
+   */
   #lose(socket: net.Socket, fault: NodeJS.ErrnoException | undefined): void {
     if (socket !== this.#socket) return;
     const hadAnswered = this.#hasAnswered;
@@ -175,7 +186,7 @@ export class Peer {
       this.#notBeforeMs = nowMs + REFUSED_PAUSE_MS;
       this.#note(true, messageOf(fault));
     } else if (hadAnswered) {
-      this.ask(nowMs);
+      if (nowMs - this.#openedMs >= LIFE_MS_MIN) this.ask(nowMs);
     } else {
       this.#note(false, fault === undefined ? 'it closes the connection' : messageOf(fault));
     }

@@ -85,6 +85,22 @@ test('a node without data, and another program, do not count as answers', async 
   await waitFor(() => expect(changes).toContain('0 true: it answers'));
 });
 
+test('a node that answers and closes each connection at once is asked once a round', async () => {
+  const full = await fakeNode('ERROR Too many open connections\r\n');
+  let connections = 0;
+  full.server.on('connection', (socket) => {
+    connections++;
+    socket.once('data', () => socket.end());
+  });
+  const other = await fakeNode('+PONG\r\n');
+  let rounds = 0;
+  other.server.on('connection', (socket) => socket.on('data', () => rounds++));
+  const changes = watch(full, other);
+  await waitFor(() => expect(rounds).toBeGreaterThan(4));
+  expect(connections).toBeLessThan(rounds + 3);
+  expect(changes).toEqual(['0 false: it answers "ERROR Too many open connections"']);
+});
+
 test('a node that closes its connections and goes on accepting answers all the time', async () => {
   const node = await fakeNode('+PONG\r\n');
   const changes = watch(node);
