@@ -30,6 +30,7 @@ export class Acceptor {
   /** Those of them whose handshake is not over, by the client's address and port. */
   readonly #handshakes = new Map<string, net.Socket>();
   #address = '';
+  #isUnix = false;
 
   constructor(access: AccessOptions, doorkeeper: Doorkeeper) {
     this.#access = access;
@@ -40,6 +41,11 @@ export class Acceptor {
   /** Where it listens, as text. */
   get address(): string {
     return this.#address;
+  }
+
+  /** Whether it listens on a UNIX socket, whose clients have no addresses. */
+  get isUnix(): boolean {
+    return this.#isUnix;
   }
 
   /** The descriptor that it listens on. */
@@ -57,6 +63,7 @@ export class Acceptor {
     checkAccessFits(this.#access, target.address);
     const address = await listen(this.#server, target, this.#access.unixMode);
     this.#address = formatAddress(address);
+    this.#isUnix = address.kind === 'unix';
     return address;
   }
 

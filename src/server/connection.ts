@@ -95,9 +95,9 @@ export class Connection {
     });
   }
 
-  /** The client's address without its port. */
-  get client(): string {
-    return this.#socket.remoteAddress ?? 'a client of the UNIX socket';
+  /** The client's address without its port; undefined: it has none, or is gone. */
+  get client(): string | undefined {
+    return this.#socket.remoteAddress;
   }
 
   /** Memory of the server that it holds for unfinished requests and unread replies. */

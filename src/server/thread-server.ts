@@ -282,7 +282,10 @@ export class ThreadServer implements Server {
     }
     counters.curr_connections++;
     const report = (kind: ClientReport['kind'], command?: string): void => {
-      const { client } = connection;
+      const nobody = this.#acceptors[role].isUnix
+        ? 'a client of the UNIX socket'
+        : 'a client that has gone';
+      const { client = nobody } = connection;
       this.#clientLog.report({ kind, client, ...(command && { command }) }, this.#share.nowMs);
     };
     const foreign = role === 'data' ? this.#parts.foreign?.() : undefined;

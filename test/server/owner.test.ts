@@ -30,6 +30,16 @@ describe('what an owner learns of clients that write', () => {
     expect(stats).toContain('STAT refused_delete 2\r\n');
   });
 
+  test('never comes from a UNIX socket by TCP, also when the client has reset the connection', async () => {
+    const logger = collectingLogger();
+    const address = await serve({ logger });
+    const client = await RawClient.connect(address);
+    const write = 'set a 0 0 1\r\nx\r\n';
+    client.socket.write(write.repeat(2_000), () => client.socket.resetAndDestroy());
+    await expect.poll(() => logger.lines.length).toBeGreaterThan(0);
+    expect(logger.lines.join()).not.toContain('UNIX');
+  });
+
   test('is another line after a minute, for another address, and of another kind', () => {
     const told: ClientReport[] = [];
     const log = new ClientLog((report) => told.push(report));

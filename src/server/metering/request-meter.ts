@@ -72,7 +72,7 @@ export class RequestMeter {
   }
 
   /** All that was asked is answered. @param whose The connection. */
-  end(sample: Sample, whose: { readonly client: string }): void {
+  end(sample: Sample, whose: { readonly client: string | undefined }): void {
     const { startMs, bytes, weight, asker, asked } = sample;
     const seconds = (performance.now() - startMs) / 1000;
     const at = asker * ASKER_WORDS;

@@ -19,7 +19,7 @@ export class SlowLog {
   note(
     { asker, bytes }: { readonly asker: number; readonly bytes: number },
     seconds: number,
-    { client }: { readonly client: string },
+    { client = 'a client without an address' }: { readonly client: string | undefined },
   ): void {
     if (seconds * 1000 < this.#slowMs) return;
     const second = Math.floor(performance.now() / 1000);
