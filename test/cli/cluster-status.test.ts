@@ -4,9 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { askNodes } from '../../src/cli/cluster/cluster-status.ts';
 import type { Asking } from '../../src/cli/remote/memcached-stats.ts';
+import { readStatsStatus } from '../../src/cli/remote/remote-status.ts';
+import { type Address, formatAddress } from '../../src/common/address.ts';
 import type { AccessOptions } from '../../src/server/access.ts';
 import { createServer } from '../../src/server/create-server.ts';
 import type { Topology } from '../../src/shards/shards.ts';
+import { readShards } from '../../src/shards/shards-file.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { parseCommandLine } from '../support/parse-command-line.ts';
 import { tableOf } from '../support/storages.ts';
@@ -36,13 +39,18 @@ async function serve(access: AccessOptions): Promise<string> {
   return path;
 }
 
+/** What a command line asks for. */
+function requestOf(line: readonly string[]): unknown {
+  const invocation = parseCommandLine(line, '1') as {
+    readonly task?: { readonly request: unknown };
+  };
+  return invocation.task?.request;
+}
+
 /** What is found of that node. */
 async function ask(shards: string, ...flags: readonly string[]) {
   const line = ['cluster', 'status', '-shards', shards, ...flags];
-  const invocation = parseCommandLine(line, '1') as unknown as {
-    readonly task: { readonly request: { readonly topology: Topology; readonly asking: Asking } };
-  };
-  const { topology, asking } = invocation.task.request;
+  const { topology, asking } = requestOf(line) as { topology: Topology; asking: Asking };
   const [state] = await askNodes(topology, asking);
   return state;
 }
@@ -73,4 +81,27 @@ test('nodes that want a certificate and a login get both', async () => {
   const flags = [...TRUSTING, ...SHOWING, '-auth-file', userFile];
   expect(await ask(shards, ...flags)).toMatchObject(WELL);
   expect((await ask(shards, ...TRUSTING, '-auth-file', userFile)).fault).toBeDefined();
+});
+
+test('goromdb status asks a server so, too', async () => {
+  const userFile = users();
+  const tls = { ...CERTIFICATE, clientCaFile: pem('ca.pem') };
+  const [{ nodes }] = readShards(await serve({ userFile, tls })).shards;
+  const flags = [...TRUSTING, ...SHOWING, '-auth-file', userFile];
+  const line = ['status', formatAddress(nodes[0].address), ...flags];
+  const { place, asking } = requestOf(line) as { place: Address; asking: Asking };
+  const { sets } = await readStatsStatus(place, asking);
+  expect(sets).toMatchObject([{ serving: { keys: 1 } }]);
+});
+
+test.each([
+  [['status', '-basedir', '/d', '-tls'], '-tls: it is for HOST:PORT'],
+  [['status', 'http://h:1', '-auth-file', 'u'], '-auth-file: it is for HOST:PORT, not for a URL'],
+  [['status', 'h:1', '-tls-key', 'k'], '-tls-cert and -tls-key belong together'],
+  [['status', 'h:1', '-tls-ca', '/none/ca.pem'], 'cannot read the CA /none/ca.pem'],
+])('goromdb %j is refused', (line, message) => {
+  expect(parseCommandLine(line, '1')).toMatchObject({
+    kind: 'usage-error',
+    message: expect.stringContaining(message),
+  });
 });
