@@ -61,7 +61,7 @@ it('shows keys set and read, a node that dies, and an etcd that loses its quorum
   await told(page, 'a/key with % is set');
   expect(await page.getByLabel('The value').inputValue()).toBe('hello');
   await lookUp(page, 'none');
-  await told(page, 'none: nobody has set this key so far');
+  await told(page, 'none: nobody has set this key yet');
 
   await other.kill('SIGKILL');
   await page
@@ -192,5 +192,5 @@ it('a keyboard is enough', async () => {
   await page.keyboard.press('Tab');
   await page.keyboard.type('foo');
   await page.keyboard.press('Enter');
-  await told(page, 'foo: nobody has set this key so far');
+  await told(page, 'foo: nobody has set this key yet');
 });

@@ -46,7 +46,7 @@ export const CREATIONS: Readonly<
 
 const TEXTS: Readonly<Record<Creation['kind'], string>> = {
   created: 'the key was created',
-  same: 'the key has had this value before',
+  same: 'the key already has this value',
   conflict: 'the key has another value, and keeps it',
   unknown: 'the key may have been created: try again, which is safe since values are compared',
   unavailable: 'nothing was created: etcd cannot be reached, or has no quorum',

@@ -39,7 +39,7 @@ export async function readOne(
   request: IncomingMessage,
 ): Promise<Answer> {
   const reading = await store.read(key);
-  if (reading.kind === 'absent') return faultOf(404, 'ABSENT', 'nobody has set this key so far');
+  if (reading.kind === 'absent') return faultOf(404, 'ABSENT', 'nobody has set this key yet');
   if (reading.kind === 'unavailable') {
     const message = `whether the key is set cannot be said now (${reading.why})`;
     return faultOf(503, 'UNAVAILABLE', message);

@@ -92,7 +92,7 @@ async function set(key: string, value: string, token: string): Promise<Told> {
   });
   if (response.status === 201) return { level: 'ok', title: `${key} was set` };
   if (response.status === 200) {
-    return { level: 'ok', title: `${key} has had this value before` };
+    return { level: 'ok', title: `${key} already has this value` };
   }
   return refused(response, `${key} was not set: `);
 }
