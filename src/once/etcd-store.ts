@@ -1,5 +1,5 @@
 import { messageOf } from '../common/errors.ts';
-import type { Etcd, KeyValue, Outcome, Refusal } from '../etcd/etcd.ts';
+import type { Etcd, KeyValue, Outcome, Refusal, TransactionResult } from '../etcd/etcd.ts';
 import { type Commit, GroupCommit } from './group-commit.ts';
 import { compared, decodeItem, encodeItem } from './item.ts';
 import { TRANSACTION_KEYS_MAX } from './limits.ts';
@@ -19,73 +19,26 @@ const VALUES_ASKED_MAX = 8;
 /** Why etcd refuses all keys of a transaction for the sake of one, or because they are so many. */
 const OF_A_KEY: readonly Refusal[] = ['invalid', 'forbidden'];
 
-/** The store itself. Consensus is etcd's: a key is created by one transaction, if it is not there. */
-export function createEtcdStore(
-  etcd: Pick<Etcd, 'range' | 'transact'>,
-  options: EtcdStoreOptions,
-): Store {
+type Client = Pick<Etcd, 'range' | 'transact'>;
+
+/** The store itself. Consensus is etcd's: a key is created by a transaction, if it is not there. */
+export function createEtcdStore(etcd: Client, options: EtcdStoreOptions): Store {
   const { isStaleAllowed = false } = options;
   const prefix = Buffer.from(options.prefix, 'utf8');
   const nameOf = (key: Buffer): Buffer => Buffer.concat([prefix, key]);
-
-  // It is never done, as there is no comparison that fails. Without it etcd sees nothing in the transaction
-  // that takes room, since it does not look at those inside: 3.4.23 creates keys when it is full (2026-11-29).
-  const never = { put: { key: nameOf(Buffer.of(0)), value: Buffer.alloc(0) } };
 
   const readAt = async (key: Buffer, isStale: boolean): Promise<Reading> => {
     const outcome = await etcd.range({ key: nameOf(key), isStaleAllowed: isStale });
     if (outcome.kind !== 'done') return { kind: 'unavailable', why: outcome.why };
     return readingOf(outcome.value.records);
   };
-  const read = (key: Buffer): Promise<Reading> => readAt(key, isStaleAllowed);
-  /** Of a key that was to be created: a member that lags behind might not have it yet. */
-  const readNow = (key: Buffer): Promise<Reading> => readAt(key, false);
-
-  /** What is there of a key that a creation has found. */
-  const found = async (wish: Wish): Promise<Creation> => refused(wish, await readNow(wish.key));
-
-  /** A full etcd refuses all that might put something: of a key that is there, more can be said. */
-  const whenFull = async (wish: Wish, creation: Creation): Promise<Creation> => {
-    const reading = await readNow(wish.key);
-    return reading.kind === 'found' ? compared(wish, reading) : creation;
-  };
-
-  /** Each key in a transaction of its own, all of them in one. */
-  const commit: Commit = async (wishes) => {
-    const asksValues = wishes.length <= VALUES_ASKED_MAX;
-    const steps = wishes.map((wish) => {
-      const key = nameOf(wish.key);
-      const compare = [{ key, createRevision: 0 }];
-      const put = { key, value: encodeItem(wish) };
-      const otherwise = asksValues ? [{ range: { key } }] : [];
-      return { transaction: { compare, steps: [{ put }], otherwise } };
-    });
-    const outcome = await etcd.transact({ compare: [], steps, otherwise: [never] });
-    if (outcome.kind === 'done') {
-      return wishes.map((wish, i) => {
-        const inner = outcome.value.done[i]?.transaction;
-        if (inner === undefined) return { kind: 'unknown', why: 'etcd said nothing of this key' };
-        if (inner.succeeded)
-          return { kind: 'created', item: { ...wish, revision: inner.revision } };
-        const records = inner.done[0]?.records;
-        return records ? refused(wish, readingOf(records)) : found(wish);
-      });
-    }
-    // One key that etcd does not take must not fail the others.
-    if (wishes.length > 1 && outcome.kind === 'not-done' && OF_A_KEY.includes(outcome.reason)) {
-      const half = Math.ceil(wishes.length / 2);
-      const halves = [wishes.slice(0, half), wishes.slice(half)];
-      return (await Promise.all(halves.map(commit))).flat();
-    }
-    const creation = failed(outcome);
-    return wishes.map((wish) => (creation.kind === 'full' ? whenFull(wish, creation) : creation));
-  };
-
+  // A member that lags behind might not have a key that was to be created.
+  const commit = createCommit(etcd, nameOf, (key) => readAt(key, false));
   const group = new GroupCommit(commit, options.createMsMax);
   const create = (wish: Wish): Promise<Creation> => group.create(wish);
 
   return {
-    read,
+    read: (key) => readAt(key, isStaleAllowed),
     create,
     async createAll(wishes) {
       const creations: Creation[] = [];
@@ -102,6 +55,58 @@ export function createEtcdStore(
       return creations;
     },
   };
+}
+
+/** Creates keys, each in a transaction of its own, all of them in one. */
+function createCommit(
+  etcd: Client,
+  nameOf: (key: Buffer) => Buffer,
+  read: (key: Buffer) => Promise<Reading>,
+): Commit {
+  // It is never done, as there is no comparison that fails. Without it etcd sees nothing in the transaction
+  // that takes room, since it does not look at those inside: 3.4.23 creates keys when it is full (2026-11-29).
+  const never = { put: { key: nameOf(Buffer.of(0)), value: Buffer.alloc(0) } };
+
+  /** A full etcd refuses all that might put something: of a key that is there, more can be said. */
+  const whenFull = async (wish: Wish, creation: Creation): Promise<Creation> => {
+    const reading = await read(wish.key);
+    return reading.kind === 'found' ? compared(wish, reading) : creation;
+  };
+
+  const cameOf = (
+    wish: Wish,
+    inner: TransactionResult | undefined,
+  ): Creation | Promise<Creation> => {
+    if (inner === undefined) return { kind: 'unknown', why: 'etcd said nothing of this key' };
+    if (inner.succeeded) return { kind: 'created', item: { ...wish, revision: inner.revision } };
+    const records = inner.done[0]?.records;
+    if (records !== undefined) return refused(wish, readingOf(records));
+    return read(wish.key).then((reading) => refused(wish, reading));
+  };
+
+  const commit: Commit = async (wishes) => {
+    const asksValues = wishes.length <= VALUES_ASKED_MAX;
+    const steps = wishes.map((wish) => {
+      const key = nameOf(wish.key);
+      const compare = [{ key, createRevision: 0 }];
+      const put = { key, value: encodeItem(wish) };
+      const otherwise = asksValues ? [{ range: { key } }] : [];
+      return { transaction: { compare, steps: [{ put }], otherwise } };
+    });
+    const outcome = await etcd.transact({ compare: [], steps, otherwise: [never] });
+    if (outcome.kind === 'done') {
+      return wishes.map((wish, i) => cameOf(wish, outcome.value.done[i]?.transaction));
+    }
+    // One key that etcd does not take must not fail the others.
+    if (wishes.length > 1 && outcome.kind === 'not-done' && OF_A_KEY.includes(outcome.reason)) {
+      const half = Math.ceil(wishes.length / 2);
+      const halves = [wishes.slice(0, half), wishes.slice(half)];
+      return (await Promise.all(halves.map(commit))).flat();
+    }
+    const creation = failed(outcome);
+    return wishes.map((wish) => (creation.kind === 'full' ? whenFull(wish, creation) : creation));
+  };
+  return commit;
 }
 
 function readingOf([record]: readonly KeyValue[]): Reading {
