@@ -187,7 +187,7 @@ export class FakeEtcd {
     const compares = (body.compare ?? []) as Json[];
     const succeeded = compares.every(({ key, target, ...c }) => {
       const held = this.keys.get(key as string);
-      if (target === 'CREATE') return String(held?.created ?? 0) === c.create_revision;
+      if (target === 'CREATE') return String(held?.created ?? 0) === (c.create_revision ?? '0');
       if (target === 'MOD') return String(held?.modified ?? 0) === c.mod_revision;
       return held?.value === c.value;
     });
