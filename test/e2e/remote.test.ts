@@ -142,6 +142,13 @@ describe('goromdb status of a server elsewhere', () => {
     await expect(attempt).rejects.not.toThrow(/secret/);
   });
 
+  it('names the right address when something else than HTTP answers', async () => {
+    const port = await listen(http.createServer(({ socket }) => void socket.destroy()));
+    await expect(readHttpStatus(new URL(`http://127.0.0.1:${port}`))).rejects.toThrow(
+      /socket hang up: expected the -http address of a server$/,
+    );
+  });
+
   it('fails when nobody is there', async () => {
     const run = new GoromdbProcess(['status', join(temporaryFolder(), 'none.sock')]);
     expect(await run.exit()).toBe(1);

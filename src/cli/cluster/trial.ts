@@ -75,6 +75,17 @@ export async function runTrial(request: TrialRequest, signal: AbortSignal): Prom
   }
 }
 
+/** Whether a folder has as many equal shards, by the names that they have here. */
+function isOf(manifest: Manifest, count: number): boolean {
+  const { hash, shards } = equalShards(count);
+  if (manifest.hash !== hash || manifest.shards.length !== count) return false;
+  return shards.every(({ name, slots }, i) => {
+    const found = manifest.shards[i];
+    const isSame = found.slots?.first === slots?.first && found.slots?.last === slots?.last;
+    return found.name === name && isSame;
+  });
+}
+
 async function splitFor(
   { shards, records }: TrialRequest,
   dir: string,
@@ -82,9 +93,10 @@ async function splitFor(
 ): Promise<Manifest> {
   if (records.inputs.length === 0 && existsSync(join(dir, MANIFEST))) {
     const manifest = readManifest(dir);
-    if (manifest.hash === 'slots' && manifest.shards.length === shards) return manifest;
-    const found = `${manifest.shards.length} shards by ${manifest.hash}`;
-    const message = `${dir}: expected ${shards} shards by slots, found ${found}: give -shards or INPUT`;
+    if (isOf(manifest, shards)) return manifest;
+    const names = manifest.shards.map(({ name }) => name).join(', ');
+    const found = `${manifest.shards.length} shards by ${manifest.hash}: ${names}`;
+    const message = `${dir}: expected ${shards} shards as goromdb split -shards ${shards} makes them, found ${found}; give another -shards, or INPUT`;
     throw new GoromdbError('OPTION_INVALID', message);
   }
   const inputs = records.inputs.length === 0 ? [copySample().path] : records.inputs;

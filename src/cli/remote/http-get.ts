@@ -38,9 +38,15 @@ export async function httpGet(place: HttpPlace, path: string): Promise<HttpAnswe
     }
     return { status: response.statusCode, text };
   } catch (cause) {
-    const message = `no answer from ${nameOf(place)}: ${messageOf(cause)}`;
+    const message = `no answer from ${nameOf(place)}: ${messageOf(cause)}${hintOf(cause)}`;
     throw new GoromdbError('SERVER_FAILED', message, { cause });
   }
+}
+
+/** A server of memcached ends the connection, as ours does; any other program may say something else. */
+function hintOf(cause: unknown): string {
+  const isOther = cause instanceof Error && /socket hang up|^Parse Error/.test(cause.message);
+  return isOther ? ': expected the -http address of a server' : '';
 }
 
 /** As a message names it, without what a URL may hold of a password. */
