@@ -116,6 +116,11 @@ export class Link {
     return nowMs - Math.max(this.#heardMs, this.pending.oldestMs);
   }
 
+  /** For how long the oldest question has waited; 0: there is none. */
+  waitedMs(nowMs: number): number {
+    return this.pending.length === 0 ? 0 : nowMs - this.pending.oldestMs;
+  }
+
   /** Whether it is to be opened anew at once: it was ready, and the server has closed it. */
   get wasClosed(): boolean {
     return this.#wasClosed;
