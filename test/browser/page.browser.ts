@@ -138,7 +138,8 @@ it('shows which prefixes clients ask for, where the server may', async () => {
   const row = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name: 'city:' }) });
   await row.waitFor();
   expect(await row.innerText()).toMatch(/^city:\s+100 %\s+\d\d\.\d %$/);
-  await page.getByText(/^Of \d+ lookups sampled in the last 5 min\.$/).waitFor();
+  // The longer it took to ask, the more of it is sampled: 1,234 on a busy machine.
+  await page.getByText(/^Of [\d,]+ lookups sampled in the last 5 min\.$/).waitFor();
 });
 
 it('has no place for prefixes, and asks once, where the server may not show them', async () => {
