@@ -9,6 +9,7 @@ import { createSimpleHandler } from '../../src/handler/simple.ts';
 import { type Counters, countersOf, createCounterMemory } from '../../src/protocol/counters.ts';
 import { forwardProtocol } from '../../src/protocol/forward/forward.ts';
 import {
+  ANSWER,
   FORWARD_VERSION,
   HELLO,
   HELLO_MAGIC,
@@ -374,6 +375,10 @@ test.each([
   };
   const whole = play(1000);
   expect(whole.length).toBe(bytes);
+  // Of the hit before, the head of a miss has nothing.
+  const miss = whole.subarray(15 + 24 + 20, 15 + 24 + 20 + 24);
+  expect(miss.readUInt32BE(ANSWER.flags)).toBe(0);
+  expect(miss.readBigUInt64BE(ANSWER.cas)).toBe(0n);
   for (const piece of [1, 2, 7]) expect(play(piece).equals(whole)).toBe(true);
 });
 

@@ -229,6 +229,8 @@ export class ForwardSession implements Session {
   #appendMissing(reply: Reply, key: Buffer, keyStart: number, keyEnd: number): void {
     const { shard, shardOf, addressesOf } = this.#place;
     const owner = this.#isMixed ? shardOf(key, keyStart, keyEnd) : shard;
+    // What the last hit, perhaps another server's, has left there is nobody's.
+    head.fill(0, ANSWER.flags, ANSWER.sequence).fill(0, ANSWER.cas);
     if (owner === shard) {
       head[ANSWER.status] = MISS;
       reply.copy(head, 0, ANSWER.bytes);
