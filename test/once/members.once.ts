@@ -23,7 +23,15 @@ async function etcdctl(endpoints: readonly string[], ...args: readonly string[])
   await expect
     .poll(
       async () => {
-        said = (await promisify(execFile)('etcdctl', all, { env })).stdout;
+        const ran = promisify(execFile)('etcdctl', all, { env });
+        // A try whose outcome was unknown may have removed it.
+        said = await ran.then(
+          ({ stdout }) => stdout,
+          (error: Error) => {
+            if (/ remove [\s\S]*member not found/.test(error.message)) return error.message;
+            throw error;
+          },
+        );
         return said;
       },
       { interval: 500 },
