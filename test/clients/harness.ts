@@ -148,7 +148,8 @@ export async function run(
   try {
     const options = { timeout: timeoutMs, env: { ...process.env, ...env }, encoding };
     const running = promisify(execFile)(command, args, options);
-    running.child.stdin?.end(input);
+    // It may end before it has read anything.
+    running.child.stdin?.on('error', () => {}).end(input);
     return { ...(await running), code: 0 };
   } catch (error) {
     const failed = error as Partial<Output> & { code?: unknown; killed?: boolean; message: string };

@@ -27,7 +27,8 @@ export class GoromdbProcess {
     const stdin = input === undefined ? 'ignore' : 'pipe';
     const [command, ...rest] = [...within, process.execPath, program, ...args];
     this.child = spawn(command, rest, { stdio: [stdin, 'pipe', 'pipe'] });
-    this.child.stdin?.end(input);
+    // It may end before it has read anything.
+    this.child.stdin?.on('error', () => {}).end(input);
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#wakeAll();
