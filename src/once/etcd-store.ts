@@ -35,17 +35,16 @@ export function createEtcdStore(etcd: Client, options: EtcdStoreOptions): Store 
   // A member that lags behind might not have a key that was to be created.
   const commit = createCommit(etcd, nameOf, (key) => readAt(key, false));
   const group = new GroupCommit(commit, options.createMsMax);
-  const create = (wish: Wish): Promise<Creation> => group.create(wish);
 
   return {
     read: (key) => readAt(key, isStaleAllowed),
-    create,
+    create: (wish) => group.create(wish),
     async createAll(wishes) {
       const creations: Creation[] = [];
       while (creations.length < wishes.length) {
         const from = creations.length;
         const chunk = wishes.slice(from, from + TRANSACTION_KEYS_MAX);
-        creations.push(...(await Promise.all(chunk.map(create))));
+        creations.push(...(await group.createAll(chunk)));
         const failure = creations.slice(from).find((creation) => 'why' in creation);
         if (failure === undefined) continue;
         const kind = failure.kind === 'full' ? 'full' : 'unavailable';

@@ -22,8 +22,8 @@ export class KeptItem implements CachedItem {
   /** How many items had come when it was moved last: see `KeptItems`. */
   movedAt = 0;
 
-  constructor(key: Buffer, hash: number, { value, flags, type, revision }: Item) {
-    const name = key.toString('latin1');
+  /** @param name See `name`. */
+  constructor(name: string, hash: number, { value, flags, type, revision }: Item) {
     const head = `${name} ${flags} ${value.length}\r\n`;
     const bytes = head.length + value.length + TAIL.length + WORDS_SLACK_BYTES;
     const record = Buffer.allocUnsafeSlow(bytes);

@@ -85,20 +85,22 @@ export class KeptItems implements Batch {
   }
 
   set(key: Buffer, item: Item): void {
-    this.#keep(new KeptItem(key, hashOf(key, 0, key.length) | 0, item));
+    const name = key.toString('latin1');
+    this.#keep(name, new KeptItem(name, hashOf(key, 0, key.length) | 0, item));
   }
 
   /** @returns Whether there was room, without putting out another one. */
   offer(key: Buffer, item: Item): boolean {
-    const kept = new KeptItem(key, hashOf(key, 0, key.length) | 0, item);
+    const name = key.toString('latin1');
+    const kept = new KeptItem(name, hashOf(key, 0, key.length) | 0, item);
     if (this.bytes + sizeOf(kept) > this.#lru.maxSize) return false;
-    this.#keep(kept);
+    this.#keep(name, kept);
     return true;
   }
 
-  #keep(item: KeptItem): void {
+  #keep(name: string, item: KeptItem): void {
     item.movedAt = ++this.#arrivals;
-    this.#lru.set(item.name, item);
+    this.#lru.set(name, item);
   }
 
   #find(hash: number, key: Buffer, start: number, end: number): KeptItem | undefined {

@@ -1,15 +1,27 @@
 import { compared } from './item.ts';
-import type { Creation, Layer, Store, Wish } from './once.ts';
+import type { Creation, Layer, Reading, Store, Wish } from './once.ts';
+
+/** What a layer says of a creation; undefined: it does not have the key. */
+type Decision = Creation | undefined;
+
+function decisionOf(wish: Wish, reading: Reading): Decision {
+  return reading.kind === 'absent' ? undefined : compared(wish, reading);
+}
+
+function isDecision(decision: Decision | Promise<Decision>): decision is Decision {
+  return !(decision instanceof Promise);
+}
 
 /**
  * Puts a layer in front of a store. What the layer has is final: it answers reads, and it decides what
  * comes of a creation, and the store is not asked. What the layer cannot say, nobody says.
  */
 export function withLayer(layer: Layer, store: Store): Store {
-  /** @returns undefined: the layer does not have the key. */
-  const decided = async (wish: Wish): Promise<Creation | undefined> => {
-    const reading = await layer.read(wish.key);
-    return reading.kind === 'absent' ? undefined : compared(wish, reading);
+  const decided = (wish: Wish): Decision | Promise<Decision> => {
+    const reading = layer.read(wish.key);
+    return reading instanceof Promise
+      ? reading.then((found) => decisionOf(wish, found))
+      : decisionOf(wish, reading);
   };
 
   return {
@@ -19,7 +31,9 @@ export function withLayer(layer: Layer, store: Store): Store {
     },
     create: async (wish) => (await decided(wish)) ?? store.create(wish),
     async createAll(wishes) {
-      const known = await Promise.all(wishes.map(decided));
+      const found = wishes.map(decided);
+      // A layer that answers at once costs no promise for each key.
+      const known = found.every(isDecision) ? found : await Promise.all(found);
       const rest = wishes.filter((_, i) => known[i] === undefined);
       const others = rest.length === 0 ? [] : await store.createAll(rest);
       let next = 0;

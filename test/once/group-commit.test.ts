@@ -160,6 +160,40 @@ describe('creates beside a transaction that is under way', () => {
     expect(sent.flat()).not.toContain('late');
   });
 
+  test('many of one request are a transaction of their own, whatever single keys wait', async () => {
+    const { group, sent, end } = await busyGroup();
+    const single = group.create(wish('m1'));
+    const many = group.createAll(wishes(SIDE_KEYS_MIN, 'm'));
+    const behind = group.create(wish('m2'));
+    const few = group.createAll(wishes(SIDE_KEYS_MIN - 1, 'f'));
+    await end(0);
+    // It is enough for transactions beside the first.
+    expect(sent.slice(1, 3)).toEqual([
+      ['m1'],
+      wishes(SIDE_KEYS_MIN, 'm').map(({ key }) => `${key}`),
+    ]);
+    for (let i = 1; i < 4; i++) if (i < sent.length) await end(i);
+    expect(sent[3].slice(0, 2)).toEqual(['m2', 'f0']);
+    expect((await many).map(({ kind }) => kind)).toEqual(Array(SIDE_KEYS_MIN).fill('created'));
+    expect((await few).length).toBe(SIDE_KEYS_MIN - 1);
+    expect([(await single).kind, (await behind).kind]).toEqual(['created', 'created']);
+  });
+
+  test('many of one request are answered in time, and refused when too many wait', async () => {
+    const { group, busy, end } = await busyGroup(50);
+    const many = group.createAll(wishes(SIDE_KEYS_MIN));
+    await turn();
+    const waiting = Array.from({ length: WAITING_MAX }, () => group.create(wish('k')));
+    expect(await group.createAll(wishes(SIDE_KEYS_MIN))).toEqual(
+      Array(SIDE_KEYS_MIN).fill(expect.objectContaining({ kind: 'unavailable' })),
+    );
+    vi.advanceTimersByTime(60);
+    expect((await busy).kind).toBe('unknown');
+    expect((await many).map(({ kind }) => kind)).toEqual(Array(SIDE_KEYS_MIN).fill('unknown'));
+    await end(0);
+    expect((await waiting[0]).kind).not.toBe('created');
+  });
+
   test('more creates than may wait are refused, and those that wait are not', async () => {
     const { group, end } = await busyGroup();
     const waiting = Array.from({ length: WAITING_MAX }, () => group.create(wish('k')));

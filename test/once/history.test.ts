@@ -91,7 +91,7 @@ function grouping(mix: (creations: Creations) => Creations): (store: Store) => S
       mix(await Promise.all(wishes.map((wish) => store.create(wish)))),
     );
     const create: Store['create'] = (wish) => group.create(wish);
-    const createAll: Store['createAll'] = (wishes) => Promise.all(wishes.map(create));
+    const createAll: Store['createAll'] = (wishes) => group.createAll(wishes);
     return cacheStore({ read: (key) => store.read(key), create, createAll }, 1e7);
   };
 }
