@@ -1,5 +1,12 @@
 import { messageOf } from '../common/errors.ts';
-import type { Etcd, KeyValue, Outcome, Refusal, TransactionResult } from '../etcd/etcd.ts';
+import type {
+  Etcd,
+  KeyValue,
+  Outcome,
+  Refusal,
+  Transaction,
+  TransactionResult,
+} from '../etcd/etcd.ts';
 import { type Commit, GroupCommit } from './group-commit.ts';
 import { compared, decodeItem, encodeItem } from './item.ts';
 import { TRANSACTION_KEYS_MAX } from './limits.ts';
@@ -56,7 +63,10 @@ export function createEtcdStore(etcd: Client, options: EtcdStoreOptions): Store 
   };
 }
 
-/** Creates keys, each in a transaction of its own, all of them in one. */
+/**
+ * Creates keys by one transaction: all of them, if none is there. Else each gets one of its own inside of
+ * another one, which takes etcd more time: NESTED_COST.
+ */
 function createCommit(
   etcd: Client,
   nameOf: (key: Buffer) => Buffer,
@@ -65,6 +75,8 @@ function createCommit(
   // It is never done, as there is no comparison that fails. Without it etcd sees nothing in the transaction
   // that takes room, since it does not look at those inside: 3.4.23 creates keys when it is full (2026-11-29).
   const never = { put: { key: nameOf(Buffer.of(0)), value: Buffer.alloc(0) } };
+  /** Whether keys are likely to be new: the last ones were. */
+  let areNew = true;
 
   /** A full etcd refuses all that might put something: of a key that is there, more can be said. */
   const whenFull = async (wish: Wish, creation: Creation): Promise<Creation> => {
@@ -83,19 +95,20 @@ function createCommit(
     return read(wish.key).then((reading) => refused(wish, reading));
   };
 
-  const commit: Commit = async (wishes) => {
-    const asksValues = wishes.length <= VALUES_ASKED_MAX;
-    const steps = wishes.map((wish) => {
-      const key = nameOf(wish.key);
-      const compare = [{ key, createRevision: 0 }];
-      const put = { key, value: encodeItem(wish) };
-      const otherwise = asksValues ? [{ range: { key } }] : [];
-      return { transaction: { compare, steps: [{ put }], otherwise } };
-    });
-    const outcome = await etcd.transact({ compare: [], steps, otherwise: [never] });
-    if (outcome.kind === 'done') {
-      return wishes.map((wish, i) => cameOf(wish, outcome.value.done[i]?.transaction));
-    }
+  /** @param asksValue Whether to ask for the value that the key has. */
+  const creationOf = (wish: Wish, asksValue: boolean): Transaction => {
+    const key = nameOf(wish.key);
+    return {
+      compare: [{ key, createRevision: 0 }],
+      steps: [{ put: { key, value: encodeItem(wish) } }],
+      otherwise: asksValue ? [{ range: { key } }] : [],
+    };
+  };
+
+  const failedAll = async (
+    wishes: readonly Wish[],
+    outcome: Exclude<Outcome<never>, { readonly kind: 'done' }>,
+  ): ReturnType<Commit> => {
     // One key that etcd does not take must not fail the others.
     if (wishes.length > 1 && outcome.kind === 'not-done' && OF_A_KEY.includes(outcome.reason)) {
       const half = Math.ceil(wishes.length / 2);
@@ -104,6 +117,35 @@ function createCommit(
     }
     const creation = failed(outcome);
     return wishes.map((wish) => (creation.kind === 'full' ? whenFull(wish, creation) : creation));
+  };
+
+  const commitOne = async (wish: Wish): ReturnType<Commit> => {
+    const outcome = await etcd.transact(creationOf(wish, true));
+    return outcome.kind === 'done' ? [cameOf(wish, outcome.value)] : failedAll([wish], outcome);
+  };
+
+  const commitEach = async (wishes: readonly Wish[]): ReturnType<Commit> => {
+    const asksValues = wishes.length <= VALUES_ASKED_MAX;
+    const steps = wishes.map((wish) => ({ transaction: creationOf(wish, asksValues) }));
+    const outcome = await etcd.transact({ compare: [], steps, otherwise: [never] });
+    if (outcome.kind !== 'done') return failedAll(wishes, outcome);
+    const { done } = outcome.value;
+    areNew = done.every(({ transaction }) => transaction?.succeeded === true);
+    return wishes.map((wish, i) => cameOf(wish, done[i]?.transaction));
+  };
+
+  const commitAll = async (wishes: readonly Wish[]): ReturnType<Commit> => {
+    const all = wishes.map((wish) => creationOf(wish, false));
+    const compare = all.flatMap((one) => one.compare);
+    const outcome = await etcd.transact({ compare, steps: all.flatMap((one) => one.steps) });
+    if (outcome.kind !== 'done') return failedAll(wishes, outcome);
+    if (!outcome.value.succeeded) return commitEach(wishes);
+    return wishes.map((wish) => cameOf(wish, outcome.value));
+  };
+
+  const commit: Commit = (wishes) => {
+    if (wishes.length === 1) return commitOne(wishes[0]);
+    return areNew ? commitAll(wishes) : commitEach(wishes);
   };
   return commit;
 }
