@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Etcd } from '../../src/etcd/etcd.ts';
 import { createEtcdStore } from '../../src/once/etcd-store.ts';
 import { type Commit, GroupCommit } from '../../src/once/group-commit.ts';
 import {
@@ -237,6 +238,31 @@ test('keys that go together have each their own outcome', async () => {
     ...['same', 'same', 'conflict', 'same', 'created'],
   ]);
   expect(etcd.asked.filter((path) => path === 'txn').length).toBe(3);
+});
+
+test('new keys take one flat transaction, and as long as some are there, each key one of its own', async () => {
+  const etcd = await FakeEtcd.start();
+  const client = clientOf([etcd.url]);
+  const forms: string[] = [];
+  const transact: Etcd['transact'] = (transaction) => {
+    forms.push('transaction' in transaction.steps[0] ? 'nested' : 'flat');
+    return client.transact(transaction);
+  };
+  const store = createEtcdStore({ range: client.range, transact }, { prefix: PREFIX });
+  const kindsOf = async (from: number, count: number): Promise<string[]> => {
+    const creations = await store.createAll(wishes(from + count).slice(from));
+    return creations.map(({ kind }) => kind);
+  };
+  expect(new Set(await kindsOf(0, 100))).toEqual(new Set(['created']));
+  expect(forms.splice(0)).toEqual(['flat']);
+  const kinds = await kindsOf(90, 100);
+  expect(new Set(kinds.splice(0, 10))).toEqual(new Set(['same']));
+  expect(new Set(kinds)).toEqual(new Set(['created']));
+  expect(forms.splice(0)).toEqual(['flat', 'nested']);
+  expect(new Set(await kindsOf(190, 100))).toEqual(new Set(['created']));
+  expect(forms.splice(0)).toEqual(['nested']);
+  expect(new Set(await kindsOf(290, 100))).toEqual(new Set(['created']));
+  expect(forms).toEqual(['flat']);
 });
 
 test('when nobody knows what came of a transaction, it is unknown of each of its keys, and a retry tells', async () => {
