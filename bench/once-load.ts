@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { connectEtcd } from '../src/etcd/connect.ts';
-import type { Etcd } from '../src/etcd/etcd.ts';
+import type { Etcd, Transaction } from '../src/etcd/etcd.ts';
 
 /** Ticks of /proc/PID/stat a second. */
 const TICKS_A_SECOND = 100;
@@ -61,16 +61,34 @@ export function byAdd(port: number): Creator {
   };
 }
 
-/** The same transactions by a bare client of etcd's gateway. */
+/** Creates by a bare client of etcd's gateway, each key with an outcome of its own. */
 export function byEtcd(etcd: Etcd, count: number): Creator {
+  return byTransaction(etcd, count, (all) => {
+    if (all.length === 1) return all[0];
+    return { compare: [], steps: all.map((transaction) => ({ transaction })) };
+  });
+}
+
+/** Likewise, but all keys of a request, or none of them. */
+export function byEtcdAtOnce(etcd: Etcd, count: number): Creator {
+  return byTransaction(etcd, count, (all) => {
+    const steps = all.flatMap((one) => one.steps);
+    return { compare: all.flatMap((one) => one.compare), steps };
+  });
+}
+
+function byTransaction(
+  etcd: Etcd,
+  count: number,
+  joined: (all: readonly Transaction[]) => Transaction,
+): Creator {
   return async (number) => {
-    const transaction = (i: number) => {
+    const all = Array.from({ length: count }, (_, i) => {
       const key = Buffer.from(`/bare/made:${number}:${i}`);
       const value = Buffer.from('x'.repeat(106));
       return { compare: [{ key, createRevision: 0 }], steps: [{ put: { key, value } }] };
-    };
-    const steps = Array.from({ length: count }, (_, i) => ({ transaction: transaction(i) }));
-    const outcome = await etcd.transact(count === 1 ? transaction(0) : { compare: [], steps });
+    });
+    const outcome = await etcd.transact(joined(all));
     if (outcome.kind !== 'done') throw new Error(outcome.why);
     return count;
   };

@@ -61,6 +61,17 @@ export class Guests {
     return true;
   }
 
+  /**
+   * A request is there, and can be answered at once.
+   *
+   * @returns false: its connection has ended.
+   */
+  touch(guest: Socket): boolean {
+    if (!this.#requests.has(guest) || guest.destroyed) return false;
+    if (this.#quiet.delete(guest)) this.#quiet.add(guest);
+    return true;
+  }
+
   /** @returns How many requests of a guest are being answered. */
   requestsOf(guest: Socket): number {
     return this.#requests.get(guest) ?? 0;

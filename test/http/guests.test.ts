@@ -20,6 +20,18 @@ test('beyond the limit of connections, the one that asked for nothing the longes
   expect([a.destroyed, b.destroyed, c.destroyed]).toEqual([false, true, false]);
 });
 
+test('one that is answered at once does not make room before those that are quieter', () => {
+  const [a, b, c] = sockets();
+  const guests = new Guests(2, 8);
+  guests.admit(a);
+  guests.admit(b);
+  expect([guests.touch(a), guests.touch(c)]).toEqual([true, false]);
+  expect(guests.requests).toBe(0);
+  expect(guests.admit(c)).toBe(true);
+  expect([a.destroyed, b.destroyed, c.destroyed]).toEqual([false, true, false]);
+  expect(guests.touch(b)).toBe(false);
+});
+
 test('nobody makes room who is being answered: the new one is closed', () => {
   const [a, b, c] = sockets();
   const guests = new Guests(2, 8);

@@ -66,13 +66,18 @@ export class Desk {
     request.on('error', () => {});
     response.on('error', () => {});
     const { socket } = request;
-    if (!this.#guests.begin(socket, response)) return;
     const { users } = this.access;
-    const known = users === undefined ? this.#known(request) : undefined;
-    if (known !== undefined) {
-      send(request, response, known);
-      return;
+    // Nothing is before it on its connection: what is sent now is not kept anywhere.
+    if (users === undefined && response.socket !== null) {
+      if (!this.#guests.touch(socket)) return;
+      const known = this.#known(request);
+      if (known !== undefined) {
+        send(request, response, known);
+        if (response.writableLength > 0) this.#guests.begin(socket, response);
+        return;
+      }
     }
+    if (!this.#guests.begin(socket, response)) return;
     this.#answer(request, response)
       .catch((error: unknown) => this.#thrown(error, socket))
       .then((answer) => {

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -183,6 +184,33 @@ test('whoever sends many requests at once and waits for no answer is cut off, an
   open();
   expect((await other).status).toBe(404);
   expect((await fetch(`${url}/key/k`)).status).toBe(404);
+});
+
+test('whoever reads a cached value slowly is being answered, and does not make room', async () => {
+  const { store } = await storeOnFake();
+  const value = Buffer.alloc(VALUE_BYTES_MAX);
+  await store.create({ key: Buffer.from('k'), value, flags: 0, type: '' });
+  const guests = new Guests(1, 10);
+  const desk = new Desk({ address: LOOPBACK }, { store }, guests, silentLogger);
+  const answers = new EventEmitter();
+  const server = http.createServer((request, response) => {
+    desk.serve(request, response);
+    answers.emit('answer', response.writableLength > 0);
+  });
+  server.on('connection', (socket) => guests.admit(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as net.AddressInfo;
+  const slow = connected(port).pause();
+  for (let i = 0, isLeft: unknown = false; !isLeft; i++) {
+    expect(i).toBeLessThan(100);
+    const answer = once(answers, 'answer');
+    slow.write('GET /key/k HTTP/1.1\r\nHost: a\r\n\r\n');
+    [isLeft] = (await answer) as [boolean];
+  }
+  expect(guests.requests).toBe(1);
+  await once(connected(port), 'close');
+  expect(slow.destroyed).toBe(false);
 });
 
 test('with too many requests for keys, further ones are refused, and probes are answered', async () => {
