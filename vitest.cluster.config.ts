@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { longestFirst, startFromBuild, WORKERS } from './vitest.config.ts';
+import { longestFirst, PATIENCE, startFromBuild, WORKERS } from './vitest.config.ts';
 
 /** Many nodes and the clients of other languages: they need Debian's packages, so `npm test` leaves them out. */
 export default defineConfig({
@@ -8,8 +8,6 @@ export default defineConfig({
     include: ['test/cluster/**/*.cluster.ts'],
     maxWorkers: WORKERS,
     sequence: { sequencer: longestFirst(/\/redis\.cluster\.ts$/) },
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
-    expect: { poll: { timeout: 200_000 } },
+    ...PATIENCE,
   },
 });

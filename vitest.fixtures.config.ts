@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { PATIENCE } from './vitest.config.ts';
 
 /** The fixtures made afresh, and the formats' own tools as oracles: they need Debian's packages. */
 export default defineConfig({
   test: {
     include: ['test/fixtures/*.oracle.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 300_000,
+    ...PATIENCE,
   },
 });

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { longestFirst, startFromBuild, WORKERS } from './vitest.config.ts';
+import { longestFirst, PATIENCE, startFromBuild, WORKERS } from './vitest.config.ts';
 
 /** Tests that need minutes by their nature; `npm test` runs some of them in a short form. */
 export default defineConfig({
@@ -14,8 +14,6 @@ export default defineConfig({
       ),
     },
     env: { LONG: '1' },
-    testTimeout: 600_000,
-    hookTimeout: 300_000,
-    expect: { poll: { timeout: 200_000 } },
+    ...PATIENCE,
   },
 });

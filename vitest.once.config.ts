@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { longestFirst, startFromBuild, WORKERS } from './vitest.config.ts';
+import { longestFirst, PATIENCE, startFromBuild, WORKERS } from './vitest.config.ts';
 
 /** Set-once keys on a real etcd: Debian's etcd-server, so `npm test` leaves them out. */
 export default defineConfig({
@@ -8,8 +8,6 @@ export default defineConfig({
     include: ['test/once/**/*.once.ts'],
     maxWorkers: WORKERS,
     sequence: { sequencer: longestFirst(/\/(?:history|partition)\.once\.ts$/) },
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
-    expect: { poll: { timeout: 200_000 } },
+    ...PATIENCE,
   },
 });

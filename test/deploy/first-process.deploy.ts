@@ -44,7 +44,7 @@ it('systemd starts, reloads, upgrades, watches, restarts and stops the service a
   });
   const report = join(folder, 'report');
   await expect
-    .poll(() => (systemd.exitCode === null ? read(report) : `ended: ${said}`), { timeout: 110_000 })
+    .poll(() => (systemd.exitCode === null ? read(report) : `ended: ${said}`))
     .toMatch(/^(?:done|ended): /m);
   expect(read(report).split('\n'), read(join(folder, 'trace'))).toEqual([
     'installed: installed',

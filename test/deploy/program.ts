@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** How long a program may take; a hung one fails its test and not the run. */
-const PROGRAM_MS_MAX = 300_000;
+const PROGRAM_MS_MAX = 600_000;
 
 export interface Ended {
   readonly code: number | null;

@@ -97,5 +97,4 @@ test.each(FORMATS)(
       expect(steps).toContain(path);
     }
   },
-  240_000,
 );

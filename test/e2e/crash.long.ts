@@ -60,4 +60,4 @@ test(`serves the newest complete generation after each of ${KILLS} kills during 
   }
   // The kills are spread over the swap: some came before the threads swapped, some after.
   expect(killsBeforeTheSwitch, `seed ${seed}`).toBeGreaterThan(0);
-}, 300_000);
+});

@@ -160,9 +160,12 @@ describe('goromdb publish', () => {
   test('ends with 4 and the state when the server cannot take it now', async () => {
     await startServer();
     mkdirSync(join(base, 'data00', 'data.db'));
-    const { code, stderr } = await publish('{"v":"1"}', '-timeout', '3s');
-    expect(code).toBe(4);
-    expect(stderr).toMatch(/its state is waiting: Loading .* failed: .*data\.db/);
+    const stateOf = async (): Promise<string> => {
+      const { code, stderr } = await publish('{"v":"1"}', '-timeout', '3s');
+      expect(code).toBe(4);
+      return stderr;
+    };
+    await expect.poll(stateOf).toMatch(/its state is waiting: Loading .* failed: .*data\.db/);
   });
 
   test('ends with 5 when another file takes its place', async () => {
@@ -307,7 +310,7 @@ describe('goromdb publish with rows', () => {
   test('reads standard input, drops it at several places, and ends as the first that fails', async () => {
     await startServer();
     const nobody = join(temporaryFolder(), 'data.db');
-    const args = ['-', file, nobody, '-timeout', '3s', '-skip-bad', '1', '-key', 'key'];
+    const args = ['-', file, nobody, '-timeout', '20s', '-skip-bad', '1', '-key', 'key'];
     const rows = '{"key":"a b","value":"1"}\n{"key":null,"value":"1"}\n';
     const { code, stdout, stderr } = await run(args, rows);
     expect(code).toBe(4);

@@ -100,5 +100,4 @@ test.each([
     expect(readFileSync(join(slot, 'data.db'), 'utf8')).toBe(generation(swaps + 1));
     expect(await goromdb.kill('SIGTERM')).toBe(0);
   },
-  600_000,
 );

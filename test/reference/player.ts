@@ -3,7 +3,7 @@ import net from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 
 /** How long a server may be silent before its reply is taken as lost. */
-const SILENCE_MS = 10_000;
+const SILENCE_MS = 60_000;
 
 /** What a server answered. */
 export interface Answered {

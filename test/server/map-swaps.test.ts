@@ -71,7 +71,7 @@ test(`${SWAPS} swaps of tables in two threads leave no descriptor, no memory and
   expect(after.residentBytes - before.residentBytes).toBeLessThan(LASTING_BYTES_MAX);
   // The threads tell that they are done with a table; until then one more is mapped.
   await expect.poll(() => mapsIn(base)).toBe(1);
-}, 300_000);
+});
 
 /** How much garbage lies about depends on the version of Node and on how busy the machine is. */
 function settledVitals(): ReturnType<typeof vitalsOf> {

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const ROUNDS = 12;
 
@@ -77,7 +78,7 @@ test('the program can be ended while its threads load native code', () => {
   for (let round = 0; round < ROUNDS; round++) {
     const args = ['-file', join(folder, 'data.json'), '-addr', '127.0.0.1:0', '-threads', '2'];
     const { status, stderr } = spawnSync(process.execPath, ['--require', hook, bin, ...args], {
-      ...{ encoding: 'utf8', timeout: 60_000 },
+      ...{ encoding: 'utf8', timeout: PATIENCE_MS },
       env: { ...process.env, MARK: join(folder, `mark-${round}`), WAIT_MS: String(round / 4) },
     });
     expect(stderr).not.toContain('FATAL');
@@ -93,7 +94,7 @@ test('a serving thread can be ended while it loads native code', () => {
   const args = ['--require', hook, program];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: PATIENCE_MS,
   });
   expect(stderr).toBe('');
   expect([status, stdout]).toEqual([0, `ended ${ROUNDS}\n`]);
