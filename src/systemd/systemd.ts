@@ -103,6 +103,8 @@ export class Systemd {
   /** Resolves when it was said, or could not be. */
   #say(words: Partial<Record<Word, string>>): Promise<void> {
     if (this.#hasFailed) return Promise.resolve();
+    // What was ready before it reloads says so again.
+    if (words.RELOADING !== undefined) this.#words.delete('READY');
     for (const [word, value] of Object.entries(words)) this.#words.set(word as Word, value);
     this.#sending ??= this.#sendAll();
     return this.#sending;
@@ -112,8 +114,12 @@ export class Systemd {
     while (this.#words.size > 0) {
       const words = this.#words;
       this.#words = new Map();
-      // Both come to the same when they are said at once.
-      if (words.has('READY')) words.delete('RELOADING');
+      const ready = words.get('READY');
+      // systemd waits for a message that it reloads, and then for one that it is ready again.
+      if (ready !== undefined && words.has('RELOADING')) {
+        words.delete('READY');
+        this.#words.set('READY', ready);
+      }
       await this.#send([...words].map(([word, value]) => `${word}=${value}`));
     }
     this.#sending = undefined;

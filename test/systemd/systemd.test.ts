@@ -35,6 +35,18 @@ test('systemd is told that the server serves, reloads and stops, in this order',
   await expect.poll(said).toMatch(/\nSTOPPING=1\n$/);
 });
 
+test('a reload that is over before systemd was told of it is told of as one', async () => {
+  const said = standIn('echo "$*" >> SAID');
+  const systemd = Systemd.find(NOTIFY, logger);
+  systemd?.status('busy');
+  systemd?.reloading();
+  systemd?.reloaded();
+  systemd?.reloading();
+  systemd?.reloaded();
+  await expect.poll(said).toMatch(/READY=1\n$/);
+  expect(said()).toMatch(/^STATUS=busy\nRELOADING=1 MONOTONIC_USEC=\d+\nREADY=1\n$/);
+});
+
 test('of texts that wait while one is sent, the newest is sent, on one line', async () => {
   const said = standIn('echo "$*" >> SAID');
   const systemd = Systemd.find(NOTIFY, logger);
