@@ -2,9 +2,10 @@
 import { basename, dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, GoromdbError, isChange, messageOf } from '../common/errors.ts';
-import { type FileIdentity, keyOf, type Sight, see } from '../common/file-identity.ts';
+import { keyOf, type Sight, see } from '../common/file-identity.ts';
 import type { Logger } from '../common/log.ts';
 import { parseSumFile, readSumFile, SUM_FILE_BYTES_MAX } from '../common/sum-file.ts';
+import type { Drop, Verdict } from './drop.ts';
 import { isForced, VOLUME_LINK } from './drop-marks.ts';
 import { duration } from './duration.ts';
 import { FolderEvents } from './folder-events.ts';
@@ -38,36 +39,6 @@ const POLL_INTERVAL_MS = 1000;
 const LOOK_GAP_MS = 10;
 /** A write this soon after another may leave the same mtime: kernels have ticks of up to 10 ms. */
 const TIMESTAMP_TICK_MS = 20;
-
-/** A file and the MD5 that was dropped with it, not yet verified. */
-export interface Drop {
-  /** Absolute path of the file. */
-  readonly file: string;
-  /** Absolute path of its sum file. */
-  readonly sumFile: string;
-  /** The MD5 in the sum file: 32 lower-case hexadecimal digits. */
-  readonly md5: string;
-  /** The file as it was, without opening it, before the sum file was read. */
-  readonly identity: FileIdentity;
-  /** A mark overrides the guards. */
-  readonly force: boolean;
-  /**
-   * The file or its sum file is a symbolic link, or has a second name: whoever put it there may not be
-   * allowed to read it. Its content is shown to nobody before it serves.
-   */
-  readonly isLinked: boolean;
-}
-
-/** The outcome of an offered drop. */
-export type Verdict =
-  /** Loaded and moved away. */
-  | { readonly kind: 'taken' }
-  /** Bad, and quarantined or not movable: it is not offered again until something changes. */
-  | { readonly kind: 'rejected' }
-  /** The file's MD5 is `found`, not the one in the sum file. */
-  | { readonly kind: 'mismatch'; readonly found: string }
-  /** The file changed while it was read. */
-  | { readonly kind: 'changed' };
 
 export interface WatcherOptions {
   /** The file to wait for; its sum file is `<file>.md5` in the same folder. */

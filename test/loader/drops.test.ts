@@ -18,7 +18,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { messageOf } from '../../src/common/errors.ts';
-import type { Drop } from '../../src/watcher/watcher.ts';
+import type { Drop } from '../../src/watcher/drop.ts';
 import { buildFile } from '../storage/scanners/bolt-fixture.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -8,7 +8,7 @@ import type { Receipt } from '../../src/loader/drops/receipt.ts';
 import type { Verdict } from '../../src/loader/generations/source.ts';
 import { Loader, type LoaderOptions } from '../../src/loader/loader.ts';
 import { openTableIn } from '../../src/storage/table/table.ts';
-import type { Drop } from '../../src/watcher/watcher.ts';
+import type { Drop } from '../../src/watcher/drop.ts';
 import { type CollectingLogger, collectingLogger } from '../support/collecting-logger.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';

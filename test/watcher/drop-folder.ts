@@ -6,13 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, vi } from 'vitest';
 import type { Logger } from '../../src/common/log.ts';
-import {
-  type Drop,
-  startWatcher,
-  type Verdict,
-  type Watcher,
-  type WatcherOptions,
-} from '../../src/watcher/watcher.ts';
+import type { Drop, Verdict } from '../../src/watcher/drop.ts';
+import { startWatcher, type Watcher, type WatcherOptions } from '../../src/watcher/watcher.ts';
 import { waitFor } from '../support/patience.ts';
 
 export const STABLE_MS = 40;

@@ -2,7 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FSWatcher } from 'chokidar';
 import { describe, expect, it, vi } from 'vitest';
-import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
+import type { Drop, Verdict } from '../../src/watcher/drop.ts';
 import { createGate, NEVER_MS, pass, until, useDropFolder } from './drop-folder.ts';
 
 const { folder, infos, warnings, errors, drops, start, putFile, putSum } = useDropFolder();

@@ -8,8 +8,8 @@ import { see } from '../../src/common/file-identity.ts';
 import { silentLogger } from '../../src/common/log.ts';
 import { readSumFile } from '../../src/common/sum-file.ts';
 import { Receipts, receiptPath } from '../../src/loader/drops/receipt.ts';
+import type { Drop, Verdict } from '../../src/watcher/drop.ts';
 import type { WaitReason } from '../../src/watcher/wait-reasons.ts';
-import type { Drop, Verdict } from '../../src/watcher/watcher.ts';
 import {
   createGate,
   md5,

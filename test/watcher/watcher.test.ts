@@ -3,7 +3,7 @@ import promises, { open, rm, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Verdict } from '../../src/watcher/watcher.ts';
+import type { Verdict } from '../../src/watcher/drop.ts';
 import { LONG_AGO_S, md5, pass, STABLE_MS, until, useDropFolder } from './drop-folder.ts';
 
 const { folder, file, sumFile, warnings, drops, verify, start, put, putFile, putSum } =

@@ -5,8 +5,9 @@
 import { basename } from 'node:path';
 import { see } from '../../common/file-identity.ts';
 import type { Logger } from '../../common/log.ts';
+import type { Drop } from '../../watcher/drop.ts';
 import type { WaitReason } from '../../watcher/wait-reasons.ts';
-import { type Drop, startWatcher, type Watcher } from '../../watcher/watcher.ts';
+import { startWatcher, type Watcher } from '../../watcher/watcher.ts';
 import type { InService, Offer, Receiver, Source } from '../generations/source.ts';
 import type { SlotRecord } from '../slots/slots.ts';
 import { dropOffer, removeSumOf } from './drop-offer.ts';

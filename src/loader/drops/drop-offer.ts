@@ -6,8 +6,8 @@ import { remove, syncFolder } from '../../common/files.ts';
 import type { Logger } from '../../common/log.ts';
 import { parseSumFile, readSumFile } from '../../common/sum-file.ts';
 import { explained } from '../../common/system-fault.ts';
+import type { Drop } from '../../watcher/drop.ts';
 import { forceMarkOf, isForced, isVolumeLink } from '../../watcher/drop-marks.ts';
-import type { Drop } from '../../watcher/watcher.ts';
 import type { Offer } from '../generations/source.ts';
 import { outcomeOf, type Receipts } from './receipt.ts';
 
