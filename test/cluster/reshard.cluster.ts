@@ -35,7 +35,7 @@ interface Seen {
 }
 
 /** The end of a connection; nutcracker's words for the end of its own to a node. */
-const ENDED = /connection|ECONN|EPIPE|broken pipe|SERVER_ERROR unknown/i;
+const ENDED = /connection|ECONN|EPIPE|SERVER_ERROR (?:unknown|Broken pipe)/;
 
 /** Asks ten keys at a time, over and over; again when the connection has ended under it. */
 async function readText(port: number, seen: Seen, signal: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import { Random } from './random-bytes.ts';
 import type { Records, ScratchFile } from './scratch-file.ts';
 
 /** Longest processor time that one mutant may take. */
-const MUTANT_MS_MAX = 10_000;
+const MUTANT_MS_MAX = 2000;
 /** The process may grow by so much while it scans mutants of small files. */
 const GROWTH_BYTES_MAX = 512 * 1024 * 1024;
 /** Shorter pieces of a value show nothing, but for the last. */

@@ -25,6 +25,18 @@ export function vitalsOf(pid: number): Vitals | undefined {
   };
 }
 
+/** Ticks of proc(5) a second. */
+const TICKS_A_SECOND = 100;
+
+/** Processor time of a process so far, in milliseconds; the time of day on other systems than Linux. */
+export function processorMsOf(pid: number): number {
+  if (process.platform !== 'linux') return performance.now();
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // Fields 14 and 15, in user mode and in the kernel.
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_A_SECOND;
+}
+
 /** Has `peakBytes` begin anew (proc(5), clear_refs): what a load took is no matter of an attack's. */
 export function forgetPeak(pid: number): void {
   if (process.platform === 'linux') writeFileSync(`/proc/${pid}/clear_refs`, '5');
