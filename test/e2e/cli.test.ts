@@ -276,7 +276,7 @@ describe('a server', () => {
 
 describe('the end', () => {
   const VALUE_BYTES = 500_000;
-  const GETS = 64;
+  const GETS = 32;
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
     'after %s comes when all that was asked is answered, and is 0',

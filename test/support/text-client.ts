@@ -15,14 +15,17 @@ export interface Hit {
  */
 export class TextClient {
   readonly #socket: net.Socket;
-  #input: Buffer = Buffer.alloc(0);
+  /** What came, in pieces: joined are only those that a reply lies in, or a long input costs its square. */
+  readonly #pieces: Buffer[] = [];
+  #length = 0;
   #wake: () => void = () => {};
   #fault: Error | undefined;
 
   private constructor(socket: net.Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk]);
+      this.#pieces.push(chunk);
+      this.#length += chunk.length;
       this.#wake();
     });
     const stop = (why: string) => (): void => {
@@ -94,19 +97,19 @@ export class TextClient {
 
   /** The next line of the reply, without its end. */
   async readLine(): Promise<string> {
-    for (;;) {
-      const at = this.#input.indexOf('\r\n');
+    for (let sought = 1; ; ) {
+      while (this.#length < sought) await this.#more();
+      const input = this.#join(sought);
+      const at = input.indexOf('\r\n');
       if (at >= 0) return (await this.read(at + 2)).toString('latin1', 0, at);
-      await this.#more();
+      sought = input.length + 1;
     }
   }
 
   /** Waits for the server to close, and returns what came before. */
   async readToEnd(): Promise<string> {
     while (this.#fault === undefined) await this.#wait();
-    const rest = this.#input.toString('latin1');
-    this.#input = Buffer.alloc(0);
-    return rest;
+    return (await this.read(this.#length)).toString('latin1');
   }
 
   close(): void {
@@ -115,15 +118,24 @@ export class TextClient {
 
   /** The next bytes of the reply. */
   async read(length: number): Promise<Buffer> {
-    while (this.#input.length < length) await this.#more();
-    const bytes = this.#input.subarray(0, length);
-    this.#input = this.#input.subarray(length);
-    return bytes;
+    while (this.#length < length) await this.#more();
+    const first = this.#join(length);
+    this.#pieces[0] = first.subarray(length);
+    this.#length -= length;
+    return first.subarray(0, length);
+  }
+
+  /** The first piece, which has so many bytes now. */
+  #join(length: number): Buffer {
+    let count = 0;
+    for (let joined = 0; joined < length; count++) joined += this.#pieces[count].length;
+    if (count > 1) this.#pieces.unshift(Buffer.concat(this.#pieces.splice(0, count)));
+    return this.#pieces[0] ?? Buffer.alloc(0);
   }
 
   async #more(): Promise<void> {
-    const length = this.#input.length;
-    while (this.#input.length === length) {
+    const length = this.#length;
+    while (this.#length === length) {
       if (this.#fault !== undefined) throw this.#fault;
       await this.#wait();
     }
