@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../common/errors.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -149,15 +148,12 @@ async function follow(
   const range = { key: base64(key), range_end: base64(end), start_revision: String(from) };
   // In fragments: etcd sends a thousand revisions at once, each of values of a megabyte.
   const body = JSON.stringify({ create_request: { ...range, fragment: true } });
-  const request = endpoint.stream('/v3/watch', body, gateway.token);
-  const stop = (): void => void request.destroy(new Error('the watch was stopped'));
+  const cut = new AbortController();
+  const stop = (): void => cut.abort(new Error('the watch was stopped'));
   signal.addEventListener('abort', stop);
   const check = setInterval(() => void cutIfLost(gateway, endpoint, stop), WATCH_CHECK_MS);
   try {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request.once('response', resolve);
-      request.on('error', reject);
-    });
+    const response = await endpoint.stream('/v3/watch', body, gateway.token, cut.signal);
     for await (const events of eventsOf(response)) {
       if (events.compact_revision !== undefined && events.compact_revision !== '0')
         return COMPACTED;
@@ -171,8 +167,7 @@ async function follow(
   } finally {
     clearInterval(check);
     signal.removeEventListener('abort', stop);
-    request.on('error', () => {});
-    request.destroy();
+    stop();
   }
 }
 
@@ -184,10 +179,10 @@ async function cutIfLost(gateway: Gateway, endpoint: Endpoint, cut: () => void):
 }
 
 /** The lines of a watch, each one a JSON object. */
-async function* eventsOf(response: IncomingMessage): AsyncGenerator<WireEvents> {
+async function* eventsOf(response: AsyncIterable<Buffer>): AsyncGenerator<WireEvents> {
   let pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of response) {
     let from = 0;
     for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
       pieces.push(chunk.subarray(from, at));

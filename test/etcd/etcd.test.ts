@@ -1,7 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectEtcd } from '../../src/etcd/connect.ts';
 import { type Change, type Etcd, endOfPrefix, type Found } from '../../src/etcd/etcd.ts';
+import { CONNECTIONS_MAX } from '../../src/etcd/limits.ts';
 import { FakeEtcd } from '../support/fake-etcd.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const KEY = Buffer.from('k');
 const create = (value: string) => ({
@@ -55,6 +57,27 @@ describe('a write', () => {
     const fake = await FakeEtcd.start();
     const outcome = await clientOf([gone.url, fake.url]).transact(create('a'));
     expect(outcome).toMatchObject({ kind: 'done', value: { succeeded: true } });
+  });
+
+  test('that has waited too long for a connection is not done, and is not sent later', async () => {
+    const fake = await FakeEtcd.start();
+    let open = (): void => {};
+    fake.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const etcd = clientOf([fake.url], { requestMsMax: PATIENCE_MS });
+    const first = Array.from({ length: CONNECTIONS_MAX }, (_, i) => {
+      const put = { key: Buffer.from(`first ${i}`), value: KEY };
+      return etcd.transact({ compare: [], steps: [{ put }] });
+    });
+    const outcome = await etcd.transact(create('late'));
+    expect(outcome).toMatchObject({ kind: 'not-done', reason: 'unreachable' });
+    expect(outcome).toHaveProperty('why', expect.stringContaining('no connection in 1000 ms'));
+    open();
+    await Promise.all(first);
+    // It has a connection now, so whatever waited before it had one.
+    expect(await etcd.range({ key: KEY })).toMatchObject({ kind: 'done' });
+    expect(fake.keys.size).toBe(CONNECTIONS_MAX);
   });
 
   test('is not done when no endpoint can be reached', async () => {

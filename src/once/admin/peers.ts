@@ -1,6 +1,5 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import tls from 'node:tls';
+import { Client } from 'undici';
 import { messageOf } from '../../common/errors.ts';
 import type { Figures, NodeFacts, NodeView } from '../overview.ts';
 
@@ -38,35 +37,30 @@ async function askNode(node: NodeFacts, own: tls.TlsOptions | undefined): Promis
 }
 
 /** @param own What this node shows to clients: nodes may share a certificate that no authority knows. */
-function textOf(url: string, own: tls.TlsOptions | undefined): Promise<string> {
+async function textOf(url: string, own: tls.TlsOptions | undefined): Promise<string> {
+  const { origin, pathname } = new URL(url);
   const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-  const isTls = url.startsWith('https:');
   const shown = own?.cert ? { cert: own.cert, key: own.key, ca: authoritiesWith(own.cert) } : {};
-  return new Promise((resolve, reject) => {
-    const late = (error: Error): void => {
-      reject(signal.aborted ? new Error(`no answer in ${ANSWER_MS_MAX} ms`) : error);
-    };
-    const take = (response: IncomingMessage): void => {
-      if (response.statusCode !== 200) {
-        response.destroy();
-        reject(new Error(`it answers with HTTP status ${response.statusCode}`));
-        return;
-      }
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (piece: string) => {
-        text += piece;
-        if (text.length > ANSWER_BYTES_MAX) response.destroy(new Error('its answer is too long'));
-      });
-      response.on('end', () => resolve(text));
-      response.on('error', late);
-    };
-    // A connection for each: a node that is shown is asked every two seconds at most.
-    const request = isTls
-      ? https.get(url, { ...(shown as https.RequestOptions), signal, agent: false }, take)
-      : http.get(url, { signal, agent: false }, take);
-    request.on('error', late);
-  });
+  // A connection for each: a node that is shown is asked every two seconds at most.
+  const client = new Client(origin, { connect: shown as tls.SecureContextOptions });
+  try {
+    const response = await client.request({ method: 'GET', path: pathname, signal });
+    if (response.statusCode !== 200) {
+      throw new Error(`it answers with HTTP status ${response.statusCode}`);
+    }
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    for await (const piece of response.body as AsyncIterable<Buffer>) {
+      bytes += piece.length;
+      if (bytes > ANSWER_BYTES_MAX) throw new Error('its answer is too long');
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces).toString('utf8');
+  } catch (error) {
+    throw signal.aborted ? new Error(`no answer in ${ANSWER_MS_MAX} ms`) : error;
+  } finally {
+    client.destroy().catch(() => {});
+  }
 }
 
 function authoritiesWith(cert: NonNullable<tls.TlsOptions['cert']>): (string | Buffer)[] {

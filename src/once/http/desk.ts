@@ -5,12 +5,13 @@ import type { Logger } from '../../common/log.ts';
 import type { Guests } from '../../http/guests.ts';
 import { ClientLog } from '../../server/client-log.ts';
 import type { Admin } from '../admin/admin.ts';
+import { KEY_BYTES_MAX } from '../limits.ts';
 import type { CachedStore } from '../once.ts';
 import { type Access, accessFault } from './access.ts';
 import { type Answer, faultOf } from './answers.ts';
 import { holdAnswer } from './answers-held.ts';
 import { NO_REQUEST, refuseInput } from './no-request.ts';
-import { asPrivate, itemAnswer } from './read.ts';
+import { asPrivate, wholeAnswer } from './read.ts';
 import { type Call, KEY_PATH, noSuchPath, ROUTES } from './routes.ts';
 
 /** Requests of all connections that are being answered. */
@@ -25,6 +26,17 @@ const RESPONSE_MS_MAX = 60_000;
 const STRING_BYTES_MAX = 4 * 1024;
 
 const PLAIN_KEY_PATH = /^\/key\/[^%?]+$/;
+/**
+ * Lengths of the names of all headers that an answer may depend on: where no header has one of them, they
+ * are not looked at, which takes 0.5 µs of a cached value's 32 (2026-11-29).
+ */
+const TELLING_LENGTHS = new Set(
+  [
+    ...['if-match', 'if-none-match', 'if-range', 'range'],
+    ...['authorization', 'content-length', 'transfer-encoding'],
+  ].map((name) => name.length),
+);
+const PLAIN_PATH_MAX = KEY_PATH.length + KEY_BYTES_MAX;
 /** Clients of a proxy name the server in the target as well (RFC 9112, section 3.2.2). */
 const ORIGIN = /^https?:\/\/[^/?]*/i;
 
@@ -44,6 +56,8 @@ export class Desk {
   readonly #logger: Logger;
   readonly #strangers: ClientLog;
   readonly #latest = new WeakMap<Socket, Latest>();
+  /** Of a plain request. */
+  readonly #path = Buffer.alloc(PLAIN_PATH_MAX);
 
   constructor(
     access: Access,
@@ -63,20 +77,20 @@ export class Desk {
   }
 
   serve(request: IncomingMessage, response: ServerResponse): void {
-    request.on('error', () => {});
-    response.on('error', () => {});
     const { socket } = request;
     const { users } = this.access;
     // Nothing is before it on its connection: what is sent now is not kept anywhere.
-    if (users === undefined && response.socket !== null) {
+    if (users === undefined && response.socket !== null && isPlain(request)) {
       if (!this.#guests.touch(socket)) return;
       const known = this.#known(request);
       if (known !== undefined) {
-        send(request, response, known);
+        write(response, known);
         if (response.writableLength > 0) this.#guests.begin(socket, response);
         return;
       }
     }
+    request.on('error', () => {});
+    response.on('error', () => {});
     if (!this.#guests.begin(socket, response)) return;
     this.#answer(request, response)
       .catch((error: unknown) => this.#thrown(error, socket))
@@ -100,15 +114,13 @@ export class Desk {
   }
 
   /** What is answered at once, without a promise; undefined: it is not that simple. */
-  #known(request: IncomingMessage): Answer | undefined {
-    const { method, url = '' } = request;
-    // Without a key that has escapes, or a query.
-    if (method !== 'GET' || !PLAIN_KEY_PATH.test(url)) return undefined;
+  #known({ url = '', socket }: IncomingMessage): Answer | undefined {
+    this.#path.write(url, 'latin1');
     try {
-      const item = this.#store.cached(Buffer.from(url, 'latin1'), KEY_PATH.length);
-      return item && itemAnswer(item, request);
+      const item = this.#store.cached(this.#path, KEY_PATH.length, url.length);
+      return item && wholeAnswer(item);
     } catch (error) {
-      return this.#thrown(error, request.socket);
+      return this.#thrown(error, socket);
     }
   }
 
@@ -159,6 +171,15 @@ async function answerOf(
   return fault ?? handler({ ...call, name });
 }
 
+/** Whether it asks for a key without escapes, and for nothing else. */
+function isPlain({ method, url = '', rawHeaders }: IncomingMessage): boolean {
+  if (method !== 'GET' || url.length > PLAIN_PATH_MAX || !PLAIN_KEY_PATH.test(url)) return false;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (TELLING_LENGTHS.has(rawHeaders[i].length)) return false;
+  }
+  return true;
+}
+
 function isRead({ method }: IncomingMessage): boolean {
   return method === 'GET' || method === 'HEAD';
 }
@@ -179,12 +200,14 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  const { status, headers, body } = answer;
   // A body that was not read would be taken for the next request.
   if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
+  write(response, request.method === 'HEAD' ? { ...answer, body: '' } : answer);
+}
+
+function write(response: ServerResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, headers);
-  if (request.method === 'HEAD') response.end();
-  else if (!Buffer.isBuffer(body) || body.length > STRING_BYTES_MAX) response.end(body);
+  if (!Buffer.isBuffer(body) || body.length > STRING_BYTES_MAX) response.end(body);
   else response.end(body.toString('latin1'), 'latin1');
   if (response.writableLength === 0) return;
   const timer = setTimeout(() => response.destroy(), RESPONSE_MS_MAX);
