@@ -64,11 +64,19 @@ test('a successor says its pid', async () => {
 test('the watchdog is told twice in its time, by the process that it is meant for', async () => {
   const said = standIn('echo "$*" >> SAID');
   const usec = { WATCHDOG_USEC: '20000' };
+  // By the clock, a busy machine would do nothing but start programs.
+  const timers = vi.spyOn(globalThis, 'setInterval').mockReturnValue(setTimeout(() => {}));
+  onTestFinished(() => timers.mockRestore());
   const other = Systemd.find({ ...NOTIFY, ...usec, WATCHDOG_PID: '1' }, logger);
   await other?.ready(':1', false);
   const systemd = Systemd.find({ ...NOTIFY, ...usec }, logger);
   await systemd?.ready(':1', false);
-  await expect.poll(said).toMatch(/WATCHDOG=1\nWATCHDOG=1\n$/);
+  expect(timers).toHaveBeenCalledExactlyOnceWith(expect.any(Function), 10);
+  const [[ping]] = timers.mock.calls;
+  for (const times of [1, 2]) {
+    ping();
+    await expect.poll(said).toMatch(new RegExp(`[^\\n](?:\\nWATCHDOG=1){${times}}\\n$`));
+  }
   systemd?.stopping();
 });
 
