@@ -41,7 +41,10 @@ export async function once(effort: Effort): Promise<SectionResult> {
     return { rows: [], notes: [{ name: 'left out', text: 'etcd is not installed' }] };
   }
   return withFolder(async (folder) => {
-    const cluster = await startTrialCluster(folder, MEMBERS, ['--quota-backend-bytes', '8589934592']);
+    const cluster = await startTrialCluster(folder, MEMBERS, [
+      '--quota-backend-bytes',
+      '8589934592',
+    ]);
     const [url] = cluster.endpoints;
     try {
       const creations = await creating(url, effort);
@@ -74,26 +77,32 @@ async function startNode(
 
 async function creating(etcdUrl: string, { seconds, rounds }: Effort): Promise<readonly Note[]> {
   const node = await startNode(etcdUrl);
+  const hop = await startHop(etcdUrl);
   const etcd = bareClient(etcdUrl);
   const notes: Note[] = [];
   try {
     for (const count of [1, BATCH_KEYS]) {
       for (const clients of CLIENTS) {
         const creators = [byNode(node.http.port, count), byEtcd(etcd, count)];
-        creators.push(count === 1 ? byAdd(node.wire.port) : byEtcdAtOnce(etcd, count));
-        const [ours, bare, third] = await inTurn(creators, clients, seconds, rounds);
+        if (count === 1) creators.push(byAdd(node.wire.port), byNode(hop.port, count));
+        else creators.push(byEtcdAtOnce(etcd, count));
+        const [ours, bare, ...others] = await inTurn(creators, clients, seconds, rounds);
         const what = count === 1 ? '' : `, ${count} in a request`;
         const ratio = (rate: number): string => `${rate.toFixed(0)}, ${(rate / bare).toFixed(2)} ×`;
-        const also = count === 1 ? "by memcached's add" : 'such a client that creates all or none';
+        const names =
+          count === 1
+            ? ["by memcached's add", 'a handler of node:http that only asks etcd']
+            : ['such a client that creates all or none'];
+        const also = names.map((name, i) => `${name} ${ratio(others[i])}`);
         notes.push({
           name: `creates a second, ${clients} clients${what}`,
-          text: `${ratio(ours)} a bare client of etcd, ${bare.toFixed(0)}; ${also} ${ratio(third)}`,
+          text: [`${ratio(ours)} a bare client of etcd, ${bare.toFixed(0)}`, ...also].join('; '),
         });
       }
     }
   } finally {
     etcd.close();
-    await node.wire.stop();
+    await Promise.all([node.wire.stop(), hop.stop()]);
   }
   return notes;
 }
@@ -124,6 +133,7 @@ async function reading(
   const uncached = await startNode(etcd, ['-cache-size', '1B'], cpus);
   try {
     await fill(node.http.port, data);
+    const http = await overHttp(node, effort);
     const starts = [
       (options: Parameters<typeof startGoromdb>[0]) => startGoromdb(options),
       (options: Parameters<typeof startGoromdb>[0]) =>
@@ -133,7 +143,14 @@ async function reading(
     return await withStarted(starts, data, 1, effort, async (contest) => {
       const rows: Row[] = [];
       for (const scenario of MAIN) rows.push(await compare(contest, scenario));
-      return { rows, notes: [...(await others(contest, uncached)), await overHttp(node, effort)] };
+      return {
+        rows,
+        notes: [
+          http,
+          ...(await others(contest, uncached)),
+          await overHttp(node, effort, ' after all that'),
+        ],
+      };
     });
   } finally {
     await Promise.all([node.wire.stop(), uncached.wire.stop()]);
@@ -162,6 +179,33 @@ async function cpuOf(server: Running, options: LoadOptions): Promise<number> {
   return summed([await loadOnce(server, options)]).cpuMicros.median;
 }
 
+/** Creates the key of each request, and does nothing else: what one more process between costs at least. */
+const HOP = `import { createServer } from 'node:http';
+import { connectEtcd } from ${JSON.stringify(resolve('dist/etcd/connect.js'))};
+const [url, port] = process.argv.slice(1);
+const etcd = connectEtcd({ endpoints: [url] });
+createServer((request, response) => {
+  let text = '';
+  request.on('data', (piece) => (text += piece));
+  request.on('end', async () => {
+    const { key, value } = JSON.parse(text);
+    const name = Buffer.from('/hop/' + key);
+    const compare = [{ key: name, createRevision: 0 }];
+    const steps = [{ put: { key: name, value: Buffer.from(value) } }];
+    const { kind } = await etcd.transact({ compare, steps });
+    response.writeHead(kind === 'done' ? 201 : 500).end();
+  });
+}).listen(Number(port), '127.0.0.1', () => console.log('ready'));`;
+
+async function startHop(etcdUrl: string): Promise<Running> {
+  const port = await freePort();
+  const args = ['--input-type=module', '-e', HOP, etcdUrl, String(port)];
+  const command = [process.execPath, ...args];
+  return launch({ name: 'hop', port, cpus: undefined, command }, (running) =>
+    running.log().includes('ready'),
+  );
+}
+
 /** A handler that answers as many bytes, and does nothing else. */
 const EMPTY = `const { createServer } = require('node:http');
 const body = Buffer.alloc(${VALUE_BYTES}, 'x');
@@ -170,7 +214,7 @@ createServer((request, response) => {
   response.end(body);
 }).listen(Number(process.argv[1]), '127.0.0.1', () => console.log('ready'));`;
 
-async function overHttp({ http }: Node, { seconds, rounds }: Effort): Promise<Note> {
+async function overHttp({ http }: Node, { seconds, rounds }: Effort, when = ''): Promise<Note> {
   const port = await freePort();
   const { server: cpus } = placesFor(1);
   const command = [process.execPath, '-e', EMPTY, String(port)];
@@ -194,7 +238,7 @@ async function overHttp({ http }: Node, { seconds, rounds }: Effort): Promise<No
       return { rate: figureOf(perSecond).median, cpu: figureOf(cpu).median };
     });
     return {
-      name: `cached GET over HTTP, ${HTTP_CONNECTIONS} connections`,
+      name: `cached GET over HTTP, ${HTTP_CONNECTIONS} connections${when}`,
       text: `${ours.rate.toFixed(0)}/s, ${ours.cpu.toFixed(1)} µs of processor time; an empty node:http handler ${theirs.rate.toFixed(0)}/s, ${theirs.cpu.toFixed(1)} µs: ${(ours.rate / theirs.rate).toFixed(2)} ×`,
     };
   } finally {
