@@ -148,19 +148,21 @@ export async function loadHttp(
   );
   let isOver = false;
   const spin = (): void => void (isOver || setImmediate(spin));
-  spin();
-  for (const socket of sockets) socket.write(request);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const [fromMs, fromAnswers, fromCpu] = [performance.now(), answers, cpuSeconds(pid)];
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-  const count = answers - fromAnswers;
-  const measured = {
-    perSecond: (count * 1_000) / (performance.now() - fromMs),
-    cpuMicros: ((cpuSeconds(pid) - fromCpu) * 1e6) / count,
-  };
-  isOver = true;
-  for (const socket of sockets) socket.destroy();
-  return measured;
+  try {
+    spin();
+    for (const socket of sockets) socket.write(request);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const [fromMs, fromAnswers, fromCpu] = [performance.now(), answers, cpuSeconds(pid)];
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+    const count = answers - fromAnswers;
+    return {
+      perSecond: (count * 1_000) / (performance.now() - fromMs),
+      cpuMicros: ((cpuSeconds(pid) - fromCpu) * 1e6) / count,
+    };
+  } finally {
+    isOver = true;
+    for (const socket of sockets) socket.destroy();
+  }
 }
 
 /** Processor time of a process so far (proc(5), fields 14 and 15 of `stat`). */

@@ -179,7 +179,7 @@ async function cpuOf(server: Running, options: LoadOptions): Promise<number> {
   return summed([await loadOnce(server, options)]).cpuMicros.median;
 }
 
-/** Creates the key of each request, and does nothing else: what one more process between costs at least. */
+/** Creates the key of each request, and does nothing else: what one more process between costs over HTTP. */
 const HOP = `import { createServer } from 'node:http';
 import { connectEtcd } from ${JSON.stringify(resolve('dist/etcd/connect.js'))};
 const [url, port] = process.argv.slice(1);

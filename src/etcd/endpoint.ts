@@ -30,6 +30,13 @@ export class Endpoint {
   readonly #pool: Pool;
   readonly #prefix: string;
   readonly #headers: Readonly<Record<string, string>>;
+  /** Requests that undici has. */
+  #busy = 0;
+  /**
+   * What begins when there is a place for it, the first first. It waits here, since nothing can be taken
+   * back from undici: what nobody waits for any more would be kept, and cost a connection each.
+   */
+  readonly #waiting = new Set<() => void>();
 
   constructor(url: string, tls: EtcdTls) {
     this.url = url.replace(/\/+$/, '');
@@ -60,18 +67,55 @@ export class Endpoint {
   }
 
   /** Posts JSON; what is answered comes in pieces, until the signal. @throws When there is no answer. */
-  async stream(
+  async *stream(
     path: string,
     body: string,
     token: string | undefined,
     signal: AbortSignal,
-  ): Promise<AsyncIterable<Buffer>> {
-    const request = { ...this.#requestOf('POST', path, token), body, signal };
-    return (await this.#pool.request(request)).body;
+  ): AsyncGenerator<Buffer> {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const leave = this.#whenFree(resolve);
+      const stop = (): void => {
+        if (leave()) reject(signal.reason);
+      };
+      signal.addEventListener('abort', stop, { once: true });
+    });
+    try {
+      const request = { ...this.#requestOf('POST', path, token), body, signal };
+      yield* (await this.#pool.request(request)).body;
+    } finally {
+      this.#free();
+    }
   }
 
   close(): void {
     this.#pool.destroy().catch(() => {});
+    // Each has its error at once.
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    this.#busy += waiting.length;
+    for (const begin of waiting) begin();
+  }
+
+  /** @returns Has it wait no longer, and says whether it has waited. */
+  #whenFree(begin: () => void): () => boolean {
+    if (this.#busy < CONNECTIONS_MAX) {
+      this.#busy++;
+      begin();
+    } else {
+      this.#waiting.add(begin);
+    }
+    return () => this.#waiting.delete(begin);
+  }
+
+  #free(): void {
+    this.#busy--;
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    this.#busy++;
+    next();
   }
 
   #requestOf(method: 'GET' | 'POST', path: string, token: string | undefined) {
@@ -87,6 +131,7 @@ export class Endpoint {
       let wasSent = false;
       let isOver = false;
       let stop = (): void => {};
+      let leave = (): boolean => false;
       const end = (attempt: Attempt): void => {
         isOver = true;
         clearTimeout(timer);
@@ -96,6 +141,7 @@ export class Endpoint {
       const fault = (why: string): void => {
         if (isOver) return;
         end({ kind: 'fault', wasSent, why: `${this.url}: ${why}` });
+        leave();
         stop();
       };
       const timer = setTimeout(() => fault(`no answer in ${msMax} ms`), msMax);
@@ -103,7 +149,7 @@ export class Endpoint {
         () => fault(`no connection in ${CONNECT_MS_MAX} ms`),
         CONNECT_MS_MAX,
       );
-      this.#pool.dispatch(request, {
+      const handler: Dispatcher.DispatchHandler = {
         // There is a connection, and nothing of it was sent yet.
         onRequestStart(controller) {
           stop = () => controller.abort(new Error('nobody waits for the answer'));
@@ -120,14 +166,17 @@ export class Endpoint {
           pieces.push(piece);
           if (bytes > ANSWER_BYTES_MAX) fault(`an answer of more than ${ANSWER_BYTES_MAX} bytes`);
         },
-        onResponseEnd() {
+        onResponseEnd: () => {
+          this.#free();
           if (!isOver)
             end({ kind: 'answer', status, text: Buffer.concat(pieces).toString('utf8') });
         },
-        onResponseError(_, error) {
+        onResponseError: (_, error) => {
+          this.#free();
           fault(messageOf(error));
         },
-      });
+      };
+      leave = this.#whenFree(() => this.#pool.dispatch(request, handler));
     });
   }
 }

@@ -153,7 +153,7 @@ async function follow(
   signal.addEventListener('abort', stop);
   const check = setInterval(() => void cutIfLost(gateway, endpoint, stop), WATCH_CHECK_MS);
   try {
-    const response = await endpoint.stream('/v3/watch', body, gateway.token, cut.signal);
+    const response = endpoint.stream('/v3/watch', body, gateway.token, cut.signal);
     for await (const events of eventsOf(response)) {
       if (events.compact_revision !== undefined && events.compact_revision !== '0')
         return COMPACTED;

@@ -8,6 +8,8 @@ const FORM = 1;
 const HEAD_BYTES = 6;
 
 const CONTROL = /\p{Cc}/u;
+/** Of a content type: what may stand in a header. */
+const TYPE = /^[\x20-\x7e]*$/;
 
 /** What etcd keeps under a key: form, flags, type, value. */
 export function encodeItem({ value, flags, type }: Omit<Item, 'revision'>): Buffer {
@@ -21,14 +23,20 @@ export function encodeItem({ value, flags, type }: Omit<Item, 'revision'>): Buff
 
 /** @throws GoromdbError DATA_CORRUPT when another program has written it. */
 export function decodeItem(bytes: Buffer, revision: number): Item {
-  if (bytes.length < HEAD_BYTES || bytes[0] !== FORM || bytes.length < HEAD_BYTES + bytes[5]) {
+  const valueStart = HEAD_BYTES + bytes[5];
+  const type = bytes.toString('latin1', HEAD_BYTES, valueStart);
+  if (
+    bytes.length < HEAD_BYTES ||
+    bytes[0] !== FORM ||
+    bytes.length < valueStart ||
+    !TYPE.test(type)
+  ) {
     const message = `etcd: expected a value of goromdb once, found ${bytes.length} bytes of another form; nothing else may write below its prefix`;
     throw new GoromdbError('DATA_CORRUPT', message);
   }
-  const valueStart = HEAD_BYTES + bytes[5];
   return {
     flags: bytes.readUInt32BE(1),
-    type: bytes.toString('latin1', HEAD_BYTES, valueStart),
+    type,
     value: bytes.subarray(valueStart),
     revision,
   };
@@ -62,7 +70,7 @@ export function wishFault({ value, type }: Wish): string | undefined {
   if (value.length > VALUE_BYTES_MAX) {
     return `expected a value of at most ${VALUE_BYTES_MAX} bytes, found ${value.length}`;
   }
-  if (type.length > TYPE_BYTES_MAX || !/^[\x20-\x7e]*$/.test(type)) {
+  if (type.length > TYPE_BYTES_MAX) {
     return `expected a content type of at most ${TYPE_BYTES_MAX} visible ASCII characters`;
   }
   return undefined;

@@ -70,14 +70,28 @@ describe('a write', () => {
       const put = { key: Buffer.from(`first ${i}`), value: KEY };
       return etcd.transact({ compare: [], steps: [{ put }] });
     });
-    const outcome = await etcd.transact(create('late'));
-    expect(outcome).toMatchObject({ kind: 'not-done', reason: 'unreachable' });
-    expect(outcome).toHaveProperty('why', expect.stringContaining('no connection in 1000 ms'));
+    const late = Array.from({ length: 4 * CONNECTIONS_MAX }, () => etcd.transact(create('late')));
+    for (const outcome of await Promise.all(late)) {
+      expect(outcome).toMatchObject({ kind: 'not-done', reason: 'unreachable' });
+      expect(outcome).toHaveProperty('why', expect.stringContaining('no connection in 1000 ms'));
+    }
     open();
     await Promise.all(first);
     // It has a connection now, so whatever waited before it had one.
     expect(await etcd.range({ key: KEY })).toMatchObject({ kind: 'done' });
     expect(fake.keys.size).toBe(CONNECTIONS_MAX);
+    // Nor does it cost a connection.
+    expect(fake.connections).toBe(CONNECTIONS_MAX);
+  });
+
+  test('that waits for a connection has its outcome when the client is closed', async () => {
+    const fake = await FakeEtcd.start();
+    fake.gate = new Promise(() => {});
+    const etcd = clientOf([fake.url], { requestMsMax: PATIENCE_MS });
+    const all = Array.from({ length: 2 * CONNECTIONS_MAX }, () => etcd.transact(create('a')));
+    await expect.poll(() => fake.asked.length).toBe(CONNECTIONS_MAX);
+    etcd.close();
+    for (const { kind } of await Promise.all(all)) expect(['unknown', 'not-done']).toContain(kind);
   });
 
   test('is not done when no endpoint can be reached', async () => {

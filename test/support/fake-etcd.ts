@@ -30,6 +30,8 @@ const STATUS = {
 export class FakeEtcd {
   readonly keys = new Map<string, Held>();
   readonly asked: string[] = [];
+  /** Connections that were made to it. */
+  connections = 0;
   revision = 1;
   url = '';
   /** What the path ends in, and what happens to each request for it until it is removed. */
@@ -47,6 +49,7 @@ export class FakeEtcd {
 
   private constructor() {
     this.#server = http.createServer((request, response) => void this.#serve(request, response));
+    this.#server.on('connection', () => this.connections++);
   }
 
   static async start(): Promise<FakeEtcd> {

@@ -43,8 +43,11 @@ async function textOf(url: string, own: tls.TlsOptions | undefined): Promise<str
   const shown = own?.cert ? { cert: own.cert, key: own.key, ca: authoritiesWith(own.cert) } : {};
   // A connection for each: a node that is shown is asked every two seconds at most.
   const client = new Client(origin, { connect: shown as tls.SecureContextOptions });
+  const end = (): void => void client.destroy().catch(() => {});
+  // A request with the signal would wait until there is a connection, or none after 10 s.
+  signal.addEventListener('abort', end);
   try {
-    const response = await client.request({ method: 'GET', path: pathname, signal });
+    const response = await client.request({ method: 'GET', path: pathname });
     if (response.statusCode !== 200) {
       throw new Error(`it answers with HTTP status ${response.statusCode}`);
     }
@@ -59,7 +62,8 @@ async function textOf(url: string, own: tls.TlsOptions | undefined): Promise<str
   } catch (error) {
     throw signal.aborted ? new Error(`no answer in ${ANSWER_MS_MAX} ms`) : error;
   } finally {
-    client.destroy().catch(() => {});
+    signal.removeEventListener('abort', end);
+    end();
   }
 }
 

@@ -47,13 +47,8 @@ export async function readOne(
   return itemAnswer(reading.item, request);
 }
 
-/** To a request without conditions, and for no range. */
-export function wholeAnswer(item: Item): Answer {
-  return { status: 200, headers: toldOf(item).whole, body: item.value };
-}
-
 /** With conditions and one range of bytes (RFC 9110, sections 13 and 14). */
-function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
+export function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
   const { etag, lasting, all, whole } = toldOf(item);
   const { 'if-match': ifMatch } = headers;
   if (ifMatch !== undefined && !matches(ifMatch, etag, false)) {
