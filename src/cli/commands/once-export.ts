@@ -1,6 +1,5 @@
 import process from 'node:process';
 import { keysOf } from '../../common/quantities.ts';
-import { exportLines, exportTable } from '../once/export.ts';
 import { ETCD, type EtcdPlace, placeOf } from '../options/etcd.ts';
 import { misuse, optionGroup } from '../options/option.ts';
 import { FILE } from '../options/values.ts';
@@ -45,6 +44,7 @@ not exported.`,
     return { out: values.o, place: placeOf(values) };
   },
   async run({ out, place }) {
+    const { exportLines, exportTable } = await import('../once/export.ts');
     return interruptible(async (signal) => {
       if (out === undefined) {
         return withOutput<0 | 1>(async (output) => {
