@@ -23,14 +23,10 @@ export function encodeItem({ value, flags, type }: Omit<Item, 'revision'>): Buff
 
 /** @throws GoromdbError DATA_CORRUPT when another program has written it. */
 export function decodeItem(bytes: Buffer, revision: number): Item {
-  const valueStart = HEAD_BYTES + bytes[5];
+  const valueStart = HEAD_BYTES + (bytes[5] ?? 0);
+  const isWhole = bytes[0] === FORM && bytes.length >= valueStart;
   const type = bytes.toString('latin1', HEAD_BYTES, valueStart);
-  if (
-    bytes.length < HEAD_BYTES ||
-    bytes[0] !== FORM ||
-    bytes.length < valueStart ||
-    !TYPE.test(type)
-  ) {
+  if (!isWhole || !TYPE.test(type)) {
     const message = `etcd: expected a value of goromdb once, found ${bytes.length} bytes of another form; nothing else may write below its prefix`;
     throw new GoromdbError('DATA_CORRUPT', message);
   }
@@ -70,7 +66,7 @@ export function wishFault({ value, type }: Wish): string | undefined {
   if (value.length > VALUE_BYTES_MAX) {
     return `expected a value of at most ${VALUE_BYTES_MAX} bytes, found ${value.length}`;
   }
-  if (type.length > TYPE_BYTES_MAX) {
+  if (type.length > TYPE_BYTES_MAX || !TYPE.test(type)) {
     return `expected a content type of at most ${TYPE_BYTES_MAX} visible ASCII characters`;
   }
   return undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeItem, encodeItem } from '../../src/once/item.ts';
+import { decodeItem, encodeItem, wishFault } from '../../src/once/item.ts';
 
 const item = { value: Buffer.from([0, 13, 10, 255]), flags: 0xffff_fffe, type: 'text/plain' };
 
@@ -17,4 +17,19 @@ describe('what another program wrote is no item', () => {
   ])('%s', (_, bytes) => {
     expect(() => decodeItem(bytes, 7)).toThrow(expect.objectContaining({ code: 'DATA_CORRUPT' }));
   });
+});
+
+/** What may be created must be readable afterwards. */
+test.each([
+  ['a control character', 'a\r\nset-cookie: b'],
+  ['a tab', 'text/plain;\tq'],
+  ['a letter that is not ASCII', 'text/caf\u00e9'],
+  ['one that latin1 has not', 'text/\u4e2d'],
+  ['more bytes than its length can say', 'a'.repeat(256)],
+])('a type with %s cannot be set', (_, type) => {
+  const wish = { key: Buffer.from('k'), ...item };
+  expect(wishFault(wish)).toBeUndefined();
+  expect(wishFault({ ...wish, type })).toMatch(
+    /^expected a content type of at most \d+ visible ASCII/,
+  );
 });

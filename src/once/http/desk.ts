@@ -46,7 +46,7 @@ export class Desk {
   readonly #logger: Logger;
   readonly #strangers: ClientLog;
   readonly #latest = new WeakMap<Socket, Latest>();
-  /** Of a plain request. */
+  /** The path of a plain request, while its key is looked up. */
   readonly #path = Buffer.alloc(PLAIN_PATH_MAX);
 
   constructor(
