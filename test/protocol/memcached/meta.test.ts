@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { REPLY_FULL_BYTES } from '../../../src/protocol/reply.ts';
 import { play, playAllWays } from '../../support/session.ts';
+import { stopClocks } from '../../support/still-clock.ts';
 import { MapStorage, type TestRecord } from '../../support/storages.ts';
 
 const RECORDS: readonly TestRecord[] = [
@@ -32,6 +33,8 @@ function expectReplies(cases: readonly Case[]): void {
     expect([input, played.output]).toEqual([input, `${output}${VERSION}`]);
   }
 }
+
+stopClocks();
 
 describe('mg', () => {
   it('answers hits and misses', () => {

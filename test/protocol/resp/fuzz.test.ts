@@ -5,6 +5,7 @@ import { COMMANDS } from '../../../src/protocol/resp/commands.ts';
 import { WRITES } from '../../../src/protocol/resp/writes.ts';
 import { Random } from '../../support/random-bytes.ts';
 import { split } from '../../support/session.ts';
+import { stopClocks } from '../../support/still-clock.ts';
 import { bytesOf, tableOf } from '../../support/storages.ts';
 import { parseReplies, playPieces, type RespPlayed, req } from './harness.ts';
 
@@ -103,6 +104,8 @@ function expectSameInPieces(bytes: Buffer, seed: number): RespPlayed {
   expect({ ...pieces.counters }).toEqual({ ...whole.counters });
   return whole;
 }
+
+stopClocks();
 
 describe('a session in Redis’ protocol', () => {
   it('answers each request once, in order, however they are split, and is never out of step', () => {
