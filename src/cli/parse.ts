@@ -6,7 +6,13 @@ import {
   Command as Parser,
 } from 'commander';
 import { messageOf } from '../common/errors.ts';
-import { type Command, DEFAULT_NAME, type ExitCodes, type Task } from './commands/command.ts';
+import {
+  type Command,
+  DEFAULT_NAME,
+  type ExitCodes,
+  type Task,
+  typedAs,
+} from './commands/command.ts';
 import { addFlags, goSpelling, readFlags, toGnuSpelling } from './options/flags.ts';
 import type { OptionTable } from './options/option.ts';
 
@@ -19,9 +25,6 @@ export type Invocation =
   | { readonly kind: 'usage-error'; readonly message: string };
 
 const HELP_COLUMNS = 80;
-
-/** Commands whose name may be written as two words. */
-const TWO_WORDS: readonly string[] = ['once import', 'once export'];
 
 /**
  * Reads a command line, in Go's spelling of flags (`-addr X`) or GNU's (`--addr X`). Never throws,
@@ -49,7 +52,9 @@ export function parseCommandLine(
   const [name, ...args] = commandFirst(argv);
   const parser = program.commands.find((candidate) => candidate.name() === name);
   try {
-    program.parse([name, ...toGnuSpelling(args, parser?.options ?? [])], { from: 'user' });
+    // Without a command its help would be that of the program.
+    const flags = parser === undefined ? [] : toGnuSpelling(args, parser.options);
+    program.parse([name, ...flags], { from: 'user' });
     return task === undefined
       ? usageError(parser, `nothing is done by ${JSON.stringify(name)}`)
       : { kind: 'task', task };
@@ -69,7 +74,8 @@ export function commandFirst(argv: readonly string[]): readonly string[] {
   if (argv[0] === 'help') return commandFirst([...argv.slice(1), '-help']);
   if (argv[0] === 'version') return commandFirst([...argv.slice(1), '-version']);
   const [first, second, ...rest] = argv;
-  if (TWO_WORDS.includes(`${first} ${second}`)) return [`${first}-${second}`, ...rest];
+  const both = `${first}-${second}`;
+  if (typedAs(both) !== both) return [both, ...rest];
   return argv.length > 0 && !first.startsWith('-') ? argv : [DEFAULT_NAME, ...argv];
 }
 
@@ -124,13 +130,26 @@ const HELP: HelpConfiguration = {
     fallback === undefined || fallback === 'false'
       ? description
       : `${description} (default: ${fallback})`,
-  subcommandTerm: (command) => command.name(),
+  subcommandTerm: (command) => typedAs(command.name()),
   // The help of the default command is what `goromdb -help` prints, so it lists the others.
   visibleCommands: (command) => {
     const { commands } = (command.name() === DEFAULT_NAME && command.parent) || command;
     return commands.filter((other) => other.name() !== DEFAULT_NAME);
   },
 };
+
+/** What other servers' flags say that is so, or cannot be, here. */
+const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
+  ['m', 'there is no limit on memory: the data is in the page cache'],
+  ['memory-limit', 'there is no limit on memory: the data is in the page cache'],
+  ['maxmemory', 'there is no limit on memory: the data is in the page cache'],
+  ['U', 'there is no UDP'],
+  ['udp-port', 'there is no UDP'],
+  ['d', 'it stays in the foreground: start it by systemd, or by a shell with &'],
+  ['daemonize', 'it stays in the foreground: start it by systemd, or by a shell with &'],
+  ['u', 'start it as the user that it is to be'],
+  ['user', 'start it as the user that it is to be'],
+]);
 
 /** The flag of this command that does what another server's flag does, or the command that has the flag. */
 function ownFlag(
@@ -145,6 +164,8 @@ function ownFlag(
   const options = optionsOf(command?.name());
   const own = Object.entries(options).find(([, { elsewhere }]) => elsewhere?.includes(name));
   if (own === undefined) {
+    const other = command?.name() === DEFAULT_NAME ? FOREIGN_FLAGS.get(name) : undefined;
+    if (other !== undefined) return `; ${other}`;
     const isServers = isOther(command) && Object.hasOwn(optionsOf(DEFAULT_NAME), name);
     return isServers ? '; it is a flag of the server: goromdb without a command' : undefined;
   }
@@ -177,7 +198,7 @@ function isOther(command: Parser | undefined): command is Parser {
 }
 
 function usageError(command: Parser | undefined, message: string): Invocation {
-  const help = isOther(command) ? `goromdb ${command.name()} -help` : 'goromdb -help';
+  const help = isOther(command) ? `goromdb ${typedAs(command.name())} -help` : 'goromdb -help';
   return {
     kind: 'usage-error',
     message: `goromdb: ${message}\nRun '${help}' for all flags.`,

@@ -9,7 +9,7 @@ interface Meaning {
 const FULL = { code: 'DISK_FULL', text: 'no space is left: make room on that disk' } as const;
 const FORBIDDEN = {
   code: 'FOLDER_UNUSABLE',
-  text: 'this user has no permission: give it to the user',
+  text: 'this user lacks a permission: grant it',
 } as const;
 const EXHAUSTED = {
   code: 'LOADER_FAILED',
@@ -17,7 +17,7 @@ const EXHAUSTED = {
 } as const;
 const ABSENT = {
   code: 'FOLDER_UNUSABLE',
-  text: 'it is not there: make it, or mend the path',
+  text: 'it does not exist: create it, or correct the path',
 } as const;
 
 const FOLDER_IN_THE_WAY = {
@@ -27,10 +27,15 @@ const FOLDER_IN_THE_WAY = {
 
 const NOBODY = {
   code: 'ADDRESS_UNAVAILABLE',
-  text: 'nobody listens there: start the server, or mend the address',
+  text: 'nothing listens there: start the server, or correct the address',
 } as const;
 
-/** By the names of errno(3). */
+const NO_HOST = {
+  code: 'ADDRESS_UNAVAILABLE',
+  text: 'no such host is known: correct its name, or look at DNS',
+} as const;
+
+/** By the names of errno(3), and of getaddrinfo(3). */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['ENOSPC', FULL],
   ['EDQUOT', FULL],
@@ -41,6 +46,8 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['ENFILE', EXHAUSTED],
   ['ENOENT', ABSENT],
   ['ECONNREFUSED', NOBODY],
+  ['ENOTFOUND', NO_HOST],
+  ['EAI_AGAIN', NO_HOST],
   ['EEXIST', { code: 'FOLDER_UNUSABLE', text: 'something else has its name: remove it' }],
   ['ENOTDIR', { code: 'FOLDER_UNUSABLE', text: 'a file has the name of a folder: remove it' }],
   ['EISDIR', FOLDER_IN_THE_WAY],

@@ -99,7 +99,7 @@ export function inUse(folder: string, holder: Holder | undefined): GoromdbError 
       : `pid ${holder.pid} on ${holder.host}, since ${holder.since}`;
   const message =
     `the base folder ${folder} is in use by another goromdb (${who}): ` +
-    'stop that one, or choose another folder with -basedir';
+    'stop that one, or choose another base folder';
   return new GoromdbError('FOLDER_IN_USE', message);
 }
 

@@ -13,6 +13,9 @@ const KEYS_MAX = 1_000_000;
 /** memcached's limit. */
 const KEY_BYTES_MAX = 250;
 
+/** Of an answer that is no key. */
+const LINE_SHOWN_MAX = 100;
+
 /** How long the server may be silent while it sends its keys. */
 const SILENCE_MS = 5_000;
 
@@ -56,6 +59,7 @@ function isKey(text: string): boolean {
 export async function keysOfServer(address: Address): Promise<KeySource> {
   const keys: string[] = [];
   let rest = '';
+  let found = 'none';
   try {
     for await (const chunk of ask(address, 'lru_crawler metadump all\r\n')) {
       const lines = (rest + chunk).split(/\r?\n/);
@@ -63,8 +67,10 @@ export async function keysOfServer(address: Address): Promise<KeySource> {
       let isOver = false;
       for (const line of lines) {
         const key = /^key=(\S+) /.exec(line)?.[1];
-        if (key === undefined) isOver = true;
-        else if (isKey(unescapeKey(key))) keys.push(unescapeKey(key));
+        if (key === undefined) {
+          isOver = true;
+          if (line !== 'END') found = JSON.stringify(line.slice(0, LINE_SHOWN_MAX));
+        } else if (isKey(unescapeKey(key))) keys.push(unescapeKey(key));
       }
       if (isOver || keys.length >= KEYS_MAX) break;
     }
@@ -73,7 +79,7 @@ export async function keysOfServer(address: Address): Promise<KeySource> {
     throw new GoromdbError('LOAD_FAILED', message, { cause });
   }
   if (keys.length === 0) {
-    const message = `${formatAddress(address)}: expected keys from "lru_crawler metadump all", found none: fill it with -fill, or give -keys or -keys-file; a Redis server needs -command redis`;
+    const message = `${formatAddress(address)}: expected keys from "lru_crawler metadump all", found ${found}: fill it with -fill, or give -keys or -keys-file; a Redis server needs -command redis, and one with a login cannot be measured`;
     throw new GoromdbError('LOAD_FAILED', message);
   }
   return { kind: 'list', keys: keys.slice(0, KEYS_MAX) };

@@ -1,6 +1,6 @@
 /** docs/flags.md, made from the declarations: `npm run docs:flags` writes it anew. */
 import { expect, test } from 'vitest';
-import type { Command } from '../../src/cli/commands/command.ts';
+import { type Command, typedAs } from '../../src/cli/commands/command.ts';
 import { COMMANDS, DEFAULT_COMMAND } from '../../src/cli/commands/commands.ts';
 import { DATA_SET_OPTIONS } from '../../src/cli/options/data.ts';
 import type { Option, OptionTable } from '../../src/cli/options/option.ts';
@@ -29,7 +29,7 @@ function section(command: Command): string {
     const place = isServer(command) ? placeOf(entries[0][0]) : '';
     return `### ${group.replace(/:.*/, '')}\n\n${place}${table(entries, isServer(command))}`;
   });
-  const heading = isServer(command) ? 'goromdb' : `goromdb ${command.name}`;
+  const heading = isServer(command) ? 'goromdb' : `goromdb ${typedAs(command.name)}`;
   const head = `## ${heading}\n\n${summary}\n\n\`\`\`\n${usage.replace(/^ +/gm, '')}\n\`\`\`\n`;
   const text = notes === undefined ? '' : `\`\`\`text\n${notes.trim()}\n\`\`\`\n`;
   return [head, ...tables, text].filter((part) => part !== '').join('\n');

@@ -17,7 +17,7 @@ describe('what the system refuses', () => {
     const error = thrownBy(() => readFileSync('/none/file'));
     expect(explained(error, '/elsewhere')).toMatchObject({
       code: 'FOLDER_UNUSABLE',
-      message: 'it is not there: make it, or mend the path (ENOENT: open /none/file)',
+      message: 'it does not exist: create it, or correct the path (ENOENT: open /none/file)',
       cause: error,
     });
   });
@@ -36,7 +36,7 @@ describe('what the system refuses', () => {
     );
     expect(explained(error, '127.0.0.1:1')).toMatchObject({
       code: 'ADDRESS_UNAVAILABLE',
-      message: expect.stringMatching(/^nobody listens there: .* \(ECONNREFUSED: connect /),
+      message: expect.stringMatching(/^nothing listens there: .* \(ECONNREFUSED: connect /),
     });
   });
 

@@ -34,6 +34,11 @@ it('README has at most 150 lines', () => {
   expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(150);
 });
 
+it('SECURITY.md supports the version of package.json', () => {
+  const [minor] = /^\d+\.\d+/.exec(JSON.parse(read('package.json')).version)!;
+  expect(read('SECURITY.md')).toContain(`| ${minor}.x, the newest minor version | yes |`);
+});
+
 describe.each(PAGES)('%s', (page) => {
   it('has no link that leads nowhere', () => {
     expect(brokenLinks(page)).toEqual([]);

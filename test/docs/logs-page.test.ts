@@ -26,7 +26,7 @@ In JSON, the names of fields and events are stable; messages may change. Each li
 address without its port), \`command\`, \`protocol\`, \`seconds\`, \`bytes\` and \`thread\`. Fields may be added.
 
 No key, file name or file content can forge a line: ends of lines become spaces, and characters that are invisible, or
-change the direction of text, are escaped as in JavaScript (\`\\x1b\`). (Shown by \`test/common/log.test.ts\` and \`test/e2e/logs.test.ts\`.)
+change the direction of text, are escaped as in JavaScript (\`\\x1b\`).
 
 | event | meaning |
 |---|---|

@@ -104,7 +104,7 @@ describe('a start that cannot succeed says why in one line and ends with 1', () 
     onTestFinished(() => void vi.unstubAllEnvs());
     await expectOneLine(
       new GoromdbProcess(['serve', ...ANY]),
-      /^goromdb: cannot make a temporary folder in .*none, which TMPDIR chooses: it is not there: .* \(ENOENT: mkdtemp .*none.*\)$/,
+      /^goromdb: cannot make a temporary folder in .*none, which TMPDIR chooses: it does not exist: .* \(ENOENT: mkdtemp .*none.*\)$/,
     );
   });
 

@@ -106,6 +106,15 @@ describe('goromdb publish', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  test('asks for the key of a file that has rows', async () => {
+    const csv = join(temporaryFolder(), 'users.csv');
+    writeFileSync(csv, 'id,name\n1,ann\n');
+    const publisher = new GoromdbProcess(['publish', csv, join(drops, 'data.json')]);
+    expect(await publisher.exit()).toBe(1);
+    expect(publisher.stderr).toMatch(/users\.csv has rows: expected -key COLUMN, .* are id, name/);
+    expect(leftovers()).toEqual([]);
+  });
+
   test('takes no input for a DROP that a shell has made of a pattern', async () => {
     const [first, second] = ['1', '2'].map((name) => join(temporaryFolder(), `${name}.csv`));
     for (const path of [first, second]) writeFileSync(path, 'id\n1\n');

@@ -148,7 +148,7 @@ describe('goromdb status', () => {
     await process.kill('SIGTERM');
     const { stdout } = await run('status');
     expect(stdout).toMatch(/^no server runs here\n/);
-    expect(stdout).toMatch(/^data01 {3}first: generation 2/m);
+    expect(stdout).toMatch(/^data01 {3}serves at the next start: generation 2/m);
     const status = JSON.parse((await run('status', '-json')).stdout);
     expect(status.slots).toMatchObject([
       { slot: 'data00', state: 'previous', record: { generation: 1 } },

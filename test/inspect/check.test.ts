@@ -177,6 +177,6 @@ describe('a check with guards', () => {
 test('says what to do where there is no folder for the table that it makes', async () => {
   const scratchDir = join(temporaryFolder(), 'none');
   await expect(checked('a.json', '{"a":"1"}', { scratchDir })).rejects.toThrow(
-    /^cannot write .*: it is not there: make it, or mend the path \(ENOENT: .*\), or name another folder by TMPDIR$/,
+    /^cannot write .*: it does not exist: create it, or correct the path \(ENOENT: .*\), or name another folder by TMPDIR$/,
   );
 });

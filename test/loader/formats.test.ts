@@ -260,7 +260,7 @@ describe('JSON Lines whose fields have other names', () => {
   ])('are refused by %s with the names that there are: %#', async (scanner, text, name) => {
     expect(await load(scanner, Buffer.from(text), { name })).toBe('rejected');
     expect(logger.lines[0]).toContain(
-      'it looks like JSON Lines with "user_id", "segment": name the key and the value with -jsonl-key and -jsonl-value',
+      'it looks like JSON Lines with "user_id", "segment": name the key and the value: with -jsonl-key and -jsonl-value of the server, or -key and -value of build, publish and serve',
     );
   });
 

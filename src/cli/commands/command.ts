@@ -7,6 +7,14 @@ import { misuse, type OptionTable, type ValuesOf } from '../options/option.ts';
 /** The command that runs when none is named. */
 export const DEFAULT_NAME = 'server';
 
+/** Commands that are typed as two words. */
+const TWO_WORDS: readonly string[] = ['once-import', 'once-export'];
+
+/** How the name of a command is typed: `once-import` as `once import`. */
+export function typedAs(name: string): string {
+  return TWO_WORDS.includes(name) ? name.replace('-', ' ') : name;
+}
+
 /** Each exit code of a command, and what it means. */
 export type ExitCodes = Readonly<Record<number, string>>;
 

@@ -73,7 +73,12 @@ const TRIAL = optionGroup('Trials', {
   },
 });
 
-const OPTIONS = { ...ETCD, ...SERVING, ...TRIAL };
+const OPTIONS = {
+  ...ETCD,
+  etcd: { ...ETCD.etcd, fallbackNote: 'required, except with -dev and up' },
+  ...SERVING,
+  ...TRIAL,
+};
 
 export const once = defineCommand({
   name: 'once',

@@ -9,7 +9,7 @@ import { readReceipt } from '../../loader/drops/receipt.ts';
 import { dropFile } from '../folders/drop-file.ts';
 import { followDrop } from '../folders/follow-drop.ts';
 import { type Ending, report, reportAsJson } from '../folders/publish-report.ts';
-import { type LocalData, localDataOf } from '../local/local-data.ts';
+import { checkKeyIsNamed, type LocalData, localDataOf } from '../local/local-data.ts';
 import { buildIn, remarksOf } from '../local/preparation.ts';
 import { makePrivateFolder } from '../local/private-folder.ts';
 import { misuse, optionGroup } from '../options/option.ts';
@@ -105,6 +105,7 @@ Of several DROPs, the first exit code that is not 0 counts.`,
     return { data, drops: files, timeoutMs, force, basedir, urls, json };
   },
   async run(request) {
+    await checkKeyIsNamed(request.data);
     for (const drop of request.drops) await checkPlace(drop);
     if (request.drops.length > 1) checkNoInput(request.drops);
     let source: string;

@@ -176,7 +176,7 @@ function describe(status: FolderStatus): string[] {
 }
 
 function describeSlot({ slot, state, path, md5, record, fault }: SlotStatus): readonly string[] {
-  const head = `${slot}   ${state}`;
+  const head = `${slot}   ${state === 'first' ? 'serves at the next start' : state}`;
   if (state === 'empty') return [head];
   if (state === 'unreadable') return [`${head}: ${fault}`];
   if (record === undefined) {

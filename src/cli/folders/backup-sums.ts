@@ -2,6 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { readAtMost } from '../../common/files.ts';
+import { explained } from '../../common/system-fault.ts';
 import { SLOT_FILES, type SlotFile } from '../../loader/slots/open-slot.ts';
 import type { Sums } from '../../loader/slots/slot-copy.ts';
 
@@ -32,7 +33,7 @@ export async function readSums(backup: string): Promise<ReadonlyMap<SlotFile, st
     if (!slot.isDirectory()) throw new Error(`${BACKUP_SLOT} is not a folder`);
     text = (await readAtMost(path, SUMS_BYTES_MAX)).toString('latin1');
   } catch (cause) {
-    throw noBackup(backup, messageOf(cause), cause);
+    throw noBackup(backup, messageOf(explained(cause, backup)), cause);
   }
   const sums = new Map<SlotFile, string>();
   for (const line of text.split('\n').filter((one) => one !== '')) {
@@ -49,6 +50,6 @@ export async function readSums(backup: string): Promise<ReadonlyMap<SlotFile, st
 }
 
 function noBackup(backup: string, found: string, cause?: unknown): GoromdbError {
-  const message = `${backup}: expected a folder that goromdb backup has made, found that ${found}; nothing was changed`;
+  const message = `${backup}: expected a folder that goromdb backup has made: ${found}; nothing was changed`;
   return new GoromdbError('FILE_UNREADABLE', message, { cause });
 }

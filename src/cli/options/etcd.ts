@@ -9,7 +9,7 @@ export const ETCD = optionGroup('etcd', {
     parse: (text: string): readonly string[] =>
       text.split(',').map((one) => parseUrl(one).href.replace(/\/$/, '')),
     repeats: true,
-    fallbackNote: 'required, except with -dev and up',
+    fallbackNote: 'required',
   },
   'etcd-login-file': {
     ...FILE,

@@ -72,7 +72,7 @@ export const ROW_OPTIONS = optionGroup('Rows and records', {
   },
   'skip-bad': {
     placeholder: 'N',
-    help: 'leave out up to N bad rows, and list them in OUT.rejected.jsonl',
+    help: 'leave out up to N bad rows; build and split list them in OUT.rejected.jsonl',
     parse: parseLimit,
     fallback: '0',
   },

@@ -3,6 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { type Address, formatAddress } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
 
 /** How long a server may take for its answer. */
 export const ANSWER_MS_MAX = 5_000;
@@ -38,7 +39,7 @@ export async function httpGet(place: HttpPlace, path: string): Promise<HttpAnswe
     }
     return { status: response.statusCode, text };
   } catch (cause) {
-    const message = `no answer from ${nameOf(place)}: ${messageOf(cause)}${hintOf(cause)}`;
+    const message = `no answer from ${nameOf(place)}: ${messageOf(explained(cause, nameOf(place)))}${hintOf(cause)}`;
     throw new GoromdbError('SERVER_FAILED', message, { cause });
   }
 }

@@ -2,6 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { type Address, formatAddress } from '../../common/address.ts';
 import { GoromdbError, messageOf } from '../../common/errors.ts';
+import { explained } from '../../common/system-fault.ts';
 import { ANSWER_BYTES_MAX, ANSWER_MS_MAX } from './http-get.ts';
 
 /** What a server says of itself and of its data, by the names that `stats` has for it. */
@@ -32,7 +33,7 @@ export async function askStats(address: Address, asking: Asking = {}): Promise<S
   try {
     lines = await converse(address, asking);
   } catch (cause) {
-    throw failed(`no answer from ${where}: ${messageOf(cause)}`, cause);
+    throw failed(`no answer from ${where}: ${messageOf(explained(cause, where))}`, cause);
   }
   const end = lines.indexOf('END');
   const server = statsIn(lines.slice(0, end + 1));

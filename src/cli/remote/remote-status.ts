@@ -24,7 +24,8 @@ export interface RemoteSet {
 
 /** What a server elsewhere says of itself. */
 export interface RemoteStatus {
-  readonly version: string;
+  /** Undefined: it told memcached's, as it tells memcached clients. */
+  readonly version: string | undefined;
   readonly pid: number;
   readonly uptimeSeconds: number;
   readonly connections: number;
@@ -112,7 +113,7 @@ export async function readStatsStatus(address: Address, asking?: Asking): Promis
     sets.set(prefix, set.set(field, value));
   }
   return {
-    version: server.get('version') ?? 'unknown',
+    version: undefined,
     pid: numberOf(server, 'pid'),
     uptimeSeconds: numberOf(server, 'uptime'),
     connections: numberOf(server, 'curr_connections'),

@@ -43,14 +43,19 @@ function exitCodeOf(sets: readonly RemoteSet[]): ExitCode {
 function describe(status: RemoteStatus, name: string): readonly string[] {
   const { version, pid, uptimeSeconds, connections, sets } = status;
   const since = new Date(Date.now() - uptimeSeconds * 1000).toISOString();
+  const edition = version === undefined ? '' : `, version ${version}`;
   return [
-    `server   ${name}, version ${version}, pid ${pid}, up since ${since}, connections: ${connections}`,
-    ...sets.flatMap(describeSet),
+    `server   ${name}${edition}, pid ${pid}, up since ${since}, connections: ${connections}`,
+    ...sets.flatMap((set) => describeSet(set, sets.length > 1)),
   ];
 }
 
-function describeSet({ prefix, serving, notes }: RemoteSet): readonly string[] {
-  const name = prefix === '' ? '' : `${prefix}: `;
+function describeSet(
+  { prefix, serving, notes }: RemoteSet,
+  areSeveral: boolean,
+): readonly string[] {
+  const title = prefix === '' ? 'all other keys' : prefix;
+  const name = areSeveral || prefix !== '' ? `${title}: ` : '';
   return [`serves   ${name}${liveText(serving)}`, ...notes.map((note) => `         ${note}`)];
 }
 

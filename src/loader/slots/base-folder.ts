@@ -87,7 +87,7 @@ function parentIsMissing(baseDir: string, cause: unknown): GoromdbError {
   const parent = dirname(baseDir);
   const message =
     `cannot make the base folder ${baseDir}: expected the folder ${parent} to be there, and it is ` +
-    `not: mend the path, or make it with mkdir -p ${parent}; another folder is chosen with -basedir`;
+    `not: correct the path, or make it with mkdir -p ${parent}; another folder is chosen with -basedir`;
   return new GoromdbError('FOLDER_UNUSABLE', message, { cause });
 }
 

@@ -101,17 +101,17 @@ describe('JSON Lines', () => {
     [
       '{"key":"a","value":"b"}\n\n{"key":"a","other":"b"}',
       'FORMAT_UNSUPPORTED',
-      'expected only the names "key" and "value" at byte 36, line 3, key "a", found the name "other"; it looks like JSON Lines with "key", "other": name the key and the value with -jsonl-key and -jsonl-value',
+      'expected only the names "key" and "value" at byte 36, line 3, key "a", found the name "other"; it looks like JSON Lines with "key", "other": name the key and the value: with -jsonl-key and -jsonl-value of the server, or -key and -value of build, publish and serve',
     ],
     [
       '{"user_id":"7","segment":"gold"}\n',
       'FORMAT_UNSUPPORTED',
-      'expected only the names "key" and "value" at byte 1, line 1, found the name "user_id"; it looks like JSON Lines with "user_id", "segment": name the key and the value with -jsonl-key and -jsonl-value',
+      'expected only the names "key" and "value" at byte 1, line 1, found the name "user_id"; it looks like JSON Lines with "user_id", "segment": name the key and the value: with -jsonl-key and -jsonl-value of the server, or -key and -value of build, publish and serve',
     ],
     [
       '{"id":7,"name":"Ann","tags":["a",{"b":"}"}]}',
       'FORMAT_UNSUPPORTED',
-      'expected only the names "key" and "value" at byte 1, line 1, found the name "id"; it looks like JSON Lines with "id", "name", "tags": name the key and the value with -jsonl-key and -jsonl-value, and leave the others out with -jsonl-ignore',
+      'expected only the names "key" and "value" at byte 1, line 1, found the name "id"; it looks like JSON Lines with "id", "name", "tags": name the key and the value: with -jsonl-key and -jsonl-value of the server, or -key and -value of build, publish and serve, and leave the others out with -jsonl-ignore',
     ],
     [
       '{"key":"a","ttl":60,"value":"b"}',
@@ -276,7 +276,7 @@ describe('JSON Lines with fields of other names', () => {
 
   test('are refused for other fields unless they are to be left out', () => {
     const message =
-      'expected only the names "user_id" and "segment" at byte 1, line 1, found the name "key"; it looks like JSON Lines with "key", "value": name the key and the value with -jsonl-key and -jsonl-value';
+      'expected only the names "user_id" and "segment" at byte 1, line 1, found the name "key"; it looks like JSON Lines with "key", "value": name the key and the value: with -jsonl-key and -jsonl-value of the server, or -key and -value of build, publish and serve';
     expect(() => parse('{"key":"a","value":"b"}', [5], fields)).toThrow(message);
     expect(() => parse('{"uid":"a","segment":"b"}', [5], ignoring)).toThrow(
       'expected a comma and "user_id" at byte 24, line 1, found the end of the record',

@@ -316,7 +316,8 @@ export class JsonLines extends JsonReader {
   #refuseSurplus({ name, place, names }: Surplus): never {
     const { key, value } = this.#fields;
     const ignore = 'leave the others out with -jsonl-ignore';
-    const naming = 'name the key and the value with -jsonl-key and -jsonl-value';
+    const naming =
+      'name the key and the value: with -jsonl-key and -jsonl-value of the server, or -key and -value of build, publish and serve';
     const both = names.count > 2 ? `${naming}, and ${ignore}` : naming;
     const found = `the name ${name}; it looks like JSON Lines with ${names}`;
     const expected = `only the names ${printable(key)} and ${printable(value)}`;
