@@ -39,7 +39,9 @@ cd /srv/goromdb/drop || exit
 printf '{"k":"v1"}' >data.db
 md5sum data.db >data.db.md5
 await get v1
-report serves "$(get), $(show StatusText | grep -o 'generation 1 serves'), $(goromdb health -addr 127.0.0.1:11280)"
+status() { show StatusText | grep -o 'generation 1 serves'; }
+await status 'generation 1 serves'
+report serves "$(get), $(status), $(goromdb health -addr 127.0.0.1:11280)"
 
 reloads() { grep -c ' reloaded: ' /run/shared/log; }
 systemctl reload goromdb
@@ -57,7 +59,7 @@ await 'show NRestarts' 1
 await get v1
 report killed "$(show ActiveState), restarts $(show NRestarts), $(get)"
 
-printf '[Service]\nWatchdogSec=2s\n' >"$extra/watchdog.conf"
+printf '[Service]\nWatchdogSec=5s\n' >"$extra/watchdog.conf"
 systemctl daemon-reload
 systemctl restart goromdb
 kill -STOP "$(show MainPID)"
