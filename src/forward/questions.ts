@@ -126,9 +126,11 @@ export class Questions {
     this.#left++;
   }
 
-  /** Takes over the answers [from, end) of others. */
+  /** Takes over the answers among [from, end) of others. */
   carry(others: Questions, from: number, end: number): void {
     for (let i = from; i < end; i++) {
+      // Nobody has looked it up: a command was wrong, or is put off. It would be asked for, and not waited for.
+      if (!others.isAnswered(i)) continue;
       const answer = others.#answers[i];
       this.#carriedBytes += others.bytesOf(i);
       this.#push(others.#keys, others.keyStart(i), others.keyEnd(i), others.#shards[i], answer);

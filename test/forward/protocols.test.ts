@@ -210,6 +210,27 @@ describe('large values of others', () => {
     expect(owners.asked).toEqual(['a c e g', 'e g']);
   });
 
+  it('take the room of keys that no command looks up after all', () => {
+    const value = Buffer.alloc(5 * 1024 * 1024, 'x');
+    const { foreign, owners } = over([['a', value], ...RECORDS.slice(1)]);
+    const conversation = new Conversation(foreign, { foreign });
+    conversation.give(Buffer.from('get a\r\nmg c v v\r\nget e\r\n'));
+    const hits = `VALUE a 0 ${value.length}\r\n${value}\r\nEND\r\n`;
+    const rest = `CLIENT_ERROR duplicate flag\r\n${hit('e')}END\r\n`;
+    expect(conversation.played().output === hits + rest).toBe(true);
+    expect(owners.asked).toEqual(['a c e', 'e']);
+  });
+
+  it('take the room of keys that a transaction looks up later, or never', () => {
+    const value = Buffer.alloc(5 * 1024 * 1024, 'x');
+    const { foreign } = over([['a', value], ...RECORDS.slice(1)]);
+    const conversation = new BinaryConversation(foreign, respProtocol, { foreign });
+    const requests = [['get', 'a'], ['multi'], ['get', 'c'], ['discard'], ['get', 'e']];
+    conversation.give(Buffer.concat(requests.map((words) => req(...words))));
+    const replies = [bulk(String(value)), '+OK\r\n', '+QUEUED\r\n', '+OK\r\n', bulk('value of e')];
+    expect(conversation.played().output.toString('latin1') === replies.join('')).toBe(true);
+  });
+
   it('are sent by owners about twice at most', () => {
     const value = Buffer.alloc(64 * 1024, 'x');
     const keys = MANY.slice(0, 1_000).map(([key]) => key as string);

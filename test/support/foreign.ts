@@ -64,6 +64,9 @@ export class FakeOwners implements Owners {
     const keys: string[] = [];
     const { count } = questions;
     const open = Array.from({ length: count }, (_, i) => i).filter((i) => !questions.isAnswered(i));
+    if (open.length !== questions.asked) {
+      throw new Error(`${questions.asked} answers are waited for, and ${open.length} are open`);
+    }
     for (const i of open) {
       const start = questions.keyStart(i);
       const end = questions.keyEnd(i);
