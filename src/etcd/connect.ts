@@ -27,7 +27,7 @@ import {
 export function connectEtcd(options: EtcdOptions): Etcd {
   const gateway = new Gateway(options);
   const endpointOf = (url: string): Endpoint => {
-    const endpoint = gateway.endpoints.find((one) => one.url === url.replace(/\/+$/, ''));
+    const endpoint = gateway.endpoints.find((one) => one.url === url);
     if (endpoint !== undefined) return endpoint;
     const known = gateway.endpoints.map((one) => one.url).join(', ');
     throw new GoromdbError(

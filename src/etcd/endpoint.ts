@@ -1,6 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
-import { messageOf } from '../common/errors.ts';
-import { ANSWER_BYTES_MAX, CONNECT_MS_MAX, CONNECTIONS_MAX } from './limits.ts';
+import { GoromdbError, messageOf } from '../common/errors.ts';
+import { ANSWER_BYTES_MAX, CONNECT_MS_MAX, CONNECTIONS_MAX, PLACE_MS_MAX } from './limits.ts';
 
 /** How one attempt at one endpoint ended: `wasSent` says whether etcd can have seen the request. */
 export type Attempt =
@@ -26,6 +26,7 @@ const QUIET_MS = 1_000;
  * over HTTP where it takes 27.1 so, as V8 compiles its functions for both at once (2026-11-29, 100,000 values).
  */
 export class Endpoint {
+  /** Without a login: messages name it. */
   readonly url: string;
   readonly #pool: Pool;
   readonly #prefix: string;
@@ -39,14 +40,15 @@ export class Endpoint {
   readonly #waiting = new Set<() => void>();
 
   constructor(url: string, tls: EtcdTls) {
-    this.url = url.replace(/\/+$/, '');
-    const { origin, pathname, username, password } = new URL(this.url);
-    const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    const { origin, pathname, username, password } = new URL(url);
+    const path = pathname.replace(/\/+$/, '');
+    this.url = origin + path;
+    const login = `${unescaped(username)}:${unescaped(password)}`;
     this.#headers = {
       'content-type': 'application/json',
       ...(login !== ':' && { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
     };
-    this.#prefix = pathname === '/' ? '' : pathname;
+    this.#prefix = path;
     this.#pool = new Pool(origin, {
       connections: CONNECTIONS_MAX,
       keepAliveTimeout: IDLE_MS_MAX,
@@ -135,7 +137,7 @@ export class Endpoint {
       const end = (attempt: Attempt): void => {
         isOver = true;
         clearTimeout(timer);
-        clearTimeout(connecting);
+        clearTimeout(patience);
         resolve(attempt);
       };
       const fault = (why: string): void => {
@@ -145,9 +147,9 @@ export class Endpoint {
         stop();
       };
       const timer = setTimeout(() => fault(`no answer in ${msMax} ms`), msMax);
-      const connecting = setTimeout(
-        () => fault(`no connection in ${CONNECT_MS_MAX} ms`),
-        CONNECT_MS_MAX,
+      let patience = setTimeout(
+        () => fault(`no connection was free in ${PLACE_MS_MAX} ms`),
+        PLACE_MS_MAX,
       );
       const handler: Dispatcher.DispatchHandler = {
         // There is a connection, and nothing of it was sent yet.
@@ -155,7 +157,7 @@ export class Endpoint {
           stop = () => controller.abort(new Error('nobody waits for the answer'));
           // It has waited for the connection for too long: it was said that it is not sent.
           if (isOver) stop();
-          else clearTimeout(connecting);
+          else clearTimeout(patience);
           wasSent = true;
         },
         onResponseStart(_, code) {
@@ -176,7 +178,23 @@ export class Endpoint {
           fault(messageOf(error));
         },
       };
-      leave = this.#whenFree(() => this.#pool.dispatch(request, handler));
+      leave = this.#whenFree(() => {
+        clearTimeout(patience);
+        const why = `no connection in ${CONNECT_MS_MAX} ms`;
+        patience = setTimeout(() => fault(why), CONNECT_MS_MAX);
+        this.#pool.dispatch(request, handler);
+      });
     });
+  }
+}
+
+/** Of a URL. @throws GoromdbError OPTION_INVALID. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    const message =
+      'the user or password in the URL of etcd: expected UTF-8 and escapes such as %40';
+    throw new GoromdbError('OPTION_INVALID', `${message}, found another one`, { cause });
   }
 }

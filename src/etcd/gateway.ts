@@ -117,6 +117,11 @@ export class Gateway {
     return { kind: 'not-done', reason: 'unreachable', why: whys.join('; ') };
   }
 
+  /** Has a new token, where there is a login at all. */
+  async renewToken(): Promise<void> {
+    if (this.#options.login !== undefined) await this.#logInOnce();
+  }
+
   /** All requests that wait for a token wait for one login: etcd hashes the password for each. */
   #logInOnce(): Promise<NoLogin | undefined> {
     this.#login ??= this.#logIn().finally(() => {

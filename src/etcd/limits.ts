@@ -6,6 +6,8 @@ export const REQUEST_MS_MAX = 5_000;
 export const READ_ATTEMPT_MS_MAX = 2_000;
 /** What takes longer to connect is not there. */
 export const CONNECT_MS_MAX = 1_000;
+/** What waits for longer until a connection is free asks the next endpoint. */
+export const PLACE_MS_MAX = 2_000;
 /** Connections to one endpoint. */
 export const CONNECTIONS_MAX = 128;
 /** Bytes of one answer: 128 of the largest values, in base64. */

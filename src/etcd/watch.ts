@@ -89,6 +89,8 @@ export async function followRange(
     if (signal.aborted) return;
     follower.onBreak?.(why);
     if (why === COMPACTED) return;
+    // It does not say why: the token may be none any more, as after a restart of etcd.
+    if (why === CANCELLED) await gateway.renewToken();
     await pause(pauseMs, signal);
     pauseMs = Math.min(2 * pauseMs, RESUME_MS_MAX);
   }
@@ -98,6 +100,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => {});
 }
 
+const CANCELLED = 'etcd has cancelled the watch';
 const COMPACTED = 'the changes since the last one seen are compacted away';
 
 /** @returns The revision up to which all was reported. */
@@ -157,7 +160,7 @@ async function follow(
     for await (const events of eventsOf(response)) {
       if (events.compact_revision !== undefined && events.compact_revision !== '0')
         return COMPACTED;
-      if (events.canceled === true) return 'etcd has cancelled the watch';
+      if (events.canceled === true) return CANCELLED;
       onEvents(events);
     }
     return 'etcd has ended the watch';

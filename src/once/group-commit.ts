@@ -2,6 +2,7 @@ import { messageOf } from '../common/errors.ts';
 import { compared } from './item.ts';
 import {
   CREATE_MS_MAX,
+  SENT_BYTES_MAX,
   SIDE_KEYS_MIN,
   TRANSACTION_BYTES_MAX,
   TRANSACTION_KEYS_MAX,
@@ -54,6 +55,8 @@ export class GroupCommit {
   /** What is not answered yet, in the same order. */
   readonly #open = new Set<Entry>();
   #transactions = 0;
+  /** Of all transactions without an answer, also of those that count no more. */
+  #sentBytes = 0;
   #isScheduled = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -81,7 +84,7 @@ export class GroupCommit {
    * ones. Kept apart each took 7 µs more, of 23 (2026-11-29).
    */
   async createAll(wishes: readonly Wish[]): Promise<readonly Creation[]> {
-    const bytes = wishes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    const bytes = bytesOf(wishes);
     if (wishes.length < SIDE_KEYS_MIN || bytes > TRANSACTION_BYTES_MAX) {
       return Promise.all(wishes.map((wish) => this.create(wish)));
     }
@@ -135,6 +138,7 @@ export class GroupCommit {
 
   /** Whether what waits is to be sent now, or with what comes while etcd is busy. */
   #isReady(): boolean {
+    if (this.#sentBytes >= SENT_BYTES_MAX) return false;
     if (this.#transactions === 0) return this.#waiting.size > 0;
     const isMuch = this.#creates >= SIDE_KEYS_MIN || this.#bytes >= TRANSACTION_BYTES_MAX;
     return isMuch && this.#transactions < TRANSACTIONS_MAX;
@@ -149,7 +153,7 @@ export class GroupCommit {
       // Their keys may be those of others that wait, and each may be in a transaction once.
       if (entry.name === undefined && group.length > 0) break;
       keys += entry.wishes.length;
-      for (const { key, value } of entry.wishes) bytes += key.length + value.length;
+      bytes += bytesOf(entry.wishes);
       const isFull = keys > TRANSACTION_KEYS_MAX || bytes > TRANSACTION_BYTES_MAX;
       if (isFull && group.length > 0) break;
       group.push(entry);
@@ -170,6 +174,8 @@ export class GroupCommit {
   }
 
   async #send(group: readonly Entry[]): Promise<void> {
+    const sentBytes = group.reduce((sum, { wishes }) => sum + bytesOf(wishes), 0);
+    this.#sentBytes += sentBytes;
     this.#transactions++;
     let isCounted = true;
     const uncount = (): void => {
@@ -194,7 +200,9 @@ export class GroupCommit {
       for (const { wishes, settle } of group) settle(wishes.map(() => unknown(error)));
     }
     clearTimeout(timer);
+    this.#sentBytes -= sentBytes;
     uncount();
+    this.#schedule();
   }
 
   /** One timer for all: who came first has to be answered first. */
@@ -216,6 +224,10 @@ export class GroupCommit {
       entry.settle(entry.wishes.map(() => creation));
     }
   }
+}
+
+function bytesOf(wishes: readonly Wish[]): number {
+  return wishes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
 
 function isKnown(creation: Creation | Promise<Creation>): creation is Creation {

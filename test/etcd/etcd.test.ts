@@ -1,7 +1,7 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connectEtcd } from '../../src/etcd/connect.ts';
 import { type Change, type Etcd, endOfPrefix, type Found } from '../../src/etcd/etcd.ts';
-import { CONNECTIONS_MAX } from '../../src/etcd/limits.ts';
+import { CONNECT_MS_MAX, CONNECTIONS_MAX, PLACE_MS_MAX } from '../../src/etcd/limits.ts';
 import { FakeEtcd } from '../support/fake-etcd.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
 
@@ -73,7 +73,10 @@ describe('a write', () => {
     const late = Array.from({ length: 4 * CONNECTIONS_MAX }, () => etcd.transact(create('late')));
     for (const outcome of await Promise.all(late)) {
       expect(outcome).toMatchObject({ kind: 'not-done', reason: 'unreachable' });
-      expect(outcome).toHaveProperty('why', expect.stringContaining('no connection in 1000 ms'));
+      expect(outcome).toHaveProperty(
+        'why',
+        expect.stringContaining('no connection was free in 2000 ms'),
+      );
     }
     open();
     await Promise.all(first);
@@ -191,6 +194,35 @@ test('a login is made anew when its token is no longer valid', async () => {
   expect(fake.asked).toEqual(['authenticate', 'range', 'range', 'authenticate', 'range']);
 });
 
+test('a login in a URL is in no message', async () => {
+  const fake = await FakeEtcd.start();
+  fake.close();
+  const [, place] = fake.url.split('//');
+  const etcd = clientOf([`http://root:s%40cret@${place}/`]);
+  expect(etcd.endpoints).toEqual([fake.url]);
+  for (const outcome of [await etcd.range({ key: KEY }), await etcd.quota(fake.url)]) {
+    expect(outcome).toMatchObject({ kind: 'not-done', why: expect.stringContaining(place) });
+    expect(JSON.stringify(outcome)).not.toMatch(/root|cret/);
+  }
+  expect(() => clientOf(['http://a%zz:b@127.0.0.1:1'])).toThrow(/escapes such as %40/);
+});
+
+test('a request that waits for a connection asks the next endpoint after a while', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const busy = await FakeEtcd.start();
+  const other = await FakeEtcd.start();
+  busy.gate = new Promise(() => {});
+  const etcd = clientOf([busy.url, other.url]);
+  for (let i = 0; i < CONNECTIONS_MAX; i++) void etcd.transact(create(`busy${i}`));
+  const last = etcd.transact(create('last'));
+  await expect.poll(() => busy.asked.length).toBe(CONNECTIONS_MAX);
+  vi.advanceTimersByTime(CONNECT_MS_MAX);
+  expect(other.asked).toEqual([]);
+  vi.advanceTimersByTime(PLACE_MS_MAX);
+  expect(await last).toMatchObject({ kind: 'done' });
+});
+
 test('the end of a prefix is the first key behind all that have it', () => {
   expect(endOfPrefix(Buffer.from('a/'))).toEqual(Buffer.from('a0'));
   expect(endOfPrefix(Buffer.of(1, 0xff))).toEqual(Buffer.of(2));
@@ -254,6 +286,23 @@ describe('a watch', () => {
     expect(reported.lines.filter((line) => line !== 'break')).toEqual([
       ...['list a/1', 'put a/2', 'put a/3'],
     ]);
+  });
+
+  test('logs in anew when etcd cancels it, as it does when the token is no longer valid', async () => {
+    const fake = await FakeEtcd.start();
+    const reported = new Reported();
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    const login = { user: 'root', password: 'secret' };
+    const etcd = clientOf([fake.url], { login });
+    void etcd.watch(Buffer.from('a/'), reported, stop.signal);
+    await expect.poll(() => fake.asked.includes('watch')).toBe(true);
+    fake.cancelWatches();
+    await reported.until('break');
+    fake.put('a/1', 'y');
+    await reported.until('put a/1');
+    const watches = fake.asked.filter((path) => /authenticate|watch/.test(path));
+    expect(watches).toEqual(['authenticate', 'watch', 'authenticate', 'watch']);
   });
 
   test('lists again when what it missed is compacted away', async () => {

@@ -3,6 +3,7 @@ import type { Etcd } from '../../src/etcd/etcd.ts';
 import { createEtcdStore } from '../../src/once/etcd-store.ts';
 import { type Commit, GroupCommit } from '../../src/once/group-commit.ts';
 import {
+  SENT_BYTES_MAX,
   SIDE_KEYS_MIN,
   TRANSACTION_BYTES_MAX,
   TRANSACTION_KEYS_MAX,
@@ -146,6 +147,23 @@ describe('creates beside a transaction that is under way', () => {
     vi.advanceTimersByTime(TRANSACTION_STALLED_MS);
     await turn();
     expect(sent[1]).toEqual(['k']);
+  });
+
+  test('transactions whose answers do not come take bounded memory, and those that wait go when they end', async () => {
+    const { group, sent, end } = await busyGroup();
+    const value = Buffer.alloc(TRANSACTION_BYTES_MAX / 2);
+    const count = (4 * SENT_BYTES_MAX) / value.length;
+    for (let i = 0; i < count; i++) {
+      void group.create(wish(`large${i}`, value));
+      vi.advanceTimersByTime(TRANSACTION_STALLED_MS);
+      await turn();
+    }
+    const keys = sent.slice(1).flat().length;
+    expect(keys * value.length).toBeGreaterThan(SENT_BYTES_MAX / 2);
+    expect(keys * value.length).toBeLessThan(SENT_BYTES_MAX + 4 * TRANSACTION_BYTES_MAX);
+    const before = sent.length;
+    for (let i = 0; i < before; i++) await end(i);
+    expect(sent.length).toBeGreaterThan(before);
   });
 
   test('the time of a create counts from when it came: one that was sent is unknown, one that waits is not done', async () => {

@@ -65,6 +65,13 @@ export class FakeEtcd {
     this.#server.closeAllConnections();
   }
 
+  /** As etcd does when the token of a watch is no longer valid. */
+  cancelWatches(): void {
+    for (const { response } of this.#watches) {
+      response.end(`${JSON.stringify({ result: { canceled: true } })}\n`);
+    }
+  }
+
   cutWatches(): void {
     for (const { response } of this.#watches) response.destroy();
   }

@@ -13,8 +13,9 @@ import { type NodeRequest, startNode, walkThrough } from './node.ts';
 
 /** Serves until the signal, from an etcd of its own: all is gone when it ends. */
 export async function runDev(request: NodeRequest, signal: AbortSignal): Promise<void> {
-  const cluster = await startTrialCluster(makePrivateFolder('once'), 1);
+  const cluster = await startTrialCluster(makePrivateFolder('once'), 1, [], signal);
   try {
+    if (signal.aborted) return;
     const node = await startNode({
       ...request,
       place: { ...request.place, urls: cluster.endpoints },
@@ -35,11 +36,12 @@ export async function runUp(
   count: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const cluster = await startTrialCluster(makePrivateFolder('once'), 3);
+  const cluster = await startTrialCluster(makePrivateFolder('once'), 3, [], signal);
   const nodes: ChildProcess[] = [];
   let first = request.http;
   try {
     for (let i = 0; i < count; i++) {
+      if (signal.aborted) return;
       const { child, http, addr } = await startChild(cluster, request, i);
       nodes.push(child);
       const scheme = request.tls === undefined ? 'http' : 'https';
@@ -53,8 +55,11 @@ export async function runUp(
     say(`Three etcds and ${count} nodes, in a temporary folder. Type:\n${lines}`);
     say(`Any node answers; kill one, or an etcd, and the others go on. Ctrl-C ends all.\n`);
     await aborted(signal);
+  } catch (error) {
+    // Ctrl-C ends the processes of the terminal as well.
+    if (!signal.aborted) throw error;
   } finally {
-    await Promise.all(nodes.map(endProcess));
+    await Promise.all(nodes.map((node) => endProcess(node)));
     await cluster.close();
   }
 }

@@ -42,12 +42,14 @@ export interface TrialCluster {
  *
  * @param folder Is empty, and nobody else's.
  * @param flags Further flags of etcd.
+ * @param signal Ends the wait for a leader.
  * @throws GoromdbError SERVER_FAILED.
  */
 export async function startTrialCluster(
   folder: string,
   count: number,
   flags: readonly string[] = [],
+  signal?: AbortSignal,
 ): Promise<TrialCluster> {
   const ports = await freePorts(2 * count);
   const urlOf = (i: number): string => `http://127.0.0.1:${ports[i]}`;
@@ -63,11 +65,12 @@ export async function startTrialCluster(
   );
   const endpoints = members.map(({ url }) => url);
   const close = async (): Promise<void> => {
-    await Promise.all(members.map(({ child }) => endProcess(child)));
+    // Its data goes too. A leader that ends by itself first looks for another one.
+    await Promise.all(members.map(({ child }) => endProcess(child, 'SIGKILL')));
   };
   const ready = async (): Promise<void> => {
     try {
-      await Promise.all(members.map((member) => memberReady(member)));
+      await Promise.all(members.map((member) => memberReady(member, signal)));
     } catch (error) {
       await close();
       throw error;
@@ -93,10 +96,13 @@ export function spawnMortal(command: string, args: readonly string[], log?: numb
 }
 
 /** Ends a process; what does not end by itself is killed. */
-export async function endProcess(child: ChildProcess): Promise<void> {
+export async function endProcess(
+  child: ChildProcess,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
+  child.kill(signal);
   // One that is stopped takes the signal only then.
   child.kill('SIGCONT');
   const timer = setTimeout(() => child.kill('SIGKILL'), END_MS_MAX);
@@ -131,15 +137,17 @@ function startMember(name: string, url: string, args: readonly string[]): Member
   return member;
 }
 
-async function memberReady(member: TrialMember): Promise<void> {
+async function memberReady(member: TrialMember, signal?: AbortSignal): Promise<void> {
   const etcd = connectEtcd({ endpoints: [member.url] });
   const untilMs = performance.now() + START_MS_MAX;
   try {
     for (;;) {
       const status = await etcd.status(member.url);
+      if (signal?.aborted === true) return;
       if (status.kind === 'done' && status.value.leaderId !== '0') return;
       const { child } = member;
-      const hasEnded = child.pid === undefined || child.exitCode !== null;
+      const hasEnded =
+        child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
       if (hasEnded || performance.now() > untilMs) throw notReady(member as Member, hasEnded);
       await delay(LOOK_MS);
     }

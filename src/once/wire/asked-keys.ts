@@ -66,7 +66,10 @@ export class AskedKeys implements ForeignKeys {
     this.#isWanted = true;
     this.#creation = async () => {
       const unknown = (error: unknown) => ({ kind: 'unknown', why: messageOf(error) }) as const;
-      onCreated(await this.#store.create(wish).catch(unknown));
+      const creation = await this.#store.create(wish).catch(unknown);
+      // What etcd has said of it before is not true any more.
+      this.#known.delete(wish.key.toString('latin1'));
+      onCreated(creation);
     };
   }
 

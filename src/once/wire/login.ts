@@ -3,9 +3,9 @@ import type { SessionContext } from '../../protocol/protocol.ts';
 /** What a client may send before it has logged in: names and passwords are shorter. */
 export const STRANGER_BYTES_MAX = 4 * 1024;
 
-/** A client of Redis that logs out. */
-const RESET = /^\*1\r\n\$5\r\nreset\r\n/i;
-const RESET_BYTES = '*1\r\n$5\r\nreset\r\n'.length;
+/** A client of Redis that logs out, by an array or by a line. */
+const RESET = /^(?:\*1\r\n\$5\r\nreset\r\n|[ \t]*["']?reset["']?[ \t]*\r?\n)/i;
+const RESET_BYTES = 64;
 
 /** Whether a client has logged in, where it must: the session of the data plane knows, and does not say. */
 export class Login {
@@ -36,7 +36,7 @@ export class Login {
 
   /** A request goes to the session of the data plane, which may forget who it is by it. */
   noteRequest(input: Buffer, at: number): void {
-    if (!this.#isKnown || input[at] !== 0x2a) return;
+    if (!this.#isKnown) return;
     if (RESET.test(input.toString('latin1', at, at + RESET_BYTES))) this.#isKnown = false;
   }
 }

@@ -59,10 +59,7 @@ function requestOf(meta: MetaWords, input: Buffer, line: Buffer, next: number): 
   const dataBytes = refusal?.dataBytes;
   if (refusal === undefined || dataBytes === undefined) return reading(next);
   const isWish = (verb === 'set' || verb === 'add') && refusal.command !== undefined;
-  // An `add` of something that has expired asks whether the key is there.
-  if (!isWish || refusal.probedKey !== undefined) {
-    return reading(next + dataBytes + 2);
-  }
+  if (!isWish) return reading(next + dataBytes + 2);
   const isSilent = words.length > 5 && words[5] === 'noreply';
   const said = {
     ...{ stored: 'STORED', notStored: 'NOT_STORED', isSameStored: verb === 'set', isSilent },

@@ -101,6 +101,17 @@ describe("Redis' protocol", () => {
     expect(etcd.keys.size).toBe(1);
   });
 
+  test('creates nothing after a RESET that is a line', async () => {
+    const { etcd, connect } = await served();
+    const client = await connect();
+    const said = await askOn(
+      client,
+      '*1\r\n$4\r\nPING\r\nAUTH ann secret\r\nSET a x\r\nreset\r\nSET b x\r\n',
+    );
+    expect(said).toMatch(/^-NOAUTH [^\r]*\r\n\+OK\r\n\+OK\r\n\+RESET\r\n-NOAUTH /);
+    expect(etcd.keys.size).toBe(1);
+  });
+
   test('serves a client that logs in as it connects', async () => {
     const { port } = await served();
     const client = await redis(port, { username: 'ann', password: 'secret' });
