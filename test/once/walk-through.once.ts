@@ -1,10 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parseAddress } from '../../src/common/address.ts';
 import type { Figures } from '../../src/once/overview.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { secretFile } from '../support/once-node.ts';
 import { RawClient } from '../support/raw-client.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/goromdb.js', import.meta.url));
 
 /** Types what the program says to type. */
 async function walk(program: GoromdbProcess): Promise<readonly [number, string]> {
@@ -66,6 +72,28 @@ test('goromdb once up leaves no process behind when it is killed', async () => {
   expect(pids.length).toBe(6);
   await program.kill('SIGKILL');
   for (const pid of pids) await expect.poll(() => isRunning(pid)).toBe(false);
+});
+
+test.each([['-dev'], ['up']])('goromdb once %s ends by Ctrl-C while it starts', async (mode) => {
+  const TMPDIR = temporaryFolder();
+  const args = [BIN, 'once', mode, '-http', '127.0.0.1:0'];
+  const stdio = ['ignore', 'pipe', 'pipe'] as const;
+  // A terminal tells all processes of a group.
+  const program = spawn(process.execPath, args, {
+    ...{ detached: true, stdio: [...stdio], env: { ...process.env, TMPDIR } },
+  });
+  const ended = once(program, 'close');
+  let said = '';
+  for (const output of [program.stdout, program.stderr]) {
+    output?.on('data', (text) => {
+      said += text;
+    });
+  }
+  // A member of etcd has made its folder.
+  await expect.poll(() => readdirSync(TMPDIR, { recursive: true }).length).toBeGreaterThan(1);
+  process.kill(-program.pid!, 'SIGINT');
+  expect([await ended, said]).toEqual([[0, null], '']);
+  expect(readdirSync(TMPDIR)).toEqual([]);
 });
 
 /** A zombie, which nobody has waited for so far, has ended. */
