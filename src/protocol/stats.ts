@@ -116,7 +116,8 @@ function generalStats(context: SessionContext, now: number): readonly Stat[] {
 
 /** How many of the keys that were asked for are other servers', in percent. */
 function hopsOf({ forwarded_out, cmd_get, cmd_touch }: Counters): number {
-  return Math.round((100 * forwarded_out) / Math.max(1, cmd_get + cmd_touch));
+  // A key that is asked for twice counts twice above, and one of EXISTS there only.
+  return Math.min(100, Math.round((100 * forwarded_out) / Math.max(1, cmd_get + cmd_touch)));
 }
 
 function dataSetOf(context: SessionContext): DataSetInfo {
