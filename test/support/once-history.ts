@@ -23,6 +23,8 @@ export interface Event {
 export interface Client {
   /** Whether it may be behind: it runs with `-stale-reads`. */
   readonly isStale?: boolean;
+  /** Whether what is asked without waiting is done in the order in which it was asked. */
+  readonly isInOrder?: boolean;
   create(key: string, value: string): Promise<Told>;
   read(key: string): Promise<Told>;
 }
@@ -53,7 +55,8 @@ export class History {
         }
         // Keys grow old: what is asked is among the newest.
         const key = `k${Math.floor(asked / 40) + below(keysAtOnce)}`;
-        if (below(2) === 0) await this.read(client, key);
+        if (client.isInOrder === true && below(4) === 0) await this.createBetween(client, key);
+        else if (below(2) === 0) await this.read(client, key);
         else await this.create(client, key, below(4) === 0 ? 'shared' : undefined);
       }
     };
@@ -66,6 +69,18 @@ export class History {
     const told = await client.create(key, wish);
     this.events.push({ start, end: this.#clock++, key, wish, told });
     return told;
+  }
+
+  /** A read, a create and a read that are sent at once: the second read comes after the create. */
+  async createBetween(client: Client, key: string): Promise<void> {
+    const wish = `v${this.#values++}`;
+    const asked = { start: this.#clock++, key };
+    const [before, told, after] = await Promise.all([
+      ...[client.read(key), client.create(key, wish), client.read(key)],
+    ]);
+    this.events.push({ ...asked, end: this.#clock++, told: before });
+    this.events.push({ ...asked, end: this.#clock++, wish, told });
+    this.events.push({ key, start: this.#clock++, end: this.#clock++, told: after });
   }
 
   async read(client: Client, key: string): Promise<Told> {

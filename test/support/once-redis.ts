@@ -16,6 +16,7 @@ export function redisClient(path: string): Client {
   redis.on('error', () => {});
   onTestFinished(() => redis.disconnect());
   return {
+    isInOrder: true,
     async create(key, value) {
       try {
         await redis.set(key, value);
