@@ -1,15 +1,20 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Anywhere } from '../../src/forward/anywhere.ts';
 import { QUESTION_KEYS_MAX, type Questions } from '../../src/forward/questions.ts';
 import { FOREIGN_KEY } from '../../src/handler/foreign-keys.ts';
 import { createSimpleHandler } from '../../src/handler/simple.ts';
+import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import { respProtocol } from '../../src/protocol/resp/resp.ts';
 import { emptyStorage } from '../../src/storage/empty.ts';
 import { bulk, req } from '../protocol/resp/harness.ts';
 import { BinaryConversation, parseResponses, request } from '../support/binary.ts';
 import { foreignOver } from '../support/foreign.ts';
 import { Conversation } from '../support/session.ts';
+import { stopClocks } from '../support/still-clock.ts';
 import { type TestRecord, tableOf } from '../support/storages.ts';
+
+stopClocks();
 
 /** `b`, `d`, `f` … belong here; `a`, `c`, `e` … to others. */
 const RECORDS: readonly TestRecord[] = [...'abcdefghij'].map((key) => [key, `value of ${key}`, 5]);
@@ -230,6 +235,48 @@ describe('large values of others', () => {
     const replies = [bulk(String(value)), '+OK\r\n', '+QUEUED\r\n', '+OK\r\n', bulk('value of e')];
     expect(conversation.played().output.toString('latin1') === replies.join('')).toBe(true);
   });
+
+  it('among any commands, wrong ones too, are answered as if all were here', () => {
+    const value = Buffer.alloc(3 * 1024 * 1024, 'x');
+    const records: readonly TestRecord[] = [
+      ['a', value],
+      ['b', value],
+      ['c', value],
+      ...RECORDS.slice(3),
+    ];
+    const key = fc.constantFrom('a', 'b', 'c', 'e', 'g', 'none1', 'none2');
+    const keys = fc.array(key, { minLength: 1, maxLength: 4 }).map((some) => some.join(' '));
+    const verb = fc.constantFrom('get', 'gets', 'gat 0', 'mg', 'me', 'touch', 'get k\0');
+    const flags = fc.constantFrom('', ' v', ' v v', ' s q', ' x', ' 0');
+    const line = fc.tuple(verb, keys, flags).map((words) => Buffer.from(`${words.join(' ')}\r\n`));
+    const word = fc.constantFrom('get', 'mget', 'exists', 'strlen', 'nope', 'type');
+    const others = fc.constantFrom('multi', 'exec', 'discard', 'watch a', 'reset', 'ping');
+    const command = fc
+      .oneof(
+        fc.tuple(word, keys).map((words) => words.join(' ')),
+        others,
+      )
+      .map((text) => req(...text.split(' ')));
+    const sameAs = (requests: readonly Buffer[], protocol?: typeof respProtocol): void => {
+      const { foreign } = over(records);
+      const played = [foreign, createSimpleHandler(tableOf(records))].map((handler) => {
+        const more = handler === foreign ? { foreign } : {};
+        const conversation = new BinaryConversation(handler, protocol ?? memcachedProtocol, more);
+        conversation.give(Buffer.concat(requests));
+        return conversation.played();
+      });
+      expect(played[0].state).toBe(played[1].state);
+      expect(played[0].output.equals(played[1].output)).toBe(true);
+    };
+    const many = { minLength: 1, maxLength: 12 };
+    fc.assert(
+      fc.property(fc.array(line, many), fc.array(command, many), (lines, commands) => {
+        sameAs(lines);
+        sameAs([req('ping'), ...commands], respProtocol);
+      }),
+      { numRuns: 60 },
+    );
+  }, 600_000);
 
   it('are sent by owners about twice at most', () => {
     const value = Buffer.alloc(64 * 1024, 'x');
