@@ -24,7 +24,9 @@ export async function withBody(
   const body = new Gathered();
   const holder = { cut: () => void request.destroy() };
   try {
-    for await (const piece of request as AsyncIterable<Buffer>) {
+    // Else a body that is too large would end before the answer is out.
+    const pieces = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    for await (const piece of pieces) {
       if (body.length + piece.length > bytesMax) return tooLarge(bytesMax);
       body.append(piece);
       bodies.note(holder, body.length);

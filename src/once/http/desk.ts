@@ -9,21 +9,13 @@ import { KEY_BYTES_MAX } from '../limits.ts';
 import type { CachedStore } from '../once.ts';
 import { type Access, accessFault } from './access.ts';
 import { type Answer, faultOf } from './answers.ts';
-import { holdAnswer } from './answers-held.ts';
 import { NO_REQUEST, refuseInput } from './no-request.ts';
 import { asPrivate, itemAnswer } from './read.ts';
 import { type Call, KEY_PATH, noSuchPath, ROUTES } from './routes.ts';
+import { send } from './send.ts';
 
 /** Requests of all connections that are being answered. */
 const REQUESTS_MAX = 8_192;
-/** An answer that is read more slowly is cut off. */
-const RESPONSE_MS_MAX = 60_000;
-
-/**
- * Node sends the headers and a body that is a string in one piece: for a value of 100 bytes that takes
- * 12.8 µs of processor time where a buffer takes 14.5 (2026-11-29).
- */
-const STRING_BYTES_MAX = 4 * 1024;
 
 const PLAIN_KEY_PATH = /^\/key\/[^%?]+$/;
 const PLAIN_PATH_MAX = KEY_PATH.length + KEY_BYTES_MAX;
@@ -46,6 +38,8 @@ export class Desk {
   readonly #logger: Logger;
   readonly #strangers: ClientLog;
   readonly #latest = new WeakMap<Socket, Latest>();
+  /** Those that are closed once their last answer is out. */
+  readonly #closing = new WeakSet<Socket>();
   /** The path of a plain request, while its key is looked up. */
   readonly #path = Buffer.alloc(PLAIN_PATH_MAX);
 
@@ -73,10 +67,13 @@ export class Desk {
     if (users === undefined && response.socket !== null && isPlain(request)) {
       if (!this.#guests.touch(socket)) return;
       if (this.#answersAtOnce(request, response)) {
-        if (response.writableLength > 0) this.#guests.begin(socket, response);
+        const isOut = response.writableEnded && response.writableLength === 0;
+        if (!isOut) this.#guests.begin(socket, response);
         return;
       }
     }
+    // Whoever was told so must not have anything done by a request behind (RFC 9112, section 9.6).
+    if (this.#closing.has(socket)) return;
     request.on('error', () => {});
     response.on('error', () => {});
     if (!this.#guests.begin(socket, response)) return;
@@ -89,7 +86,7 @@ export class Desk {
           const client = socket.remoteAddress ?? 'a UNIX socket';
           this.#strangers.report({ kind: 'failed login', client }, performance.now());
         }
-        send(request, response, users === undefined ? answer : asPrivate(answer));
+        this.#send(request, response, users === undefined ? answer : asPrivate(answer));
       })
       .catch(() => response.destroy());
   }
@@ -107,12 +104,12 @@ export class Desk {
     this.#path.write(url, 'latin1');
     try {
       const item = this.#store.cached(this.#path, KEY_PATH.length, url.length);
-      if (item !== undefined) send(request, response, itemAnswer(item, request));
+      if (item !== undefined) this.#send(request, response, itemAnswer(item, request));
       return item !== undefined;
     } catch (error) {
       const answer = this.#thrown(error, socket);
       if (response.headersSent) response.destroy();
-      else send(request, response, answer);
+      else this.#send(request, response, answer);
       return true;
     }
   }
@@ -130,6 +127,10 @@ export class Desk {
     const creation = isRead(request) ? before : answer.catch(() => {});
     this.#latest.set(socket, { response, creation });
     return answer;
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+    if (!send(request, response, answer)) this.#closing.add(request.socket);
   }
 
   #thrown(error: unknown, { destroyed }: Socket): Answer {
@@ -182,23 +183,4 @@ function notAllowed(methods: readonly string[]): Answer {
 
 function busy(): Answer {
   return faultOf(503, 'UNAVAILABLE', 'too many requests at one time: nothing was created');
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
-  return length !== '0' || encoding !== undefined;
-}
-
-function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  const { status, headers, body } = answer;
-  // A body that was not read would be taken for the next request.
-  if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
-  response.writeHead(status, headers);
-  if (request.method === 'HEAD') response.end();
-  else if (!Buffer.isBuffer(body) || body.length > STRING_BYTES_MAX) response.end(body);
-  else response.end(body.toString('latin1'), 'latin1');
-  if (response.writableLength === 0) return;
-  const timer = setTimeout(() => response.destroy(), RESPONSE_MS_MAX);
-  response.once('close', () => clearTimeout(timer));
-  if (Buffer.isBuffer(body)) holdAnswer(response, body);
 }

@@ -40,9 +40,38 @@ test('a body that never ends is refused once it is too large, and ends the conne
   const { etcd, port } = await served();
   const chunk = `100000\r\n${'x'.repeat(0x100000)}\r\n`;
   const post = `POST /key HTTP/1.1\r\n${CHUNKED}\r\n`;
-  expect(await talk(port, post + chunk.repeat(9))).toMatch(/^HTTP\/1.1 413 /);
   const put = `PUT /key/k HTTP/1.1\r\n${CHUNKED}If-None-Match: *\r\n\r\n`;
-  expect(await talk(port, put + chunk.repeat(2))).toMatch(/^HTTP\/1.1 413 /);
+  const begunMs = performance.now();
+  const answers = [talk(port, post + chunk.repeat(9)), talk(port, put + chunk.repeat(2))];
+  for (const said of await Promise.all(answers)) expect(said).toMatch(/^HTTP\/1.1 413 /);
+  // Long before a request takes too long to arrive, which is 30 s.
+  expect(performance.now() - begunMs).toBeLessThan(20_000);
+  expect(etcd.keys.size).toBe(0);
+});
+
+test('of a refused body that never ends, no more is read than a few bodies', async () => {
+  const { etcd, port } = await served();
+  const socket = connected(port);
+  const length = 'Content-Length: 100000000000\r\n';
+  socket.write(`PUT /key/k HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n${length}\r\n`);
+  const piece = Buffer.alloc(64 * 1024);
+  const pour = (): void => {
+    while (!socket.destroyed && socket.write(piece));
+  };
+  socket.on('drain', pour);
+  pour();
+  await new Promise((resolve) => socket.once('close', resolve));
+  // The system holds some more.
+  expect(socket.bytesWritten).toBeLessThan(64 * 1024 * 1024);
+  expect(etcd.keys.size).toBe(0);
+});
+
+test('what follows a refused body on its connection is not done', async () => {
+  const { etcd, port } = await served();
+  const put = (key: string, more: string) =>
+    `PUT /key/${key} HTTP/1.1\r\nHost: 127.0.0.1\r\n${more}Content-Length: 1\r\n\r\nv`;
+  const said = await talk(port, put('a', '') + put('b', 'If-None-Match: *\r\n'));
+  expect(said.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 428']);
   expect(etcd.keys.size).toBe(0);
 });
 
