@@ -52,11 +52,12 @@ export function createEtcdStore(etcd: Client, options: EtcdStoreOptions): Store 
         const from = creations.length;
         const chunk = wishes.slice(from, from + TRANSACTION_KEYS_MAX);
         creations.push(...(await group.createAll(chunk)));
-        const failure = creations.slice(from).find((creation) => 'why' in creation);
+        // A full etcd refuses at once what is new, and the rest may be there already.
+        const failure = creations.slice(from).find(isOutage);
         if (failure === undefined) continue;
-        const kind = failure.kind === 'full' ? 'full' : 'unavailable';
+        const { why } = failure;
         const rest = wishes.slice(creations.length);
-        return [...creations, ...rest.map(() => ({ kind, why: failure.why }) as const)];
+        return [...creations, ...rest.map(() => ({ kind: 'unavailable', why }) as const)];
       }
       return creations;
     },
@@ -157,6 +158,11 @@ function readingOf([record]: readonly KeyValue[]): Reading {
   } catch (error) {
     return { kind: 'unavailable', why: messageOf(error) };
   }
+}
+
+/** Whether the keys behind it are not asked for: etcd would not answer either. */
+function isOutage(creation: Creation): creation is Extract<Creation, { why: string }> {
+  return creation.kind === 'unknown' || creation.kind === 'unavailable';
 }
 
 /** What a creation came to that found the key there. */

@@ -46,7 +46,11 @@ test('a full database refuses to create with 507, and reads go on, of nodes that
     const init = { method: 'PUT', body: new Uint8Array(body), headers: { 'if-none-match': '*' } };
     return (await fetch(`${url}/key/${key}`, init)).status;
   };
+  // Its cache has nothing of what the other one creates.
+  const otherUrl = await serveHttp(storeOn(endpoints));
   expect(await create('first', Buffer.from('v'))).toBe(201);
+  const there = Array.from({ length: 300 }, (_, i) => ({ key: `before${i}`, value: 'v' }));
+  await fetch(`${url}/keys`, { method: 'POST', body: JSON.stringify(there) });
   let last = 0;
   for (let i = 0; last !== 507 && i < 20; i++) {
     last = await create(`k${i}`, Buffer.alloc(VALUE_BYTES_MAX, i));
@@ -59,8 +63,15 @@ test('a full database refuses to create with 507, and reads go on, of nodes that
   // That it has another value, or this one, can be said.
   expect(await create('first', Buffer.from('v'))).toBe(200);
   expect(await create('first', Buffer.from('other'))).toBe(409);
-  const other = await serveHttp(storeOn(endpoints));
-  const get = async (key: string): Promise<number> => (await fetch(`${other}/key/${key}`)).status;
+  const again = await fetch(`${otherUrl}/keys`, {
+    method: 'POST',
+    body: JSON.stringify([{ key: 'a', value: 'v' }, ...there]),
+  });
+  const { results } = (await again.json()) as { results: { status: number }[] };
+  expect(results.shift()).toMatchObject({ status: 507 });
+  expect(new Set(results.map(({ status }) => status))).toEqual(new Set([200]));
+  const get = async (key: string): Promise<number> =>
+    (await fetch(`${otherUrl}/key/${key}`)).status;
   expect([await get('first'), await get('k0'), await get('small'), await get('a')]).toEqual([
     ...[200, 200, 404, 404],
   ]);

@@ -168,6 +168,35 @@ describe('POST /keys', () => {
   });
 });
 
+describe('POST /keys of more keys than a transaction takes', () => {
+  const NAMES = ['new', ...Array.from({ length: 300 }, (_, i) => `k${i}`), 'newer'];
+  const FULL: Mishap = { status: 429, code: 8, message: 'mvcc: database space exceeded' };
+
+  async function posted(mishap: Mishap) {
+    const { etcd, url } = await served();
+    for (const name of NAMES.slice(1, -1)) etcd.put(PREFIX + name, '\x01\0\0\0\0\0v');
+    etcd.mishaps.set('txn', mishap);
+    const list = NAMES.map((key) => ({ key, value: 'v' }));
+    const response = await post(`${url}/keys`, list);
+    const { results } = (await response.json()) as { results: { code: string }[] };
+    return { etcd, codes: results.map(({ code }) => code) };
+  }
+
+  test('says of each that is there that it is the same, when the database is full', async () => {
+    const { etcd, codes } = await posted(FULL);
+    expect([codes.shift(), codes.pop()]).toEqual(['FULL', 'FULL']);
+    expect(new Set(codes)).toEqual(new Set(['SAME']));
+    expect(etcd.keys.size).toBe(300);
+  });
+
+  test('asks for none of the rest when etcd does not answer', async () => {
+    const { etcd, codes } = await posted('cut-after');
+    expect(codes.slice(0, 127)).toEqual(Array.from({ length: 127 }, () => 'UNKNOWN'));
+    expect(new Set(codes.slice(127))).toEqual(new Set(['UNAVAILABLE']));
+    expect(etcd.keys.has(Buffer.from(`${PREFIX}newer`).toString('base64'))).toBe(false);
+  });
+});
+
 describe('GET /key/KEY', () => {
   test('may be cached for ever when there is a value, and not at all when there is none', async () => {
     const { url } = await served();
