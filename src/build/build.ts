@@ -4,9 +4,11 @@ import { GoromdbError } from '../common/errors.ts';
 import { Notices } from '../common/notices.ts';
 import { checkedSink, KeyCheck } from '../storage/scanners/key-check.ts';
 import { printable } from '../storage/scanners/name-list.ts';
+import type { Repeats } from '../storage/table/table-index.ts';
 import { expandInputs } from './expand.ts';
 import { InputPlaces } from './input-places.ts';
-import { type Finished, type OutputPlan, writeOutputs } from './output.ts';
+import { expectOneValue } from './one-value.ts';
+import { type OutputPlan, writeOutputs } from './output.ts';
 import {
   noticesOf,
   type RecordsRequest,
@@ -21,6 +23,8 @@ export interface BuildRequest extends RecordsRequest {
   readonly out: string;
   /** What is written. Default: `table`. */
   readonly format?: 'table' | 'lmdb' | 'jsonl' | undefined;
+  /** Whether several records with one key end the build, unless they are equal. */
+  readonly needsOneValue?: boolean | undefined;
 }
 
 export interface Built {
@@ -62,10 +66,12 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
           await readInput({ ...request, scratchDir }, input, target);
         }
       },
-      check(finished) {
+      async check(finished, _, table) {
         throwIfAborted(request.signal);
         for (const text of noticesOf(request, check)) notices.add(text);
-        checkRepeats(request, finished, places, notices);
+        if (finished.repeats === undefined) return;
+        if (request.needsOneValue) await expectOneValue(table, places);
+        else checkRepeats(request, finished.repeats, places, notices);
       },
     });
     await rejected.keep();
@@ -78,11 +84,10 @@ export async function buildTable(request: BuildRequest): Promise<Built> {
 
 function checkRepeats(
   { duplicates }: BuildRequest,
-  { repeats }: Finished,
+  repeats: Repeats,
   places: InputPlaces,
   notices: Notices,
 ): void {
-  if (repeats === undefined) return;
   const records = repeats.count === 1 ? '1 record has' : `${repeats.count} records have`;
   const text = `${records} a key that came before; the first such key is ${printable(repeats.key.toString())}, ${places.describe(repeats.first)}`;
   if (duplicates === 'error') throw new GoromdbError('DATA_CORRUPT', text);

@@ -36,8 +36,12 @@ export interface OutputPlan {
 export interface OutputWork {
   /** Adds the records. @param writers One for each plan. */
   readonly fill: (writers: readonly TableWriter[]) => Promise<void>;
-  /** Called with each finished table, before any file takes its name. What it throws ends the build. */
-  readonly check: (finished: Finished, plan: number) => void;
+  /**
+   * Called with each finished table, before any file takes its name. What it throws ends the build.
+   *
+   * @param table Where it lies until then, with all records that were added.
+   */
+  readonly check: (finished: Finished, plan: number, table: string) => void | Promise<void>;
   /** Called when all files are whole, before the first one takes its name. */
   readonly beforeNames?: () => Promise<void>;
 }
@@ -74,7 +78,9 @@ export async function writeOutputs(
     await fill(writers);
     const written: Written[] = [];
     for (const [i, plan] of plans.entries()) {
-      written.push(await finish(temporaries[i], writers[i], plan, (done) => check(done, i)));
+      const [table] = temporaries[i];
+      const checkOne = (done: Finished) => check(done, i, table);
+      written.push(await finish(temporaries[i], writers[i], plan, checkOne));
     }
     await beforeNames?.();
     for (const [i, { path }] of plans.entries()) {
@@ -123,7 +129,7 @@ async function finish(
   [table, file, sumFile]: Temporaries,
   writer: TableWriter,
   { path, format, keeps, part }: OutputPlan,
-  check: (finished: Finished) => void,
+  check: (finished: Finished) => void | Promise<void>,
 ): Promise<Written> {
   let md5 = '';
   // The disk takes what was written meanwhile.
@@ -131,7 +137,7 @@ async function finish(
     md5 = sumOf(table);
   });
   const { repeats } = writer;
-  check({ keys, bytes, repeats });
+  await check({ keys, bytes, repeats });
   if (format === 'table' && (keeps === 'last' || repeats === undefined)) {
     await rename(table, file);
   } else {

@@ -56,6 +56,30 @@ test('goromdb once import creates nothing when an input is bad, or a key or valu
   expect(etcd.asked).toEqual([]);
 });
 
+test('goromdb once import creates nothing when inputs have two values for a key, unless it is told which to take', async () => {
+  const etcd = await FakeEtcd.start();
+  const a = file(`${LINES}{"key":"k7","value":"v7"}\n`, 'a.jsonl');
+  const b = file('{"key":"new","value":""}\n{"key":"k7","value":"other"}\n', 'b.jsonl');
+  // The last value is the first one again: each of the three counts.
+  const refused = await once('import', etcd, '-key', 'key', '-value', 'value', a, b, a);
+  expect(refused).toEqual({
+    code: 3,
+    said: '',
+    warned: `goromdb: key "k7": expected one value, found one at line 8 of ${a} and another at line 2 of ${b}; nothing was created\n`,
+  });
+  expect((await once('import', etcd, '-duplicates', 'error', a)).code).toBe(3);
+  expect(etcd.asked).toEqual([]);
+  expect(await once('import', etcd, a, a)).toEqual({
+    ...{ code: 0, said: '300 keys created, 0 keys unchanged\n', warned: '' },
+  });
+  expect(await once('import', etcd, '-duplicates', 'first', a, b)).toMatchObject({
+    ...{ code: 0, said: '1 key created, 300 keys unchanged\n' },
+  });
+  expect(await once('import', etcd, '-duplicates', 'last', a, b)).toMatchObject({
+    ...{ code: 4, said: expect.stringMatching(/1 key with another value/) },
+  });
+});
+
 test('goromdb once import goes on after an unknown outcome, and ends when etcd is full', async () => {
   const etcd = await FakeEtcd.start();
   etcd.mishaps.set('txn', 'cut-after');

@@ -22,7 +22,13 @@ const VALUES = optionGroup('Values', {
 });
 
 const { prefix: _, keys: __, 'skip-bad': ___, ...ROWS } = ROW_OPTIONS;
-const OPTIONS = { ...ETCD, ...VALUES, ...ROWS };
+const { fallback: ____, ...DUPLICATES } = ROWS.duplicates;
+const OPTIONS = {
+  ...ETCD,
+  ...VALUES,
+  ...ROWS,
+  duplicates: { ...DUPLICATES, fallbackNote: 'fail, unless they are equal' },
+};
 
 export const onceImport = defineCommand({
   name: 'once-import',
@@ -34,8 +40,9 @@ Examples:
   goromdb once import -etcd http://10.0.0.1:2379 -key id users.csv
 
 INPUT is what goromdb build reads. All of it is read, and each key and value is
-checked, before the first key is created. It is safe to run it again: keys that
-have the value already are counted.`,
+checked, before the first key is created. A key with two values in the inputs
+is an error, since it can be set only once: -duplicates first or last chooses.
+It is safe to run it again: keys that have the value already are counted.`,
   exitCodes: {
     0: 'every key has its value',
     1: 'etcd does not answer or refuses, or a signal interrupted the command',
@@ -48,10 +55,11 @@ have the value already are counted.`,
   read({ values, args, given }): ImportRequest {
     if (values.etcd === undefined) throw misuse('-etcd is required: the client URLs of etcd');
     checkInputs(args, 'an INPUT');
-    const rows = { ...values, prefix: undefined, keys: 'any', 'skip-bad': 0 } as const;
+    const { duplicates = 'last' } = values;
+    const rows = { ...values, duplicates, prefix: undefined, keys: 'any', 'skip-bad': 0 } as const;
     return {
       inputs: args,
-      rows: rowsOf(rows, given),
+      rows: { ...rowsOf(rows, given), needsOneValue: values.duplicates === undefined },
       place: placeOf(values),
       type: values.type ?? '',
     };
