@@ -154,15 +154,16 @@ function createCommit(
 function readingOf([record]: readonly KeyValue[]): Reading {
   if (record === undefined) return { kind: 'absent' };
   try {
-    return { kind: 'found', item: decodeItem(record.value, record.createRevision) };
+    return { kind: 'found', item: decodeItem(record) };
   } catch (error) {
-    return { kind: 'unavailable', why: messageOf(error) };
+    return { kind: 'unavailable', why: messageOf(error), isForeign: true };
   }
 }
 
 /** Whether the keys behind it are not asked for: etcd would not answer either. */
 function isOutage(creation: Creation): creation is Extract<Creation, { why: string }> {
-  return creation.kind === 'unknown' || creation.kind === 'unavailable';
+  if (creation.kind === 'unavailable') return creation.isForeign !== true;
+  return creation.kind === 'unknown';
 }
 
 /** What a creation came to that found the key there. */

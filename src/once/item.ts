@@ -1,4 +1,6 @@
 import { GoromdbError } from '../common/errors.ts';
+import type { KeyValue } from '../etcd/etcd.ts';
+import { keyText } from '../inspect/key-text.ts';
 import { KEY_BYTES_MAX, TYPE_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import type { Creation, Item, Reading, Wish } from './once.ts';
 
@@ -11,6 +13,9 @@ const CONTROL = /\p{Cc}/u;
 /** Of a content type: what may stand in a header. */
 const TYPE = /^[\x20-\x7e]*$/;
 
+/** What is read of a key in etcd. */
+type Kept = Pick<KeyValue, 'key' | 'value' | 'createRevision'>;
+
 /** What etcd keeps under a key: form, flags, type, value. */
 export function encodeItem({ value, flags, type }: Omit<Item, 'revision'>): Buffer {
   const head = Buffer.alloc(HEAD_BYTES + type.length);
@@ -21,13 +26,13 @@ export function encodeItem({ value, flags, type }: Omit<Item, 'revision'>): Buff
   return Buffer.concat([head, value]);
 }
 
-/** @throws GoromdbError DATA_CORRUPT when another program has written it. */
-export function decodeItem(bytes: Buffer, revision: number): Item {
+/** @throws GoromdbError DATA_CORRUPT, with the key, when another program has written it. */
+export function decodeItem({ key, value: bytes, createRevision: revision }: Kept): Item {
   const valueStart = HEAD_BYTES + (bytes[5] ?? 0);
   const isWhole = bytes[0] === FORM && bytes.length >= valueStart;
   const type = bytes.toString('latin1', HEAD_BYTES, valueStart);
   if (!isWhole || !TYPE.test(type)) {
-    const message = `etcd: expected a value of goromdb once, found ${bytes.length} bytes of another form; nothing else may write below its prefix`;
+    const message = `etcd: key ${keyText(key)}: expected a value of goromdb once, found another form (${bytes.length} B); nothing else may write below its prefix`;
     throw new GoromdbError('DATA_CORRUPT', message);
   }
   return {

@@ -24,11 +24,19 @@ export interface Wish extends Omit<Item, 'revision'> {
   readonly key: Buffer;
 }
 
+/** What cannot be said, or done. */
+export interface Unavailable {
+  readonly kind: 'unavailable';
+  readonly why: string;
+  /** Another program has written what the key has: it does not help to try again. */
+  readonly isForeign?: true;
+}
+
 /** `absent` is said only when etcd has said so. */
 export type Reading =
   | { readonly kind: 'found'; readonly item: Item }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'unavailable'; readonly why: string };
+  | Unavailable;
 
 /**
  * Keys in front of others. Layers stand in a chain, and etcd is its end: the cache comes first, and behind
@@ -50,7 +58,8 @@ export interface Layer {
  */
 export type Creation =
   | { readonly kind: 'created' | 'same' | 'conflict'; readonly item: Item }
-  | { readonly kind: 'unknown' | 'unavailable' | 'full'; readonly why: string };
+  | { readonly kind: 'unknown' | 'full'; readonly why: string }
+  | Unavailable;
 
 /** The end of a chain, and a chain as a whole. */
 export interface Store extends Layer {

@@ -83,11 +83,11 @@ export function warmCache(
 }
 
 /** @returns undefined: another program has written it, which is said when it is read. */
-function itemOf({ value, createRevision, modRevision }: KeyValue): Item | undefined {
+function itemOf(record: KeyValue): Item | undefined {
   // Somebody has put it a second time: what it was set to is not known here.
-  if (createRevision !== modRevision) return undefined;
+  if (record.createRevision !== record.modRevision) return undefined;
   try {
-    return decodeItem(value, createRevision);
+    return decodeItem(record);
   } catch {
     return undefined;
   }

@@ -111,6 +111,9 @@ test('goromdb once export writes what import takes, and a table that is served',
   expect(readFileSync(`${out}.md5`, 'utf8')).toMatch(/^[\da-f]{32} {2}keys\.db\n$/);
 });
 
+const FOREIGN =
+  'etcd: key /goromdb/once/z: expected a value of goromdb once, found another form (1 B); nothing else may write below its prefix';
+
 test('goromdb once export writes nothing when another program has written below the prefix', async () => {
   const etcd = await FakeEtcd.start();
   await once('import', etcd, file(LINES));
@@ -118,8 +121,18 @@ test('goromdb once export writes nothing when another program has written below 
   const out = join(temporaryFolder(), 'keys.db');
   const { code, warned } = await once('export', etcd, '-o', out);
   expect(code).toBe(1);
-  expect(warned).toMatch(/nothing else may write below its prefix/);
+  expect(warned).toBe(`goromdb: ${FOREIGN}\n`);
   expect(() => readFileSync(out)).toThrow(/ENOENT/);
+});
+
+test('goromdb once import names the key that another program has written, and does not try again', async () => {
+  const etcd = await FakeEtcd.start();
+  etcd.put('/goromdb/once/z', 'x');
+  const { code, warned } = await once('import', etcd, file(`${LINES}{"key":"z","value":"x"}\n`));
+  expect(code).toBe(1);
+  expect(warned).toBe(
+    `goromdb: ${FOREIGN}; the import ends, and some keys may have been created\n`,
+  );
 });
 
 test.each([

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { decodeItem, encodeItem, wishFault } from '../../src/once/item.ts';
 
+const KEY = Buffer.from('/p/k\n');
 const item = { value: Buffer.from([0, 13, 10, 255]), flags: 0xffff_fffe, type: 'text/plain' };
 
 test('what etcd keeps of an item is what was set', () => {
-  expect(decodeItem(encodeItem(item), 7)).toEqual({ ...item, revision: 7 });
+  expect(decodeItem({ key: KEY, value: encodeItem(item), createRevision: 7 })).toEqual({
+    ...item,
+    revision: 7,
+  });
 });
 
 describe('what another program wrote is no item', () => {
@@ -15,7 +19,12 @@ describe('what another program wrote is no item', () => {
     ['a type that is longer than all', Buffer.from([1, 0, 0, 0, 0, 9, 120])],
     ['a type that no header can have', encodeItem({ ...item, type: 'a\r\nset-cookie: b' })],
   ])('%s', (_, bytes) => {
-    expect(() => decodeItem(bytes, 7)).toThrow(expect.objectContaining({ code: 'DATA_CORRUPT' }));
+    expect(() => decodeItem({ key: KEY, value: bytes, createRevision: 7 })).toThrow(
+      expect.objectContaining({
+        code: 'DATA_CORRUPT',
+        message: expect.stringMatching(/^etcd: key \/p\/k\\x0a: expected a value of goromdb once/),
+      }),
+    );
   });
 });
 

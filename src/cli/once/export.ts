@@ -74,8 +74,9 @@ export async function exportRecords(
   const keyStart = Buffer.byteLength(prefix, 'utf8');
   let exported: Exported = { keys: 0, revision: 0 };
   for await (const { records, revision } of keyPages(etcd, prefix, signal)) {
-    for (const { key: name, value: bytes, createRevision } of records) {
-      const { value, flags } = decodeItem(bytes, createRevision);
+    for (const record of records) {
+      const { key: name } = record;
+      const { value, flags } = decodeItem(record);
       sink.add(name, keyStart, name.length, value, 0, value.length, flags);
     }
     exported = { keys: exported.keys + records.length, revision };

@@ -85,6 +85,10 @@ async function createBatch(
     const creations = await store.createAll(batch);
     const failed = creations.find((creation) => 'why' in creation);
     if (failed === undefined || !('why' in failed)) return creations;
+    if ('isForeign' in failed) {
+      const message = `${failed.why}; the import ends, and some keys may have been created`;
+      throw new GoromdbError('SERVER_FAILED', message);
+    }
     if (failed.kind === 'full' || retry === RETRIES_MAX) {
       const what = failed.kind === 'full' ? 'the database of etcd is full' : 'etcd does not answer';
       const message = `${what} (${failed.why}); some keys may have been created: run it again, which is safe`;

@@ -54,6 +54,7 @@ const TEXTS: Readonly<Record<Creation['kind'], string>> = {
 };
 
 export function messageOfCreation(creation: Creation): string {
+  if ('isForeign' in creation) return `nothing was created: ${creation.why}`;
   const why = 'why' in creation ? ` (${creation.why})` : '';
   return TEXTS[creation.kind] + why;
 }

@@ -189,6 +189,23 @@ describe('POST /keys of more keys than a transaction takes', () => {
     expect(etcd.keys.size).toBe(300);
   });
 
+  test('names a key that another program has written, and goes on with the others', async () => {
+    const { etcd, url } = await served();
+    etcd.put(`${PREFIX}k0`, 'x');
+    const list = NAMES.map((key) => ({ key, value: 'v' }));
+    const { results } = (await (await post(`${url}/keys`, list)).json()) as {
+      results: { code: string; message: string }[];
+    };
+    const [foreign] = results.splice(1, 1);
+    expect(foreign).toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringMatching(
+        /^nothing was created: etcd: key \/goromdb\/once\/k0: expected/,
+      ),
+    });
+    expect(new Set(results.map(({ code }) => code))).toEqual(new Set(['CREATED']));
+  });
+
   test('asks for none of the rest when etcd does not answer', async () => {
     const { etcd, codes } = await posted('cut-after');
     expect(codes.slice(0, 127)).toEqual(Array.from({ length: 127 }, () => 'UNKNOWN'));
