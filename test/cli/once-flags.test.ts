@@ -72,6 +72,8 @@ test.each([
   [['-dev', '-tls-client-ca', 'x'], /goromdb: -tls-client-ca: it needs -tls-cert and -tls-key/],
   [['-dev', '-http', '/s', '-allow', '::1'], /goromdb: -allow: unix:\/s is a UNIX socket/],
   [['-dev', '-cache-size', '0'], /goromdb: -cache-size: "0" is not allowed; expected a size of at/],
+  [['-etcd', 'http://127.0.0.1:1', '-etcd-cert', 'c'], /goromdb: -etcd-cert and -etcd-key belong/],
+  [['-etcd', 'http://127.0.0.1:1', '-etcd-key', 'k'], /goromdb: -etcd-cert and -etcd-key belong/],
   [['-dev', '-nodes', '2'], /goromdb: -nodes is for up/],
 ])('goromdb once %j is refused, and why', (args, said) => {
   expect(() => requestOf(...args)).toThrow(said);

@@ -139,6 +139,7 @@ test.each([
   ['import', [], /-etcd is required/],
   ['import', ['-etcd', 'http://127.0.0.1:1'], /expected an INPUT, found none/],
   ['export', [], /-etcd is required/],
+  ['export', ['-etcd', 'http://127.0.0.1:1', '-etcd-key', 'k'], /-etcd-cert and -etcd-key belong/],
 ])('goromdb once %s %j says what is wrong, and ends with 2', async (word, args, said) => {
   const program = new GoromdbProcess(['once', word, ...args]);
   expect(await program.exit()).toBe(2);

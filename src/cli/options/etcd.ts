@@ -1,5 +1,5 @@
 /** Where etcd is: for the commands that ask it. */
-import { optionGroup, type ValuesOf } from './option.ts';
+import { misuse, optionGroup, type ValuesOf } from './option.ts';
 import { FILE, parseName, parseUrl } from './values.ts';
 
 export const ETCD = optionGroup('etcd', {
@@ -40,7 +40,11 @@ export interface EtcdPlace {
   readonly prefix: string;
 }
 
+/** @throws GoromdbError OPTION_INVALID for a certificate without its key, and the reverse. */
 export function placeOf(values: ValuesOf<typeof ETCD>): EtcdPlace {
+  if ((values['etcd-cert'] === undefined) !== (values['etcd-key'] === undefined)) {
+    throw misuse('-etcd-cert and -etcd-key belong together: give both or none');
+  }
   return {
     urls: values.etcd ?? [],
     loginFile: values['etcd-login-file'],
