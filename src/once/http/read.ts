@@ -48,7 +48,7 @@ export async function readOne(
 }
 
 /** With conditions and one range of bytes (RFC 9110, sections 13 and 14). */
-export function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
+export function itemAnswer(item: Item, { headers, method }: IncomingMessage): Answer {
   const { etag, lasting, all, whole } = toldOf(item);
   const { 'if-match': ifMatch } = headers;
   if (ifMatch !== undefined && !matches(ifMatch, etag, false)) {
@@ -59,7 +59,9 @@ export function itemAnswer(item: Item, { headers }: IncomingMessage): Answer {
     return { status: 304, headers: lasting };
   }
   const { value } = item;
-  const part = ifRange === etag ? partOf(range, value.length) : undefined;
+  // Of other methods a range means nothing (RFC 9110, section 14.2).
+  const isPart = method === 'GET' && ifRange === etag;
+  const part = isPart ? partOf(range, value.length) : undefined;
   if (part === undefined) {
     return { status: 200, headers: whole, body: value };
   }

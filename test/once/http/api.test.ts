@@ -240,6 +240,8 @@ describe('GET /key/KEY', () => {
       return [response.status, (await response.text()).slice(0, 20)];
     };
     expect(await get({}, 'HEAD')).toEqual([200, '']);
+    expect(await get({ range: 'bytes=2-4' }, 'HEAD')).toEqual([200, '']);
+    expect(await get({ range: 'bytes=10-' }, 'HEAD')).toEqual([200, '']);
     expect(await get({ 'if-none-match': etag })).toEqual([304, '']);
     expect(await get({ 'if-none-match': `"x", W/${etag}` })).toEqual([304, '']);
     expect(await get({ 'if-none-match': '"x"' })).toEqual([200, '0123456789']);

@@ -160,12 +160,12 @@ test('every status of docs/once.openapi.json is answered as it says, and no othe
     await ask(call, 500, body, once, broken);
   }
 
+  await ask('get /key/foo', 206, undefined, { range: 'bytes=1-' });
+  await ask('get /key/foo', 416, undefined, { range: 'bytes=9-' });
   for (const method of ['get', 'head'] as const) {
     await ask(`${method} /key/foo`, 200);
-    await ask(`${method} /key/foo`, 206, undefined, { range: 'bytes=1-' });
     await ask(`${method} /key/foo`, 304, undefined, once);
     await ask(`${method} /key/foo`, 412, undefined, { 'if-match': '"x"' });
-    await ask(`${method} /key/foo`, 416, undefined, { range: 'bytes=9-' });
     await ask(`${method} /key/none`, 404);
     await ask(`${method} /key/%00`, 422);
     await ask(`${method} /key/foo`, 500, undefined, {}, broken);
