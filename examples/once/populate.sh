@@ -3,13 +3,19 @@
 #   populate.sh http://127.0.0.1:11000 100000
 set -eu
 url=$1 count=$2 prefix=${3:-key}
+answers=$(mktemp)
+trap 'rm -f "$answers"' EXIT
+trap 'exit 1' HUP INT TERM
 first=1
 while [ "$first" -le "$count" ]; do
   last=$((first + 999 < count ? first + 999 : count))
-  seq "$first" "$last" |
+  if ! seq "$first" "$last" |
     sed "s/.*/{\"key\":\"$prefix-&\",\"value\":\"value $prefix-&\"}/" |
     paste -sd, | sed 's/.*/[&]/' |
-    curl -fsS --data-binary @- "$url/keys" |
-    grep -o '"code":"[A-Z]*"'
+    curl -fsS --data-binary @- "$url/keys" >>"$answers"; then
+    echo "populate.sh: $url did not take keys $first to $last: it ends here; run it again, which is safe" >&2
+    exit 1
+  fi
   first=$((last + 1))
-done | sort | uniq -c
+done
+grep -o '"code":"[A-Z]*"' "$answers" | sort | uniq -c

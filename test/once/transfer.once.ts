@@ -11,6 +11,8 @@ import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
 import { PREFIX, serveHttp, storeOn } from '../support/once-node.ts';
 
+const POPULATE = fileURLToPath(new URL('../../examples/once/populate.sh', import.meta.url));
+
 test('10,000 keys and the largest values come out as they went in', async () => {
   const { endpoints, close } = await startTrialCluster(temporaryFolder(), 1);
   onTestFinished(close);
@@ -86,10 +88,18 @@ test('examples/once/populate.sh creates keys, and counts what came of them', asy
   const cluster = await startTrialCluster(temporaryFolder(), 1);
   onTestFinished(cluster.close);
   const url = await serveHttp(storeOn(cluster.endpoints));
-  const program = fileURLToPath(new URL('../../examples/once/populate.sh', import.meta.url));
   const populate = async (count: number) =>
-    (await promisify(execFile)(program, [url, String(count)])).stdout.replaceAll(/ +/g, ' ');
+    (await promisify(execFile)(POPULATE, [url, String(count)])).stdout.replaceAll(/ +/g, ' ');
   expect(await populate(1_001)).toBe(' 1001 "code":"CREATED"\n');
   expect(await populate(1_002)).toBe(' 1 "code":"CREATED"\n 1001 "code":"SAME"\n');
   expect(await (await fetch(`${url}/key/key-1001`)).text()).toBe('value key-1001');
+});
+
+test('examples/once/populate.sh fails, and says so, when nobody answers', async () => {
+  // Nobody listens on port 1.
+  const failed = promisify(execFile)(POPULATE, ['http://127.0.0.1:1', '2']);
+  await expect(failed).rejects.toMatchObject({
+    ...{ code: 1, stdout: '' },
+    stderr: expect.stringMatching(/http:\/\/127.0.0.1:1 did not take keys 1 to 2: .*run it again/),
+  });
 });
