@@ -55,6 +55,8 @@ export async function startApi(
 ): Promise<Api> {
   const { requestMsMax = REQUEST_MS_MAX, admin, allow } = options;
   const limits = {
+    // The desk says what is wrong without one.
+    requireHostHeader: false,
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: Math.min(HEADERS_MS_MAX, requestMsMax),
     requestTimeout: requestMsMax,
@@ -82,6 +84,7 @@ export async function startApi(
     else if (options.tls === undefined) guests.admit(socket);
   });
   if (options.tls !== undefined) limitHandshakes(server, guests);
+  server.on('checkExpectation', serve);
   server.on('clientError', (error, socket) => desk.refuse(error, socket as net.Socket));
   const target = { address: options.address, reusePort: false };
   const address = await listen(server, target, undefined, '-http');

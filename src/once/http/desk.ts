@@ -9,7 +9,7 @@ import { KEY_BYTES_MAX } from '../limits.ts';
 import type { CachedStore } from '../once.ts';
 import { type Access, accessFault } from './access.ts';
 import { type Answer, faultOf } from './answers.ts';
-import { NO_REQUEST, refuseInput } from './no-request.ts';
+import { headerFault, NO_REQUEST, refuseInput } from './no-request.ts';
 import { asPrivate, itemAnswer } from './read.ts';
 import { type Call, KEY_PATH, noSuchPath, ROUTES } from './routes.ts';
 import { send } from './send.ts';
@@ -150,6 +150,8 @@ async function answerOf(
   const { method = '', url = '', httpVersionMajor } = call.request;
   // Node takes a path without a version behind it: what was meant for one would be a part of the key.
   if (httpVersionMajor !== 1) return faultOf(400, 'NO_REQUEST', NO_REQUEST);
+  const headers = headerFault(call.request);
+  if (headers !== undefined) return headers;
   // Not by class URL: it would take `.` and `..` in a key for folders.
   const [path] = url.replace(ORIGIN, '').split('?', 1);
   const isKey = path.startsWith(KEY_PATH);
@@ -166,9 +168,10 @@ async function answerOf(
 }
 
 /** Whether it asks for a key, without escapes or a query. */
-function isPlain({ method, url = '', httpVersionMajor }: IncomingMessage): boolean {
-  const isShort = url.length <= PLAIN_PATH_MAX;
-  return method === 'GET' && httpVersionMajor === 1 && isShort && PLAIN_KEY_PATH.test(url);
+function isPlain(request: IncomingMessage): boolean {
+  const { method, url = '', httpVersionMajor } = request;
+  if (method !== 'GET' || httpVersionMajor !== 1 || url.length > PLAIN_PATH_MAX) return false;
+  return PLAIN_KEY_PATH.test(url) && headerFault(request) === undefined;
 }
 
 function isRead({ method }: IncomingMessage): boolean {

@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { faultOf } from './answers.ts';
+import { type Answer, faultOf } from './answers.ts';
 
 /** What Node says of what it could not read as a request, and what is answered. */
 const FAULTS: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
@@ -13,6 +13,23 @@ const FAULTS: Readonly<Record<string, readonly [status: number, code: string, me
 };
 export const NO_REQUEST = 'expected a request of HTTP/1.1';
 const OTHERS = [400, 'NO_REQUEST', NO_REQUEST] as const;
+
+/** What Node has said `100 Continue` to. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
+
+/**
+ * What is wrong with the headers of a request, whatever it asks for; undefined: nothing. Node would answer
+ * these itself, with no word about what is wrong.
+ */
+export function headerFault({ httpVersion, headers }: IncomingMessage): Answer | undefined {
+  // HTTP/1.0 has neither of the two.
+  if (httpVersion !== '1.1') return undefined;
+  if (headers.host === undefined) {
+    return faultOf(400, 'NO_REQUEST', 'expected a header Host, found none');
+  }
+  if (headers.expect === undefined || CONTINUE.test(headers.expect)) return undefined;
+  return faultOf(417, 'NO_REQUEST', 'expected no Expect but 100-continue');
+}
 
 /**
  * Answers what is no request, and ends the connection.

@@ -138,6 +138,27 @@ describe('what is no request is answered with what is wrong, and ends the connec
     });
   });
 
+  const HEADERS = [
+    ['no Host', '', 400, /expected a header Host/],
+    ['an Expect that nobody knows', 'Host: a\r\nExpect: banana\r\n', 417, /100-continue/],
+  ] as const;
+
+  test.each(HEADERS)('%s, of keys that are cached as well', async (_, headers, status, message) => {
+    const { url, port } = await served();
+    await fetch(`${url}/key`, { method: 'POST', body: '{"key":"k","value":"v"}' });
+    for (const path of ['/key/k', '/key/none', '/healthz']) {
+      const request = `GET ${path} HTTP/1.1\r\n${headers}Connection: close\r\n\r\n`;
+      const [head, body] = (await talk(port, request)).split('\r\n\r\n');
+      expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(JSON.parse(body)).toEqual({
+        code: 'NO_REQUEST',
+        message: expect.stringMatching(message) as string,
+      });
+    }
+    // HTTP/1.0 has neither of the two.
+    expect(await talk(port, `GET /key/k HTTP/1.0\r\n${headers}\r\n`)).toMatch(/200 OK.*v$/s);
+  });
+
   test('but not in the middle of another answer', async () => {
     const { etcd, port } = await served();
     etcd.put(`${PREFIX}k`, `\x01\0\0\0\0\0${'x'.repeat(VALUE_BYTES_MAX)}`);
