@@ -26,7 +26,7 @@ export function discardBody(request: IncomingMessage, over: () => void): void {
   };
   const end = (): void => {
     clearTimeout(timer);
-    request.off('data', count).off('end', end).off('close', end);
+    request.off('data', count).off('end', end).off('close', end).pause();
     over();
   };
   const timer = setTimeout(end, DISCARD_MS_MAX);
