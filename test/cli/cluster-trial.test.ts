@@ -1,8 +1,10 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { expect, test } from 'vitest';
 import { equalShards, splitRecords } from '../../src/build/split.ts';
 import { runTrial } from '../../src/cli/cluster/trial.ts';
+import { lockFolder } from '../../src/control/folder-lock.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const TCP = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
@@ -26,4 +28,22 @@ test.each([
     'expected 2 shards as goromdb split -shards 2 makes them, found',
   );
   expect(existsSync(join(dir, 'shards.toml'))).toBe(false);
+});
+
+test.each([
+  ['a node', 'nodes/shard1-0/state', `its node shard1-0 runs (pid ${process.pid} on `],
+  ['another trial that starts', '.', `is in use by another goromdb (pid ${process.pid} on `],
+])('a trial changes nothing in a folder that %s uses', async (_what, folder, message) => {
+  const dir = temporaryFolder();
+  mkdirSync(join(dir, folder), { recursive: true });
+  const there = readdirSync(dir, { recursive: true });
+  const lock = await lockFolder(join(dir, folder));
+  const trial = { shards: 2, replicas: 1, dir, address: TCP, clusterAddress: TCP };
+  const run = runTrial({ ...trial, records: { inputs: [] } }, AbortSignal.abort());
+  await expect(run).rejects.toMatchObject({
+    code: 'FOLDER_IN_USE',
+    message: expect.stringContaining(message),
+  });
+  expect(readdirSync(dir, { recursive: true })).toEqual(there);
+  await lock.release();
 });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +68,30 @@ test('a cluster of four shards and two replicas starts, goes on without one node
 
   expect(await cluster.kill('SIGTERM')).toBe(0);
   await waitFor(() => expect(pids.filter(isAlive)).toEqual([]));
+});
+
+test('the folder of a cluster that runs is refused, and nothing in it changes', async () => {
+  const dir = temporaryFolder();
+  const more = ['-shards', '2', '-replicas', '1'];
+  const first = up(dir, more);
+  await first.says(/Ctrl-C/);
+  const [pid] = pidsIn(first.stdout);
+  const log = join(dir, 'nodes/shard0-0/log');
+  const files = ['shards.toml', 'manifest.json', 'shard0.db'].map((name) => join(dir, name));
+  const read = (): readonly string[] => files.map((path) => readFileSync(path, 'latin1'));
+  const before = read();
+  const logged = readFileSync(log, 'utf8');
+  // A log that is emptied while a node writes to it has no gap.
+  const [, flags] = /flags:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/2`, 'utf8'))!;
+  expect(Number.parseInt(flags, 8) & constants.O_APPEND).not.toBe(0);
+  const input = join(temporaryFolder(), 'users.csv');
+  writeFileSync(input, 'id,name\n1,Ann\n');
+  const second = up(dir, [...more, '-key', 'id', input]);
+  await second.says(new RegExp(`its node shard0-0 runs \\(pid ${pid} on .*choose another -dir`));
+  expect(await second.exit()).toBe(1);
+  expect(read()).toEqual(before);
+  expect(readFileSync(log, 'utf8').startsWith(logged)).toBe(true);
+  expect(await first.kill('SIGTERM')).toBe(0);
 });
 
 test('what a folder has is served again, and other shards are refused', async () => {

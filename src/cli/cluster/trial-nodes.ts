@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -7,20 +7,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SplitInto } from '../../build/split.ts';
 import { formatAddress } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
-import { readAtMost, writeAtomically } from '../../common/files.ts';
+import { writeAtomically } from '../../common/files.ts';
 import { freePorts, spawnMortal } from '../../once/trial/trial.ts';
 import type { Shard, TcpAddress, Topology } from '../../shards/shards.ts';
 import { dropFile } from '../folders/drop-file.ts';
 import { readStatsStatus } from '../remote/remote-status.ts';
+import { MADE_BY, nodeFolder, stateFolder } from './trial-folder.ts';
 
 /** How often a node that starts is asked, and how long it may take to serve. */
 const LOOK_MS = 50;
 const START_MS_MAX = 600_000;
+/** Emptied, and written at its end: an older process that still writes there leaves no gap. */
+const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
+const LOG_FLAGS = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
 /** The last line of a log, for the message. */
 const SAID_CHARS_MAX = 2_000;
-
-/** The first line of the file of shards. */
-const MADE_BY = '# Made by goromdb cluster up, which replaces it.';
 
 /** Where the nodes are to be. */
 export interface TrialPlaces {
@@ -82,16 +83,17 @@ export async function startNode(
   node: number,
   address: TcpAddress,
 ): Promise<TrialNode> {
-  const folder = join(dir, 'nodes', `${name}-${node}`);
+  const folder = nodeFolder(dir, `${name}-${node}`);
   await mkdir(folder, { recursive: true });
   const file = join(folder, 'data.db');
   const source = join(dir, `${name}.db`);
   await dropFile({ source, file, force: false, checksSum: true, onProgress: () => {} });
   const own = formatAddress(address);
   const flags = ['-shards', join(dir, 'shards.toml'), '-shard', name, '-node', own, '-addr', own];
-  const log = openSync(join(folder, 'log'), 'w');
+  const log = openSync(join(folder, 'log'), LOG_FLAGS);
   try {
-    const args = [process.argv[1], ...flags, '-file', file, '-basedir', join(folder, 'state')];
+    const state = stateFolder(dir, `${name}-${node}`);
+    const args = [process.argv[1], ...flags, '-file', file, '-basedir', state];
     const child = spawnMortal(process.execPath, args, log);
     return { name: `${name}-${node}`, address, child };
   } finally {
@@ -116,7 +118,7 @@ export async function untilServing(
     if (status?.pid === child.pid && status?.sets[0]?.serving?.md5 === md5) return;
     const hasEnded = child.exitCode !== null || child.signalCode !== null;
     if (hasEnded || performance.now() > untilMs) {
-      const log = join(dir, 'nodes', name, 'log');
+      const log = join(nodeFolder(dir, name), 'log');
       const lines = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n');
       const said = lines
         .at(-1)!
@@ -137,17 +139,4 @@ export async function writeShardsFile(dir: string, topology: Topology): Promise<
   const path = join(dir, 'shards.toml');
   await writeAtomically(path, `${MADE_BY}\n${shardsFile(topology)}`);
   return path;
-}
-
-/**
- * A cluster's own file must not be lost by a trial.
- *
- * @throws GoromdbError OPTION_INVALID when there is one that others have written.
- */
-export async function checkShardsFile(dir: string): Promise<void> {
-  const path = join(dir, 'shards.toml');
-  const there = existsSync(path) ? (await readAtMost(path, MADE_BY.length)).toString() : MADE_BY;
-  if (there === MADE_BY) return;
-  const message = `${path}: expected none, or one that goromdb cluster up has made: choose another -dir`;
-  throw new GoromdbError('OPTION_INVALID', message);
 }

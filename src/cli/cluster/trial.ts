@@ -8,14 +8,15 @@ import { equalShards, splitRecords } from '../../build/split.ts';
 import { formatAddress } from '../../common/address.ts';
 import { GoromdbError } from '../../common/errors.ts';
 import { keysOf } from '../../common/quantities.ts';
+import { lockFolder } from '../../control/folder-lock.ts';
 import { endProcess } from '../../once/trial/trial.ts';
 import type { Topology } from '../../shards/shards.ts';
 import { makePrivateFolder } from '../local/private-folder.ts';
 import { copySample } from '../local/sample.ts';
 import { checkAnswers } from './check-answers.ts';
 import { askNodes, linesOf } from './cluster-status.ts';
+import { checkTrialFolder } from './trial-folder.ts';
 import {
-  checkShardsFile,
   placeNodes,
   startNode,
   type TrialNode,
@@ -37,7 +38,17 @@ export interface TrialRequest extends TrialPlaces {
 export async function runTrial(request: TrialRequest, signal: AbortSignal): Promise<void> {
   const dir = request.dir ?? makePrivateFolder('cluster');
   await mkdir(dir, { recursive: true });
-  await checkShardsFile(dir);
+  await checkTrialFolder(dir);
+  // Two that start at one time would write the same files.
+  const lock = await lockFolder(dir);
+  try {
+    await serveTrial(request, dir, signal);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function serveTrial(request: TrialRequest, dir: string, signal: AbortSignal): Promise<void> {
   const into = equalShards(request.shards);
   const manifest = await splitFor(request, dir, signal);
   const topology = await placeNodes(into, request);
