@@ -125,6 +125,22 @@ test('a node that cannot start is named, and the others end', async () => {
   expect(existsSync(join(other, 'nodes/shard0-0/log'))).toBe(true);
 });
 
+test('Ctrl-C while nodes start is no fault, though it ends them, too', async () => {
+  const dir = temporaryFolder();
+  const cluster = up(dir, ['-shards', '2', '-replicas', '1']);
+  await cluster.says(/Starts the nodes/);
+  const pid = await waitFor(() => {
+    const [, found] = /, pid (\d+),/.exec(readFileSync(join(dir, 'nodes/shard0-0/log'), 'utf8'))!;
+    return Number(found);
+  });
+  cluster.child.kill('SIGSTOP');
+  process.kill(pid, 'SIGKILL');
+  cluster.child.kill('SIGINT');
+  cluster.child.kill('SIGCONT');
+  expect(await cluster.exit()).toBe(0);
+  expect(cluster.stderr).toBe('');
+});
+
 test('killed, it leaves no node behind', async () => {
   const cluster = up(temporaryFolder(), ['-shards', '2', '-replicas', '1']);
   await cluster.says(/Ctrl-C/);

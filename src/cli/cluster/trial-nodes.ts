@@ -6,10 +6,11 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SplitInto } from '../../build/split.ts';
 import { formatAddress } from '../../common/address.ts';
-import { GoromdbError } from '../../common/errors.ts';
+import { GoromdbError, messageOf } from '../../common/errors.ts';
 import { writeAtomically } from '../../common/files.ts';
 import { freePorts, spawnMortal } from '../../once/trial/trial.ts';
 import type { Shard, TcpAddress, Topology } from '../../shards/shards.ts';
+import { readShards } from '../../shards/shards-file.ts';
 import { dropFile } from '../folders/drop-file.ts';
 import { readStatsStatus } from '../remote/remote-status.ts';
 import { MADE_BY, nodeFolder, stateFolder } from './trial-folder.ts';
@@ -20,7 +21,9 @@ const START_MS_MAX = 600_000;
 /** Emptied, and written at its end: an older process that still writes there leaves no gap. */
 const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
 const LOG_FLAGS = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
-/** The last line of a log, for the message. */
+/** What a line begins with that says why the program ends. */
+const PROGRAM = 'goromdb: ';
+/** Of such a line, for the message. */
 const SAID_CHARS_MAX = 2_000;
 
 /** Where the nodes are to be. */
@@ -119,11 +122,7 @@ export async function untilServing(
     const hasEnded = child.exitCode !== null || child.signalCode !== null;
     if (hasEnded || performance.now() > untilMs) {
       const log = join(nodeFolder(dir, name), 'log');
-      const lines = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n');
-      const said = lines
-        .at(-1)!
-        .replace(/^goromdb: /, '')
-        .slice(0, SAID_CHARS_MAX);
+      const said = lastSaid(await readFile(log, 'utf8').catch(() => ''));
       const what = hasEnded ? 'has ended' : `did not serve within ${START_MS_MAX / 1000} s`;
       throw new GoromdbError(
         'SERVER_FAILED',
@@ -134,9 +133,26 @@ export async function untilServing(
   }
 }
 
-/** Writes the file of shards, so that a node finds the old one or the new one. */
+/** Why a node has ended, by its log: a hint may follow the line that says it. */
+export function lastSaid(log: string): string {
+  const lines = log.trim().split('\n');
+  const line = lines.findLast((one) => one.startsWith(PROGRAM)) ?? lines.at(-1)!;
+  return (line.startsWith(PROGRAM) ? line.slice(PROGRAM.length) : line).slice(0, SAID_CHARS_MAX);
+}
+
+/**
+ * Writes the file of shards, so that a node finds the old one or the new one.
+ *
+ * @throws GoromdbError OPTION_INVALID when the nodes would reject it: once, and not as many times.
+ */
 export async function writeShardsFile(dir: string, topology: Topology): Promise<string> {
   const path = join(dir, 'shards.toml');
   await writeAtomically(path, `${MADE_BY}\n${shardsFile(topology)}`);
+  try {
+    readShards(path);
+  } catch (cause) {
+    const message = `${messageOf(cause)}; that is what -addr and -cluster-addr make of it, and no node was started: choose others`;
+    throw new GoromdbError('OPTION_INVALID', message, { cause });
+  }
   return path;
 }

@@ -66,6 +66,7 @@ async function serveTrial(request: TrialRequest, dir: string, signal: AbortSigna
       return manifest.shards.find(({ name }) => node.name.startsWith(`${name}-`))!.md5;
     };
     await Promise.all(nodes.map((node) => untilServing(dir, node, md5Of(node), signal)));
+    if (signal.aborted) return;
     say(`Asks each node for each key.\n\n`);
     // The last shard first: the example is for the first node, which has to ask for it.
     const tables = manifest.shards.map(({ file }) => join(dir, file)).reverse();
@@ -81,6 +82,9 @@ async function serveTrial(request: TrialRequest, dir: string, signal: AbortSigna
       });
     }
     await aborted(signal);
+  } catch (error) {
+    // Ctrl-C goes to the nodes as well: that one of them is gone is no fault then.
+    if (!signal.aborted) throw error;
   } finally {
     await Promise.all(nodes.map(({ child }) => endProcess(child)));
   }
