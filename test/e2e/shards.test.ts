@@ -92,6 +92,9 @@ test('a table of another part of the keys is rejected, also when each of its key
   );
   drop(file, gzipSync(readFileSync(path)));
   await goromdb.says(/found a table of "slots 0-4095"[\s\S]*found a table of "slots 0-4095"/);
+  await writeTable(`${path}.0`, [[QUARTERS[0][0], Buffer.from('1')]], { part: 'slots 8192-16383' });
+  drop(file, readFileSync(`${path}.0`));
+  await goromdb.says(/found a table of "slots 8192-16383": it is the file of s1: drop it there/);
   await writeTable(`${path}.1`, [[QUARTERS[0][0], Buffer.from('1')]], { part: 'a\nb' });
   drop(file, readFileSync(`${path}.1`));
   await goromdb.says(/found a table of "a\\nb": split/);

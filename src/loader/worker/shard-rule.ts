@@ -31,10 +31,15 @@ export function shardRule(path: string, place: ShardPlace): ShardRule {
   const own = partOf(place.topology, place.shard);
   const part = (found: string | undefined): void => {
     if (found === undefined || found === own) return;
+    const other = shards.find(({ idx }) => partOf(place.topology, idx) === found);
+    const what =
+      other === undefined
+        ? 'split the data set by the shards.toml of this server'
+        : `it is the file of ${other.name}: drop it there`;
     throw new GoromdbError(
       'SHARD_MISMATCH',
       `${path}: expected the keys of ${own}, which are those of ${shards[place.shard].name}, found ` +
-        `a table of ${printable(found)}: split the data set by the shards.toml of this server`,
+        `a table of ${printable(found)}: ${what}`,
     );
   };
   const key: KeyRule = (key, start, end, locate) => {
