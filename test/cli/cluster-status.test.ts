@@ -11,6 +11,7 @@ import { createServer } from '../../src/server/create-server.ts';
 import type { Topology } from '../../src/shards/shards.ts';
 import { readShards } from '../../src/shards/shards-file.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { parseCommandLine } from '../support/parse-command-line.ts';
 import { tableOf } from '../support/storages.ts';
 
@@ -81,6 +82,15 @@ test('nodes that want a certificate and a login get both', async () => {
   const flags = [...TRUSTING, ...SHOWING, '-auth-file', userFile];
   expect(await ask(shards, ...flags)).toMatchObject(WELL);
   expect((await ask(shards, ...TRUSTING, '-auth-file', userFile)).fault).toBeDefined();
+});
+
+test('of a node that does not answer it is not said that its data is the same', async () => {
+  const [port] = await freePorts(1);
+  const path = join(temporaryFolder(), 'shards.toml');
+  writeFileSync(path, `[[shards]]\nname = "s"\nidx = 0\naddress = "127.0.0.1:${port}"\n`);
+  const state = await ask(path);
+  expect(state.fault).toMatch(/ECONNREFUSED/);
+  expect(state).not.toHaveProperty('isSame');
 });
 
 test('goromdb status asks a server so, too', async () => {

@@ -18,8 +18,8 @@ export interface NodeState {
   readonly pid?: number;
   /** Undefined: it has no data, or does not answer. */
   readonly serving?: { readonly generation: number; readonly keys: number; readonly md5: string };
-  /** Whether its data is that of the first node of its shard that has some. */
-  readonly isSame: boolean;
+  /** Whether its data is that of the first node of its shard that has some; undefined: it has none. */
+  readonly isSame?: boolean;
 }
 
 /** Asks all nodes, as clients of memcached do. The answer has them in the order of the file. */
@@ -46,13 +46,13 @@ export async function askNodes(
     const state = states.get(node)!;
     const md5 = state.serving?.md5;
     if (md5 !== undefined && !firsts.has(node.shard)) firsts.set(node.shard, md5);
-    return { ...state, isSame: md5 === firsts.get(node.shard) };
+    return md5 === undefined ? state : { ...state, isSame: md5 === firsts.get(node.shard) };
   });
 }
 
 /** Whether a node serves what its shard serves. */
 export function isWell({ serving, isSame }: NodeState): boolean {
-  return serving !== undefined && isSame;
+  return serving !== undefined && isSame === true;
 }
 
 /** A line for each node. */
