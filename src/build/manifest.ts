@@ -44,6 +44,11 @@ export interface Manifest {
   readonly parent: string | null;
 }
 
+/** The name of a shard's file. */
+export function fileOf({ name }: Pick<ManifestShard, 'name'>): string {
+  return `${name}.db`;
+}
+
 export function manifestOf(parts: Pick<Manifest, 'set' | 'hash' | 'shards' | 'parent'>): Manifest {
   const { set, hash, shards, parent } = parts;
   const sums = shards.map(({ idx, slots, sha256 }) => [idx, slots, sha256]);
@@ -114,10 +119,10 @@ function isManifest(found: Manifest): boolean {
 }
 
 function isShard({ name, idx, file, sha256, keys, bytes }: ManifestShard, i: number): boolean {
-  // A file beside the manifest, and nowhere else.
-  const isBeside = /^[\w.-]{1,70}$/.test(file) && !file.startsWith('.');
   const isNamed = typeof name === 'string' && SHARD_NAME.test(name);
+  // A file beside the manifest, and nowhere else: what may name a shard has no slash.
+  const isBeside = isNamed && file === fileOf({ name });
   const isSummed = typeof sha256 === 'string' && /^[\da-f]{64}$/.test(sha256);
   const isCounted = [keys, bytes].every((count) => Number.isSafeInteger(count) && count >= 0);
-  return idx === i && isBeside && isNamed && isSummed && isCounted;
+  return idx === i && isBeside && isSummed && isCounted;
 }

@@ -12,6 +12,7 @@ import type { RecordSink } from '../storage/scanners/scanner.ts';
 import type { TableWriter } from '../storage/table/table-writer.ts';
 import { expandInputs } from './expand.ts';
 import {
+  fileOf,
   MANIFEST,
   type Manifest,
   type ManifestShard,
@@ -267,10 +268,6 @@ function repeatsOf({ repeats }: Finished, name: string): string | undefined {
   if (repeats === undefined) return undefined;
   const records = repeats.count === 1 ? '1 record has' : `${repeats.count} records have`;
   return `${name}: ${records} a key that came before; the first such key is ${printable(repeats.key.toString())}`;
-}
-
-function fileOf({ name }: Pick<Shard, 'name'>): string {
-  return `${name}.db`;
 }
 
 async function end(

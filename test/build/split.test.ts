@@ -86,6 +86,17 @@ test('shards that are split have the bytes that the inputs would have had, and o
   expect(moves.reduce((sum, { keys }) => sum + keys, 0)).toBe(KEYS);
 });
 
+test('shards of any name that shards.toml takes are split further', async () => {
+  const names = ['.a', '..', '-b', 'x'.repeat(64)];
+  const { hash, shards } = equalShards(4);
+  const into = { hash, shards: shards.map((shard, i) => ({ ...shard, name: names[i] })) };
+  const { manifest } = await splitRecords(requestFor(4, csv(), { into }));
+  expect(readManifest(join(folder, 's4'))).toEqual(manifest);
+  const request = { dir: join(folder, 's8'), into: equalShards(8), set: 'users' };
+  const split = await splitShards({ ...request, from: join(folder, 's4') });
+  expect(split.manifest.totals.keys).toBe(KEYS);
+});
+
 test.each([
   ['last', 'b'],
   ['first', 'a'],
