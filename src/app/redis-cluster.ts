@@ -8,6 +8,7 @@ import { type RedisCluster, shardIdOf } from '../protocol/redis-cluster.ts';
 import type { TlsFiles } from '../server/access.ts';
 import { nodeAt, type ShardPlace } from '../shards/place.ts';
 import type { ShardNode } from '../shards/shards.ts';
+import { whereIn } from '../shards/shards-file.ts';
 
 /** A server's part in a Redis Cluster. */
 export interface RedisClusterPlan {
@@ -33,11 +34,14 @@ export function planRedisCluster(
   const own = nodeAt(place);
   if (own.clusterAddress === undefined) return undefined;
   if (hash !== 'slots') {
-    throw wrong(`cluster-address: expected hash = "slots" beside it, found "${hash}"`);
+    const { name } = shards[place.shard];
+    const what = `cluster-address: expected hash = "slots" beside it, found "${hash}"`;
+    throw wrong(place, name, place.node === 0 ? 'cluster-address' : 'replicas', what);
   }
   const without = shards.find(({ nodes }) => !nodes.some(takesPart));
   if (without !== undefined) {
-    throw wrong(`${without.name}: expected a cluster-address, as other shards have one`);
+    const what = `${without.name}: expected a cluster-address, as other shards have one`;
+    throw wrong(place, without.name, 'name', what);
   }
   const nodesOf = shards.map(({ nodes }) => nodes.filter(takesPart));
   const count = nodesOf.reduce((sum, { length }) => sum + length, 0);
@@ -74,8 +78,9 @@ function peerOf({ address, clusterAddress }: ShardNode): PeerAddress {
   return { host: isAnyHost(host!) ? address.host! : host!, port };
 }
 
-function wrong(message: string): GoromdbError {
-  return new GoromdbError('OPTION_INVALID', `shards.toml: ${message}`);
+function wrong({ path }: ShardPlace, shard: string, key: string, what: string): GoromdbError {
+  const where = path === undefined ? 'shards.toml' : whereIn(path, shard, key);
+  return new GoromdbError('OPTION_INVALID', `${where}: ${what}`);
 }
 
 /**

@@ -9,6 +9,8 @@ export interface ShardPlace {
   readonly shard: number;
   /** Its number among the nodes of the shard. */
   readonly node: number;
+  /** The file of the topology, for messages. */
+  readonly path?: string;
 }
 
 /** What says which node a server is. */

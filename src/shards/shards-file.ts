@@ -48,14 +48,23 @@ export function readShards(path: string): Topology {
     throw fault(above, TABLES, `expected one [[${TABLES}]] or more, each with name, idx, address`);
   }
   if (tables.length > SHARDS_MAX) {
-    throw fault(above, TABLES, `expected at most ${SHARDS_MAX}, found ${tables.length}`);
+    const tooMany = { ...above, number: SHARDS_MAX };
+    throw fault(tooMany, TABLES, `expected at most ${SHARDS_MAX}, found ${tables.length}`);
   }
   const places = tables.map((_, number) => ({ ...above, number }));
   const hash = hashOf(above, top.hash ?? 'slots');
   const read = tables.map((table, number) => readShard(places[number], table, hash));
   checkUnique(places, read);
-  const shards = hash === 'slots' ? withSlots(above, places, read) : read;
+  const shards = hash === 'slots' ? withSlots(places, read) : read;
   return { hash, shards: shards.toSorted((a, b) => a.idx - b.idx) };
+}
+
+/** Where in shards.toml the key of a shard is, for messages: file and, if it is found, line. */
+export function whereIn(path: string, shard: string, key: string): string {
+  const { text, values } = readToml(path);
+  const tables = values[TABLES];
+  const number = Array.isArray(tables) ? tables.findIndex(({ name }) => name === shard) : -1;
+  return shownPlace({ path, lines: findLines(text, TABLES), number }, key);
 }
 
 function hashOf(place: Place, given: unknown): ShardHash {
@@ -163,7 +172,9 @@ function checkUnique(places: readonly Place[], shards: readonly Shard[]): void {
       for (const address of [node.address, node.announce ?? node.clusterAddress]) {
         if (address === undefined) continue;
         const text = formatAddress(address);
-        if (addresses.has(text)) throw fault(place, 'address', `${shown(text)} is there twice`);
+        if (addresses.has(text)) {
+          throw fault(place, keyOf(shard, node, address), `${shown(text)} is there twice`);
+        }
         addresses.add(text);
       }
     }
@@ -176,18 +187,22 @@ function checkUnique(places: readonly Place[], shards: readonly Shard[]): void {
   }
 }
 
-function withSlots(
-  above: Place,
-  places: readonly Place[],
-  shards: readonly Shard[],
-): readonly Shard[] {
+/** The key that an address of a node is in. */
+function keyOf({ nodes }: Shard, node: ShardNode, address: TcpAddress): string {
+  if (node !== nodes[0]) return 'replicas';
+  if (address === node.address) return 'address';
+  return address === node.announce ? 'announce' : 'cluster-address';
+}
+
+function withSlots(places: readonly Place[], shards: readonly Shard[]): readonly Shard[] {
   const count = shards.length;
   if (shards.every(({ slots }) => slots === undefined)) {
     if ((count & (count - 1)) === 0) {
       return shards.map((shard) => ({ ...shard, slots: slotsOf(shard.idx, count) }));
     }
     const what = `expected 1, 2, 4, 8, … ${SHARDS_MAX} shards, or slots for each, found ${count}`;
-    throw fault(above, TABLES, what);
+    // The last of them may be the one too many, or another is missing behind it.
+    throw fault(places[count - 1], TABLES, what);
   }
   const without = shards.findIndex(({ slots }) => slots === undefined);
   if (without !== -1) {
@@ -227,8 +242,11 @@ function shown(value: unknown): string {
 }
 
 function fault(place: Place, key: string | undefined, what: string, cause?: unknown): GoromdbError {
-  const line = place.lines.lineOf(key, place.number);
-  const where = line === undefined ? place.path : `${place.path}:${line}`;
-  const message = `${where}: ${key === undefined ? '' : `${key}: `}${what}`;
+  const message = `${shownPlace(place, key)}: ${key === undefined ? '' : `${key}: `}${what}`;
   return new GoromdbError('OPTION_INVALID', message, { cause });
+}
+
+function shownPlace({ path, lines, number }: Place, key: string | undefined): string {
+  const line = lines.lineOf(key, number);
+  return line === undefined ? path : `${path}:${line}`;
 }

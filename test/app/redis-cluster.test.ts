@@ -28,7 +28,7 @@ function plan(toml: string, shard = 'a', node = 'n2:11211'): RedisClusterPlan | 
   const path = join(temporaryFolder(), 'shards.toml');
   writeFileSync(path, toml);
   const place = placeOf(readShards(path), { shard, node: parseAddress(node) });
-  return planRedisCluster(place, false);
+  return planRedisCluster({ ...place, path }, false);
 }
 
 test('a server finds itself, and says where clients reach each node', () => {
@@ -72,9 +72,10 @@ test('without a cluster-address there is no Redis Cluster, and with some each sh
     plan(TWO.replace(/, cluster-address = .* }/, ' }').replaceAll(/cluster-address.*/g, '')),
   ).toBeUndefined();
   expect(() => plan(TWO.replace('cluster-address = "n3:7000"', ''))).toThrow(
-    /shards\.toml: b: expected a cluster-address, as other shards have one/,
+    /shards\.toml:9: b: expected a cluster-address, as other shards have one/,
   );
   expect(() => plan(`hash = "crc32"\n${TWO}`)).toThrow(
-    /cluster-address: expected hash = "slots" beside it, found "crc32"/,
+    /shards\.toml:8: cluster-address: expected hash = "slots" beside it, found "crc32"/,
   );
+  expect(() => plan(`hash = "crc32"\n${TWO}`, 'b', 'n3:11211')).toThrow(/shards\.toml:13: cluster/);
 });

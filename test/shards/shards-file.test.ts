@@ -89,6 +89,12 @@ describe('says file, line, what was given and what is allowed:', () => {
     [two.replace('"s1"', '"s0"'), /toml:7: name: "s0" is there twice/],
     [two.replace('"s1"', '"s 1"'), /toml:7: name: expected 1 to 64 letters.*found "s 1"/],
     [two.replace('h1:', 'h0:'), /toml:.*address: "h0:8080" is there twice/],
+    [shard(0, 'cluster-address = "h0:8080"'), /toml:5: cluster-address: "h0:8080" is there twice/],
+    [
+      shard(0, 'cluster-address = "h:1"\nannounce = "h0:8080"'),
+      /toml:6: announce: "h0:8080" is there twice/,
+    ],
+    [shard(0, 'replicas = ["r:1", "h0:8080"]'), /toml:5: replicas: "h0:8080" is there twice/],
     [two.replace('h1:8080', ':8080'), /toml:9: address: expected "host:port".*found ":8080"/],
     [two.replace('h1:8080', '/tmp/s'), /toml:9: address: expected "host:port".*"\/tmp\/s"/],
     [two.replace('h1:8080', 'h1:0'), /toml:9: address: expected "host:port".*found "h1:0"/],
@@ -106,7 +112,10 @@ describe('says file, line, what was given and what is allowed:', () => {
     [shard(0, 'replicas = [7]'), /toml:5: replicas: expected "host:port".*found 7/],
     [shard(0, 'replicas = [{ port = 1 }]'), /toml:5: replicas: "port" is not known/],
     [shard(0, 'announce = "a:1"'), /toml:5: announce: announce: expected cluster-address/],
-    [`${two}${shard(2)}`, /shards: expected 1, 2, 4, 8, … 256 shards, or slots for each, found 3/],
+    [
+      `${two}${shard(2)}`,
+      /toml:11: shards: expected 1, 2, 4, 8, … 256 shards, or slots for each, found 3/,
+    ],
     [`hash = "crc32"\n${shard(0, 'slots = "0-1"')}`, /slots: expected none with hash = "crc32"/],
     [shard(0, 'slots = "5-4"'), /toml:5: slots: expected "first-last" within "0-16383"/],
     [shard(0, 'slots = "0-16384"'), /toml:5: slots: expected "first-last" within "0-16383"/],
@@ -119,7 +128,7 @@ describe('says file, line, what was given and what is allowed:', () => {
     ],
     [
       Array.from({ length: 257 }, (_, i) => shard(i)).join(''),
-      /shards: expected at most 256, found 257/,
+      /toml:1281: shards: expected at most 256, found 257/,
     ],
     [
       shard(0, `replicas = [${Array.from({ length: 512 }, (_, i) => `"r${i}:1"`).join(', ')}]`),

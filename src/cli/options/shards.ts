@@ -40,5 +40,5 @@ export function placeAmong(
     throw misuse('-shard and -node belong to -shards: give it too');
   }
   if (shard === undefined) throw misuse('-shards: -shard is missing: which of them this server is');
-  return placeOf(readShards(shards), { shard, node, address });
+  return { ...placeOf(readShards(shards), { shard, node, address }), path: shards };
 }
