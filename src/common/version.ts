@@ -1,5 +1,5 @@
 /** The version of this package, as in package.json. */
-export const VERSION = '0.4.0';
+export const VERSION = '0.5.0';
 
 /**
  * What `version` answers. memcached clients take exactly three dotted numbers, the first at least

@@ -9,7 +9,7 @@ import { NOW_MS } from './made-up.ts';
 export function node(number: number, more: Partial<NodeView> = {}): NodeView {
   const startedAt = new Date(NOW_MS - number * 9_876_000).toISOString();
   return {
-    ...{ id: `node-${number}`, host: `once-${number}`, pid: 4240 + number, version: '0.4.0' },
+    ...{ id: `node-${number}`, host: `once-${number}`, pid: 4240 + number, version: '0.5.0' },
     ...{ startedAt, url: `http://10.1.7.2${number}:11000`, figures: figuresAt(0) },
     ...more,
   };
