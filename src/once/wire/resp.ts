@@ -1,4 +1,5 @@
 import { Args, RequestFrame } from '../../protocol/resp/frame.ts';
+import { INLINE_BYTES_MAX, requestOfLine } from '../../protocol/resp/inline.ts';
 import { keyFault } from '../item.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts';
 import type { Creation, Wish } from '../once.ts';
@@ -10,7 +11,6 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const GET_HEAD = Buffer.from('*2\r\n$3\r\nGET\r\n$');
 const LOWER_GET_HEAD = Buffer.from('*2\r\n$3\r\nget\r\n$');
-const INLINE_BYTES_MAX = 64 * 1024;
 /** The largest value, its key and what is around them; or some 10,000 keys to read. */
 const REQUEST_BYTES_MAX = VALUE_BYTES_MAX + 64 * 1024;
 
@@ -30,7 +30,7 @@ export function respRequests(): RequestFinder {
   return {
     readsEnd: getsEnd,
     next(input) {
-      if (input[0] !== STAR) return inline(input);
+      if (input[0] !== STAR) return inline(input, this.next);
       const end = input.length;
       const head = frame.readHead(input, 0, end);
       if (head === 'partial') return PARTIAL;
@@ -97,14 +97,15 @@ function setting(name: string, words: readonly Buffer[], bytes: number, nil: str
   return { kind: 'create', bytes, wish, answer };
 }
 
-/** A line of words, as a person types it. */
-function inline(input: Buffer): Request {
+/** A line of words, as a person types it: means what the array of them does. */
+function inline(input: Buffer, next: RequestFinder['next']): Request {
   const at = input.indexOf(LF);
   if (at < 0) return input.length > INLINE_BYTES_MAX ? tooLarge(input.length) : PARTIAL;
-  const words = input.toString('latin1', 0, at).trim().split(/\s+/);
-  const buffers = words.map((word) => Buffer.from(word, 'latin1'));
-  if (words[0] === '') return reading(at + 1);
-  return requestOf(words[0].toLowerCase(), buffers, at + 1, '$-1\r\n');
+  const request = requestOfLine(input, 0, at);
+  // The session says what is wrong with quotes.
+  if (request === undefined) return reading(at + 1);
+  const found = next(request);
+  return found.kind === 'partial' ? reading(at + 1) : { ...found, bytes: at + 1 };
 }
 
 function reading(bytes: number): Request {

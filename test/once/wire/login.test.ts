@@ -106,7 +106,7 @@ describe("Redis' protocol", () => {
     const client = await connect();
     const said = await askOn(
       client,
-      '*1\r\n$4\r\nPING\r\nAUTH ann secret\r\nSET a x\r\nreset\r\nSET b x\r\n',
+      '*1\r\n$4\r\nPING\r\nAUTH ann secret\r\nSET a x\r\n "\\x72eset"\r\nSET b x\r\n',
     );
     expect(said).toMatch(/^-NOAUTH [^\r]*\r\n\+OK\r\n\+OK\r\n\+RESET\r\n-NOAUTH /);
     expect(etcd.keys.size).toBe(1);

@@ -273,6 +273,21 @@ describe("Redis' protocol", () => {
     }
   });
 
+  test('creates what a person types, without its quotes', async () => {
+    const { port } = await served();
+    const lines = [
+      'SET a "x y"',
+      "setnx 'b c' '\\x41'",
+      'get a',
+      'get "b c"',
+      'set d "\\x41',
+      'get d',
+    ];
+    const said = await talk(port, `*1\r\n$4\r\nPING\r\n${lines.join('\r\n')}\r\n`, 'unbalanced');
+    const bulks = `$3\r\nx y\r\n$4\r\n\\x41\r\n`;
+    expect(said).toMatch(`+PONG\r\n+OK\r\n:1\r\n${bulks}-ERR Protocol error: unbalanced`);
+  });
+
   test('refuses all else', async () => {
     const { etcd, port } = await served();
     const client = await redis(port);
