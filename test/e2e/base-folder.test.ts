@@ -23,7 +23,7 @@ test('a second server on a base folder is refused in one line, and changes nothi
   expect(await second.exit()).toBe(1);
   expect(second.stderr).toMatch(
     new RegExp(
-      `^\\S+ info goromdb [^\n]*\ngoromdb: the base folder ${folder} is in use by another goromdb \\(pid ${first.child.pid} on .*, since \\S+\\): .*-basedir\n$`,
+      `^\\S+ info goromdb [^\n]*\ngoromdb: the base folder ${folder} is in use by another goromdb \\(pid ${first.child.pid} on .*, since \\S+\\): .*another base folder\n$`,
     ),
   );
   drop(file, '{"v":"1"}');
