@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { GoromdbError } from '../common/errors.ts';
+import { printable } from '../storage/scanners/name-list.ts';
 import type { ScanInput } from '../storage/scanners/scanner.ts';
 import { readTableHead } from '../storage/table/table-file.ts';
 import { TableSearch } from '../storage/table/table-search.ts';
@@ -16,7 +17,7 @@ export async function expectOneValue(path: string, places: InputPlaces): Promise
   const key = await keyOfSeveral(path);
   if (key === undefined) return;
   const [first, other] = await numbersOf(path, key);
-  const message = `key ${JSON.stringify(key.toString())}: expected one value, found one ${places.describe(first)} and another ${places.describe(other)}`;
+  const message = `key ${printable(key.toString())}: expected one value, found one ${places.describe(first)} and another ${places.describe(other)}`;
   throw new GoromdbError('DATA_CORRUPT', message);
 }
 

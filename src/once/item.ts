@@ -13,6 +13,9 @@ const CONTROL = /\p{Cc}/u;
 /** Of a content type: what may stand in a header. */
 const TYPE = /^[\x20-\x7e]*$/;
 
+/** Of a key in a message: our own are shorter, with any usual prefix. */
+const KEY_SHOWN_BYTES_MAX = 1_024;
+
 /** What is read of a key in etcd. */
 type Kept = Pick<KeyValue, 'key' | 'value' | 'createRevision'>;
 
@@ -32,7 +35,7 @@ export function decodeItem({ key, value: bytes, createRevision: revision }: Kept
   const isWhole = bytes[0] === FORM && bytes.length >= valueStart;
   const type = bytes.toString('latin1', HEAD_BYTES, valueStart);
   if (!isWhole || !TYPE.test(type)) {
-    const message = `etcd: key ${keyText(key)}: expected a value of goromdb once, found another form (${bytes.length} B); nothing else may write below its prefix`;
+    const message = `etcd: key ${keyText(key.subarray(0, KEY_SHOWN_BYTES_MAX))}: expected a value of goromdb once, found another form (${bytes.length} B); nothing else may write below its prefix`;
     throw new GoromdbError('DATA_CORRUPT', message);
   }
   return {

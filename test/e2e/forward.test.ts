@@ -1,5 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { req } from '../protocol/resp/harness.ts';
 import { ClusterNodes } from '../support/cluster-nodes.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { TextClient } from '../support/text-client.ts';
 
 const RECORDS: Readonly<Record<string, string>> = {
@@ -26,5 +28,11 @@ test('any node answers any key', async () => {
       String(Math.round((100 * Number(stats.forwarded_out)) / Number(stats.cmd_get))),
     );
     expect(Number(stats.forwarded_out)).toBeGreaterThan(20);
+    // These look keys up that are not counted as gets.
+    const exists = req('EXISTS', ...Object.keys(RECORDS));
+    const redis = await RawClient.connect({ kind: 'tcp', host: '127.0.0.1', port });
+    redis.socket.end(Buffer.concat([...Array(20).fill(exists), req('QUIT')]));
+    expect(await redis.readToEnd()).toMatch(/^(:\d+\r\n){20}\+OK/);
+    expect((await client.stats()).forwarded_percent).toBe('100');
   }
 });

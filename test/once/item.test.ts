@@ -28,6 +28,18 @@ describe('what another program wrote is no item', () => {
   });
 });
 
+test('a message shows the beginning of a long key that another program has made', () => {
+  const long = { key: Buffer.alloc(1e6, 'k'), value: Buffer.alloc(0), createRevision: 7 };
+  let message = '';
+  try {
+    decodeItem(long);
+  } catch (error) {
+    message = String(error);
+  }
+  expect(message).toContain('key kkk');
+  expect(message.length).toBeLessThan(2_000);
+});
+
 /** What may be created must be readable afterwards. */
 test.each([
   ['a control character', 'a\r\nset-cookie: b'],
