@@ -67,6 +67,11 @@ test('goromdb once import creates nothing when inputs have two values for a key,
     said: '',
     warned: `goromdb: key "k7": expected one value, found one at line 8 of ${a} and another at line 2 of ${b}; nothing was created\n`,
   });
+  const key = 'k'.repeat(60_000);
+  const long = file([1, 2].map((value) => JSON.stringify({ key, value: `${value}` })).join('\n'));
+  const { warned } = await once('import', etcd, long);
+  expect(warned).toMatch(/^goromdb: key "k+\.\.\.": expected one value/);
+  expect(warned.length).toBeLessThan(1_000);
   expect((await once('import', etcd, '-duplicates', 'error', a)).code).toBe(3);
   expect(etcd.asked).toEqual([]);
   expect(await once('import', etcd, a, a)).toEqual({
