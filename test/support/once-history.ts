@@ -80,7 +80,9 @@ export class History {
     ]);
     this.events.push({ ...asked, end: this.#clock++, told: before });
     this.events.push({ ...asked, end: this.#clock++, wish, told });
-    this.events.push({ key, start: this.#clock++, end: this.#clock++, told: after });
+    // Of a create that came to nothing the client may have heard late, when others had created the key since.
+    const start = KNOWS.includes(told.kind) ? this.#clock++ : asked.start;
+    this.events.push({ key, start, end: this.#clock++, told: after });
   }
 
   async read(client: Client, key: string): Promise<Told> {
