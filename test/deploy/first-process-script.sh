@@ -57,6 +57,8 @@ report upgraded "$(is_another), $(show ActiveState), restarts $(show NRestarts),
 systemctl kill -s KILL goromdb
 await 'show NRestarts' 1
 await get v1
+# It serves a moment before systemd has read that it does.
+await 'show ActiveState' active
 report killed "$(show ActiveState), restarts $(show NRestarts), $(get)"
 
 printf '[Service]\nWatchdogSec=5s\n' >"$extra/watchdog.conf"
@@ -65,6 +67,7 @@ systemctl restart goromdb
 kill -STOP "$(show MainPID)"
 await 'show NRestarts' 1
 await get v1
+await 'show ActiveState' active
 report stuck "$(show ActiveState), restarts $(show NRestarts), $(get)"
 
 systemctl stop goromdb
