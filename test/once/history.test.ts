@@ -3,7 +3,14 @@ import { cacheStore } from '../../src/once/cache.ts';
 import { GroupCommit } from '../../src/once/group-commit.ts';
 import { isSame } from '../../src/once/item.ts';
 import type { Creation, Item, Reading, Store, Wish } from '../../src/once/once.ts';
-import { type Client, countsOf, type Event, faultsOf, History } from '../support/once-history.ts';
+import {
+  type Client,
+  countsOf,
+  type Event,
+  faultsOf,
+  History,
+  type Told,
+} from '../support/once-history.ts';
 import { seededRandom } from '../support/random.ts';
 
 const ASKED = 12_000;
@@ -181,6 +188,19 @@ describe('the checker finds', () => {
     expect(faultsOf(events).join('\n')).toMatch(/a create was called failed/);
   });
 
+  /** Of a client that hears late what came of its create: another one has created the key by then. */
+  async function readBehind(told: Told): Promise<readonly Event[]> {
+    const history = new History();
+    const absent = async (): Promise<Told> => ({ kind: 'absent' });
+    const another: Client = { create: async () => ({ kind: 'created' }), read: absent };
+    const create: Client['create'] = async (key) => {
+      await history.create(another, key);
+      return told;
+    };
+    await history.createBetween({ create, read: absent }, 'k');
+    return history.events;
+  }
+
   const CREATED = { start: 0, end: 1, key: 'k', wish: 'v', told: { kind: 'created' } } as const;
   const later = { start: 2, end: 3, key: 'k' } as const;
 
@@ -194,6 +214,18 @@ describe('the checker finds', () => {
   ])('that a key %s', (fault, event) => {
     expect(faultsOf([CREATED])).toEqual([]);
     expect(faultsOf([CREATED, event]).join('\n')).toContain(`k: ${fault}`);
+  });
+
+  test.each(['unknown', 'failed'] as const)(
+    'no fault in an absence behind a create that came to %s',
+    async (kind) => {
+      expect(faultsOf(await readBehind({ kind }))).toEqual([]);
+    },
+  );
+
+  test('an absence behind a create that was acknowledged', async () => {
+    const faults = faultsOf(await readBehind({ kind: 'same' }));
+    expect(faults).toContain('k: was absent after it was acknowledged');
   });
 
   test('no fault in what a node with -stale-reads may say, and in nothing more of it', () => {

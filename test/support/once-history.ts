@@ -1,5 +1,5 @@
 /** What clients of set-once keys were told, and when: and what of it cannot be. */
-type Told =
+export type Told =
   | { readonly kind: 'created' | 'same' | 'conflict' }
   /** It may have been created; or a read was not answered. */
   | { readonly kind: 'unknown' }
