@@ -315,14 +315,16 @@ test('an etcd that takes fewer keys at once gets them in parts', async () => {
 test('a hundred clients of HTTP that create 50 keys at one time are answered from fewer transactions', async () => {
   const { etcd, store } = await storeOnFake();
   let open = (): void => {};
-  etcd.gate = new Promise((resolve) => {
+  // At one time: a slow machine brings the last of them long after the first.
+  const all = new Promise<void>((resolve) => {
     open = resolve;
   });
   let creates = 0;
   const url = await serveHttp({
     ...store,
-    create(one) {
+    async create(one) {
       if (++creates === 100) open();
+      await all;
       return store.create(one);
     },
   });

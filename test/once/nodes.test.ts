@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Overview } from '../../src/once/overview.ts';
 import { collectingLogger } from '../support/collecting-logger.ts';
 import { FakeEtcd } from '../support/fake-etcd.ts';
@@ -66,6 +66,9 @@ test('a node registers again when etcd refuses it at first, and when its lease i
 });
 
 test('however many look, etcd is asked once in a while', async () => {
+  // For as long as they look, however long that takes here.
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
   const etcd = await FakeEtcd.start();
   const node = await startWholeNode([etcd.url]);
   await Promise.all(Array.from({ length: 50 }, () => overviewOf(node.url)));

@@ -96,10 +96,11 @@ describe('a request that takes too long to arrive', () => {
       said += text;
     });
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    // Others are served meanwhile.
-    const [, other] = await Promise.all([closed, fetch(`${url}/key/none`)]);
+    // Others are served meanwhile; one that a busy machine holds up is too slow as well, and asks again.
+    const other = async (): Promise<number> => (await fetch(`${url}/key/none`)).status;
+    await Promise.all([closed, expect.poll(other).toBe(404)]);
     expect(said).toMatch(/^HTTP\/1.1 408 /);
-    expect([other.status, etcd.keys.size]).toEqual([404, 0]);
+    expect(etcd.keys.size).toBe(0);
   });
 });
 
