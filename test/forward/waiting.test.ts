@@ -60,14 +60,24 @@ async function start(limits: Partial<Limits> = {}) {
   return { server, handler, socket, connect, asked, asking, counters };
 }
 
+/** Reads on until it is enough. All that has come before is handed over in one turn, chunk by chunk. */
+async function readUntil(socket: net.Socket, take: (chunk: Buffer) => boolean): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const onData = (chunk: Buffer): void => {
+      if (!take(chunk)) return;
+      socket.off('data', onData).pause();
+      resolve();
+    };
+    socket.on('data', onData).resume();
+  });
+}
+
 async function read(socket: net.Socket, end: string): Promise<string> {
   let read = '';
-  socket.resume();
-  while (!read.endsWith(end)) {
-    const [chunk] = await once(socket, 'data');
+  await readUntil(socket, (chunk) => {
     read += chunk;
-  }
-  socket.pause();
+    return read.endsWith(end);
+  });
   return read;
 }
 
@@ -135,13 +145,11 @@ function answer(questions: Questions, bytes: number): void {
 async function readHit(socket: net.Socket, bytes: number): Promise<void> {
   let left = `VALUE other 0 ${bytes}\r\n\r\nEND\r\n`.length + bytes;
   let last = '';
-  socket.resume();
-  while (left > 0) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer];
+  await readUntil(socket, (chunk) => {
     left -= chunk.length;
-    last = chunk.toString('latin1', chunk.length - 5);
-  }
-  socket.pause();
+    last = (last + chunk.toString('latin1')).slice(-5);
+    return left <= 0;
+  });
   expect({ left, last }).toEqual({ left: 0, last: 'END\r\n' });
 }
 
