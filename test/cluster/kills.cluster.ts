@@ -61,6 +61,9 @@ function runProgram(name: string, command: string, args: readonly string[], env 
   return { name, isReady, found: isReady.then(async () => JSON.parse(await next()) as Found) };
 }
 
+/** All that is answered to a get: it may come in pieces. */
+const WHOLE = /(?:^|\r\n)END\r\n$|^\w*ERROR.*\r\n$/;
+
 /** Clients of a proxy that ask one key after the other, and connect again when they are disconnected. */
 function readThrough(name: string, port: number, stop: string): Reading {
   const found = newFound();
@@ -72,7 +75,7 @@ function readThrough(name: string, port: number, stop: string): Reading {
       const key = KEYS[i % KEYS.length];
       const startMs = performance.now();
       try {
-        const reply = await client.ask(`get ${key}\r\n`);
+        const reply = await client.ask(`get ${key}\r\n`, WHOLE);
         if (reply === `VALUE ${key} 0 ${key.length}\r\n${key}\r\nEND\r\n`) found.right++;
         else if (!/^\w+_ERROR /.test(reply)) found.wrong++;
         else throw new Error(reply.trim());

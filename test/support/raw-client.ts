@@ -36,11 +36,13 @@ export class RawClient {
     return client;
   }
 
-  /** Sends a request and waits for an answer that ends so. */
-  async ask(request: string, end = '\r\n'): Promise<string> {
+  /** Sends a request and waits for an answer that ends so, or is such. */
+  async ask(request: string, end: string | RegExp = '\r\n'): Promise<string> {
+    const isWhole = (answer: string): boolean =>
+      typeof end === 'string' ? answer.endsWith(end) : end.test(answer);
     this.#received = '';
     this.socket.write(request, 'latin1');
-    while (!this.#received.endsWith(end)) {
+    while (!isWhole(this.#received)) {
       if (this.socket.destroyed) throw new Error(`closed after ${JSON.stringify(this.#received)}`);
       const more = new Promise((resolve) => this.socket.once('data', resolve));
       await Promise.race([more, this.#isOver]);
