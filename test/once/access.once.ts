@@ -12,7 +12,7 @@ import type { Overview } from '../../src/once/overview.ts';
 import { endProcess, startTrialCluster } from '../../src/once/trial/trial.ts';
 import { FakeEtcd } from '../support/fake-etcd.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { startWholeNode } from '../support/once-node.ts';
+import { serveHttp, startWholeNode, storeOnFake } from '../support/once-node.ts';
 
 const KEY = Buffer.from('k');
 
@@ -126,28 +126,47 @@ test('a node that reloads shows its new certificate to connections to come', asy
   expect(await statusWith(before)).toBeInstanceOf(Error);
 });
 
-test('whoever begins handshakes and ends none is cut off, and locks nobody out', async () => {
+/** Serves an empty store by TLS. */
+async function servedByTls(handshakeMsMax: number) {
   const [certFile, keyFile] = makeCertificate(temporaryFolder());
-  const { url: etcd } = await FakeEtcd.start();
-  const { url } = await startWholeNode([etcd], { tls: { certFile, keyFile } });
-  const path = `${url.replace('http:', 'https:')}/healthz`;
-  const status = (): Promise<number | undefined> =>
-    new Promise((resolve, reject) => {
-      const options = { ca: readFileSync(certFile), agent: false };
-      const take = (response: IncomingMessage): void => resolve(response.resume().statusCode);
-      https.get(path, options, take).on('error', reject);
-    });
-  const port = Number(new URL(path).port);
+  const [cert, key] = [readFileSync(certFile), readFileSync(keyFile)];
+  const { store } = await storeOnFake();
+  const url = await serveHttp(store, { tls: { cert, key }, handshakeMsMax });
   let closed = 0;
-  const begin = (): Promise<net.Socket> =>
-    new Promise((resolve) => {
-      const socket = net.connect(port, '127.0.0.1', () => resolve(socket));
-      onTestFinished(() => void socket.destroy());
-      socket.on('error', () => {}).on('close', () => closed++);
-    });
+  return {
+    closed: () => closed,
+    /** Connects, and says nothing. */
+    begin: (): Promise<net.Socket> =>
+      new Promise((resolve) => {
+        const socket = net.connect(Number(new URL(url).port), '127.0.0.1', () => resolve(socket));
+        onTestFinished(() => void socket.destroy());
+        socket.on('error', () => {}).on('close', () => closed++);
+      }),
+    status: (): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const take = (response: IncomingMessage): void => resolve(response.resume().statusCode);
+        const path = `${url.replace('http:', 'https:')}/key/none`;
+        https.get(path, { ca: cert, agent: false }, take).on('error', reject);
+      }),
+  };
+}
+
+test('whoever begins more handshakes than may be open is cut off, and locks nobody out', async () => {
+  const { begin, closed, status } = await servedByTls(600_000);
   for (let i = 0; i < 1_100; i++) await begin();
-  await expect.poll(() => closed, { interval: 1 }).toBe(1_100 - 1_024);
-  expect(await status()).toBe(200);
+  await expect.poll(closed, { interval: 1 }).toBe(1_100 - 1_024);
+  expect(await status()).toBe(404);
   // Its handshake took the place of one more, for a moment.
-  await expect.poll(() => closed).toBe(1_100 - 1_024 + 1);
+  await expect.poll(closed).toBe(1_100 - 1_024 + 1);
+});
+
+test.each([
+  ['ends no handshake', ''],
+  ['ends half of one', '\x16\x03\x01\x02\x00\x01'],
+  ['speaks no TLS', 'GET /key/none HTTP/1.1\r\n\r\n'],
+])('whoever %s is cut off', async (_, input) => {
+  const { begin, closed } = await servedByTls(300);
+  (await begin()).end(input, 'latin1');
+  (await begin()).write(input, 'latin1');
+  await expect.poll(closed).toBe(2);
 });

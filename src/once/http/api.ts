@@ -38,6 +38,8 @@ export interface ApiOptions extends Access {
   readonly admin?: Admin | undefined;
   /** How long a request may take to arrive. */
   readonly requestMsMax?: number;
+  /** How long a TLS handshake may take. */
+  readonly handshakeMsMax?: number;
 }
 
 export interface Api {
@@ -53,7 +55,12 @@ export async function startApi(
   store: CachedStore,
   logger: Logger,
 ): Promise<Api> {
-  const { requestMsMax = REQUEST_MS_MAX, admin, allow } = options;
+  const {
+    requestMsMax = REQUEST_MS_MAX,
+    handshakeMsMax = HANDSHAKE_MS_MAX,
+    admin,
+    allow,
+  } = options;
   const limits = {
     // The desk says what is wrong without one.
     requireHostHeader: false,
@@ -73,7 +80,7 @@ export async function startApi(
           {
             ...limits,
             ...options.tls,
-            handshakeTimeout: HANDSHAKE_MS_MAX,
+            handshakeTimeout: handshakeMsMax,
             ALPNProtocols: VERSIONS,
           },
           serve,
@@ -125,6 +132,8 @@ function limitHandshakes(server: net.Server, guests: Guests): void {
     sockets.delete(peerOf(socket));
     if (!socket.destroyed) guests.admit(socket);
   });
+  // Nothing can be said to whoever has not ended it: what is written would wait for ever.
+  server.on('tlsClientError', (_, socket: net.Socket) => socket.destroy());
 }
 
 function peerOf({ remoteAddress, remotePort }: net.Socket): string {
