@@ -11,6 +11,8 @@ export class GoromdbProcess {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
+  /** Whether all that it said was read: some of it may come after its end. */
+  #isSilent = false;
   #wake: (() => void)[] = [];
 
   /**
@@ -37,7 +39,10 @@ export class GoromdbProcess {
       this.stderr += text;
       this.#wakeAll();
     });
-    this.child.on('close', () => this.#wakeAll());
+    this.child.on('close', () => {
+      this.#isSilent = true;
+      this.#wakeAll();
+    });
     onTestFinished(() => void this.kill('SIGKILL'));
   }
 
@@ -49,7 +54,7 @@ export class GoromdbProcess {
       for (;;) {
         const match = pattern.exec(this.stderr) ?? pattern.exec(this.stdout);
         if (match !== null) return match;
-        if (this.hasEnded) throw new Error(`ended without saying ${pattern}: ${this.stderr}`);
+        if (this.#isSilent) throw new Error(`ended without saying ${pattern}: ${this.stderr}`);
         if (performance.now() > end) throw new Error(`does not say ${pattern}: ${this.stderr}`);
         await new Promise<void>((resolve) => this.#wake.push(resolve));
       }
@@ -73,8 +78,9 @@ export class GoromdbProcess {
     return signal === 'SIGHUP' ? null : this.exit();
   }
 
+  /** Waits for its end, and for all that it said. */
   async exit(): Promise<number | null> {
-    if (!this.hasEnded) await new Promise((resolve) => this.child.once('close', resolve));
+    if (!this.#isSilent) await new Promise((resolve) => this.child.once('close', resolve));
     return this.child.exitCode;
   }
 
