@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { GoromdbError } from '../../src/common/errors.ts';
 import { Control } from '../../src/control/control.ts';
 import { askServer, findServer } from '../../src/control/control-client.ts';
@@ -113,7 +113,9 @@ describe('a base folder', () => {
     mkdirSync(deep);
     const control = await take(deep);
     control.answer('ping', async () => 'pong');
-    expect(await askServer(deep, { command: 'ping' }, 5_000)).toMatchObject({ result: 'pong' });
+    expect(await askServer(deep, { command: 'ping' }, PATIENCE_MS)).toMatchObject({
+      result: 'pong',
+    });
     expect(logger.lines).toEqual([]);
     await control.close();
     expect(readdirSync(deep)).toEqual([]);
@@ -148,10 +150,22 @@ describe('the control socket', () => {
 
   test('refuses when a command takes too long', async () => {
     const control = await take();
-    control.answer('slow', () => new Promise(() => {}));
-    await expect(askServer(base, { command: 'slow' }, 50)).rejects.toThrow(
+    const asked = new Promise<void>((resolve) => {
+      control.answer('slow', () => {
+        resolve();
+        return new Promise(() => {});
+      });
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const refused = expect(askServer(base, { command: 'slow' }, 50)).rejects.toThrow(
       `the server (pid ${process.pid}) of ${base} has not answered within 0.05 s: try again`,
     );
+    await asked;
+    // Who is greeted later shows that the first was greeted too: the time is not over before that.
+    await findServer(base);
+    vi.advanceTimersByTime(50);
+    await refused;
   });
 
   test('says that the server has gone when it ends before it answers', async () => {
