@@ -267,14 +267,15 @@ describe('a load', () => {
 
   it.each([
     ['replaced', (): Promise<void> => putFile('two')],
-    ['written to', (): Promise<void> => writeFile(file, 'two')],
+    ['written to', (): Promise<void> => writeFile(file, 'two', { flag: 'r+' })],
   ])('is aborted when its file is %s', async (_, change) => {
     await putFile('one');
     await putSum('one');
     start(endless());
     await until(() => expect(drops).toHaveLength(1));
-    await change();
+    // First the sum, which aborts nothing: the next offer finds both, however late.
     await putSum('two');
+    await change();
     await until(() => expect(drops).toHaveLength(2));
     expect(drops[1].md5).toBe(md5('two'));
     expect(infos).toEqual([`the load of ${file} is aborted: another file is in its place`]);
