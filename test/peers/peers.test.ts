@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Peers } from '../../src/peers/peers.ts';
+import { freePort } from '../support/free-ports.ts';
 import { waitFor } from '../support/patience.ts';
 
 /** A node that answers each PING so; undefined: not at all. */
@@ -58,7 +59,8 @@ function watch(...nodes: readonly FakeNode[]): readonly string[] {
 
 test('a node that ends is noticed, and so is the one in its place', async () => {
   const stays = await fakeNode('+PONG\r\n');
-  const ends = await fakeNode('+PONG\r\n');
+  // A port that nobody else takes meanwhile.
+  const ends = await fakeNode('+PONG\r\n', await freePort());
   const changes = watch(stays, ends);
   await waitFor(() => expect(ends.sockets.size).toBe(1));
   end(ends);

@@ -8,6 +8,7 @@ import { bind, checkAddress } from '../../src/server/listener.ts';
 import type { Server } from '../../src/server/server.ts';
 import { listenShared } from '../../src/server/threads/shared-listener.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-ports.ts';
 import { tableOf } from '../support/storages.ts';
 import { TextClient } from '../support/text-client.ts';
 
@@ -146,7 +147,8 @@ test('a UNIX socket is gone after closing', async () => {
 
 test('a server can listen again on the port of one that was closed under load', async () => {
   const first = newServer();
-  const address = await first.listen(local(0));
+  // A port that nobody else takes meanwhile.
+  const address = await first.listen(local(await freePort()));
   if (address.kind !== 'tcp') throw new Error('expected a TCP address');
   const socket = net.connect(address.port, '127.0.0.1');
   onTestFinished(() => void socket.destroy());
