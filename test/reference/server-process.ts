@@ -2,10 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../support/free-ports.ts';
-
-const START_TRIES = 100;
+import { waitFor } from '../support/patience.ts';
 
 /** A real server on a port of its own. */
 export interface ServerProcess {
@@ -58,16 +56,9 @@ async function start(
   };
 }
 
-async function isListening(port: number): Promise<void> {
-  for (let tries = 0; tries < START_TRIES; tries++) {
+function isListening(port: number): Promise<void> {
+  return waitFor(async () => {
     const socket = net.connect(port, '127.0.0.1');
-    const isOpen = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (isOpen) return;
-    await sleep(50);
-  }
-  throw new Error(`nothing listens on port ${port}`);
+    await once(socket, 'connect').finally(() => socket.destroy());
+  });
 }
