@@ -15,7 +15,7 @@ import { requirePackages, run } from '../clients/harness.ts';
 import { ClusterNodes } from '../support/cluster-nodes.ts';
 import { freePort } from '../support/free-ports.ts';
 import { runProxy } from '../support/proxies.ts';
-import { RawClient } from '../support/raw-client.ts';
+import { RawClient, WHOLE_GET } from '../support/raw-client.ts';
 
 const KEYS = Array.from({ length: 1_000 }, (_, i) => `key:${i}`);
 const PROGRAMS = fileURLToPath(new URL('programs/', import.meta.url));
@@ -61,9 +61,6 @@ function runProgram(name: string, command: string, args: readonly string[], env 
   return { name, isReady, found: isReady.then(async () => JSON.parse(await next()) as Found) };
 }
 
-/** All that is answered to a get: it may come in pieces. */
-const WHOLE = /(?:^|\r\n)END\r\n$|^\w*ERROR.*\r\n$/;
-
 /** Clients of a proxy that ask one key after the other, and connect again when they are disconnected. */
 function readThrough(name: string, port: number, stop: string): Reading {
   const found = newFound();
@@ -75,7 +72,7 @@ function readThrough(name: string, port: number, stop: string): Reading {
       const key = KEYS[i % KEYS.length];
       const startMs = performance.now();
       try {
-        const reply = await client.ask(`get ${key}\r\n`, WHOLE);
+        const reply = await client.ask(`get ${key}\r\n`, WHOLE_GET);
         if (reply === `VALUE ${key} 0 ${key.length}\r\n${key}\r\nEND\r\n`) found.right++;
         else if (!/^\w+_ERROR /.test(reply)) found.wrong++;
         else throw new Error(reply.trim());

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { ClusterNodes, type ClusterNodesOptions } from '../support/cluster-nodes.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { waitFor } from '../support/patience.ts';
-import { RawClient } from '../support/raw-client.ts';
+import { RawClient, WHOLE_GET } from '../support/raw-client.ts';
 
 const RECORDS = Object.fromEntries(
   Array.from({ length: 1_000 }, (_, i) => [`key:${i}`, `value of ${i}`]),
@@ -34,7 +34,7 @@ async function load(cluster: ClusterNodes) {
   const running = clients.map(async (client, c) => {
     for (let i = c; !isOver; i++) {
       const key = KEYS[i % KEYS.length];
-      const reply = await client.ask(`get ${key}\r\n`);
+      const reply = await client.ask(`get ${key}\r\n`, WHOLE_GET);
       replies++;
       if (reply.startsWith('SERVER_ERROR ')) faults.push(reply);
       else if (reply !== hitOf(key)) wrong.push(reply);
@@ -78,7 +78,7 @@ test('a shard whose only server is killed or stopped is an error, until it is ba
   const client = await clientOf(cluster);
   const own = KEYS.find((key) => cluster.shardOf(key) === 0)!;
   const other = KEYS.find((key) => cluster.shardOf(key) === 1)!;
-  const get = (key: string): Promise<string> => client.ask(`get ${key}\r\n`);
+  const get = (key: string): Promise<string> => client.ask(`get ${key}\r\n`, WHOLE_GET);
   expect(await get(other)).toBe(hitOf(other));
   const [, owner] = cluster.nodes;
   await owner.process.kill('SIGKILL');
@@ -106,11 +106,12 @@ test('servers with different shards.toml tell so, and never give a wrong answer'
   const client = await clientOf(cluster);
   const others = KEYS.filter((key) => cluster.shardOf(key) === 1);
   await waitFor(async () => {
-    expect(await client.ask(`get ${others[0]}\r\n`)).toMatch(
+    expect(await client.ask(`get ${others[0]}\r\n`, WHOLE_GET)).toMatch(
       /^SERVER_ERROR shard1 does not answer: .*it has no data yet/,
     );
   });
-  for (const key of others) expect(await client.ask(`get ${key}\r\n`)).toMatch(/^SERVER_ERROR/);
+  for (const key of others)
+    expect(await client.ask(`get ${key}\r\n`, WHOLE_GET)).toMatch(/^SERVER_ERROR/);
   await asking.process.says(/node .* has other shards \(epoch .*give all nodes the same shards/);
   await owner.process.says(/a server at .*, which asks for keys, has other shards \(epoch/);
 });

@@ -4,6 +4,9 @@ import tls from 'node:tls';
 import { onTestFinished } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
 
+/** All that memcached answers to a `get`, which may come in pieces. */
+export const WHOLE_GET = /(?:^|\r\n)END\r\n$|^\w*ERROR.*\r\n$/;
+
 /** A connection that is closed when the test is over and keeps what it was sent. */
 export class RawClient {
   readonly socket: net.Socket;
