@@ -43,6 +43,8 @@ test('the package, installed from its tarball into an empty folder, serves a CSV
     if (said.includes('Ctrl-C ends it')) break;
   }
   expect(said, log).toContain('goromdb serves users.csv: 1 key.');
+  // It comes by a pipe of its own, and may be read later.
+  await expect.poll(() => log).toMatch(/listens on \S+?;/);
   expect(log).toContain(`Node ${process.version}`);
   const client = await TextClient.connect(parseAddress(/listens on (\S+?);/.exec(log)![1]));
   expect((await client.get(['7']))[0].value.toString()).toBe('{"id":"7","name":"ann"}');
