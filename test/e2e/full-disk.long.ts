@@ -16,6 +16,7 @@ import type { Address } from '../../src/common/address.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { loadsAreDone } from '../support/loads.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 import { TextClient } from '../support/text-client.ts';
 
@@ -95,6 +96,7 @@ describe('a full disk', () => {
       drop(file, `{"v":"${v}"}`);
       await goromdb.says(new RegExp(`generation ${v} serves`));
     }
+    await loadsAreDone(address, 2);
     const filler = await fill(base);
     const refused = new GoromdbProcess(['rollback', '-basedir', base]);
     expect(await refused.exit()).toBe(1);
@@ -168,8 +170,10 @@ test('a drop that cannot be removed is taken once, and does not undo a rollback 
   const second = start(file, base);
   await second.says(/is taken, but cannot be removed \(.*EROFS/);
   await second.says(/generation 2 serves/);
+  const address = await second.address();
+  await loadsAreDone(address, 1);
   expect(await new GoromdbProcess(['rollback', '-basedir', base]).exit()).toBe(0);
-  expect(await read(await second.address())).toBe('1');
+  expect(await read(address)).toBe('1');
   await second.kill('SIGKILL');
   const third = start(file, base);
   await third.says(/was taken as generation 2, and is not loaded again/);

@@ -126,8 +126,9 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       const requests = Buffer.from(request.repeat(times));
       await victim.endures(128 * MIB, async () => {
         const sockets = await victim.attackers(count);
-        for (const socket of sockets) socket.write(requests);
+        // Before they ask: while the server answers, the first ones may be cut off already.
         await victim.hasAttackers(sockets.length);
+        for (const socket of sockets) socket.write(requests);
         // All by itself: they still do nothing.
         await victim.hasAttackers(0);
       });

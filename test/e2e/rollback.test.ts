@@ -5,6 +5,7 @@ import type { Address } from '../../src/common/address.ts';
 import { drop, md5 } from '../support/drop.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { GoromdbProcess } from '../support/goromdb-process.ts';
+import { loadsAreDone } from '../support/loads.ts';
 import { TextClient } from '../support/text-client.ts';
 
 let base: string;
@@ -42,6 +43,7 @@ async function dropTwo(server: GoromdbProcess): Promise<void> {
     drop(file, `{"v":"${v}"}`);
     await server.says(new RegExp(`generation ${v} serves`));
   }
+  await loadsAreDone(await server.address(), 2);
 }
 
 describe('goromdb rollback', () => {
