@@ -101,10 +101,17 @@ export async function openAdmin(
   return shown;
 }
 
-/** Has the page ask again, as a tab does that is seen again. */
-export async function pollNow(page: Page): Promise<void> {
+/** Has the page show another overview now: it asks again, as a tab does that is seen again. */
+export async function showNow(shown: ShownOverview, overview: Overview): Promise<void> {
+  const { page } = shown;
+  // A poll may come by itself at any moment, and show it before it is waited for.
+  const before = JSON.stringify(await page.locator('#updated').textContent());
+  shown.overview = overview;
   await page.evaluate(`new Promise((resolve) => {
-    new MutationObserver(resolve).observe(document.getElementById('updated'), { childList: true });
+    const updated = document.getElementById('updated');
+    const look = () => updated.textContent !== ${before} && resolve();
+    new MutationObserver(look).observe(updated, { childList: true });
     document.dispatchEvent(new Event('visibilitychange'));
+    look();
   })`);
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { it } from 'vitest';
 import type { Overview } from '../../src/once/overview.ts';
 import { withBrowser } from './browser.ts';
-import { after, openAdmin, pollNow, STATES } from './made-up-once.ts';
+import { after, openAdmin, STATES, showNow } from './made-up-once.ts';
 
 const FOLDER = fileURLToPath(new URL('../../.cache/screenshots/', import.meta.url));
 const WIDE = { width: 1000, height: 900 };
@@ -37,8 +37,7 @@ const SHOTS: readonly Shot[] = [
 it.each(SHOTS)('$name', async ({ name, state, viewport = WIDE, colorScheme = 'light', isCut }) => {
   const shown = await openAdmin(state, { viewport, colorScheme });
   for (let passed = STEP_SECONDS; passed <= WINDOW_SECONDS; passed += STEP_SECONDS) {
-    shown.overview = after(state, passed);
-    await pollNow(shown.page);
+    await showNow(shown, after(state, passed));
   }
   await shown.page.screenshot({ path: `${FOLDER}${name}.png`, fullPage: isCut !== true });
 });

@@ -14,8 +14,8 @@ import {
   node,
   openAdmin,
   overviewOf,
-  pollNow,
   STATES,
+  showNow,
 } from './made-up-once.ts';
 
 withBrowser();
@@ -137,8 +137,7 @@ it('shows what each node is asked a second, and all of them together', async () 
   const state = overviewOf({ nodes: [1, 2].map((i) => node(i, { figures: counted(0) })) });
   const shown = await openAdmin(state);
   const nodes = state.nodes.map((one, i) => ({ ...one, figures: counted(20 * (i + 1)) }));
-  shown.overview = { ...state, atMs: state.atMs + 10_000, nodes };
-  await pollNow(shown.page);
+  await showNow(shown, { ...state, atMs: state.atMs + 10_000, nodes });
   expect((await shown.page.locator('#nodes dd').allInnerTexts()).slice(0, 6)).toEqual([
     ...['2', '1', '2', '0', '0', '41.7 MB'],
   ]);
