@@ -67,7 +67,9 @@ describe('a base folder', () => {
 
   test('is refused when somebody serves its control socket, as from another container', async () => {
     const holder = { pid: 1, host: 'other', since: '2026-01-01T00:00:00.000Z' };
-    const server = net.createServer((socket) => socket.end(`${JSON.stringify(holder)}\n`));
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {}).end(`${JSON.stringify(holder)}\n`);
+    });
     onTestFinished(() => void server.close());
     await new Promise<void>((resolve) => server.listen(join(base, 'control.sock'), resolve));
     await expect(take()).rejects.toThrow('(pid 1 on other, since 2026-01-01T00:00:00.000Z)');

@@ -111,7 +111,9 @@ test.each([['get'], ['redis']])(
 test('bench ends with 1 when nobody listens, or the server is none of memcached', async () => {
   const nobody = await bench('127.0.0.1:1', ...GENERATED).catch((error: unknown) => error);
   expect(nobody).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot connect') });
-  const web = net.createServer((socket) => socket.end('x'.repeat(10_000)));
+  const web = net.createServer((socket) => {
+    socket.on('error', () => {}).end('x'.repeat(10_000));
+  });
   await new Promise<void>((listening) => web.listen(0, '127.0.0.1', listening));
   onTestFinished(() => void web.close());
   const { port } = web.address() as net.AddressInfo;

@@ -95,7 +95,11 @@ describe('goromdb status of a server elsewhere', () => {
       'STAT dataset::generation 0\r\nSTAT dataset::last_load_error DATA_CORRUPT\r\n',
       'STAT dataset::last_load_error_text broken \x1b[2J at byte 7\r\nEND\r\n',
     ];
-    const port = await listen(net.createServer((socket) => void socket.end(stats.join(''))));
+    const port = await listen(
+      net.createServer((socket) => {
+        socket.on('error', () => {}).end(stats.join(''));
+      }),
+    );
     const place = { kind: 'tcp', host: '127.0.0.1', port } as const;
     expect((await readStatsStatus(place)).sets).toMatchObject([
       { prefix: 'geo:eu', serving: { generation: 7, keys: 3, md5: 'abc' }, notes: [] },
