@@ -8,8 +8,8 @@ import type { Creation, Wish } from '../once.ts';
 export type Request =
   /** More input decides; `needed`: it has at least so many bytes. */
   | { readonly kind: 'partial'; readonly needed?: number }
-  /** The session answers it. Its end may be yet to come. */
-  | { readonly kind: 'session'; readonly bytes: number }
+  /** The session answers it. Its end may be yet to come; `logsOut`: it forgets the login. */
+  | { readonly kind: 'session'; readonly bytes: number; readonly logsOut?: boolean }
   /** A creation, all of which is there. */
   | {
       readonly kind: 'create';

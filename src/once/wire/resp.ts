@@ -49,7 +49,10 @@ export function respRequests(): RequestFinder {
       const words: Buffer[] = [];
       while (args.advance()) words.push(input.subarray(args.start, args.end));
       const name = words[0].toString('latin1').toLowerCase();
-      if (name === 'reset') version = 2;
+      if (name === 'reset' && words.length === 1) {
+        version = 2;
+        return { kind: 'session', bytes: frame.next, logsOut: true };
+      }
       if (name === 'hello' && words.length > 1) {
         version = words[1].toString('latin1') === '3' ? 3 : 2;
       }

@@ -154,7 +154,7 @@ class OnceSession implements Session {
     }
     this.#left = request.bytes;
     this.#isForInner = request.kind === 'session';
-    if (this.#isForInner) this.#login.noteRequest(input, at);
+    if (request.kind === 'session' && request.logsOut === true) this.#login.forget();
     return 0;
   }
 }

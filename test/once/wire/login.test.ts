@@ -101,15 +101,22 @@ describe("Redis' protocol", () => {
     expect(etcd.keys.size).toBe(1);
   });
 
-  test('creates nothing after a RESET that is a line', async () => {
+  test.each([
+    ['a line', ' "\\x72eset"\r\n'],
+    ['a line with many spaces', `${' '.repeat(100)}reset\r\n`],
+    // As in Redis, nobody looks at what is behind an argument.
+    ['of a client that does not end it as it should', '*1\r\n$5\r\nRESET..'],
+  ])('creates nothing after a RESET that is %s', async (_, reset) => {
     const { etcd, connect } = await served();
     const client = await connect();
     const said = await askOn(
       client,
-      '*1\r\n$4\r\nPING\r\nAUTH ann secret\r\nSET a x\r\n "\\x72eset"\r\nSET b x\r\n',
+      `*1\r\n$4\r\nPING\r\nAUTH ann secret\r\nSET a x\r\nRESET x\r\nSET b x\r\n${reset}SET c x\r\n`,
     );
-    expect(said).toMatch(/^-NOAUTH [^\r]*\r\n\+OK\r\n\+OK\r\n\+RESET\r\n-NOAUTH /);
-    expect(etcd.keys.size).toBe(1);
+    expect(said).toMatch(
+      /^-NOAUTH [^\r]*\r\n\+OK\r\n\+OK\r\n-ERR [^\r]*\r\n\+OK\r\n\+RESET\r\n-NOAUTH /,
+    );
+    expect(etcd.keys.size).toBe(2);
   });
 
   test('serves a client that logs in as it connects', async () => {
