@@ -25,7 +25,7 @@ export interface Wish extends Omit<Item, 'revision'> {
 }
 
 /** What cannot be said, or done. */
-interface Unavailable {
+export interface Unavailable {
   readonly kind: 'unavailable';
   readonly why: string;
   /** Another program has written what the key has: it does not help to try again. */

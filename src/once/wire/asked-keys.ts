@@ -4,7 +4,7 @@ import type { View } from '../../handler/handler.ts';
 import { emptyStorage } from '../../storage/empty.ts';
 import type { Entry } from '../../storage/storage.ts';
 import { keyFault } from '../item.ts';
-import type { CachedStore, Creation, Item, Reading, Wish } from '../once.ts';
+import type { CachedStore, Creation, Item, Reading, Unavailable, Wish } from '../once.ts';
 
 /** Keys that are read side by side for one client. */
 const ASKED_AT_ONCE = 64;
@@ -78,7 +78,7 @@ export class AskedKeys implements ForeignKeys {
     if (this.#store.isCached(key, start, end)) return true;
     const name = key.toString('latin1', start, end);
     const reading = this.#known.get(name);
-    if (reading?.kind === 'unavailable') this.#fault = reading.why;
+    if (reading?.kind === 'unavailable') this.#fault = faultOf(reading);
     if (reading !== undefined) return true;
     if (keyFault(key.subarray(start, end)) === undefined) this.#want(name, key, start, end);
     return true;
@@ -141,7 +141,7 @@ export class AskedKeys implements ForeignKeys {
     const name = key.toString('latin1', start, end);
     const reading = this.#known.get(name);
     if (reading?.kind === 'found') return entryOf(reading.item);
-    if (reading?.kind === 'unavailable') throwFault(reading.why);
+    if (reading?.kind === 'unavailable') throwFault(faultOf(reading));
     // Nobody can set such a key.
     if (reading !== undefined || keyFault(key.subarray(start, end)) !== undefined) return undefined;
     this.#want(name, key, start, end);
@@ -166,7 +166,12 @@ function entryOf({ value, flags, revision }: Item): Entry {
   return { buffer: value, wireStart: -1, valueStart: 0, valueEnd: length, flags, cas: revision };
 }
 
-function throwFault(why: string): never {
-  FOREIGN_KEY.fault = `etcd cannot be asked now: ${why.replaceAll(/[\r\n]+/g, ' ')}`;
+function faultOf({ why, isForeign }: Unavailable): string {
+  const what = isForeign ? '' : 'etcd cannot be asked now: ';
+  return what + why.replaceAll(/[\r\n]+/g, ' ');
+}
+
+function throwFault(fault: string): never {
+  FOREIGN_KEY.fault = fault;
   throw FOREIGN_KEY;
 }

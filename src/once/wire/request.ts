@@ -44,5 +44,5 @@ export function troubleOf(creation: Creation): string {
   const why = 'why' in creation ? creation.why.replaceAll(/[\r\n]+/g, ' ') : '';
   if (creation.kind === 'unknown') return `the outcome is unknown, try again: ${why}`;
   if (creation.kind === 'full') return `etcd is full: ${why}`;
-  return `etcd cannot be reached: ${why}`;
+  return 'isForeign' in creation ? why : `etcd cannot be reached: ${why}`;
 }

@@ -178,6 +178,18 @@ describe('keys that etcd is asked for', () => {
     );
   });
 
+  test('of a key that another program has written, its name is said, and not that etcd is away', async () => {
+    const { etcd, port } = await served();
+    etcd.put('/goromdb/once/z', 'x');
+    const why =
+      'etcd: key /goromdb/once/z: expected a value of goromdb once, found another form \\(1 B\\); [^\r]*\r\n';
+    const text = await talk(port, 'get z\r\nset z 0 0 1\r\nx\r\nversion\r\n');
+    expect(text).toMatch(new RegExp(`^(SERVER_ERROR ${why}){2}$`));
+    const lines = '*1\r\n$4\r\nPING\r\nget z\r\nset z x\r\nmget a z\r\nQUIT\r\n';
+    const resp = await talk(port, lines, '+OK');
+    expect(resp).toMatch(new RegExp(`^\\+PONG\r\n(-TRYAGAIN ${why}){3}\\+OK`));
+  });
+
   test.each([
     ['a usual cache', 1_000_000],
     ['a cache that keeps nothing', 1],
