@@ -39,6 +39,7 @@ describe("memcached's text protocol", () => {
     ['set x 0 0 9\r\nann wrong\r\n', 'CLIENT_ERROR authentication failure\r\n'],
     ['set b 0 60 1\r\nx\r\n', 'CLIENT_ERROR authentication failure\r\n'],
     [LOGIN, 'STORED\r\n'],
+    ['reset\r\n', 'ERROR\r\n'],
     ['get a\r\n', 'END\r\n'],
     ['set x 0 0 1\r\nx\r\n', 'STORED\r\n'],
     ['get x\r\n', 'VALUE x 0 1\r\nx\r\nEND\r\n'],
