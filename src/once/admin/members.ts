@@ -71,9 +71,7 @@ function joined(members: readonly Member[], answers: readonly Answered[]): reado
 }
 
 function viewOf(name: string, answer: Answered): MemberView {
-  const { status, why, latencySeconds, quotaBytes } = answer;
-  // A login may be part of it.
-  const url = new URL(answer.url).origin;
+  const { url, status, why, latencySeconds, quotaBytes } = answer;
   if (status === undefined) return { name, url, state: 'silent', faults: [why] };
   const { memberId, leaderId, term, version, databaseBytes, usedBytes, faults } = status;
   const state = leaderId === '0' ? 'lost' : leaderId === memberId ? 'leader' : 'follower';
