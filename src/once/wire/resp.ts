@@ -103,9 +103,10 @@ function setting(name: string, words: readonly Buffer[], bytes: number, nil: str
 /** A line of words, as a person types it: means what the array of them does. */
 function inline(input: Buffer, next: RequestFinder['next']): Request {
   const at = input.indexOf(LF);
-  if (at < 0) return input.length > INLINE_BYTES_MAX ? tooLarge(input.length) : PARTIAL;
+  // The session says that it is too long, or what is wrong with its quotes.
+  if ((at < 0 ? input.length : at) > INLINE_BYTES_MAX) return reading(input.length);
+  if (at < 0) return PARTIAL;
   const request = requestOfLine(input, 0, at);
-  // The session says what is wrong with quotes.
   if (request === undefined) return reading(at + 1);
   const found = next(request);
   return found.kind === 'partial' ? reading(at + 1) : { ...found, bytes: at + 1 };

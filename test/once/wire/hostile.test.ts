@@ -4,6 +4,7 @@ import { silentLogger } from '../../../src/common/log.ts';
 import { VALUE_BYTES_MAX } from '../../../src/once/limits.ts';
 import type { CachedStore } from '../../../src/once/once.ts';
 import { startWire } from '../../../src/once/wire/listener.ts';
+import { INLINE_BYTES_MAX } from '../../../src/protocol/resp/inline.ts';
 import type { FakeEtcd } from '../../support/fake-etcd.ts';
 import { LOOPBACK, storeOnFake } from '../../support/once-node.ts';
 
@@ -72,6 +73,22 @@ test('a data block that never ends is never kept', async () => {
   expect(await said(socket, '\r\n')).toBe('SERVER_ERROR object too large for cache\r\n');
   expect(etcd.keys.size).toBe(0);
 });
+
+test.each([0, 50])(
+  'a line that is too long is refused, if its end comes %i ms later',
+  async (ms) => {
+    const { etcd, port } = await served();
+    const socket = await connected(port);
+    socket.write('*1\r\n$4\r\nPING\r\n');
+    socket.write(`SET k ${'x'.repeat(INLINE_BYTES_MAX)}`);
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+    socket.end('\r\n');
+    expect(await said(socket, 'request\r\n')).toBe(
+      '+PONG\r\n-ERR Protocol error: too big inline request\r\n',
+    );
+    expect(etcd.keys.size).toBe(0);
+  },
+);
 
 test('a request for more keys than one may read is refused', async () => {
   const { etcd, port } = await served();
