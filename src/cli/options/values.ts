@@ -181,5 +181,6 @@ export const URLS = {
 export function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
-  throw notAllowed(text, 'a URL such as "http://10.0.0.7:11280"');
+  // Standard error is often a log that others read: no login is to be in it.
+  throw notAllowed(text.replace(/\/\/.*@/s, '//...@'), 'a URL such as "http://10.0.0.7:11280"');
 }
