@@ -26,6 +26,9 @@ const VALUES_ASKED_MAX = 8;
 /** Why etcd refuses all keys of a transaction for the sake of one, or because they are so many. */
 const OF_A_KEY: readonly Refusal[] = ['invalid', 'forbidden'];
 
+/** Of a key that was there, and is not any more. */
+const REMOVED: Creation = { kind: 'unavailable', why: 'the key was removed from etcd' };
+
 type Client = Pick<Etcd, 'range' | 'transact'>;
 
 /** The store itself. Consensus is etcd's: a key is created by a transaction, if it is not there. */
@@ -79,21 +82,50 @@ function createCommit(
   /** Whether keys are likely to be new: the last ones were. */
   let areNew = true;
 
-  /** A full etcd refuses all that might put something: of a key that is there, more can be said. */
-  const whenFull = async (wish: Wish, creation: Creation): Promise<Creation> => {
+  const lookUp = async (wish: Wish, whenAbsent: Creation): Promise<Creation> => {
     const reading = await read(wish.key);
-    return reading.kind === 'found' ? compared(wish, reading) : creation;
+    return reading.kind === 'absent' ? whenAbsent : compared(wish, reading);
   };
 
-  const cameOf = (
-    wish: Wish,
-    inner: TransactionResult | undefined,
-  ): Creation | Promise<Creation> => {
-    if (inner === undefined) return { kind: 'unknown', why: 'etcd said nothing of this key' };
-    if (inner.succeeded) return { kind: 'created', item: { ...wish, revision: inner.revision } };
-    const records = inner.done[0]?.records;
-    if (records !== undefined) return refused(wish, readingOf(records));
-    return read(wish.key).then((reading) => refused(wish, reading));
+  /**
+   * What came of creations that etcd has refused. Of many, most have the same value already, as when an
+   * import runs again: etcd compares them. 50,000 took 6.3 s so, and 12.3 s when each was read (2026-11-29).
+   */
+  const refusedAll = async (wishes: readonly Wish[], whenAbsent: Creation): ReturnType<Commit> => {
+    const each = (wish: Wish): Promise<Creation> => lookUp(wish, whenAbsent);
+    if (wishes.length <= VALUES_ASKED_MAX) return wishes.map(each);
+    const outcome = await etcd.transact({
+      compare: [],
+      steps: wishes.map((wish) => {
+        const key = nameOf(wish.key);
+        const found = [{ range: { key, keysOnly: true } }];
+        const compare = [{ key, value: encodeItem(wish) }];
+        return { transaction: { compare, steps: found, otherwise: found } };
+      }),
+    });
+    if (outcome.kind !== 'done') return wishes.map(each);
+    return wishes.map((wish, i) => {
+      const { succeeded, done } = outcome.value.done[i]?.transaction ?? {};
+      const records = done?.[0]?.records;
+      if (records === undefined) return each(wish);
+      if (records.length === 0) return whenAbsent;
+      return succeeded === true
+        ? { kind: 'same', item: { ...wish, revision: records[0].createRevision } }
+        : each(wish);
+    });
+  };
+
+  const cameOf = async (
+    wishes: readonly Wish[],
+    results: readonly (TransactionResult | undefined)[],
+  ): ReturnType<Commit> => {
+    const came = wishes.map((wish, i) => outcomeOf(wish, results[i]));
+    const others = await refusedAll(
+      wishes.filter((_, i) => came[i] === undefined),
+      REMOVED,
+    );
+    let next = 0;
+    return came.map((creation) => creation ?? others[next++]);
   };
 
   /** @param asksValue Whether to ask for the value that the key has. */
@@ -117,12 +149,14 @@ function createCommit(
       return (await Promise.all(halves.map(commit))).flat();
     }
     const creation = failed(outcome);
-    return wishes.map((wish) => (creation.kind === 'full' ? whenFull(wish, creation) : creation));
+    // A full etcd refuses all that might put something: of a key that is there, more can be said.
+    return creation.kind === 'full' ? refusedAll(wishes, creation) : wishes.map(() => creation);
   };
 
   const commitOne = async (wish: Wish): ReturnType<Commit> => {
     const outcome = await etcd.transact(creationOf(wish, true));
-    return outcome.kind === 'done' ? [cameOf(wish, outcome.value)] : failedAll([wish], outcome);
+    if (outcome.kind !== 'done') return failedAll([wish], outcome);
+    return cameOf([wish], [outcome.value]);
   };
 
   const commitEach = async (wishes: readonly Wish[]): ReturnType<Commit> => {
@@ -132,7 +166,10 @@ function createCommit(
     if (outcome.kind !== 'done') return failedAll(wishes, outcome);
     const { done } = outcome.value;
     areNew = done.every(({ transaction }) => transaction?.succeeded === true);
-    return wishes.map((wish, i) => cameOf(wish, done[i]?.transaction));
+    return cameOf(
+      wishes,
+      done.map(({ transaction }) => transaction),
+    );
   };
 
   const commitAll = async (wishes: readonly Wish[]): ReturnType<Commit> => {
@@ -141,7 +178,10 @@ function createCommit(
     const outcome = await etcd.transact({ compare, steps: all.flatMap((one) => one.steps) });
     if (outcome.kind !== 'done') return failedAll(wishes, outcome);
     if (!outcome.value.succeeded) return commitEach(wishes);
-    return wishes.map((wish) => cameOf(wish, outcome.value));
+    return cameOf(
+      wishes,
+      wishes.map(() => outcome.value),
+    );
   };
 
   const commit: Commit = (wishes) => {
@@ -166,10 +206,14 @@ function isOutage(creation: Creation): creation is Extract<Creation, { why: stri
   return creation.kind === 'unknown';
 }
 
-/** What a creation came to that found the key there. */
-function refused(wish: Wish, reading: Reading): Creation {
-  if (reading.kind !== 'absent') return compared(wish, reading);
-  return { kind: 'unavailable', why: 'the key was removed from etcd' };
+/** What a transaction says of a creation; undefined: the key is there, with whatever value. */
+function outcomeOf(wish: Wish, result: TransactionResult | undefined): Creation | undefined {
+  if (result === undefined) return { kind: 'unknown', why: 'etcd said nothing of this key' };
+  if (result.succeeded) return { kind: 'created', item: { ...wish, revision: result.revision } };
+  const records = result.done[0]?.records;
+  if (records === undefined) return undefined;
+  const reading = readingOf(records);
+  return reading.kind === 'absent' ? REMOVED : compared(wish, reading);
 }
 
 function failed(outcome: Exclude<Outcome<never>, { readonly kind: 'done' }>): Creation {

@@ -26,6 +26,9 @@ const STATUS = {
   ...{ dbSize: '4096', dbSizeInUse: '1024', errors: [] as readonly string[] },
 };
 
+/** What a full etcd says. */
+const FULL: Mishap = { status: 429, code: 8, message: 'mvcc: database space exceeded' };
+
 /** As much of etcd's gateway as the client uses, in memory, with mishaps on demand. */
 export class FakeEtcd {
   readonly keys = new Map<string, Held>();
@@ -39,6 +42,8 @@ export class FakeEtcd {
   /** Requests wait for this. */
   gate: Promise<void> | undefined;
   compactedBelow = 0;
+  /** Transactions that might put something are refused. */
+  isFull = false;
   /** A transaction with this key is refused. */
   refused: string | undefined;
   /** Transactions with more steps are refused. */
@@ -152,6 +157,7 @@ export class FakeEtcd {
     const refuse = (message: string): Mishap => ({ status: 400, code: 3, message });
     if (names.length >= this.operationsMax) return refuse('too many operations in txn request');
     if (new Set(names).size < names.length) return refuse('duplicate key given in txn request');
+    if (this.isFull && names.length > 0) return FULL;
     const isRefused = names.some((name) => text(name) === this.refused);
     return isRefused ? refuse('the key is refused by a test') : undefined;
   }
