@@ -110,8 +110,18 @@ describe('goromdb publish', () => {
     const csv = join(temporaryFolder(), 'users.csv');
     writeFileSync(csv, 'id,name\n1,ann\n');
     const publisher = new GoromdbProcess(['publish', csv, join(drops, 'data.json')]);
+    expect(await publisher.exit()).toBe(2);
+    expect(publisher.stderr).toMatch(
+      /users\.csv has rows: expected -key COLUMN, .* are id, name; nothing was dropped\n$/,
+    );
+    expect(leftovers()).toEqual([]);
+  });
+
+  test('says of a file that is not there that it does not exist, whatever its name', async () => {
+    const csv = join(temporaryFolder(), 'users.csv');
+    const publisher = new GoromdbProcess(['publish', csv, join(drops, 'data.json')]);
     expect(await publisher.exit()).toBe(1);
-    expect(publisher.stderr).toMatch(/users\.csv has rows: expected -key COLUMN, .* are id, name/);
+    expect(publisher.stderr).toMatch(/users\.csv: it does not exist: /);
     expect(leftovers()).toEqual([]);
   });
 

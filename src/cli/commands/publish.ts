@@ -105,11 +105,11 @@ Of several DROPs, the first exit code that is not 0 counts.`,
     return { data, drops: files, timeoutMs, force, basedir, urls, json };
   },
   async run(request) {
-    await checkKeyIsNamed(request.data);
     for (const drop of request.drops) await checkPlace(drop);
     if (request.drops.length > 1) checkNoInput(request.drops);
     let source: string;
     try {
+      await checkKeyIsNamed(request.data);
       source = await sourceOf(request.data);
     } catch (error) {
       return failInput(error, '; nothing was dropped');

@@ -2,7 +2,7 @@
  * What belongs in this folder: local files as a data set: they are prepared as a drop in a private
  * folder, and again when they change.
  */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { expandInputs } from '../../build/expand.ts';
 import { STANDARD_INPUT } from '../../build/inputs.ts';
@@ -62,7 +62,8 @@ const COLUMNS_SHOWN_MAX = 20;
 /** @throws GoromdbError OPTION_INVALID when data has rows, and no column was named as their key. */
 export async function checkKeyIsNamed({ inputs, rows }: LocalData): Promise<void> {
   if (rows?.rows !== undefined) return;
-  const path = expandInputs(inputs).find((file) => ROWS_NAME.test(file));
+  // What is not there is said to be so by whoever reads it.
+  const path = expandInputs(inputs).find((file) => ROWS_NAME.test(file) && existsSync(file));
   if (path === undefined) return;
   const columns = await columnsOf(path).catch(() => []);
   const found = columns.length === 0 ? '' : `; its columns are ${columns.map(quoted).join(', ')}`;
