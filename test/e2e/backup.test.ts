@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Address } from '../../src/common/address.ts';
@@ -73,4 +73,14 @@ it('what is not there is named', async () => {
   expect(restore).toMatchObject({ code: 1 });
   expect(restore.stderr).toMatch(/^goromdb: \/nowhere: expected a folder that goromdb backup/);
   expect(existsSync(target)).toBe(false);
+});
+
+it('a restore from a folder that is no backup names what that lacks, and does not tell to create it', async () => {
+  const base = temporaryFolder();
+  mkdirSync(join(base, 'data00'));
+  const { code, stderr } = await run('restore', base, join(temporaryFolder(), 'copy'));
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: `goromdb: ${base}: expected a folder that goromdb backup has made: there is no ${base}/SHA256SUMS; nothing was changed\n`,
+  });
 });

@@ -33,7 +33,10 @@ export async function readSums(backup: string): Promise<ReadonlyMap<SlotFile, st
     if (!slot.isDirectory()) throw new Error(`${BACKUP_SLOT} is not a folder`);
     text = (await readAtMost(path, SUMS_BYTES_MAX)).toString('latin1');
   } catch (cause) {
-    throw noBackup(backup, messageOf(explained(cause, backup)), cause);
+    const { code, path: absent } = cause as NodeJS.ErrnoException;
+    // The folder itself may be there, such as a server's base folder.
+    const found = code === 'ENOENT' ? `there is no ${absent}` : messageOf(explained(cause, backup));
+    throw noBackup(backup, found, cause);
   }
   const sums = new Map<SlotFile, string>();
   for (const line of text.split('\n').filter((one) => one !== '')) {
