@@ -3,7 +3,8 @@
 # DIR has the nodes, and shards.toml; FROM has the files that they serve, as `goromdb split` wrote them, and may be
 # DIR; TO gets those of twice as many shards. Shard i becomes i, whose node stays where it is, and i + N, whose node
 # listens on PORT + i. Clients may ask any node all the time. The nodes run on; end.sh ends them.
-# When a new node cannot start, it says why, ends the new ones, and leaves all as it was.
+# When a node of before does not serve, or a new one cannot start, it says why, ends the new ones, and leaves all as
+# it was.
 set -eu
 dir=$1 from=$2 to=$3 port=$4
 here=$(dirname "$0")
@@ -19,21 +20,29 @@ for name in $new; do
 done
 
 # 1. A list of the nodes, those of before and new ones; and the files.
-{
-  awk -v count="$count" '/^\[\[shards\]\]/ { tables++ } tables <= count' "$dir/shards.toml"
-  "$here/shards-file.sh" "$count" "$port" "$count"
-} > "$dir/shards.toml.new"
+trap 'exit 1' INT TERM
+trap 'rm -f "$dir/shards.toml.new"' EXIT
+awk -v count="$count" '/^\[\[shards\]\]/ { tables++ } tables <= count' "$dir/shards.toml" > "$dir/shards.toml.new"
+# The wait below would have no end.
+if ! goromdb cluster status -shards "$dir/shards.toml.new" > "$dir/status"; then
+  cat "$dir/status" >&2
+  echo "$dir: expected all nodes to serve before they are resharded; nothing was changed" >&2
+  exit 1
+fi
+"$here/shards-file.sh" "$count" "$port" "$count" >> "$dir/shards.toml.new"
 goromdb cluster haproxy -shards "$dir/shards.toml.new" > /dev/null
 goromdb split -shards $((count * 2)) -from "$from" -o "$to"
 
 # 2. The new nodes answer their own keys, and ask the nodes of before for the others.
 give_up() {
+  # A second signal must not leave half of it undone.
+  trap '' INT TERM
   mv "$dir/shards.toml.old" "$dir/shards.toml"
   for node in "$@"; do kill "${node#*=}" 2> /dev/null || :; done
+  wait
 }
 set --
 cp "$dir/shards.toml" "$dir/shards.toml.old"
-trap 'exit 1' INT TERM
 trap 'give_up "$@"' EXIT
 mv "$dir/shards.toml.new" "$dir/shards.toml"
 for name in $new; do
