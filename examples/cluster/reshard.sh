@@ -24,8 +24,8 @@ trap 'exit 1' INT TERM
 trap 'rm -f "$dir/shards.toml.new"' EXIT
 awk -v count="$count" '/^\[\[shards\]\]/ { tables++ } tables <= count' "$dir/shards.toml" > "$dir/shards.toml.new"
 # The wait below would have no end.
-if ! goromdb cluster status -shards "$dir/shards.toml.new" > "$dir/status"; then
-  cat "$dir/status" >&2
+if ! status=$(goromdb cluster status -shards "$dir/shards.toml.new"); then
+  printf '%s\n' "$status" >&2
   echo "$dir: expected all nodes to serve before they are resharded; nothing was changed" >&2
   exit 1
 fi
