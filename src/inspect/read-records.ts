@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { longestValue } from '../loader/worker/value-limit.ts';
 import { TableSearch } from '../storage/table/table-search.ts';
 import { type RecordBatch, walkBlocks } from '../storage/table/table-walk.ts';
@@ -47,6 +48,8 @@ async function handOver(
   let block: FileRecord[] = [];
   const options = { valueBytesMax: longestValue() };
   for (const _ of walkBlocks(input, layout, options, (batch) => collect(batch, own, block))) {
+    // Whoever takes them may never wait: timers and signals would not come round.
+    await nextTurn();
     if (!(await handover.give(block))) return;
     block = [];
   }

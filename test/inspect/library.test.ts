@@ -41,6 +41,20 @@ describe('readRecords', () => {
     expect(await keysOf(`${base}@previous`)).toEqual(['v']);
   });
 
+  test('lets timers and signals come round, also when whoever reads them never waits', async () => {
+    const records = Array.from({ length: 30_000 }, (_, i): TestRecord => [`${i}`, 'v'.repeat(60)]);
+    const path = await table(records);
+    let turns = 0;
+    const turn = (): void => {
+      turns++;
+      next = setImmediate(turn);
+    };
+    let next: NodeJS.Immediate | undefined;
+    for await (const _ of readRecords(path)) next ??= setImmediate(turn);
+    clearImmediate(next);
+    expect(turns).toBeGreaterThan(5);
+  });
+
   test('gives many blocks of records, and keeps what it has given', async () => {
     const names = Array.from({ length: 30_000 }, (_, i) => `key ${i}`);
     const records = names.map((name): TestRecord => [name, `value of ${name}`.repeat(3)]);

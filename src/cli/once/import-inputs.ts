@@ -40,7 +40,12 @@ export async function importInputs(request: ImportRequest, signal: AbortSignal):
     reading.clear,
   );
   for (const text of built.notices) process.stderr.write(`warning: ${oneLine(text)}\n`);
-  await checkRecords(readRecords(table), type);
+  const checking = keysProgress(built.keys, standardError(), ' checked');
+  await checkRecords(readRecords(table), {
+    type,
+    signal,
+    onProgress: checking.onProgress,
+  }).finally(checking.clear);
   const etcd = connectPlace(place);
   const creating = keysProgress(built.keys, standardError());
   let conflicts = 0;

@@ -30,12 +30,19 @@ export interface ImportHooks {
   readonly signal: AbortSignal;
 }
 
-/** Looks at all records before the first one is created. @throws GoromdbError DATA_CORRUPT. */
+/**
+ * Looks at all records before the first one is created.
+ *
+ * @throws GoromdbError DATA_CORRUPT; LOADER_FAILED when it is aborted.
+ */
 export async function checkRecords(
   records: AsyncIterable<FileRecord>,
-  type: string,
+  { type, onProgress, signal }: Pick<ImportHooks, 'type' | 'onProgress' | 'signal'>,
 ): Promise<void> {
+  let keys = 0;
   for await (const record of records) {
+    throwIfAborted(signal);
+    onProgress(keys++);
     const fault = keyFault(record.key) ?? wishFault({ ...record, type });
     if (fault === undefined) continue;
     throw new GoromdbError('DATA_CORRUPT', `key ${keyText(record.key)}: ${fault}`);
@@ -74,6 +81,10 @@ export async function importRecords(
   return imported;
 }
 
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new GoromdbError('LOADER_FAILED', 'the import was aborted');
+}
+
 /** @returns What came of each; every outcome is known. */
 async function createBatch(
   store: Store,
@@ -81,7 +92,7 @@ async function createBatch(
   signal: AbortSignal,
 ): Promise<readonly Creation[]> {
   for (let retry = 0; ; retry++) {
-    if (signal.aborted) throw new GoromdbError('LOADER_FAILED', 'the import was aborted');
+    throwIfAborted(signal);
     const creations = await store.createAll(batch);
     const failed = creations.find((creation) => 'why' in creation);
     if (failed === undefined || !('why' in failed)) return creations;
@@ -94,7 +105,7 @@ async function createBatch(
       const message = `${what} (${failed.why}); some keys may have been created: run it again, which is safe`;
       throw new GoromdbError('SERVER_FAILED', message);
     }
-    await delay(RETRY_MS * 2 ** retry);
+    await delay(RETRY_MS * 2 ** retry, undefined, { signal }).catch(() => throwIfAborted(signal));
   }
 }
 

@@ -53,10 +53,11 @@ export function buildProgress(files: readonly string[], target: ProgressTarget):
   };
 }
 
-/** Shows how many of so many keys are done. */
+/** Shows how many of so many keys are done. @param what Such as ` checked`. */
 export function keysProgress(
   total: number,
   target: ProgressTarget,
+  what = '',
 ): { readonly onProgress: (keys: number) => void; readonly clear: () => void } {
   if (target.kind === 'pipe') return { onProgress: () => {}, clear: () => {} };
   const { show, clear } = progressLine(target);
@@ -64,7 +65,7 @@ export function keysProgress(
     onProgress: (keys) =>
       show((ms) => {
         const rate = Math.round((keys * 1000) / Math.max(ms, 1));
-        return `${keys.toLocaleString('en-US')} of ${keysOf(total)}, ${rate.toLocaleString('en-US')}/s`;
+        return `${keys.toLocaleString('en-US')} of ${keysOf(total)}${what}, ${rate.toLocaleString('en-US')}/s`;
       }),
     clear,
   };
