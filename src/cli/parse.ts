@@ -164,7 +164,7 @@ function ownFlag(
   const options = optionsOf(command?.name());
   const own = Object.entries(options).find(([, { elsewhere }]) => elsewhere?.includes(name));
   if (own === undefined) {
-    const other = command?.name() === DEFAULT_NAME ? FOREIGN_FLAGS.get(name) : undefined;
+    const other = isServer(command) ? FOREIGN_FLAGS.get(name) : undefined;
     if (other !== undefined) return `; ${other}`;
     const isServers = isOther(command) && Object.hasOwn(optionsOf(DEFAULT_NAME), name);
     return isServers ? '; it is a flag of the server: goromdb without a command' : undefined;
@@ -191,6 +191,10 @@ function explain(
     return `unknown flag ${shown}${ownFlag(command, given, commands) ?? advice}`;
   }
   return `unknown command ${JSON.stringify(given)}${advice || '; to serve a file: goromdb serve FILE'}`;
+}
+
+function isServer(command: Parser | undefined): boolean {
+  return [DEFAULT_NAME, 'serve'].includes(command?.name() ?? DEFAULT_NAME);
 }
 
 function isOther(command: Parser | undefined): command is Parser {

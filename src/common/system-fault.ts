@@ -63,7 +63,12 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ],
 ]);
 
-type SystemError = NodeJS.ErrnoException & { readonly dest?: string };
+type SystemError = NodeJS.ErrnoException & {
+  readonly dest?: string;
+  /** Of a connection; without a port, the path of a UNIX socket. */
+  readonly address?: string;
+  readonly port?: number;
+};
 
 /**
  * Turns an error of the system into one of ours, which says what it means and where it occurred.
@@ -73,8 +78,10 @@ type SystemError = NodeJS.ErrnoException & { readonly dest?: string };
  */
 export function explained(error: unknown, where: string): unknown {
   if (!(error instanceof Error) || error instanceof GoromdbError) return error;
-  const { code = '', syscall, path = where, dest } = error as SystemError;
-  const meaning = MEANINGS.get(code);
+  const { code = '', syscall, dest, address, port } = error as SystemError;
+  const { path = port === undefined ? (address ?? where) : where } = error as SystemError;
+  // A UNIX socket is made by whoever listens on it.
+  const meaning = syscall === 'connect' && code === 'ENOENT' ? NOBODY : MEANINGS.get(code);
   if (meaning === undefined || syscall === undefined) return error;
   const paths = dest === undefined ? path : `${path} to ${dest}`;
   const message = `${meaning.text} (${code}: ${syscall} ${paths})`;

@@ -526,6 +526,7 @@ describe('the serve command', () => {
 
   it.each([
     [['-file', 'a'], 'unknown flag -file; it is a flag of the server: goromdb without a command'],
+    [['-U', '0'], 'unknown flag -U; there is no UDP'],
     [['a.csv', '-value', 'v'], '-value is for rows: give -key, too'],
     [['-', '-'], '- is standard input, which can be read once'],
     [[''], 'expected a FILE, found none'],

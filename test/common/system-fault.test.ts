@@ -40,6 +40,17 @@ describe('what the system refuses', () => {
     });
   });
 
+  test('is reported of a UNIX socket by its path, which nobody creates but a server', async () => {
+    const path = '/none/a.sock';
+    const error = await new Promise((resolve) => connect({ path }).once('error', resolve));
+    expect(explained(error, 'a file')).toMatchObject({
+      code: 'ADDRESS_UNAVAILABLE',
+      message: expect.stringMatching(
+        /^nothing listens there: .* \(ENOENT: connect \/none\/a.sock\)$/,
+      ),
+    });
+  });
+
   test('is left as it is where it is no such error', () => {
     const unknown = Object.assign(new Error('E'), { code: 'EXDEV', syscall: 'rename' });
     const own = new GoromdbError('DISK_FULL', 'told');

@@ -53,9 +53,8 @@ export function respRequests(): RequestFinder {
         version = 2;
         return { kind: 'session', bytes: frame.next, logsOut: true };
       }
-      if (name === 'hello' && words.length > 1) {
-        version = words[1].toString('latin1') === '3' ? 3 : 2;
-      }
+      const spoken = name === 'hello' ? words[1]?.toString('latin1') : undefined;
+      if (spoken === '2' || spoken === '3') version = Number(spoken);
       return requestOf(name, words, frame.next, version === 3 ? '_\r\n' : '$-1\r\n');
     },
   };

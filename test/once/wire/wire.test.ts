@@ -313,6 +313,18 @@ describe("Redis' protocol", () => {
     expect(etcd.keys.size).toBe(0);
   });
 
+  test('says nil in the version that was agreed on last', async () => {
+    const { port } = await served();
+    const set = '*4\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nx\r\n$2\r\nNX\r\n';
+    const hello = (version: number): string => `*2\r\n$5\r\nHELLO\r\n$1\r\n${version}\r\n`;
+    const said = await talk(
+      port,
+      `${hello(3)}${hello(4)}${set}${set}QUIT\r\n`,
+      /(?:_|\$-1)\r\n\+OK\r\n$/,
+    );
+    expect(said).toMatch(/-NOPROTO [^\r]*\r\n\+OK\r\n_\r\n\+OK\r\n$/);
+  });
+
   test('says that it cannot be told now, and not nil', async () => {
     const { etcd, port } = await served();
     const client = await redis(port);
