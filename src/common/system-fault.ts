@@ -78,12 +78,12 @@ type SystemError = NodeJS.ErrnoException & {
  */
 export function explained(error: unknown, where: string): unknown {
   if (!(error instanceof Error) || error instanceof GoromdbError) return error;
-  const { code = '', syscall, dest, address, port } = error as SystemError;
-  const { path = port === undefined ? (address ?? where) : where } = error as SystemError;
+  const { code = '', syscall, path, dest, address, port } = error as SystemError;
   // A UNIX socket is made by whoever listens on it.
   const meaning = syscall === 'connect' && code === 'ENOENT' ? NOBODY : MEANINGS.get(code);
   if (meaning === undefined || syscall === undefined) return error;
-  const paths = dest === undefined ? path : `${path} to ${dest}`;
-  const message = `${meaning.text} (${code}: ${syscall} ${paths})`;
+  const place = path ?? (port === undefined ? address : undefined) ?? where;
+  const places = dest === undefined ? place : `${place} to ${dest}`;
+  const message = `${meaning.text} (${code}: ${syscall} ${places})`;
   return new GoromdbError(meaning.code, message, { cause: error });
 }

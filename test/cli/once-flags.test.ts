@@ -80,11 +80,15 @@ test.each([
 });
 
 test('the login in a URL that is wrong is not shown', () => {
-  for (const url of ['ftp://root:s/ecret@h', 'http://root:s@ecret@h:99999']) {
+  for (const url of [
+    'ftp://root:s/ecret@h',
+    'http://root:s@ecret@h:99999',
+    'root:s://ecret@h:99999',
+  ]) {
     const found = parseCommandLine(['once', '-etcd', url], '1');
     expect(found).toMatchObject({
       kind: 'usage-error',
-      message: expect.stringMatching(/"(ftp|http):\/\/\.\.\.@h(:99999)?" is not allowed/),
+      message: expect.stringMatching(/"((ftp|http):\/\/)?\.\.\.@h(:99999)?" is not allowed/),
     });
     expect(JSON.stringify(found)).not.toMatch(/root|ecret/);
   }

@@ -182,5 +182,6 @@ export function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   // Standard error is often a log that others read: no login is to be in it.
-  throw notAllowed(text.replace(/\/\/.*@/s, '//...@'), 'a URL such as "http://10.0.0.7:11280"');
+  const shown = text.replace(/^([a-z]+:\/\/)?.*@/is, '$1...@');
+  throw notAllowed(shown, 'a URL such as "http://10.0.0.7:11280"');
 }
